@@ -1,0 +1,83 @@
+//! API keys known beforehand: long random strings that start with `sk_`. Only their digests are kept, and compared in
+//! constant time.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{AuthVerifier, Credential};
+use crate::secret::ExposeSecret;
+use crate::{AuthMethod, Error, Principal, Result, Secret, UserId};
+
+const PREFIX: &str = "sk_";
+/// Shorter keys could be guessed.
+const MIN_LENGTH: usize = 20;
+
+/// A fixed set of keys. Each key is a user of its own.
+#[derive(Clone, Default)]
+pub struct ApiKeys(Vec<([u8; 32], Arc<Principal>)>);
+
+impl ApiKeys {
+    /// Takes the keys.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] when one does not start with `sk_` or is shorter than 20 characters.
+    pub fn new<'a>(keys: impl IntoIterator<Item = &'a Secret>) -> Result<Self> {
+        let keep = |key: &'a Secret| {
+            let key = key.expose_secret();
+            if !key.starts_with(PREFIX) || key.len() < MIN_LENGTH {
+                return Err(Error::invalid(
+                    "api_keys",
+                    "An API key starts with `sk_` and has at least 20 characters.",
+                ));
+            }
+            let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+            // The user is named after the digest: the same key is the same user after a restart.
+            let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let user = UserId::new(format!("key-{name}"));
+            let principal =
+                Principal { user, method: AuthMethod::ApiKey, roles: Vec::new(), expires_at: None };
+            Ok((digest, Arc::new(principal)))
+        };
+        keys.into_iter().map(keep).collect::<Result<_>>().map(Self)
+    }
+}
+
+#[async_trait]
+impl AuthVerifier for ApiKeys {
+    async fn verify(&self, credential: Credential<'_>) -> Result<Option<Arc<Principal>>> {
+        let key = match credential {
+            Credential::ApiKey(key) => key,
+            Credential::Bearer(key) if key.starts_with(PREFIX) => key,
+            _ => return Ok(None),
+        };
+        let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+        let found = self.0.iter().find(|(known, _)| bool::from(known.ct_eq(&digest)));
+        match found {
+            Some((_, principal)) => Ok(Some(principal.clone())),
+            None => Err(Error::unauthenticated("The API key is not valid.").code("invalid_api_key")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_is_taken_in_both_headers_and_nothing_else_is() {
+        let keys = ApiKeys::new([&Secret::from("sk_0123456789abcdefghij")]).unwrap();
+        for good in
+            [Credential::ApiKey("sk_0123456789abcdefghij"), Credential::Bearer("sk_0123456789abcdefghij")]
+        {
+            assert_eq!(keys.verify(good).await.unwrap().unwrap().method, AuthMethod::ApiKey);
+        }
+        for bad in [Credential::ApiKey("x"), Credential::Bearer("sk_0123456789abcdefghiJ")] {
+            assert_eq!(keys.verify(bad).await.unwrap_err().get_code(), "invalid_api_key");
+        }
+        assert!(keys.verify(Credential::Bearer("eyJh.x.y")).await.unwrap().is_none());
+        assert!(ApiKeys::new([&Secret::from("sk_short")]).is_err());
+    }
+}

@@ -1,0 +1,205 @@
+//! The issuer that needs no identity server: signed tokens (Ed25519) for guests, verified by the same key. A refresh
+//! token is a token of another use; neither passes for the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
+
+use super::{AuthVerifier, Credential, TokenIssuer, Tokens};
+use crate::{AuthMethod, Clock, Error, Principal, Result, UserId, id};
+
+/// How long an access token lives: 300 seconds, as the API reference says.
+const ACCESS_LIFE: Duration = Duration::from_secs(300);
+/// How long a refresh token lives: a week.
+const REFRESH_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+const ISSUER: &str = "jan-server";
+
+/// A key that signs tokens. Keep its PKCS#8 bytes like a password.
+#[derive(Clone)]
+pub struct SigningKey {
+    pkcs8: Vec<u8>,
+    public: Vec<u8>,
+}
+
+impl SigningKey {
+    /// Makes a new key.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Internal`] when the system's cryptography fails.
+    pub fn generate() -> Result<Self> {
+        let pair = Ed25519KeyPair::generate().map_err(Error::internal)?;
+        let pkcs8 = pair.to_pkcs8().map_err(Error::internal)?;
+        Ok(Self { pkcs8: pkcs8.as_ref().to_vec(), public: pair.public_key().as_ref().to_vec() })
+    }
+
+    /// Reads a key that [`SigningKey::to_pkcs8`] gave.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Internal`] when these bytes are no such key.
+    pub fn from_pkcs8(pkcs8: Vec<u8>) -> Result<Self> {
+        let pair = Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(|e| Error::internal(e.to_string()))?;
+        Ok(Self { public: pair.public_key().as_ref().to_vec(), pkcs8 })
+    }
+
+    /// The key as it is kept between starts.
+    pub fn to_pkcs8(&self) -> &[u8] {
+        &self.pkcs8
+    }
+}
+
+/// What a token says.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    iat: u64,
+    exp: u64,
+    jti: String,
+    /// `access` or `refresh`.
+    #[serde(rename = "use")]
+    usage: String,
+}
+
+/// Issues tokens and verifies its own.
+pub struct LocalIssuer {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    clock: Arc<dyn Clock>,
+}
+
+impl LocalIssuer {
+    /// An issuer that signs with `key` and reads the time from `clock`.
+    pub fn new(key: &SigningKey, clock: Arc<dyn Clock>) -> Self {
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        // The end is checked below against our own clock.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        Self {
+            encoding: EncodingKey::from_ed_der(&key.pkcs8),
+            decoding: DecodingKey::from_ed_der(&key.public),
+            validation,
+            clock,
+        }
+    }
+
+    fn sign(&self, user: &str, usage: &str, now: u64, life: Duration) -> Result<String> {
+        let claims = Claims {
+            iss: ISSUER.into(),
+            sub: user.into(),
+            iat: now,
+            exp: now.saturating_add(life.as_secs()),
+            jti: id::short(""),
+            usage: usage.into(),
+        };
+        encode(&Header::new(Algorithm::EdDSA), &claims, &self.encoding).map_err(Error::internal)
+    }
+
+    fn tokens(&self, user: String) -> Result<Tokens> {
+        let now = self.clock.unix_seconds();
+        Ok(Tokens {
+            access_token: self.sign(&user, "access", now, ACCESS_LIFE)?,
+            refresh_token: self.sign(&user, "refresh", now, REFRESH_LIFE)?,
+            token_type: "Bearer".into(),
+            expires_in: ACCESS_LIFE.as_secs(),
+            expires_at: now.saturating_add(ACCESS_LIFE.as_secs()),
+            user_id: user,
+        })
+    }
+
+    fn check(&self, token: &str, usage: &str) -> Result<Claims> {
+        let bad = || Error::unauthenticated("The token is not valid.").code("invalid_token");
+        let claims =
+            decode::<Claims>(token, &self.decoding, &self.validation).map_err(|e| bad().because(e))?.claims;
+        if claims.usage != usage {
+            return Err(bad());
+        }
+        if claims.exp <= self.clock.unix_seconds() {
+            return Err(Error::unauthenticated("The token has expired. Get a new one.").code("token_expired"));
+        }
+        Ok(claims)
+    }
+}
+
+#[async_trait]
+impl AuthVerifier for LocalIssuer {
+    async fn verify(&self, credential: Credential<'_>) -> Result<Option<Arc<Principal>>> {
+        let Credential::Bearer(token) = credential else { return Ok(None) };
+        let claims = self.check(token, "access")?;
+        Ok(Some(Arc::new(Principal {
+            user: UserId::new(claims.sub),
+            method: AuthMethod::Jwt,
+            roles: Vec::new(),
+            expires_at: Some(Duration::from_secs(claims.exp)),
+        })))
+    }
+}
+
+#[async_trait]
+impl TokenIssuer for LocalIssuer {
+    async fn guest(&self) -> Result<Tokens> {
+        self.tokens(id::short("guest-"))
+    }
+
+    async fn refresh(&self, refresh_token: &str) -> Result<Tokens> {
+        let claims = self.check(refresh_token, "refresh")?;
+        self.tokens(claims.sub)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::MovedClock;
+
+    fn issuer() -> (LocalIssuer, MovedClock) {
+        let clock = MovedClock::at(1_000_000);
+        (LocalIssuer::new(&SigningKey::generate().unwrap(), Arc::new(clock.clone())), clock)
+    }
+
+    #[tokio::test]
+    async fn a_guest_gets_in_until_the_token_ends_and_comes_back_with_the_refresh_token() {
+        let (issuer, clock) = issuer();
+        let tokens = issuer.guest().await.unwrap();
+        let who = issuer.verify(Credential::Bearer(&tokens.access_token)).await.unwrap().unwrap();
+        assert_eq!(who.user.as_str(), tokens.user_id);
+        clock.advance(ACCESS_LIFE);
+        let error = issuer.verify(Credential::Bearer(&tokens.access_token)).await.unwrap_err();
+        assert_eq!(error.get_code(), "token_expired");
+        let again = issuer.refresh(&tokens.refresh_token).await.unwrap();
+        assert_eq!(again.user_id, tokens.user_id);
+        assert!(issuer.verify(Credential::Bearer(&again.access_token)).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_was_not_issued_for_this_use_by_this_key_is_refused() {
+        let (issuer, _) = issuer();
+        let tokens = issuer.guest().await.unwrap();
+        let (other, _) = self::issuer();
+        assert!(other.verify(Credential::Bearer(&tokens.access_token)).await.is_err());
+        assert!(issuer.verify(Credential::Bearer(&tokens.refresh_token)).await.is_err());
+        assert!(issuer.refresh(&tokens.access_token).await.is_err());
+        let none = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqYW4tc2VydmVyIiwic3ViIjoieCIsImV4cCI6OTk5OTk5OTk5OX0.";
+        for bad in ["", "a.b.c", none, &tokens.access_token[..tokens.access_token.len() - 4]] {
+            assert_eq!(issuer.verify(Credential::Bearer(bad)).await.unwrap_err().get_code(), "invalid_token");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_kept_key_goes_on_verifying() {
+        let key = SigningKey::generate().unwrap();
+        let clock = Arc::new(MovedClock::at(5));
+        let tokens = LocalIssuer::new(&key, clock.clone()).guest().await.unwrap();
+        let kept = SigningKey::from_pkcs8(key.to_pkcs8().to_vec()).unwrap();
+        let later = LocalIssuer::new(&kept, clock);
+        assert!(later.verify(Credential::Bearer(&tokens.access_token)).await.unwrap().is_some());
+        assert!(SigningKey::from_pkcs8(vec![1, 2, 3]).is_err());
+    }
+}

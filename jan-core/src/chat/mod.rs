@@ -1,0 +1,50 @@
+//! The vocabulary of chat, in OpenAI's own shapes.
+//!
+//! What comes over the wire is kept as the bytes it came in and read only as far as somebody looks: [`ChatRequest`],
+//! [`ChatChunk`] and [`ChatAnswer`] are those bytes with readers and writers around them, so vendor fields and fields
+//! of next year pass through untouched. [`Message`], [`ChunkBody`] and [`AnswerBody`] are the typed faces for those
+//! who want to read or write everything; each keeps what it does not know in `rest`.
+
+mod answer;
+mod chunk;
+mod collect;
+mod message;
+mod request;
+mod stream;
+
+pub use answer::{AnswerBody, ChatAnswer, Choice};
+pub use chunk::{ChatChunk, ChunkBody, ChunkChoice, Delta, FunctionDelta, ToolCallDelta};
+pub use collect::Collector;
+pub use message::{Content, FunctionCall, Message, Part, ToolCall};
+pub use request::ChatRequest;
+pub use stream::{ChatReply, ChatStream};
+
+use serde::{Deserialize, Serialize};
+
+/// The members of a JSON object that a typed face does not name.
+pub type Rest = serde_json::Map<String, serde_json::Value>;
+
+/// Tokens used by one call.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens read.
+    #[serde(default)]
+    pub prompt_tokens: u64,
+    /// Tokens written.
+    #[serde(default)]
+    pub completion_tokens: u64,
+    /// Both together.
+    #[serde(default)]
+    pub total_tokens: u64,
+    /// Details that some providers add (cached tokens, reasoning tokens, cost).
+    #[serde(flatten)]
+    pub rest: Rest,
+}
+
+impl Usage {
+    /// Usage of a call that read `prompt` tokens and wrote `completion` tokens.
+    pub fn new(prompt: u64, completion: u64) -> Self {
+        let total_tokens = prompt.saturating_add(completion);
+        Self { prompt_tokens: prompt, completion_tokens: completion, total_tokens, rest: Rest::new() }
+    }
+}

@@ -1,0 +1,308 @@
+//! A chat request: OpenAI's body, checked where we act on it, otherwise left as it is.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::Message;
+use crate::json::JsonObject;
+use crate::{Error, Result};
+
+/// The longest model name taken, in bytes.
+const MAX_MODEL: usize = 256;
+
+/// The body of a chat completion. Cloning shares its bytes.
+#[derive(Debug, Clone)]
+pub struct ChatRequest {
+    object: JsonObject,
+    model: String,
+    stream: bool,
+}
+
+impl ChatRequest {
+    /// A request to `model` without messages yet.
+    pub fn new(model: impl Into<String>) -> Self {
+        let model = model.into();
+        let request = Self { object: JsonObject::new(), model: String::new(), stream: false };
+        request.to_model(model).with("messages", &[(); 0])
+    }
+
+    /// Reads a body as it came over the wire.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] naming the field: the body is no JSON object, `model` is missing, `messages` is
+    /// missing or empty or holds something that is no message, or a well-known parameter has the wrong type or range.
+    pub fn parse(body: Bytes) -> Result<Self> {
+        let object = JsonObject::parse(body)?;
+        let missing =
+            |param: &str| Error::invalid(param, format!("`{param}` is required.")).code("missing_parameter");
+        let model: String = object.get("model")?.ok_or_else(|| missing("model"))?;
+        if model.is_empty() || model.len() > MAX_MODEL {
+            return Err(Error::invalid("model", "`model` must be a name of 1 to 256 bytes."));
+        }
+        check_messages(object.raw("messages").ok_or_else(|| missing("messages"))?)?;
+        for (key, raw) in object.members() {
+            check_parameter(key, raw)?;
+        }
+        let stream = object.get("stream")?.unwrap_or(false);
+        Ok(Self { object, model, stream })
+    }
+
+    /// The model asked for.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Whether the caller wants the answer as a stream.
+    pub fn wants_stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Whether the caller wants usage at the end of a stream; unless they say no, they get it.
+    pub fn wants_usage(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Options {
+            include_usage: Option<bool>,
+        }
+        let options: Option<Options> = self.object.get("stream_options").ok().flatten();
+        options.and_then(|options| options.include_usage).unwrap_or(true)
+    }
+
+    /// The messages, typed.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] naming `messages` when one of them does not fit.
+    pub fn messages(&self) -> Result<Vec<Message>> {
+        Ok(self.object.get("messages")?.unwrap_or_default())
+    }
+
+    /// A parameter read as `T`; `None` when absent or `null`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] naming the parameter when it does not fit.
+    pub fn get<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>> {
+        self.object.get(name)
+    }
+
+    /// Sends the request to another model (what a router does with a public name).
+    #[must_use]
+    pub fn to_model(mut self, model: impl Into<String>) -> Self {
+        self.model = model.into();
+        let model = self.model.clone();
+        self.with("model", &model)
+    }
+
+    /// Asks for a stream, or for one whole answer.
+    #[must_use]
+    pub fn stream(mut self, stream: bool) -> Self {
+        self.stream = stream;
+        self.with("stream", &stream)
+    }
+
+    /// Adds a message.
+    #[must_use]
+    pub fn message(self, message: Message) -> Self {
+        let mut messages = self.messages().unwrap_or_default();
+        messages.push(message);
+        self.with("messages", &messages)
+    }
+
+    /// Adds a system message.
+    #[must_use]
+    pub fn system(self, text: impl Into<String>) -> Self {
+        self.message(Message::new("system", text))
+    }
+
+    /// Adds a user message.
+    #[must_use]
+    pub fn user(self, text: impl Into<String>) -> Self {
+        self.message(Message::new("user", text))
+    }
+
+    /// Adds an assistant message.
+    #[must_use]
+    pub fn assistant(self, text: impl Into<String>) -> Self {
+        self.message(Message::new("assistant", text))
+    }
+
+    /// Sets any parameter, known to us or not. A value that cannot be written as JSON leaves the request as it was.
+    #[must_use]
+    pub fn with<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
+        let _ = self.object.set(name, value);
+        self
+    }
+
+    /// Takes a parameter out.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.object.remove(name);
+        self
+    }
+
+    /// The body as JSON: the bytes it came in if nothing was changed.
+    pub fn to_bytes(&self) -> Bytes {
+        self.object.to_bytes()
+    }
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    role: Cow<'a, str>,
+}
+
+/// Every message is an object with a role; what else it holds is for the model to judge.
+fn check_messages(raw: &[u8]) -> Result<()> {
+    let heads: Vec<Head<'_>> = match serde_json::from_slice(raw) {
+        Ok(heads) => heads,
+        Err(error) => return Err(name_bad_message(raw, &error)),
+    };
+    if heads.is_empty() {
+        return Err(Error::invalid("messages", "`messages` must hold at least one message."));
+    }
+    match heads.iter().position(|head| head.role.is_empty()) {
+        None => Ok(()),
+        Some(i) => Err(Error::invalid(
+            format!("messages[{i}].role"),
+            format!("`messages[{i}].role` must not be empty."),
+        )),
+    }
+}
+
+/// The slow path, taken only to say which message is at fault.
+fn name_bad_message(raw: &[u8], error: &serde_json::Error) -> Error {
+    let Ok(values) = serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(raw) else {
+        return Error::invalid("messages", "`messages` must be an array of messages.");
+    };
+    for (i, value) in values.iter().enumerate() {
+        if let Err(error) = serde_json::from_str::<Head<'_>>(value.get()) {
+            let param = if value.get().starts_with('{') {
+                format!("messages[{i}].role")
+            } else {
+                format!("messages[{i}]")
+            };
+            return Error::invalid(param.clone(), format!("`{param}` is not valid: {error}."));
+        }
+    }
+    Error::invalid("messages", format!("`messages` is not valid: {error}."))
+}
+
+/// The parameters whose types and ranges OpenAI's specification fixes; all others pass unread.
+fn check_parameter(key: &str, raw: &[u8]) -> Result<()> {
+    if raw == b"null" {
+        return Ok(());
+    }
+    match key {
+        "temperature" => number(key, raw, 0.0, 2.0),
+        "top_p" => number(key, raw, 0.0, 1.0),
+        "frequency_penalty" | "presence_penalty" => number(key, raw, -2.0, 2.0),
+        "n" => whole(key, raw, 1, 128),
+        "top_logprobs" => whole(key, raw, 0, 20),
+        "max_tokens" | "max_completion_tokens" => whole(key, raw, 1, i64::from(u32::MAX)),
+        "seed" => whole(key, raw, i64::MIN, i64::MAX),
+        "stream" | "logprobs" | "parallel_tool_calls" | "store" => match raw {
+            b"true" | b"false" => Ok(()),
+            _ => Err(Error::invalid(key, format!("`{key}` must be true or false."))),
+        },
+        "tools" => opens_with(key, raw, b'[', "an array"),
+        "stream_options" | "response_format" | "metadata" | "logit_bias" => {
+            opens_with(key, raw, b'{', "an object")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn opens_with(key: &str, raw: &[u8], first: u8, what: &str) -> Result<()> {
+    if raw.first() == Some(&first) {
+        return Ok(());
+    }
+    Err(Error::invalid(key, format!("`{key}` must be {what}.")))
+}
+
+fn number(key: &str, raw: &[u8], min: f64, max: f64) -> Result<()> {
+    match serde_json::from_slice::<f64>(raw) {
+        Ok(value) if (min..=max).contains(&value) => Ok(()),
+        _ => Err(Error::invalid(key, format!("`{key}` must be a number from {min} to {max}."))),
+    }
+}
+
+fn whole(key: &str, raw: &[u8], min: i64, max: i64) -> Result<()> {
+    match serde_json::from_slice::<i64>(raw) {
+        Ok(value) if (min..=max).contains(&value) => Ok(()),
+        _ => Err(Error::invalid(key, format!("`{key}` must be a whole number from {min} to {max}."))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn param_of(body: &str) -> String {
+        let error = ChatRequest::parse(Bytes::copy_from_slice(body.as_bytes())).unwrap_err();
+        error.get_param().unwrap_or("-").to_owned()
+    }
+
+    #[test]
+    fn the_field_at_fault_is_named() {
+        for (body, param) in [
+            (r#"{"messages":[{"role":"user"}]}"#, "model"),
+            (r#"{"model":7,"messages":[{"role":"user"}]}"#, "model"),
+            (r#"{"model":"","messages":[{"role":"user"}]}"#, "model"),
+            (r#"{"model":"m"}"#, "messages"),
+            (r#"{"model":"m","messages":null}"#, "messages"),
+            (r#"{"model":"m","messages":[]}"#, "messages"),
+            (r#"{"model":"m","messages":"hi"}"#, "messages"),
+            (r#"{"model":"m","messages":["hi"]}"#, "messages[0]"),
+            (r#"{"model":"m","messages":[{"role":"user"},{"content":"x"}]}"#, "messages[1].role"),
+            (r#"{"model":"m","messages":[{"role":""}]}"#, "messages[0].role"),
+            (r#"{"model":"m","messages":[{"role":"user"}],"temperature":3}"#, "temperature"),
+            (r#"{"model":"m","messages":[{"role":"user"}],"stream":"yes"}"#, "stream"),
+            (r#"{"model":"m","messages":[{"role":"user"}],"n":0}"#, "n"),
+            (r#"{"model":"m","messages":[{"role":"user"}],"tools":{}}"#, "tools"),
+            ("not json", "-"),
+        ] {
+            assert_eq!(param_of(body), param, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_touches_is_forwarded_to_the_byte() {
+        let body = r#"{"top_k": 40, "messages":[ {"role":"user","content":"hi","x":1} ], "model":"m"}"#;
+        let request = ChatRequest::parse(body.into()).unwrap();
+        assert_eq!(request.to_bytes(), body);
+        let routed = request.to_model("n").to_bytes();
+        assert_eq!(routed, r#"{"top_k":40,"messages":[ {"role":"user","content":"hi","x":1} ],"model":"n"}"#);
+    }
+
+    #[test]
+    fn usage_is_wanted_unless_declined() {
+        let with = |options: &str| {
+            let body = format!(r#"{{"model":"m","messages":[{{"role":"user"}}]{options}}}"#);
+            ChatRequest::parse(body.into()).unwrap().wants_usage()
+        };
+        assert!(
+            with("")
+                && with(r#","stream_options":{}"#)
+                && with(r#","stream_options":{"include_usage":true}"#)
+        );
+        assert!(!with(r#","stream_options":{"include_usage":false}"#));
+    }
+
+    #[test]
+    fn a_request_is_built_in_sentences() {
+        let request = ChatRequest::new("jan-v1-4b").system("Be brief.").user("Hello!").stream(true);
+        assert_eq!(request.messages().unwrap().len(), 2);
+        let parsed = ChatRequest::parse(request.to_bytes()).unwrap();
+        assert!(parsed.wants_stream());
+        assert_eq!(parsed.model(), "jan-v1-4b");
+    }
+
+    proptest! {
+        #[test]
+        fn parse_never_panics(body in ".{0,200}") {
+            let _ = ChatRequest::parse(body.into());
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What a model gives back: a whole answer, or a stream of chunks; either can be had as the other.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_util::{StreamExt, stream};
+
+use super::{AnswerBody, ChatAnswer, ChatChunk, ChunkBody, Collector, Delta, ToolCallDelta};
+use crate::{BoxStream, Result};
+
+/// The chunks of one answer.
+///
+/// The end of the stream means that the answer is complete. An answer that broke off ends with an error item instead,
+/// and nothing follows an error. Dropping the stream stops the model at once.
+pub struct ChatStream(BoxStream<Result<ChatChunk>>);
+
+impl ChatStream {
+    /// Wraps any stream of chunks that keeps the promises above.
+    pub fn new(chunks: impl Stream<Item = Result<ChatChunk>> + Send + 'static) -> Self {
+        Self(Box::pin(chunks))
+    }
+
+    /// Reads the stream to its end and puts the pieces together.
+    ///
+    /// # Errors
+    /// The stream's own error, or [`crate::ErrorKind::Upstream`] when a chunk cannot be read. Dropping the future
+    /// drops the stream.
+    pub async fn collect_answer(mut self) -> Result<ChatAnswer> {
+        let mut collector = Collector::default();
+        while let Some(chunk) = self.0.next().await {
+            collector.push(chunk?.parse()?);
+        }
+        ChatAnswer::new(&collector.finish()?)
+    }
+}
+
+impl Stream for ChatStream {
+    type Item = Result<ChatChunk>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(cx)
+    }
+}
+
+/// A model's reply, in the form that the model had at hand. Callers take it in the form that they need.
+pub enum ChatReply {
+    /// All of it.
+    Answer(ChatAnswer),
+    /// Piece by piece.
+    Stream(ChatStream),
+}
+
+impl ChatReply {
+    /// The reply as one answer; a stream is read to its end.
+    ///
+    /// # Errors
+    /// As [`ChatStream::collect_answer`].
+    pub async fn into_answer(self) -> Result<ChatAnswer> {
+        match self {
+            Self::Answer(answer) => Ok(answer),
+            Self::Stream(stream) => stream.collect_answer().await,
+        }
+    }
+
+    /// The reply as a stream; a whole answer becomes a few chunks, the last of them with its usage.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Upstream`] when the answer is no chat completion.
+    pub fn into_stream(self) -> Result<ChatStream> {
+        match self {
+            Self::Stream(stream) => Ok(stream),
+            Self::Answer(answer) => {
+                let chunks = split(answer.parse()?)?;
+                Ok(ChatStream::new(stream::iter(chunks.into_iter().map(Ok))))
+            }
+        }
+    }
+}
+
+impl From<ChatAnswer> for ChatReply {
+    fn from(answer: ChatAnswer) -> Self {
+        Self::Answer(answer)
+    }
+}
+
+impl From<ChatStream> for ChatReply {
+    fn from(stream: ChatStream) -> Self {
+        Self::Stream(stream)
+    }
+}
+
+/// The chunks that a whole answer would have been streamed as.
+fn split(answer: AnswerBody) -> Result<Vec<ChatChunk>> {
+    let head = ChunkBody { rest: answer.rest, ..ChunkBody::new(answer.id, answer.model, answer.created) };
+    let mut chunks = Vec::new();
+    for choice in answer.choices {
+        let message = choice.message;
+        let calls = message.tool_calls.as_deref().unwrap_or_default();
+        let tool_calls: Vec<_> =
+            (0..).zip(calls).map(|(index, call)| ToolCallDelta::whole(index, call)).collect();
+        let mut rest = message.rest.clone();
+        let reasoning = rest.remove("reasoning_content").and_then(|value| value.as_str().map(str::to_owned));
+        let delta = Delta {
+            role: Some(message.role.clone()),
+            content: message.content.as_ref().map(|_| message.text()),
+            reasoning_content: reasoning,
+            tool_calls: (!tool_calls.is_empty()).then_some(tool_calls),
+            rest,
+        };
+        let mut said = head.clone().delta(delta);
+        let mut ended = head.clone().finish(choice.finish_reason.unwrap_or_else(|| "stop".into()));
+        for part in said.choices.iter_mut().chain(&mut ended.choices) {
+            part.index = choice.index;
+        }
+        for part in &mut said.choices {
+            part.rest.clone_from(&choice.rest);
+        }
+        chunks.push(ChatChunk::new(&said)?);
+        chunks.push(ChatChunk::new(&ended)?);
+    }
+    if let Some(usage) = answer.usage {
+        chunks.push(ChatChunk::new(&head.usage(usage))?);
+    }
+    Ok(chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Choice, Content, FunctionCall, Message, ToolCall, Usage};
+    use proptest::prelude::*;
+
+    fn calls(names: Vec<String>) -> Option<Vec<ToolCall>> {
+        let call = |name: String| ToolCall {
+            id: format!("call_{name}"),
+            kind: "function".into(),
+            function: FunctionCall { name, arguments: "{\"a\":1}".into() },
+            ..ToolCall::default()
+        };
+        (!names.is_empty()).then(|| names.into_iter().map(call).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn splitting_and_collecting_gives_the_same_answer(
+            texts in proptest::collection::vec(proptest::option::of(".{0,20}"), 1..4),
+            names in proptest::collection::vec("[a-z]{1,8}", 0..3),
+            tokens in 0u64..1000,
+        ) {
+            let choices = (0..).zip(texts).map(|(index, text)| Choice {
+                index,
+                message: Message {
+                    role: "assistant".into(),
+                    content: text.map(Content::Text),
+                    tool_calls: calls(names.clone()),
+                    ..Message::default()
+                },
+                finish_reason: Some("stop".into()),
+                ..Choice::default()
+            });
+            let answer = AnswerBody {
+                id: "chatcmpl-1".into(), object: "chat.completion".into(), model: "m".into(), created: 5,
+                choices: choices.collect(), usage: Some(Usage::new(tokens, 2)), ..AnswerBody::default()
+            };
+            let mut collector = Collector::default();
+            for chunk in split(answer.clone()).unwrap() {
+                collector.push(chunk.parse().unwrap());
+            }
+            prop_assert_eq!(collector.finish().unwrap(), answer);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Time as a part that can be changed: services ask a [`Clock`], so that tests move time by hand instead of sleeping.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Tells the time.
+pub trait Clock: Send + Sync + 'static {
+    /// Time since the Unix epoch.
+    fn now(&self) -> Duration;
+
+    /// Whole seconds since the Unix epoch, as OpenAI's `created` fields hold them.
+    fn unix_seconds(&self) -> u64 {
+        self.now().as_secs()
+    }
+}
+
+/// The computer's own clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        // A clock set before 1970 reads as 1970.
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+/// A clock that stands still until it is moved; clones move together.
+#[derive(Debug, Clone)]
+pub struct MovedClock(Arc<AtomicU64>);
+
+impl MovedClock {
+    /// A clock standing at `seconds` since the Unix epoch.
+    pub fn at(seconds: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(seconds.saturating_mul(1000))))
+    }
+
+    /// Moves the clock forward, to the millisecond.
+    pub fn advance(&self, by: Duration) {
+        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}

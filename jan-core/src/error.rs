@@ -1,0 +1,234 @@
+//! The one error of the house. It names what happened in the caller's world ([`ErrorKind`]), says it in words meant
+//! for the caller (`message`, `code`, `param`), and keeps the cause for the log in another place (`source`), so that
+//! neither can become the other by accident. Only the server's HTTP shell turns a kind into a status code.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+/// A result with the house's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Cause = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// What kind of situation an [`Error`] reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request is wrong; `param` names the field.
+    Invalid,
+    /// No credential, or one that does not hold.
+    Unauthenticated,
+    /// The caller's quota is used up.
+    QuotaExceeded,
+    /// The caller is known and may not do this.
+    Forbidden,
+    /// There is no such thing, or it belongs to somebody else.
+    NotFound,
+    /// The route exists, but not with this method.
+    MethodNotAllowed,
+    /// Our own time limit ran out while the caller was sending or waiting.
+    Timeout,
+    /// The request contradicts the present state.
+    Conflict,
+    /// It was here, and was taken away on purpose.
+    Gone,
+    /// The body or a part of it is over a limit.
+    TooLarge,
+    /// The body is of a type that is not taken here.
+    UnsupportedMediaType,
+    /// Well formed, but it cannot be processed (a decompression bomb, for example).
+    Unprocessable,
+    /// Too many requests; `retry_after` says when to come back.
+    RateLimited,
+    /// Our own fault.
+    Internal,
+    /// Known, and deliberately not offered.
+    NotImplemented,
+    /// A service that we call failed, or answered nonsense.
+    Upstream,
+    /// Not ready now: no provider, draining, overloaded.
+    Unavailable,
+    /// A service that we call did not answer in time.
+    UpstreamTimeout,
+}
+
+impl ErrorKind {
+    /// The machine-readable code used when an error does not set a narrower one.
+    pub fn default_code(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid_parameter",
+            Self::Unauthenticated => "unauthenticated",
+            Self::QuotaExceeded => "quota_exceeded",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Timeout => "timeout",
+            Self::Conflict => "conflict",
+            Self::Gone => "gone",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::Unprocessable => "unprocessable",
+            Self::RateLimited => "rate_limit_exceeded",
+            Self::Internal => "internal_error",
+            Self::NotImplemented => "not_implemented",
+            Self::Upstream => "upstream_error",
+            Self::Unavailable => "unavailable",
+            Self::UpstreamTimeout => "upstream_timeout",
+        }
+    }
+}
+
+/// Something that did not work, in words for the caller; see the module for the idea.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    code: Cow<'static, str>,
+    message: Cow<'static, str>,
+    param: Option<String>,
+    retry_after: Option<Duration>,
+    source: Option<Cause>,
+}
+
+impl Error {
+    /// An error of `kind` with a message for the caller.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            code: Cow::Borrowed(kind.default_code()),
+            message: message.into(),
+            param: None,
+            retry_after: None,
+            source: None,
+        }))
+    }
+
+    /// The field `param` of the request is wrong.
+    pub fn invalid(param: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Invalid, message).param(param)
+    }
+
+    /// There is no such thing for this caller.
+    pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::NotFound, message)
+    }
+
+    /// No valid credential.
+    pub fn unauthenticated(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Unauthenticated, message)
+    }
+
+    /// A service that we call failed.
+    pub fn upstream(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Upstream, message)
+    }
+
+    /// Not ready to serve this now.
+    pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Unavailable, message)
+    }
+
+    /// Our own fault: the caller learns nothing but that, the log gets the cause.
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::new(ErrorKind::Internal, "The server had an internal error. Try again later.").because(cause)
+    }
+
+    /// Sets the machine-readable code.
+    #[must_use]
+    pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.0.code = code.into();
+        self
+    }
+
+    /// Names the field of the request that is at fault.
+    #[must_use]
+    pub fn param(mut self, param: impl Into<String>) -> Self {
+        self.0.param = Some(param.into());
+        self
+    }
+
+    /// Says when a retry may succeed.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// Keeps the cause, for the log only.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Cause>) -> Self {
+        self.0.source = Some(cause.into());
+        self
+    }
+
+    /// What kind of situation this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The machine-readable code, for example `context_length_exceeded`.
+    pub fn get_code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// The message for the caller.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The field at fault, if it is one field.
+    pub fn get_param(&self) -> Option<&str> {
+        self.0.param.as_deref()
+    }
+
+    /// When a retry may succeed, if that is known.
+    pub fn get_retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Error");
+        out.field("kind", &self.0.kind).field("code", &self.0.code).field("message", &self.0.message);
+        if let Some(param) = &self.0.param {
+            out.field("param", param);
+        }
+        if let Some(source) = &self.0.source {
+            out.field("source", source);
+        }
+        out.finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_never_reaches_the_message() {
+        let error = Error::internal("password=hunter2");
+        assert!(!error.to_string().contains("hunter2"));
+        assert!(format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn an_invalid_field_is_named() {
+        let error = Error::invalid("messages", "must not be empty");
+        assert_eq!((error.kind(), error.get_param()), (ErrorKind::Invalid, Some("messages")));
+        assert_eq!(error.get_code(), "invalid_parameter");
+    }
+}

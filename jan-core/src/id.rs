@@ -1,0 +1,51 @@
+//! Public ids: a prefix that says what the thing is, and randomness that nobody can guess.
+
+/// How many characters follow the prefix of a short id (about 82 bits).
+const SHORT: usize = 16;
+const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+
+/// A new id: `prefix` and 16 characters of `[0-9a-z]` from the system's secure source, for example
+/// `short("conv_")` → `conv_4k2…`.
+pub fn short(prefix: &str) -> String {
+    random(prefix, SHORT)
+}
+
+/// A new id with `length` random characters of `[0-9a-z]`.
+pub fn random(prefix: &str, length: usize) -> String {
+    let mut id = String::with_capacity(prefix.len() + length);
+    id.push_str(prefix);
+    let mut pool = [0u8; 32];
+    while id.len() < prefix.len() + length {
+        fill(&mut pool);
+        // Bytes of 252 and more would make the first letters likelier than the rest, so they are left out.
+        let letters =
+            pool.iter().filter(|byte| **byte < 252).filter_map(|byte| ALPHABET.get(usize::from(byte % 36)));
+        let missing = prefix.len() + length - id.len();
+        id.extend(letters.take(missing).map(|letter| char::from(*letter)));
+    }
+    id
+}
+
+/// Random bytes from the system's secure source.
+///
+/// A system without such a source cannot run a server: no id or key made without one could be trusted, so the process
+/// stops rather than go on.
+pub fn fill(bytes: &mut [u8]) {
+    if getrandom::fill(bytes).is_err() {
+        std::process::abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_their_shape_and_differ() {
+        let (a, b) = (short("conv_"), short("conv_"));
+        assert_eq!(a.len(), 21);
+        assert!(a.starts_with("conv_") && a.bytes().skip(5).all(|c| ALPHABET.contains(&c)));
+        assert_ne!(a, b);
+        assert_eq!(random("", 200).len(), 200);
+    }
+}

@@ -1,0 +1,218 @@
+//! A JSON object whose members stay the bytes they came in. Whoever forwards an object that they only looked at, or
+//! changed one member of, neither parses the rest nor loses a field that this version has never heard of.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{Error, Result};
+
+/// A JSON object, member by member in its own order, each value kept as raw JSON. Cloning copies no value.
+#[derive(Clone, Default)]
+pub struct JsonObject {
+    members: Vec<(String, Bytes)>,
+    /// The whole as it came, as long as nothing was changed.
+    whole: Option<Bytes>,
+}
+
+impl JsonObject {
+    /// An object without members.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads an object without looking into its values.
+    ///
+    /// # Errors
+    /// `invalid_json` when it is not one JSON object, or when a member is given twice (two readers could then see two
+    /// different requests in the same bytes).
+    pub fn parse(bytes: Bytes) -> Result<Self> {
+        let raw: RawMembers<'_> = serde_json::from_slice(&bytes).map_err(not_json)?;
+        let mut seen = BTreeSet::new();
+        for (key, _) in &raw.0 {
+            if !seen.insert(key.as_str()) {
+                let message = format!("`{key}` is given more than once.");
+                return Err(Error::invalid(key.clone(), message).code("duplicate_member"));
+            }
+        }
+        drop(seen);
+        let members =
+            raw.0.into_iter().map(|(key, value)| (key, bytes.slice_ref(value.get().as_bytes()))).collect();
+        Ok(Self { members, whole: Some(bytes) })
+    }
+
+    /// The raw JSON of a member; `null` counts as absent.
+    pub fn raw(&self, key: &str) -> Option<&Bytes> {
+        let (_, value) = self.members.iter().find(|(name, _)| name == key)?;
+        (value.as_ref() != b"null").then_some(value)
+    }
+
+    /// A member read as `T`; `None` when it is absent or `null`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] naming `key` when the value does not fit.
+    pub fn get<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Result<Option<T>> {
+        let Some(raw) = self.raw(key) else { return Ok(None) };
+        serde_json::from_slice(raw)
+            .map(Some)
+            .map_err(|e| Error::invalid(key, format!("`{key}` is not valid: {e}.")))
+    }
+
+    /// Sets a member, in place if it is there.
+    ///
+    /// # Errors
+    /// When the value cannot be written as JSON (a map with keys that are not strings, say).
+    pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
+        let raw = serde_json::to_vec(value).map_err(Error::internal)?;
+        self.set_raw(key, raw.into());
+        Ok(())
+    }
+
+    fn set_raw(&mut self, key: &str, raw: Bytes) {
+        self.whole = None;
+        match self.members.iter_mut().find(|(name, _)| name == key) {
+            Some((_, value)) => *value = raw,
+            None => self.members.push((key.to_owned(), raw)),
+        }
+    }
+
+    /// Takes a member out; true when it was there.
+    pub fn remove(&mut self, key: &str) -> bool {
+        let before = self.members.len();
+        self.members.retain(|(name, _)| name != key);
+        let removed = self.members.len() < before;
+        if removed {
+            self.whole = None;
+        }
+        removed
+    }
+
+    /// Names and raw values, in order.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &Bytes)> {
+        self.members.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// The object as JSON: the very bytes it was read from if nothing was changed.
+    pub fn to_bytes(&self) -> Bytes {
+        if let Some(whole) = &self.whole {
+            return whole.clone();
+        }
+        let size: usize = self.members.iter().map(|(key, value)| key.len() + value.len() + 4).sum();
+        let mut out = BytesMut::with_capacity(size + 2);
+        out.put_u8(b'{');
+        for (i, (key, value)) in self.members.iter().enumerate() {
+            if i > 0 {
+                out.put_u8(b',');
+            }
+            // Writing a string to memory cannot fail.
+            let _ = serde_json::to_writer((&mut out).writer(), key);
+            out.put_u8(b':');
+            out.put_slice(value);
+        }
+        out.put_u8(b'}');
+        out.freeze()
+    }
+
+    /// The whole object read as `T`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] when it does not fit.
+    pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.to_bytes()).map_err(not_json)
+    }
+}
+
+impl fmt::Debug for JsonObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.to_bytes()))
+    }
+}
+
+impl PartialEq for JsonObject {
+    fn eq(&self, other: &Self) -> bool {
+        self.members == other.members
+    }
+}
+
+fn not_json(error: serde_json::Error) -> Error {
+    let message = format!("The body is not a valid JSON object: {error}.");
+    Error::new(crate::ErrorKind::Invalid, message).code("invalid_json")
+}
+
+struct RawMembers<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = RawMembers<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+                let mut members = Vec::with_capacity(8);
+                while let Some(member) = map.next_entry::<String, &'de RawValue>()? {
+                    members.push(member);
+                }
+                Ok(RawMembers(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn untouched_bytes_come_back_as_they_were() {
+        let text = " {\"b\" : 1.50, \"a\":{ \"x\": [1, 2] }}\n";
+        assert_eq!(JsonObject::parse(text.into()).unwrap().to_bytes(), text);
+    }
+
+    #[test]
+    fn a_change_leaves_every_other_value_as_it_was() {
+        let mut object =
+            JsonObject::parse(r#"{"model":"a","vendor":{"k": 1.50},"model_x":null}"#.into()).unwrap();
+        object.set("model", "b").unwrap();
+        object.set("n", &2).unwrap();
+        assert!(object.remove("model_x") && !object.remove("model_x"));
+        assert_eq!(object.to_bytes(), r#"{"model":"b","vendor":{"k": 1.50},"n":2}"#);
+    }
+
+    #[test]
+    fn a_member_given_twice_is_refused() {
+        let error = JsonObject::parse(r#"{"model":"a","model":"b"}"#.into()).unwrap_err();
+        assert_eq!(error.get_param(), Some("model"));
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for text in ["", "[]", "1", "{", "{\"a\":}", "{} x", "nul"] {
+            assert_eq!(JsonObject::parse(text.into()).unwrap_err().get_code(), "invalid_json", "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parse_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = JsonObject::parse(bytes.into());
+        }
+
+        #[test]
+        fn members_survive(map in proptest::collection::btree_map(".{0,12}", any::<i64>(), 0..12)) {
+            let text = serde_json::to_vec(&map).unwrap();
+            let mut object = JsonObject::parse(text.into()).unwrap();
+            object.set("\u{1}added", "x").unwrap();
+            object.remove("\u{1}added");
+            let back: std::collections::BTreeMap<String, i64> = object.to().unwrap();
+            prop_assert_eq!(back, map);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What every room of Jan Server shares: the vocabulary of chat, the traits that backends give and rooms ask for,
+//! the one error, ids, pages, time. No server, no task, no socket: a room that only needs a type pays for a type.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`chat`] | requests, messages, chunks and answers as OpenAI writes them, unknown fields kept |
+//! | [`model`], [`tool`], [`media`] | the seams: who answers a chat, runs a tool, keeps bytes |
+//! | [`auth`] | who is asking: verifiers and issuers of credentials |
+//! | [`error`] | one error type that names situations, not libraries |
+//! | [`id`], [`page`], [`clock`], [`json`], [`secret`] | the small pieces |
+
+pub mod auth;
+pub mod chat;
+pub mod clock;
+pub mod error;
+pub mod id;
+pub mod json;
+pub mod media;
+pub mod model;
+pub mod page;
+pub mod principal;
+pub mod secret;
+pub mod tool;
+
+pub use auth::{AuthVerifier, TokenIssuer};
+pub use chat::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream};
+pub use clock::{Clock, SystemClock};
+pub use error::{Error, ErrorKind, Result};
+pub use json::JsonObject;
+pub use model::{EmbeddingProvider, Model, ModelProvider};
+pub use principal::{AuthMethod, Principal, UserId};
+pub use secret::Secret;
+pub use tool::ToolProvider;
+
+/// A boxed stream, as the object-safe traits here return it. Dropping it stops the work behind it.
+pub type BoxStream<T> = futures_core::stream::BoxStream<'static, T>;
+
+// Everything that crosses a task boundary in a server is `Send + Sync + 'static`, promised at compile time.
+const _: () = {
+    const fn shared<T: Send + Sync + 'static>() {}
+    shared::<Error>();
+    shared::<ChatRequest>();
+    shared::<ChatAnswer>();
+    shared::<ChatChunk>();
+    shared::<Principal>();
+};

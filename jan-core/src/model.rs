@@ -1,0 +1,147 @@
+//! The seam to language models: whoever can answer a chat is a [`ModelProvider`]. The local model, an upstream over
+//! HTTP, a router over several of them and an embedder's own model all stand behind this one trait.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::chat::{ChatReply, ChatRequest, Rest};
+use crate::json::JsonObject;
+use crate::{Error, Result};
+
+/// Answers chats.
+#[async_trait]
+pub trait ModelProvider: Send + Sync + 'static {
+    /// The models that can be asked now. May be answered from a cache; callers may call it often.
+    async fn models(&self) -> Result<Vec<Model>>;
+
+    /// Answers one chat, in whichever form it has at hand ([`ChatReply`]); a request with `stream: true` should be
+    /// answered by a stream whose chunks come as they are made.
+    ///
+    /// Promises: the work stops when the future or the returned stream is dropped. What goes wrong before the first
+    /// byte is an `Err` here; later it is the stream's last item. An answer that broke off is never shown as whole.
+    /// Parameters that the provider does not know are ignored or passed on, not refused.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::NotFound`] for a model it does not have, [`crate::ErrorKind::Invalid`] naming the
+    /// parameter, [`crate::ErrorKind::RateLimited`] with a time to come back, [`crate::ErrorKind::Upstream`],
+    /// [`crate::ErrorKind::UpstreamTimeout`].
+    async fn chat(&self, request: ChatRequest) -> Result<ChatReply>;
+
+    /// The same provider as a giver of embeddings, if it is one.
+    fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {
+        None
+    }
+}
+
+/// Turns texts into vectors.
+#[async_trait]
+pub trait EmbeddingProvider: Send + Sync {
+    /// Answers one request of OpenAI's embeddings API.
+    ///
+    /// # Errors
+    /// As [`ModelProvider::chat`].
+    async fn embed(&self, request: EmbeddingRequest) -> Result<JsonObject>;
+}
+
+/// A model as `GET /v1/models` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// The name to ask for.
+    pub id: String,
+    /// `model`.
+    #[serde(default = "model")]
+    pub object: String,
+    /// Seconds since the Unix epoch.
+    #[serde(default)]
+    pub created: u64,
+    /// Who gives it.
+    #[serde(default)]
+    pub owned_by: String,
+    /// Everything else that the provider says of it.
+    #[serde(flatten)]
+    pub rest: Rest,
+}
+
+fn model() -> String {
+    "model".into()
+}
+
+impl Model {
+    /// A model `id` given by `owned_by`.
+    pub fn new(id: impl Into<String>, owned_by: impl Into<String>) -> Self {
+        Self { id: id.into(), object: model(), created: 0, owned_by: owned_by.into(), rest: Rest::new() }
+    }
+}
+
+/// The body of an embeddings request.
+#[derive(Debug, Clone)]
+pub struct EmbeddingRequest {
+    object: JsonObject,
+    model: String,
+}
+
+impl EmbeddingRequest {
+    /// Reads a body as it came over the wire.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] naming the field: `model` or `input` is missing, or `input` is empty.
+    pub fn parse(body: Bytes) -> Result<Self> {
+        let object = JsonObject::parse(body)?;
+        let missing =
+            |param: &str| Error::invalid(param, format!("`{param}` is required.")).code("missing_parameter");
+        let model: String = object.get("model")?.ok_or_else(|| missing("model"))?;
+        match object.raw("input").map(Bytes::as_ref) {
+            None => return Err(missing("input")),
+            Some(b"\"\"" | b"[]") => return Err(Error::invalid("input", "`input` must not be empty.")),
+            Some([b'"' | b'[', ..]) => {}
+            Some(_) => return Err(Error::invalid("input", "`input` must be a string or an array.")),
+        }
+        Ok(Self { object, model })
+    }
+
+    /// The model asked for.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The texts.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] when the input is not text (arrays of token ids are for the model that made them).
+    pub fn texts(&self) -> Result<Vec<String>> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Input {
+            One(String),
+            Many(Vec<String>),
+        }
+        match self.object.get("input") {
+            Ok(Some(Input::One(text))) => Ok(vec![text]),
+            Ok(Some(Input::Many(texts))) => Ok(texts),
+            _ => Err(Error::invalid("input", "This model takes `input` as a string or an array of strings.")),
+        }
+    }
+
+    /// A parameter read as `T`; `None` when absent or `null`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] naming the parameter when it does not fit.
+    pub fn get<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>> {
+        self.object.get(name)
+    }
+
+    /// Sends the request to another model.
+    #[must_use]
+    pub fn to_model(mut self, model: impl Into<String>) -> Self {
+        self.model = model.into();
+        // A string is always JSON.
+        let _ = self.object.set("model", &self.model);
+        self
+    }
+
+    /// The body as JSON.
+    pub fn to_bytes(&self) -> Bytes {
+        self.object.to_bytes()
+    }
+}

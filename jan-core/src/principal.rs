@@ -1,0 +1,69 @@
+//! Who is asking. Every store method takes the owner first, so a forgotten scope does not compile.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The id of a user, the owner of everything they make. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(Arc<str>);
+
+impl UserId {
+    /// Wraps an id as an issuer or an identity provider gave it.
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a caller proved who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMethod {
+    /// A signed token.
+    Jwt,
+    /// An API key.
+    ApiKey,
+    /// Nothing was asked (`AllowAll`, or an embedder's own call).
+    Open,
+}
+
+impl AuthMethod {
+    /// The value of the `X-Auth-Method` header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Jwt => "jwt",
+            Self::ApiKey => "api_key",
+            Self::Open => "none",
+        }
+    }
+}
+
+/// An authenticated caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Who it is.
+    pub user: UserId,
+    /// How they proved it.
+    pub method: AuthMethod,
+    /// What they may do beyond their own things, for example `admin`.
+    pub roles: Vec<String>,
+    /// Since the Unix epoch: when the proof ends, if it does.
+    pub expires_at: Option<Duration>,
+}
+
+impl Principal {
+    /// A caller known by other means: an embedder's own user, a terminal.
+    pub fn open(user: impl Into<Arc<str>>) -> Self {
+        Self { user: UserId::new(user), method: AuthMethod::Open, roles: Vec::new(), expires_at: None }
+    }
+}
