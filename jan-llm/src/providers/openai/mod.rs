@@ -1,0 +1,165 @@
+//! OpenAI-compatible upstreams over HTTP: OpenAI itself, Ollama, vLLM, llama.cpp, and the many that speak alike.
+//!
+//! A request goes out as the bytes it came in, a reply comes back the same way; only what somebody has to know is read.
+//! The client is hyper-util's pooled one and not reqwest: on this path reqwest cost half as much again per request.
+
+mod reply;
+mod stream;
+mod transport;
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method};
+use jan_core::model::EmbeddingRequest;
+use jan_core::secret::ExposeSecret;
+use jan_core::{
+    ChatAnswer, ChatReply, ChatRequest, ChatStream, EmbeddingProvider, Error, JsonObject, Model, ModelProvider, Result,
+    Secret,
+};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use transport::Transport;
+
+/// How long a list of models is answered from memory.
+const MODELS_FRESH: Duration = Duration::from_secs(30);
+
+/// Where an upstream is and how to talk to it. Every limit has a default meant for language models.
+#[derive(Clone)]
+pub struct Upstream {
+    /// The base URL, ending in `/v1` as a rule.
+    pub url: String,
+    /// Sent as `Authorization: Bearer`.
+    pub api_key: Option<Secret>,
+    /// More headers, for example `OpenAI-Organization`.
+    pub headers: Vec<(String, Secret)>,
+    /// Until the connection stands: 10 s.
+    pub connect_timeout: Duration,
+    /// From the request to the head of the reply, which a model that does not stream sends last: 10 min.
+    pub reply_timeout: Duration,
+    /// Between two pieces of a reply's body: 2 min.
+    pub idle_timeout: Duration,
+}
+
+impl Upstream {
+    /// An upstream at `url` with the default limits.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            api_key: None,
+            headers: Vec::new(),
+            connect_timeout: Duration::from_secs(10),
+            reply_timeout: Duration::from_secs(600),
+            idle_timeout: Duration::from_secs(120),
+        }
+    }
+
+    /// Shows this key to the upstream.
+    #[must_use]
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.api_key = Some(key.into());
+        self
+    }
+
+    /// Sends one more header with every request.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// A model provider over HTTP.
+pub struct OpenAi {
+    transport: Transport,
+    /// The list of models as last seen, so that asking for it often is cheap. Held across the call: one asks, others wait.
+    models: Mutex<Option<(Instant, Vec<Model>)>>,
+}
+
+impl OpenAi {
+    /// A provider at `url` without a key: a model server of one's own. A URL that is none is reported by the first call;
+    /// [`OpenAi::new`] reports it at once.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { transport: Transport::deferred(&Upstream::at(url)), models: Mutex::default() }
+    }
+
+    /// A provider at an upstream described in full.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] when the URL is not `http://…` or `https://…`, or a header cannot be sent.
+    pub fn new(upstream: &Upstream) -> Result<Self> {
+        Ok(Self { transport: Transport::new(upstream)?, models: Mutex::default() })
+    }
+
+    async fn list(&self) -> Result<Vec<Model>> {
+        #[derive(Deserialize)]
+        struct List {
+            data: Vec<Model>,
+        }
+        let reply = self.transport.send(Method::GET, "/models", Bytes::new()).await?;
+        let list: List = serde_json::from_slice(&reply.bytes().await?)
+            .map_err(|e| Error::upstream("The upstream's list of models cannot be read.").because(e))?;
+        Ok(list.data)
+    }
+}
+
+#[async_trait]
+impl ModelProvider for OpenAi {
+    async fn models(&self) -> Result<Vec<Model>> {
+        let mut kept = self.models.lock().await;
+        if let Some((_, models)) = kept.as_ref().filter(|(asked, _)| asked.elapsed() < MODELS_FRESH) {
+            return Ok(models.clone());
+        }
+        let models = self.list().await?;
+        *kept = Some((Instant::now(), models.clone()));
+        Ok(models)
+    }
+
+    async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
+        let reply = self.transport.send(Method::POST, "/chat/completions", request.to_bytes()).await?;
+        // The upstream decides whether it streams; whoever asked gets the form they asked for.
+        if reply.is_event_stream() {
+            Ok(ChatStream::new(reply.into_chunks()).into())
+        } else {
+            Ok(ChatAnswer::from_wire(reply.bytes().await?)?.into())
+        }
+    }
+
+    fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl EmbeddingProvider for OpenAi {
+    async fn embed(&self, request: EmbeddingRequest) -> Result<JsonObject> {
+        let reply = self.transport.send(Method::POST, "/embeddings", request.to_bytes()).await?;
+        JsonObject::parse(reply.bytes().await?)
+            .map_err(|e| Error::upstream("The upstream's embeddings are not JSON.").code("upstream_garbage").because(e))
+    }
+}
+
+/// The headers that every request carries.
+fn fixed_headers(upstream: &Upstream) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    let mut headers = vec![
+        (http::header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (http::header::USER_AGENT, HeaderValue::from_static(concat!("jan-llm/", env!("CARGO_PKG_VERSION")))),
+    ];
+    let bad = |name: &str| Error::invalid("headers", format!("The upstream header `{name}` cannot be sent."));
+    let mut secret = |name: HeaderName, value: String| {
+        let mut value = HeaderValue::try_from(value).map_err(|_| bad(name.as_str()))?;
+        value.set_sensitive(true);
+        headers.push((name, value));
+        Ok::<_, Error>(())
+    };
+    if let Some(key) = &upstream.api_key {
+        secret(http::header::AUTHORIZATION, format!("Bearer {}", key.expose_secret()))?;
+    }
+    for (name, value) in &upstream.headers {
+        let name = HeaderName::try_from(name.as_str()).map_err(|_| bad(name))?;
+        secret(name, value.expose_secret().to_owned())?;
+    }
+    Ok(headers)
+}

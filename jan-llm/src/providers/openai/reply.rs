@@ -1,0 +1,177 @@
+//! What an upstream's refusal means to our caller. A fault of the request is passed on with the upstream's own words;
+//! a fault of the upstream, or of our credentials there, is not the caller's and says no more than that.
+
+use std::time::{Duration, SystemTime};
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
+use jan_core::{Error, ErrorKind};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::transport::Reply;
+
+/// How much of an error's body is read.
+const MAX_ERROR: usize = 256 * 1024;
+/// How much of the upstream's message is passed on.
+const MAX_MESSAGE: usize = 2000;
+/// A longer wait than this is not believed.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
+
+/// Reads the body of a reply that is no success and says what it means.
+pub(super) async fn into_error(status: StatusCode, reply: Reply) -> Error {
+    let headers = reply.headers.clone();
+    // An error whose body breaks off is still that error.
+    let body = reply.bytes_up_to(MAX_ERROR).await.unwrap_or_default();
+    explain(status, &headers, &body, SystemTime::now())
+}
+
+fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Error {
+    let said = Said::read(body);
+    let error = match status.as_u16() {
+        400 => said.as_error(ErrorKind::Invalid, "The upstream found the request invalid."),
+        402 => Error::upstream("The upstream asks for payment.").code("upstream_quota"),
+        401 | 403 => Error::upstream("The upstream refused our credentials.").code("upstream_auth"),
+        404 => said.as_error(ErrorKind::NotFound, "The upstream does not know this model or route."),
+        408 | 504 => Error::new(ErrorKind::UpstreamTimeout, "The upstream ran out of time."),
+        409 => said.as_error(ErrorKind::Conflict, "The upstream found a conflict."),
+        413 => said.as_error(ErrorKind::TooLarge, "The request is too large for the upstream."),
+        415 => said.as_error(ErrorKind::UnsupportedMediaType, "The upstream does not take this type of content."),
+        422 => said.as_error(ErrorKind::Unprocessable, "The upstream cannot process the request."),
+        429 => said.as_error(ErrorKind::RateLimited, "The upstream asks to come back later."),
+        501 => said.as_error(ErrorKind::NotImplemented, "The upstream does not offer this."),
+        503 => Error::unavailable("The upstream is not available now.").code("upstream_unavailable"),
+        code => Error::upstream(format!("The upstream failed with status {code}.")),
+    };
+    let error = match retry_after(headers, now) {
+        Some(wait) => error.retry_after(wait),
+        None => error,
+    };
+    error.because(format!("upstream answered {status}: {}", said.for_log(body)))
+}
+
+/// What the upstream wrote, as far as it follows one of the usual shapes.
+#[derive(Default)]
+struct Said {
+    message: Option<String>,
+    code: Option<String>,
+    param: Option<String>,
+}
+
+impl Said {
+    fn read(body: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Shape {
+            error: Option<Value>,
+            message: Option<Value>,
+            detail: Option<Value>,
+        }
+        let Ok(shape) = serde_json::from_slice::<Shape>(body) else { return Self::default() };
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let error = shape.error.as_ref();
+        let inner = |key| text(error.and_then(|error| error.get(key)));
+        Self {
+            message: inner("message")
+                .or_else(|| text(error))
+                .or_else(|| text(shape.message.as_ref()))
+                .or_else(|| text(shape.detail.as_ref())),
+            code: inner("code"),
+            param: inner("param"),
+        }
+    }
+
+    fn as_error(&self, kind: ErrorKind, fallback: &'static str) -> Error {
+        let mut error = match &self.message {
+            Some(message) => Error::new(kind, message.chars().take(MAX_MESSAGE).collect::<String>()),
+            None => Error::new(kind, fallback),
+        };
+        if let Some(code) = &self.code {
+            error = error.code(code.clone());
+        }
+        if let Some(param) = &self.param {
+            error = error.param(param.clone());
+        }
+        error
+    }
+
+    fn for_log(&self, body: &[u8]) -> String {
+        let text = self.message.clone().unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
+        text.chars().take(200).collect()
+    }
+}
+
+/// The wait that an upstream asks for: `retry-after-ms`, or `Retry-After` in seconds or as a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let wait = if let Some(millis) = text("retry-after-ms").and_then(|ms| ms.parse::<f64>().ok()) {
+        Duration::try_from_secs_f64(millis / 1000.0).ok()?
+    } else {
+        let value = text(RETRY_AFTER.as_str())?;
+        match value.parse::<f64>() {
+            Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+            Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
+        }
+    };
+    (wait <= MAX_WAIT).then_some(wait)
+}
+
+/// An error that an upstream sent as an event in the middle of a stream.
+pub(super) fn from_event(json: &[u8]) -> Error {
+    let said = Said::read(json);
+    let message = said.message.unwrap_or_else(|| "The model failed in the middle of its answer.".into());
+    let error = Error::upstream(message.chars().take(MAX_MESSAGE).collect::<String>());
+    match said.code {
+        Some(code) => error.code(code),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    fn at(status: u16, headers: &[(&'static str, &str)], body: &str) -> Error {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        explain(StatusCode::from_u16(status).unwrap(), &map, body.as_bytes(), UNIX_EPOCH)
+    }
+
+    #[test]
+    fn the_callers_fault_is_passed_on_in_the_upstreams_words() {
+        let body = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
+        let error = at(400, &[], body);
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Invalid, "too long"));
+        assert_eq!((error.get_param(), error.get_code()), (Some("messages"), "context_length_exceeded"));
+        assert_eq!(at(422, &[], r#"{"detail":"no such tool"}"#).message(), "no such tool");
+    }
+
+    #[test]
+    fn the_upstreams_fault_is_not_the_callers() {
+        for (status, kind) in [
+            (401, ErrorKind::Upstream),
+            (403, ErrorKind::Upstream),
+            (500, ErrorKind::Upstream),
+            (302, ErrorKind::Upstream),
+            (503, ErrorKind::Unavailable),
+            (504, ErrorKind::UpstreamTimeout),
+        ] {
+            let error = at(status, &[], "<html>secret stack trace</html>");
+            assert_eq!(error.kind(), kind, "{status}");
+            assert!(!error.message().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn every_way_to_ask_for_patience_is_understood() {
+        let wait = |headers: &[(&'static str, &str)]| at(429, headers, "").get_retry_after().map(|wait| wait.as_millis());
+        assert_eq!(wait(&[("retry-after", "7")]), Some(7000));
+        assert_eq!(wait(&[("retry-after", "7"), ("retry-after-ms", "250")]), Some(250));
+        assert_eq!(wait(&[("retry-after", "Thu, 01 Jan 1970 00:00:09 GMT")]), Some(9000));
+        for nonsense in ["", "soon", "-1", "NaN", "1e300"] {
+            assert_eq!(wait(&[("retry-after", nonsense)]), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Server-sent events, decoded. Pure: bytes in, the data of whole events out, whatever the pieces they came in.
+//!
+//! Own code because the published decoders set no bound on an event's size, and an upstream must not be able to fill
+//! our memory. It follows the WHATWG algorithm: LF, CRLF and CR end a line, a BOM at the start is skipped, comments and
+//! unknown fields are ignored, several `data` lines are joined by a line feed, an unfinished event at the end is dropped.
+
+use bytes::{Bytes, BytesMut};
+use jan_core::{Error, Result};
+use memchr::memchr2;
+
+/// The largest event taken unless told otherwise: 8 MiB.
+pub const MAX_EVENT: usize = 8 * 1024 * 1024;
+
+/// Splits a stream of bytes into events.
+#[derive(Debug)]
+pub struct Decoder {
+    /// What has come and is not yet cut into lines.
+    buffer: BytesMut,
+    /// How far `buffer` was searched for a line's end without finding one.
+    searched: usize,
+    /// The data of the event under way.
+    data: Option<Data>,
+    /// The last line ended with CR: an LF right behind it belongs to it.
+    after_cr: bool,
+    started: bool,
+    limit: usize,
+}
+
+#[derive(Debug)]
+enum Data {
+    /// One line, which is the rule: a slice of what came, not a copy.
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::with_limit(MAX_EVENT)
+    }
+}
+
+impl Decoder {
+    /// A decoder that refuses events of more than `limit` bytes.
+    pub fn with_limit(limit: usize) -> Self {
+        Self { buffer: BytesMut::new(), searched: 0, data: None, after_cr: false, started: false, limit }
+    }
+
+    /// Takes the next piece. Call [`Decoder::next_event`] until it has no more before giving the next.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The data of the next whole event; `None` until more has come.
+    ///
+    /// # Errors
+    /// `upstream_event_too_large` when an event grows over the limit; the decoder is of no use after that.
+    pub fn next_event(&mut self) -> Result<Option<Bytes>> {
+        while let Some(line) = self.next_line() {
+            if line.is_empty() {
+                if let Some(data) = self.data.take() {
+                    return Ok(Some(data.into_bytes()));
+                }
+                continue;
+            }
+            if let Some(value) = data_field(&line) {
+                self.add(value);
+            }
+            self.check_size(0)?;
+        }
+        self.check_size(self.buffer.len())?;
+        Ok(None)
+    }
+
+    fn check_size(&self, unread: usize) -> Result<()> {
+        let held = self.data.as_ref().map_or(0, Data::len);
+        if held.saturating_add(unread) <= self.limit {
+            return Ok(());
+        }
+        let message = format!("The model sent an event of more than {} bytes.", self.limit);
+        Err(Error::upstream(message).code("upstream_event_too_large"))
+    }
+
+    /// Cuts the next line off the buffer, without its end.
+    fn next_line(&mut self) -> Option<Bytes> {
+        if !self.started {
+            let bom = b"\xef\xbb\xbf";
+            if self.buffer.len() < bom.len() && bom.starts_with(&self.buffer) {
+                return None;
+            }
+            self.started = true;
+            if self.buffer.starts_with(bom) {
+                let _ = self.buffer.split_to(bom.len());
+            }
+        }
+        if self.after_cr && !self.buffer.is_empty() {
+            self.after_cr = false;
+            if self.buffer.starts_with(b"\n") {
+                let _ = self.buffer.split_to(1);
+            }
+        }
+        let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+        let Some(found) = memchr2(b'\n', b'\r', unsearched) else {
+            self.searched = self.buffer.len();
+            return None;
+        };
+        let mut line = self.buffer.split_to(self.searched + found + 1);
+        self.searched = 0;
+        self.after_cr = line.ends_with(b"\r");
+        line.truncate(line.len() - 1);
+        Some(line.freeze())
+    }
+
+    fn add(&mut self, value: Bytes) {
+        self.data = Some(match self.data.take() {
+            None => Data::One(value),
+            Some(Data::One(first)) => {
+                let mut joined = BytesMut::with_capacity(first.len() + value.len() + 1);
+                joined.extend_from_slice(&first);
+                Data::join(joined, &value)
+            }
+            Some(Data::Many(joined)) => Data::join(joined, &value),
+        });
+    }
+}
+
+impl Data {
+    fn join(mut joined: BytesMut, line: &[u8]) -> Self {
+        joined.extend_from_slice(b"\n");
+        joined.extend_from_slice(line);
+        Self::Many(joined)
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::One(data) => data.len(),
+            Self::Many(data) => data.len(),
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::One(data) => data,
+            Self::Many(data) => data.freeze(),
+        }
+    }
+}
+
+/// The value of a `data` line; `None` for every other line.
+fn data_field(line: &Bytes) -> Option<Bytes> {
+    let value = line.strip_prefix(b"data")?;
+    let value = match value {
+        [] => value,
+        [b':', b' ', rest @ ..] | [b':', rest @ ..] => rest,
+        _ => return None,
+    };
+    Some(if value.is_empty() { Bytes::new() } else { line.slice_ref(value) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decode(pieces: &[&[u8]]) -> Vec<String> {
+        let (mut decoder, mut events) = (Decoder::default(), Vec::new());
+        for piece in pieces {
+            decoder.push(piece);
+            while let Some(event) = decoder.next_event().unwrap() {
+                events.push(String::from_utf8(event.to_vec()).unwrap());
+            }
+        }
+        events
+    }
+
+    #[test]
+    fn the_rules_of_the_format() {
+        let cases: &[(&str, &[&str])] = &[
+            ("data: a\n\ndata: b\n\n", &["a", "b"]),
+            ("data:a\r\n\r\ndata:  b\r\n\r\n", &["a", " b"]),
+            ("data: a\r\rdata: b\r\r", &["a", "b"]),
+            (": ping\n\nevent: x\nid: 1\ndata: a\nretry: 5\n\n", &["a"]),
+            ("data: a\ndata: b\ndata\ndata:\n\n", &["a\nb\n\n"]),
+            ("\u{feff}data: a\n\n", &["a"]),
+            ("database: a\n\ndata: b\n\n", &["b"]),
+            ("data: never finished", &[]),
+            ("data: never finished\n", &[]),
+            ("\n\n\n", &[]),
+        ];
+        for (text, events) in cases {
+            assert_eq!(decode(&[text.as_bytes()]), *events, "{text:?}");
+            let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
+            assert_eq!(decode(&bytes), *events, "byte by byte: {text:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_over_the_limit_is_refused_before_it_is_whole() {
+        for start in ["data: ", "data: a\ndata: ", "x: "] {
+            let mut decoder = Decoder::with_limit(100);
+            decoder.push(start.as_bytes());
+            assert!(decoder.next_event().unwrap().is_none());
+            decoder.push(&[b'x'; 101]);
+            assert_eq!(decoder.next_event().unwrap_err().get_code(), "upstream_event_too_large");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_do_not_matter(text in "(data: [a-z]{0,9}|:|event: x|\r|\n|\r\n|\n\n|é){0,30}", cut in 1usize..9) {
+            let whole = decode(&[text.as_bytes()]);
+            let pieces: Vec<&[u8]> = text.as_bytes().chunks(cut).collect();
+            prop_assert_eq!(whole, decode(&pieces));
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let mut decoder = Decoder::with_limit(64);
+            decoder.push(&bytes);
+            while let Ok(Some(_)) = decoder.next_event() {}
+        }
+    }
+}
