@@ -1,1 +1,32 @@
-//! placeholder
+//! The published fakes: stand-ins for everything a test of Jan Server cannot have for real, each driven by the test and
+//! never by the clock. An embedder's tests may use them too.
+//!
+//! | fake | stands for |
+//! |---|---|
+//! | [`Upstream`] | an OpenAI-compatible service on a port of its own, well behaved or not |
+//! | [`ScriptedModel`] | a model inside the process that plays a list of turns |
+//! | [`Gate`] | slowness: what would be a pause is a door that the test opens |
+//!
+//! A clock that tests move is [`jan_core::clock::MovedClock`].
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a fake that cannot go on should stop the test that uses it, loudly"
+)]
+
+mod gate;
+mod scripted_model;
+pub mod upstream;
+
+pub use gate::Gate;
+pub use scripted_model::{ScriptedModel, Turn, words};
+pub use upstream::{Behaviour, Upstream};
+
+use std::time::Duration;
+
+/// How long a fake waits for something that the product should do at once, before it calls the test failed.
+pub const PATIENCE: Duration = Duration::from_secs(20);
