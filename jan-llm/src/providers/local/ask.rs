@@ -1,0 +1,207 @@
+//! From a chat request to what the worker needs: a prompt in tokens, how to draw, the form of the answer and where it
+//! ends. Everything a caller can get wrong is found here, before any work is queued.
+
+use std::collections::HashMap;
+
+use jan_core::{ChatRequest, Error, Result};
+use serde_json::{Value, json};
+
+use super::constrain::{Constraint, any_object};
+use super::messages::{self, Choice};
+use super::reader::{Form, Reader};
+use super::sampler::Sampling;
+use super::template::Prompt;
+use super::{DEFAULT_TEMPERATURE, Loaded};
+
+/// One request, ready to run.
+pub(super) struct Ask {
+    pub(super) prompt: Vec<u32>,
+    pub(super) sampling: Sampling,
+    pub(super) stops: Vec<String>,
+    /// The most tokens of the answer: what the caller allows and the context has left.
+    pub(super) budget: usize,
+    pub(super) reader: Reader,
+    pub(super) constraint: Option<Constraint>,
+    pub(super) wants_usage: bool,
+}
+
+impl Ask {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] naming the field.
+    pub(super) fn read(request: &ChatRequest, model: &Loaded) -> Result<Self> {
+        refuse_unsupported(request)?;
+        let mut prompt = Prompt { messages: messages::read(request)?, ..Prompt::default() };
+        prompt.more = request.get("chat_template_kwargs")?.unwrap_or_default();
+        if let Some(thinking) = request.get::<bool>("enable_thinking")? {
+            prompt.more.insert("enable_thinking".into(), thinking.into());
+        }
+
+        let tools: Vec<Value> = request.get("tools")?.unwrap_or_default();
+        let choice = Choice::read(request, &tools)?;
+        if !tools.is_empty() && choice != Choice::None && model.template.knows_tools {
+            prompt.tools = Some(Value::Array(tools.clone()));
+        }
+        let (form, schema) = form(request, &choice, &tools)?;
+        let mut opening = String::new();
+        if schema.is_some() {
+            // A form is kept from the first token on, so there is no room for thoughts.
+            prompt.more.insert("enable_thinking".into(), false.into());
+        }
+        if form != (Form::Text { tools: true }) && choice.is_forced() {
+            if model.template.knows_tool_calls {
+                opening = match &form {
+                    Form::Arguments { name } => {
+                        format!("<tool_call>\n{{\"name\": {}, \"arguments\": ", json!(name))
+                    }
+                    _ => "<tool_call>\n".to_owned(),
+                };
+            } else if !model.template.knows_tools {
+                messages::describe_tools(&mut prompt.messages, &tools, &form);
+            }
+        }
+        let constraint = schema.map(|(param, schema)| {
+            let built = model.grammars.json(&schema);
+            built.map_err(|why| {
+                Error::invalid(param, format!("The schema in `{param}` cannot be used: {why}."))
+            })
+        });
+        let constraint = constraint.transpose()?;
+
+        let text = model.template.render(&prompt)? + &opening;
+        let tokens = model.vocab.encode_prompt(&text)?;
+        let limit: Option<usize> = match request.get("max_completion_tokens")? {
+            Some(limit) => Some(limit),
+            None => request.get("max_tokens")?,
+        };
+        let left = model.context.saturating_sub(tokens.len());
+        if left == 0 {
+            let message = format!(
+                "The messages are {} tokens long and the context of this model is {} tokens.",
+                tokens.len(),
+                model.context
+            );
+            return Err(Error::invalid("messages", message).code("context_length_exceeded"));
+        }
+        Ok(Self {
+            prompt: tokens,
+            sampling: sampling(request, model)?,
+            stops: stops(request)?,
+            budget: limit.map_or(left, |limit| limit.min(left)),
+            reader: Reader::new(form, model.template.thinks, text.trim_end().ends_with("<think>")),
+            constraint,
+            wants_usage: request.wants_usage(),
+        })
+    }
+}
+
+/// Things that would change the answer and are not done here are refused by name, not ignored.
+fn refuse_unsupported(request: &ChatRequest) -> Result<()> {
+    let refuse = |param: &str, message| Err(Error::invalid(param, message).code("unsupported_parameter"));
+    if request.get::<u32>("n")?.unwrap_or(1) != 1 {
+        return refuse("n", "The local model gives one answer at a time: `n` must be 1.");
+    }
+    if request.get::<bool>("logprobs")?.unwrap_or(false) {
+        return refuse("logprobs", "The local model gives no `logprobs`.");
+    }
+    if request.get::<u32>("top_logprobs")?.unwrap_or(0) > 0 {
+        return refuse("top_logprobs", "The local model gives no `top_logprobs`.");
+    }
+    Ok(())
+}
+
+/// The form of the answer, and the schema that it is held to with the parameter that asked for it.
+#[allow(clippy::type_complexity)] // Two values that are used once, side by side.
+fn form(
+    request: &ChatRequest,
+    choice: &Choice,
+    tools: &[Value],
+) -> Result<(Form, Option<(&'static str, Value)>)> {
+    let parameters = |tool: &Value| match tool.pointer("/function/parameters") {
+        Some(schema) if !schema.is_null() => schema.clone(),
+        _ => any_object(),
+    };
+    match choice {
+        Choice::Named(tool) => {
+            let name = messages::tool_name(tool).to_owned();
+            return Ok((Form::Arguments { name }, Some(("tools", parameters(tool)))));
+        }
+        Choice::Required => {
+            let call = |tool: &Value| {
+                let properties =
+                    json!({"name": {"const": messages::tool_name(tool)}, "arguments": parameters(tool)});
+                json!({"type": "object", "properties": properties, "required": ["name", "arguments"]})
+            };
+            let calls: Vec<Value> = tools.iter().map(call).collect();
+            return Ok((Form::Call, Some(("tools", json!({"anyOf": calls})))));
+        }
+        Choice::Auto | Choice::None => {}
+    }
+    let wanted: Value = request.get("response_format")?.unwrap_or_default();
+    let schema = match wanted.get("type").and_then(Value::as_str) {
+        _ if wanted.is_null() => None,
+        Some("text") => None,
+        Some("json_object") => Some(any_object()),
+        Some("json_schema") => match wanted.pointer("/json_schema/schema") {
+            Some(schema) => Some(schema.clone()),
+            None => {
+                return Err(Error::invalid(
+                    "response_format",
+                    "`response_format.json_schema.schema` is missing.",
+                ));
+            }
+        },
+        _ => {
+            let message = "`response_format.type` must be text, json_object or json_schema.";
+            return Err(Error::invalid("response_format", message));
+        }
+    };
+    let tools = schema.is_none() && *choice == Choice::Auto && !tools.is_empty();
+    Ok((Form::Text { tools }, schema.map(|schema| ("response_format", schema))))
+}
+
+fn sampling(request: &ChatRequest, model: &Loaded) -> Result<Sampling> {
+    let bias: HashMap<String, f32> = request.get("logit_bias")?.unwrap_or_default();
+    let bias: Option<Vec<(u32, f32)>> = bias
+        .into_iter()
+        .map(|(id, bias)| {
+            Some((id.parse().ok().filter(|id| model.vocab.holds(*id))?, bias.clamp(-100.0, 100.0)))
+        })
+        .collect();
+    let seed: Option<i64> = request.get("seed")?;
+    // -1 is what several servers take for "off".
+    let top_k: Option<i64> = request.get("top_k")?;
+    Ok(Sampling {
+        temperature: request.get("temperature")?.unwrap_or(DEFAULT_TEMPERATURE),
+        top_p: request.get("top_p")?.unwrap_or(1.0),
+        top_k: top_k.and_then(|k| usize::try_from(k).ok()).unwrap_or(0),
+        min_p: within(request, "min_p", 0.0, 1.0, 0.0)?,
+        repetition: within(request, "repetition_penalty", 0.1, 10.0, 1.0)?,
+        presence: request.get("presence_penalty")?.unwrap_or(0.0),
+        frequency: request.get("frequency_penalty")?.unwrap_or(0.0),
+        bias: bias
+            .ok_or_else(|| Error::invalid("logit_bias", "`logit_bias` must name token ids of this model."))?,
+        seed: seed.map(i64::cast_unsigned).or(model.seed),
+    })
+}
+
+fn within(request: &ChatRequest, param: &str, min: f32, max: f32, default: f32) -> Result<f32> {
+    match request.get::<f32>(param)? {
+        None => Ok(default),
+        Some(value) if (min..=max).contains(&value) => Ok(value),
+        Some(_) => Err(Error::invalid(param, format!("`{param}` must be a number from {min} to {max}."))),
+    }
+}
+
+fn stops(request: &ChatRequest) -> Result<Vec<String>> {
+    let Some(value) = request.get::<Value>("stop")? else { return Ok(Vec::new()) };
+    let stops = match value {
+        Value::String(stop) => Some(vec![stop]),
+        many => serde_json::from_value::<Vec<String>>(many).ok(),
+    };
+    let stops = stops.filter(|stops| stops.len() <= 16 && stops.iter().all(|stop| !stop.is_empty()));
+    stops.ok_or_else(|| {
+        Error::invalid("stop", "`stop` must be a string or up to 16 strings, none of them empty.")
+    })
+}

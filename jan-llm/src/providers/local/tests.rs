@@ -1,0 +1,300 @@
+//! The local model with a real file: SmolLM2-135M, which `scripts/model` fetches. Its path is taken from
+//! `JAN_TEST_MODEL`, else it is looked for where the script keeps it. Without it these tests are skipped and say so;
+//! with `CI=true` a missing file is a failure, so that a skip can never pass for a success.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use jan_core::chat::{AnswerBody, Message, ToolCall};
+use jan_core::{ChatReply, ChatRequest, ErrorKind, ModelProvider};
+use serde_json::{Value, json};
+
+use super::gguf::Gguf;
+use super::vocab::Vocab;
+use super::{LocalModel, LocalOptions};
+
+/// Worked out by another program from the file's vocabulary and merges.
+const GOLDEN: [(&str, &[u32]); 7] = [
+    ("Hello, world!", &[19556, 28, 905, 17]),
+    (
+        "In 1984 there were 12345 cats.",
+        &[788, 216, 33, 41, 40, 36, 665, 592, 216, 33, 34, 35, 36, 37, 7680, 30],
+    ),
+    (
+        "\tfn main() {\n\t\tx += 1;  }\n",
+        &[197, 7853, 1085, 1000, 1662, 3354, 197, 104, 4519, 216, 33, 43, 216, 4029, 198],
+    ),
+    (
+        "東京は日本の首都です。",
+        &[
+            30679, 126, 16736, 122, 7365, 124, 23274, 115, 40993, 26453, 180, 116, 240, 180, 38466, 7365,
+            117, 39958, 19076,
+        ],
+    ),
+    (
+        "emoji 👩\u{200d}👩\u{200d}👧 and 🚀!",
+        &[
+            391, 33777, 15107, 235, 119, 321, 231, 10813, 235, 119, 321, 231, 10813, 235, 117, 284, 15107,
+            244, 218, 17,
+        ],
+    ),
+    ("<|im_start|>user\nHi<|im_end|>\n", &[1, 4093, 198, 26843, 2, 198]),
+    (" leading, trailing  ", &[2899, 28, 35079, 256]),
+];
+
+fn file() -> Option<PathBuf> {
+    let var = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = var("JAN_CACHE_DIR")
+        .or_else(|| Some(var("XDG_CACHE_HOME").or(Some(var("HOME")?.join(".cache")))?.join("jan-server")));
+    let path =
+        var("JAN_TEST_MODEL").or_else(|| Some(cache?.join("models/SmolLM2-135M-Instruct.Q4_1.gguf")))?;
+    if path.is_file() {
+        return Some(path);
+    }
+    assert!(
+        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+        "{} is missing; run scripts/model",
+        path.display()
+    );
+    eprintln!("SKIPPED: {} is missing; run scripts/model to test with a real model", path.display());
+    None
+}
+
+/// One model for all tests: loading it is most of their time.
+fn model() -> Option<LocalModel> {
+    static MODEL: OnceLock<Option<LocalModel>> = OnceLock::new();
+    let open = || {
+        Some(
+            LocalModel::open_with(
+                file()?,
+                LocalOptions { name: Some("small".into()), ..LocalOptions::default() },
+            )
+            .unwrap(),
+        )
+    };
+    MODEL.get_or_init(open).clone()
+}
+
+/// A question under a system message: with the one that its template puts in, this small model is at a loss.
+fn ask(text: &str) -> ChatRequest {
+    ChatRequest::new("small")
+        .system("You are a helpful assistant.")
+        .user(text)
+        .with("temperature", &0)
+        .with("max_tokens", &40)
+}
+
+async fn answer(model: &LocalModel, request: ChatRequest) -> AnswerBody {
+    model.chat(request).await.unwrap().into_answer().await.unwrap().parse().unwrap()
+}
+
+fn only(answer: &AnswerBody) -> (&Message, &str) {
+    let choice = &answer.choices[0];
+    (&choice.message, choice.finish_reason.as_deref().unwrap())
+}
+
+fn call(answer: &AnswerBody) -> (&ToolCall, Value) {
+    let call = &only(answer).0.tool_calls.as_ref().unwrap()[0];
+    (call, serde_json::from_str(&call.function.arguments).unwrap())
+}
+
+#[test]
+fn the_ids_are_those_the_model_was_trained_on() {
+    let Some(path) = file() else { return };
+    let vocab = Vocab::read(&Gguf::open(&path).unwrap().0).unwrap();
+    for (text, ids) in GOLDEN {
+        let read = vocab.encode(text).unwrap();
+        assert_eq!(read, ids, "{text:?}");
+        let bytes: Vec<u8> = read.iter().flat_map(|id| vocab.bytes(*id)).copied().collect();
+        let marks = ["<|im_start|>", "<|im_end|>"];
+        let said = marks.iter().fold((*text).to_owned(), |text, mark| text.replace(mark, ""));
+        assert_eq!(String::from_utf8(bytes).unwrap(), said, "marks are not text, all else is");
+    }
+}
+
+#[tokio::test]
+async fn it_knows_the_capital_of_france_and_counts_its_tokens() {
+    let Some(model) = model() else { return };
+    let request = ask("What is the capital of France?");
+    let ChatReply::Stream(mut stream) = model.chat(request.clone()).await.unwrap() else {
+        panic!("a stream")
+    };
+    let mut texts = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        texts.extend(Some(chunk.unwrap().text()).filter(|text| !text.is_empty()));
+    }
+    assert!(texts.len() > 1, "{texts:?}");
+    let whole = answer(&model, request).await;
+    let (message, reason) = only(&whole);
+    assert_eq!((message.text(), reason), (texts.concat(), "stop"));
+    assert!(message.text().contains("Paris"), "{}", message.text());
+    let usage = whole.usage.clone().unwrap();
+    // Both messages, and the marks around them.
+    assert_eq!(usage.prompt_tokens, 27);
+    // Every piece of text was a token here, and so was the end.
+    assert_eq!(usage.completion_tokens, texts.len() as u64 + 1);
+    assert_eq!(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens);
+}
+
+#[tokio::test]
+async fn a_second_turn_goes_on_from_the_first_and_says_the_same_as_from_the_start() {
+    let Some(model) = model() else { return };
+    let first = ask("Name a color.");
+    let said = only(&answer(&model, first.clone()).await).0.text();
+    let second = first.assistant(said).user("Name another one.");
+    let warm = answer(&model, second.clone()).await;
+    answer(&model, ask("Something else in between.")).await;
+    let cold = answer(&model, second).await;
+    assert_eq!(only(&warm), only(&cold));
+}
+
+#[tokio::test]
+async fn limits_and_stop_strings_end_an_answer() {
+    let Some(model) = model() else { return };
+    let cut = answer(&model, ask("Count from 1 to 20.").with("max_tokens", &3)).await;
+    assert_eq!((only(&cut).1, cut.usage.as_ref().unwrap().completion_tokens), ("length", 3));
+    let full = only(&answer(&model, ask("What is the capital of France?")).await).0.text();
+    let stopped = answer(&model, ask("What is the capital of France?").with("stop", "Paris")).await;
+    assert_eq!(only(&stopped), (&Message::new("assistant", full.split("Paris").next().unwrap()), "stop"));
+}
+
+#[tokio::test]
+async fn a_seed_repeats_an_answer() {
+    let Some(model) = model() else { return };
+    let warm = |seed: i64| ask("Tell me a story.").with("temperature", &1.0).with("seed", &seed);
+    let (a, b, c) =
+        (answer(&model, warm(1)).await, answer(&model, warm(1)).await, answer(&model, warm(-2)).await);
+    assert_eq!(only(&a), only(&b));
+    assert_ne!(only(&a), only(&c));
+}
+
+#[tokio::test]
+async fn json_has_the_form_that_was_asked_for() {
+    let Some(model) = model() else { return };
+    let schema = json!({"type": "object", "required": ["name", "age", "likes"], "properties": {
+        "name": {"type": "string"}, "age": {"type": "integer"}, "likes": {"type": "array", "items": {"type": "string", "maxLength": 20}, "maxItems": 3}}});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "person", "schema": schema}});
+    let request = ask("Describe a person.").with("max_tokens", &400);
+    let whole = answer(&model, request.clone().with("response_format", &format)).await;
+    let (message, reason) = only(&whole);
+    assert_eq!(reason, "stop", "{}", message.text());
+    let person: Value = serde_json::from_str(&message.text()).unwrap();
+    assert!(
+        person["name"].is_string()
+            && person["age"].is_i64()
+            && person["likes"].as_array().unwrap().len() <= 3
+    );
+
+    let cut = answer(&model, request.clone().with("response_format", &format).with("max_tokens", &3)).await;
+    assert_eq!(only(&cut).1, "length");
+    let any = answer(&model, request.clone().with("response_format", &json!({"type": "json_object"}))).await;
+    if only(&any).1 == "stop" {
+        assert!(serde_json::from_str::<Value>(&only(&any).0.text()).unwrap().is_object());
+    }
+    let bad = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "nonsense"}}});
+    let error = model.chat(request.with("response_format", &bad)).await.err().unwrap();
+    assert_eq!((error.kind(), error.get_param()), (ErrorKind::Invalid, Some("response_format")));
+}
+
+#[tokio::test]
+async fn a_forced_tool_is_called_in_due_form() {
+    let Some(model) = model() else { return };
+    let tool = |name: &str, key: &str| {
+        json!({"type": "function", "function": {"name": name, "description": "Looks it up",
+        "parameters": {"type": "object", "properties": {key: {"type": "string", "maxLength": 30}}, "required": [key]}}})
+    };
+    let tools = [tool("get_weather", "city"), tool("get_time", "zone")];
+    let request = ask("What is the weather in Berlin?").with("tools", &tools).with("max_tokens", &200);
+
+    let named = json!({"type": "function", "function": {"name": "get_weather"}});
+    let whole = answer(&model, request.clone().with("tool_choice", &named)).await;
+    let (made, arguments) = call(&whole);
+    assert_eq!(
+        (only(&whole).1, made.kind.as_str(), made.function.name.as_str()),
+        ("tool_calls", "function", "get_weather")
+    );
+    assert!(made.id.starts_with("call_") && arguments["city"].is_string());
+
+    let whole = answer(&model, request.clone().with("tool_choice", "required")).await;
+    let (made, arguments) = call(&whole);
+    let key = if made.function.name == "get_time" { "zone" } else { "city" };
+    assert_eq!(only(&whole).1, "tool_calls");
+    assert!(arguments[key].is_string());
+
+    let free = answer(&model, request.with("tool_choice", "none")).await;
+    assert!(only(&free).0.tool_calls.is_none());
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_refused_by_name() {
+    let Some(model) = model() else { return };
+    let long = model.chat(ask(&"word ".repeat(5000))).await.err().unwrap();
+    assert_eq!(
+        (long.kind(), long.get_code(), long.get_param()),
+        (ErrorKind::Invalid, "context_length_exceeded", Some("messages"))
+    );
+    assert!(long.message().contains("4096") && long.message().contains("50"), "{long}");
+    let hi = || ask("Hi");
+    let picture =
+        json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]);
+    let table = [
+        (hi().with("n", &2), "n"),
+        (hi().with("logprobs", &true), "logprobs"),
+        (hi().with("top_logprobs", &2), "top_logprobs"),
+        (hi().with("stop", &[""]), "stop"),
+        (hi().with("min_p", &2), "min_p"),
+        (hi().with("logit_bias", &json!({"99999999": 1})), "logit_bias"),
+        (hi().with("response_format", &json!({"type": "xml"})), "response_format"),
+        (hi().with("tool_choice", "required"), "tool_choice"),
+        (hi().with("messages", &picture), "messages[0].content[0]"),
+        (hi().to_model("other"), "model"),
+    ];
+    for (request, param) in table {
+        let error = model.chat(request).await.err().unwrap();
+        assert_eq!(error.get_param(), Some(param), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_frees_the_model_and_who_comes_too_much_is_told_when() {
+    let Some(path) = file() else { return };
+    let options = LocalOptions { name: Some("small".into()), queue: Some(1), ..LocalOptions::default() };
+    let model = LocalModel::open_with(path, options).unwrap();
+    let endless = || {
+        ask("Write a very long story.")
+            .with("max_tokens", &4000)
+            .with("logit_bias", &json!({"2": -100, "0": -100}))
+    };
+    let ChatReply::Stream(mut running) = model.chat(endless()).await.unwrap() else { panic!("a stream") };
+    running.next().await.unwrap().unwrap();
+    let waiting = model.chat(endless()).await.unwrap();
+    let error = model.chat(ask("Hi")).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert!(error.get_retry_after().unwrap() >= Duration::from_secs(1));
+
+    // Both leave; the next one is answered at once and not after two long stories.
+    drop((running, waiting));
+    let begun = Instant::now();
+    let short = answer(&model, ask("Hi").with("max_tokens", &2)).await;
+    assert_eq!(only(&short).1, "length");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn it_shows_itself_as_a_model() {
+    let Some(model) = model() else { return };
+    let shown = model.models().await.unwrap();
+    assert_eq!((shown.len(), shown[0].id.as_str()), (1, "small"));
+    assert_eq!(shown[0].rest["context_length"], 4096);
+}
+
+#[test]
+fn a_file_that_is_no_model_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.gguf");
+    assert!(LocalModel::open(&path).unwrap_err().message().contains("cannot be opened"));
+    std::fs::write(&path, b"GGUF but not really").unwrap();
+    assert_eq!(LocalModel::open(&path).unwrap_err().get_code(), "model_unusable");
+}
