@@ -1,0 +1,195 @@
+//! One connection to the server under measure, and how its streams are read.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::Target;
+use crate::numbers::Times;
+
+/// A request made once and sent many times.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    address: SocketAddr,
+    request: Request<Full<Bytes>>,
+}
+
+impl Ask {
+    pub(crate) fn chat(target: &Target, stream: bool) -> io::Result<Self> {
+        let model = serde_json::Value::from(target.model.as_str());
+        let extra = if stream { r#","stream":true,"stream_options":{"include_usage":true}"# } else { "" };
+        let messages =
+            r#"[{"role":"system","content":"Be brief."},{"role":"user","content":"Tell me of rivers."}]"#;
+        let body = format!(r#"{{"model":{model},"messages":{messages}{extra}}}"#);
+        let mut ask = Self::get(&target.url)?;
+        *ask.request.method_mut() = http::Method::POST;
+        *ask.request.body_mut() = Full::new(body.into());
+        let headers = ask.request.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(token) = &target.token {
+            let value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(io::Error::other)?;
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        Ok(ask)
+    }
+
+    pub(crate) fn get(url: &str) -> io::Result<Self> {
+        let wrong = || io::Error::other("the URL must be http://127.0.0.1:PORT/PATH");
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let host = uri.authority().ok_or_else(wrong)?.as_str().to_owned();
+        let address: SocketAddr = host.parse().map_err(|_| wrong())?;
+        if !address.ip().is_loopback() {
+            return Err(wrong());
+        }
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let request = Request::get(path).header(header::HOST, host);
+        Ok(Self { address, request: request.body(Full::default()).map_err(io::Error::other)? })
+    }
+}
+
+/// An open connection.
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    pub(crate) async fn open(ask: &Ask) -> io::Result<Self> {
+        let socket = TcpStream::connect(ask.address).await?;
+        socket.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(socket)).await.map_err(io::Error::other)?;
+        // What goes wrong with the connection is seen by whoever reads from it.
+        tokio::spawn(connection);
+        Ok(Self { sender })
+    }
+
+    async fn send(&mut self, ask: &Ask) -> io::Result<Incoming> {
+        self.sender.ready().await.map_err(io::Error::other)?;
+        let response = self.sender.send_request(ask.request.clone()).await.map_err(io::Error::other)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response.into_body());
+        }
+        let body = response.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+        let said: String = String::from_utf8_lossy(&body).chars().take(200).collect();
+        Err(io::Error::other(format!("{status} {said}")))
+    }
+
+    /// Sends a request and reads its answer; how long it took.
+    pub(crate) async fn whole(&mut self, ask: &Ask) -> io::Result<Duration> {
+        let sent = Instant::now();
+        let body = self.send(ask).await?.collect().await.map_err(io::Error::other)?;
+        let time = sent.elapsed();
+        if body.to_bytes().is_empty() {
+            return Err(io::Error::other("an empty answer"));
+        }
+        Ok(time)
+    }
+
+    /// Sends a request for a stream.
+    pub(crate) async fn stream(&mut self, ask: &Ask) -> io::Result<Reading> {
+        let sent = Instant::now();
+        let body = self.send(ask).await?;
+        Ok(Reading { body, sent, seen: Seen::default() })
+    }
+}
+
+/// A stream under way.
+pub(crate) struct Reading {
+    body: Incoming,
+    sent: Instant,
+    seen: Seen,
+}
+
+/// What one stream showed.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// From the request to the first bytes of the body.
+    pub(crate) first: Option<Duration>,
+    /// Between two reads that brought bytes.
+    pub(crate) gaps: Times,
+    /// Events, `[DONE]` included.
+    pub(crate) events: usize,
+    last: Option<Instant>,
+    tail: Vec<u8>,
+}
+
+impl Reading {
+    /// Reads until the first bytes came.
+    pub(crate) async fn first(&mut self) -> io::Result<()> {
+        while self.seen.first.is_none() {
+            if !self.read().await? {
+                return Err(io::Error::other("an empty stream"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads to the end.
+    pub(crate) async fn read_all(mut self) -> io::Result<Seen> {
+        while self.read().await? {}
+        if self.seen.tail.trim_ascii_end().ends_with(b"data: [DONE]") {
+            Ok(self.seen)
+        } else {
+            Err(io::Error::other("the stream ended without [DONE]"))
+        }
+    }
+
+    /// Reads for good, and counts nothing as an end.
+    pub(crate) async fn hold(mut self) -> io::Result<()> {
+        while self.read().await? {}
+        Ok(())
+    }
+
+    async fn read(&mut self) -> io::Result<bool> {
+        let Some(frame) = self.body.frame().await else { return Ok(false) };
+        let frame = frame.map_err(io::Error::other)?;
+        if let Some(bytes) = frame.data_ref().filter(|bytes| !bytes.is_empty()) {
+            self.seen.take(bytes, self.sent);
+        }
+        Ok(true)
+    }
+}
+
+impl Seen {
+    fn take(&mut self, bytes: &[u8], sent: Instant) {
+        let now = Instant::now();
+        match self.last.replace(now) {
+            None => self.first = Some(now - sent),
+            Some(last) => self.gaps.push(now - last),
+        }
+        // An event ends with an empty line: a line feed right after a line feed, which two reads may share.
+        for at in memchr::memchr_iter(b'\n', bytes) {
+            let before = if at == 0 { self.tail.last() } else { bytes.get(at - 1) };
+            if before == Some(&b'\n') {
+                self.events += 1;
+            }
+        }
+        let keep = bytes.len().saturating_sub(32);
+        self.tail.extend_from_slice(bytes.get(keep..).unwrap_or_default());
+        let over = self.tail.len().saturating_sub(32);
+        self.tail.drain(..over);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_counted_over_the_borders_of_reads() {
+        let mut seen = Seen::default();
+        for bytes in [&b"data: 1\n"[..], b"\ndata: 2\n\ndata", b": 3\n\n", b"data: [DO", b"NE]\n\n"] {
+            seen.take(bytes, Instant::now());
+        }
+        assert_eq!((seen.events, seen.gaps.count()), (4, 4));
+        assert!(seen.tail.ends_with(b"data: [DONE]\n\n"));
+    }
+}

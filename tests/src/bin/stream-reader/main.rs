@@ -1,0 +1,104 @@
+//! The reader of the benches: many streams at once, or requests at a set pace, timed by somebody who looks at every
+//! event. A stream without `[DONE]` is an error here, so a server cannot be fast by losing the end of an answer.
+#![allow(clippy::print_stdout, reason = "a tool: its results are one JSON line on stdout")]
+
+mod client;
+mod numbers;
+mod requests;
+mod start;
+mod streams;
+mod table;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Reads chat completions and measures them. Loopback only; each mode prints one flat JSON line.
+#[derive(Parser)]
+struct Flags {
+    #[command(subcommand)]
+    mode: Mode,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Reads streams to their end, side by side.
+    Streams {
+        #[command(flatten)]
+        target: Target,
+        #[arg(long, default_value_t = 200)]
+        count: usize,
+        /// Milliseconds over which the streams begin, evenly. In a burst the time to the first token is mostly the
+        /// queue of the burst itself; spread, it is what a user sees who joins the others.
+        #[arg(long, default_value_t = 0)]
+        spread_ms: u32,
+    },
+    /// Opens streams, tells when each has begun, and holds them until stdin ends.
+    Hold {
+        #[command(flatten)]
+        target: Target,
+        #[arg(long, default_value_t = 1000)]
+        count: usize,
+    },
+    /// Sends requests at a set pace, whether or not the earlier ones were answered.
+    Rate {
+        #[command(flatten)]
+        target: Target,
+        /// Requests a second.
+        #[arg(long, default_value_t = 200)]
+        rate: u32,
+        #[arg(long, default_value_t = 5)]
+        secs: u32,
+    },
+    /// Sends the next request when the last was answered, on each of some connections.
+    Closed {
+        #[command(flatten)]
+        target: Target,
+        #[arg(long, default_value_t = 64)]
+        conns: usize,
+        #[arg(long, default_value_t = 5)]
+        secs: u32,
+    },
+    /// Starts a server and measures the time to its first good answer to GET; then stops it.
+    Start {
+        /// What to ask for, for example http://127.0.0.1:8000/healthz
+        #[arg(long)]
+        url: String,
+        /// The server's command.
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Medians of lines `target metric value`, as a Markdown table.
+    Table { file: PathBuf },
+}
+
+/// Whom to ask, and how.
+#[derive(Args, Clone)]
+struct Target {
+    /// The full URL of the chat route.
+    #[arg(long)]
+    url: String,
+    /// A bearer token.
+    #[arg(long)]
+    token: Option<String>,
+    #[arg(long, default_value = "fake-model")]
+    model: String,
+}
+
+// One thread: the reader shares two cores with what it measures.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let line = match Flags::parse().mode {
+        Mode::Streams { target, count, spread_ms } => {
+            streams::read_all(&target, count, Duration::from_millis(spread_ms.into())).await?
+        }
+        Mode::Hold { target, count } => streams::hold(&target, count).await?,
+        Mode::Rate { target, rate, secs } => requests::rate(&target, rate, secs).await?,
+        Mode::Closed { target, conns, secs } => requests::closed(&target, conns, secs).await?,
+        Mode::Start { url, command } => start::start(&url, &command).await?,
+        Mode::Table { file } => table::table(&std::fs::read_to_string(file)?),
+    };
+    println!("{line}");
+    Ok(())
+}
