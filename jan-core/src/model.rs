@@ -145,3 +145,18 @@ impl EmbeddingRequest {
         self.object.to_bytes()
     }
 }
+
+#[async_trait]
+impl<P: ModelProvider + ?Sized> ModelProvider for std::sync::Arc<P> {
+    async fn models(&self) -> Result<Vec<Model>> {
+        (**self).models().await
+    }
+
+    async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
+        (**self).chat(request).await
+    }
+
+    fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {
+        (**self).embeddings()
+    }
+}

@@ -32,7 +32,8 @@ impl Chat {
     /// # Errors
     /// As [`ModelProvider::chat`]; an answer that broke off is an error.
     pub async fn complete(&self, request: ChatRequest, who: &Principal) -> Result<ChatAnswer> {
-        let request = if request.wants_stream() { request.stream(false).without("stream_options") } else { request };
+        let request =
+            if request.wants_stream() { request.stream(false).without("stream_options") } else { request };
         self.ask(request, who).await?.into_answer().await
     }
 
@@ -83,8 +84,11 @@ mod tests {
 
     #[test]
     fn usage_is_asked_for_without_losing_other_options() {
-        let request = ChatRequest::new("m").user("x").with("stream_options", &serde_json::json!({"include_obfuscation": false}));
-        let asked: Map<String, Value> = ask_for_usage(request).unwrap().get("stream_options").unwrap().unwrap();
+        let request = ChatRequest::new("m")
+            .user("x")
+            .with("stream_options", &serde_json::json!({"include_obfuscation": false}));
+        let asked: Map<String, Value> =
+            ask_for_usage(request).unwrap().get("stream_options").unwrap().unwrap();
         assert_eq!(asked.len(), 2);
         assert_eq!(asked["include_usage"], true);
     }

@@ -99,7 +99,8 @@ impl Router {
                 Err(error) => tracing::warn!(provider = index, ?error, "a provider cannot list its models"),
             }
         }
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known { names, asked: Some(Instant::now()) };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
+            Known { names, asked: Some(Instant::now()) };
         lists
     }
 

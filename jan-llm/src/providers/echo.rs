@@ -4,7 +4,10 @@
 use async_trait::async_trait;
 use futures_util::stream;
 use jan_core::chat::{AnswerBody, ChunkBody, Delta, Usage};
-use jan_core::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Clock, Model, ModelProvider, Result, SystemClock, id};
+use jan_core::{
+    ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Clock, Model, ModelProvider, Result,
+    SystemClock, id,
+};
 
 /// Repeats the last user message, word by word when streamed. A token is a word.
 #[derive(Debug, Clone)]
@@ -43,7 +46,12 @@ impl ModelProvider for Echo {
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
         let messages = request.messages()?;
-        let text = messages.iter().rev().find(|message| message.role == "user").map(|m| m.text()).unwrap_or_default();
+        let text = messages
+            .iter()
+            .rev()
+            .find(|message| message.role == "user")
+            .map(|m| m.text())
+            .unwrap_or_default();
         let words = |text: &str| text.split_whitespace().count() as u64;
         let usage = Usage::new(messages.iter().map(|message| words(&message.text())).sum(), words(&text));
         if request.wants_stream() {

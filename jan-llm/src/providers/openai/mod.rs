@@ -15,8 +15,8 @@ use http::{HeaderName, HeaderValue, Method};
 use jan_core::model::EmbeddingRequest;
 use jan_core::secret::ExposeSecret;
 use jan_core::{
-    ChatAnswer, ChatReply, ChatRequest, ChatStream, EmbeddingProvider, Error, JsonObject, Model, ModelProvider, Result,
-    Secret,
+    ChatAnswer, ChatReply, ChatRequest, ChatStream, EmbeddingProvider, Error, JsonObject, Model,
+    ModelProvider, Result, Secret,
 };
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -136,8 +136,9 @@ impl ModelProvider for OpenAi {
 impl EmbeddingProvider for OpenAi {
     async fn embed(&self, request: EmbeddingRequest) -> Result<JsonObject> {
         let reply = self.transport.send(Method::POST, "/embeddings", request.to_bytes()).await?;
-        JsonObject::parse(reply.bytes().await?)
-            .map_err(|e| Error::upstream("The upstream's embeddings are not JSON.").code("upstream_garbage").because(e))
+        JsonObject::parse(reply.bytes().await?).map_err(|e| {
+            Error::upstream("The upstream's embeddings are not JSON.").code("upstream_garbage").because(e)
+        })
     }
 }
 

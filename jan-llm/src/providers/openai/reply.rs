@@ -36,7 +36,9 @@ fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime
         408 | 504 => Error::new(ErrorKind::UpstreamTimeout, "The upstream ran out of time."),
         409 => said.as_error(ErrorKind::Conflict, "The upstream found a conflict."),
         413 => said.as_error(ErrorKind::TooLarge, "The request is too large for the upstream."),
-        415 => said.as_error(ErrorKind::UnsupportedMediaType, "The upstream does not take this type of content."),
+        415 => {
+            said.as_error(ErrorKind::UnsupportedMediaType, "The upstream does not take this type of content.")
+        }
         422 => said.as_error(ErrorKind::Unprocessable, "The upstream cannot process the request."),
         429 => said.as_error(ErrorKind::RateLimited, "The upstream asks to come back later."),
         501 => said.as_error(ErrorKind::NotImplemented, "The upstream does not offer this."),
@@ -166,7 +168,9 @@ mod tests {
 
     #[test]
     fn every_way_to_ask_for_patience_is_understood() {
-        let wait = |headers: &[(&'static str, &str)]| at(429, headers, "").get_retry_after().map(|wait| wait.as_millis());
+        let wait = |headers: &[(&'static str, &str)]| {
+            at(429, headers, "").get_retry_after().map(|wait| wait.as_millis())
+        };
         assert_eq!(wait(&[("retry-after", "7")]), Some(7000));
         assert_eq!(wait(&[("retry-after", "7"), ("retry-after-ms", "250")]), Some(250));
         assert_eq!(wait(&[("retry-after", "Thu, 01 Jan 1970 00:00:09 GMT")]), Some(9000));

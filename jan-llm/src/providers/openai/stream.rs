@@ -28,7 +28,13 @@ pub(super) struct Chunks {
 
 impl Chunks {
     pub(super) fn new(body: Incoming, idle_timeout: Duration) -> Self {
-        Self { body, decoder: Decoder::default(), idle: Idle::new(idle_timeout), last: [None, None], ended: false }
+        Self {
+            body,
+            decoder: Decoder::default(),
+            idle: Idle::new(idle_timeout),
+            last: [None, None],
+            ended: false,
+        }
     }
 
     /// The next chunk that is already here.

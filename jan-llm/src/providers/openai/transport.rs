@@ -63,7 +63,10 @@ impl Transport {
     /// Sends one request and waits for the head of a successful reply; any other reply is an error that says what the
     /// upstream said. Dropping the future, or the reply's body, closes the connection.
     pub(super) async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Reply> {
-        let target = self.target.as_ref().map_err(|sentence| Error::unavailable(sentence.clone()).code("bad_upstream"))?;
+        let target = self
+            .target
+            .as_ref()
+            .map_err(|sentence| Error::unavailable(sentence.clone()).code("bad_upstream"))?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = Uri::try_from(format!("{}{path}", target.base)).map_err(Error::internal)?;
@@ -135,7 +138,9 @@ impl Target {
         let base = upstream.url.trim_end_matches('/');
         let uri = Uri::try_from(base).ok();
         let good = uri.is_some_and(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none()
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some()
+                && uri.query().is_none()
         });
         if !good {
             let message = "The upstream URL must look like `http://localhost:11434/v1`.";
@@ -172,7 +177,9 @@ fn not_sent(error: hyper_util::client::legacy::Error) -> Error {
         let message = "The upstream cannot be reached.";
         return Error::new(ErrorKind::Upstream, message).code("upstream_unreachable").because(error);
     }
-    Error::upstream("The upstream closed the connection without an answer.").code("upstream_cut").because(error)
+    Error::upstream("The upstream closed the connection without an answer.")
+        .code("upstream_cut")
+        .because(error)
 }
 
 pub(super) fn cut(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

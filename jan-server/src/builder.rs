@@ -1,0 +1,105 @@
+//! Puts a server together. Setters do not fail and do not depend on their order; `build()` wires what was collected and
+//! says in a plain sentence what is missing. Nothing is open unless it is opened by name.
+
+use std::sync::Arc;
+
+use jan_core::auth::{AnyOf, Cached, LocalIssuer};
+use jan_core::{AuthVerifier, Clock, Error, ModelProvider, Result, SystemClock, TokenIssuer};
+use jan_llm::Chat;
+
+use crate::gateway::cors::Cors;
+use crate::gateway::rate::{RateLimits, RateSettings};
+use crate::rooms::{Rooms, Settings};
+use crate::server::Server;
+
+/// The parts of a server, being collected.
+#[derive(Default)]
+#[must_use]
+pub struct ServerBuilder {
+    model: Option<Arc<dyn ModelProvider>>,
+    issuer: Option<Arc<LocalIssuer>>,
+    verifier: AnyOf,
+    has_verifier: bool,
+    clock: Option<Arc<dyn Clock>>,
+    rate: Option<RateSettings>,
+    origins: Vec<String>,
+    settings: Settings,
+}
+
+impl ServerBuilder {
+    /// Who answers chats. Without a model the server starts and says what is missing when it is asked.
+    pub fn model(mut self, model: impl ModelProvider) -> Self {
+        self.model = Some(Arc::new(model));
+        self
+    }
+
+    /// Who may come in: `AllowAll`, `ApiKeys`, a verifier of your own. Several are asked in turn. Required, unless
+    /// [`ServerBuilder::issue_tokens`] is used.
+    pub fn auth(mut self, verifier: impl AuthVerifier) -> Self {
+        self.verifier = self.verifier.or(verifier);
+        self.has_verifier = true;
+        self
+    }
+
+    /// Issues tokens to guests (`POST /auth/guest-login`) and lets in whoever shows one.
+    pub fn issue_tokens(mut self, issuer: LocalIssuer) -> Self {
+        self.issuer = Some(Arc::new(issuer));
+        self
+    }
+
+    /// Limits how many requests are let in. Without it there is no limit.
+    pub fn rate_limits(mut self, settings: RateSettings) -> Self {
+        self.rate = Some(settings);
+        self
+    }
+
+    /// Pages of these origins may call from a browser (`https://chat.example`; `*` for all). Without any, pages served
+    /// from this very computer may.
+    pub fn cors_origins(mut self, origins: impl IntoIterator<Item = String>) -> Self {
+        self.origins.extend(origins);
+        self
+    }
+
+    /// What the shell does in its own right.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Where the time comes from; the system unless told.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    /// When nobody was said to be let in.
+    pub fn build(self) -> Result<Server> {
+        if !self.has_verifier && self.issuer.is_none() {
+            let message = "Say who may come in: `.auth(AllowAll::new())`, `.auth(ApiKeys::new(..)?)` or `.issue_tokens(..)`.";
+            return Err(Error::invalid("auth", message));
+        }
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        // Cheap to check comes first; tokens are the rule, and their signature is remembered.
+        let verifier: Arc<dyn AuthVerifier> = match &self.issuer {
+            None => Arc::new(self.verifier),
+            Some(issuer) => Arc::new(self.verifier.or(Cached::new(issuer.clone(), clock.clone()))),
+        };
+        let model = self.model.unwrap_or_else(|| Arc::new(crate::no_model::NoModel));
+        Ok(Server {
+            rooms: Arc::new(Rooms {
+                chat: Chat::over(model),
+                verifier,
+                issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),
+                started: clock.now(),
+                clock,
+                rate: self.rate.as_ref().map(RateLimits::new),
+                cors: Cors::new(self.origins),
+                settings: self.settings,
+                draining: false.into(),
+            }),
+        })
+    }
+}

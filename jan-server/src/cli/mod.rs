@@ -1,0 +1,104 @@
+//! The command line: `serve` (the default), `chat`, `models`, `config`.
+// A command speaks to whoever typed it.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod chat;
+mod models;
+mod serve;
+mod threads;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use jan_core::{Error, Result};
+
+use crate::config::{Config, Overrides, ProcessEnvironment, load};
+
+/// The API of Jan Server and OpenAI in one binary and one file.
+#[derive(Parser)]
+#[command(version, about, after_help = AFTER_HELP)]
+struct Cli {
+    /// A configuration file instead of jan.toml
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1:8000]
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    addr: Option<String>,
+    /// Where everything that is kept lies [default: data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Any value by its path, for example --set limits.body=16MiB
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Layers: defaults < jan.toml < environment < flags; `jan-server config` prints what counts.
+
+Environment: JAN_ADDR, JAN_DATA_DIR, JAN_UPSTREAM_URL, JAN_UPSTREAM_API_KEY, JAN_LOCAL_MODEL, JAN_ECHO,
+JAN_AUTH, JAN_API_KEYS, JAN_RATE_LIMIT=off, JAN_ALLOW_PRIVATE_URLS=1, JAN_API_BARE=1, JAN_CORS_ORIGINS,
+JAN_LOG, JAN_CONFIG, and JAN__<SECTION>__<KEY> for every other value.
+
+Examples:
+  JAN_LOCAL_MODEL=model.gguf jan-server         serve a model of your own
+  JAN_UPSTREAM_URL=http://localhost:11434/v1 jan-server
+  jan-server chat \"What is the capital of France?\"";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API (the default)
+    Serve(serve::ServeArgs),
+    /// Talk to the model in the terminal
+    Chat(chat::ChatArgs),
+    /// List, check and pull models
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+    /// Print the effective configuration, secrets hidden
+    Config,
+}
+
+/// Runs the command line of this process to its end.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = read_config(&cli).and_then(|config| {
+        threads::settle(&config)?;
+        run(cli.command, config)
+    });
+    outcome.unwrap_or_else(|error| {
+        eprintln!("jan-server: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn read_config(cli: &Cli) -> Result<Config> {
+    let mut values = cli.set.clone();
+    values.extend(cli.addr.iter().map(|addr| ("addr".to_owned(), addr.clone())));
+    values.extend(cli.data_dir.iter().map(|dir| ("data_dir".to_owned(), dir.clone())));
+    load(&ProcessEnvironment, &Overrides { file: cli.config.clone(), values })
+}
+
+fn run(command: Option<Command>, config: Config) -> Result<ExitCode> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::internal)?;
+    runtime.block_on(async {
+        match command.unwrap_or(Command::Serve(serve::ServeArgs::default())) {
+            Command::Serve(args) => serve::run(&config, args).await,
+            Command::Chat(args) => chat::run(&config, args).await,
+            Command::Models(command) => models::run(&config, command).await,
+            Command::Config => {
+                print!("{}", config.to_toml()?);
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    })
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("write it as KEY=VALUE".into()),
+    }
+}

@@ -1,0 +1,143 @@
+//! `jan-server serve`: opens what the configuration names, listens, and with `--demo` shows that it works by asking the
+//! model one question through the server's own API.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use jan_core::{ChatChunk, ChatRequest, Error, Result};
+use serde_json::Value;
+
+use crate::config::{Config, LogFormat};
+use crate::{Body, Server, bind, open};
+
+/// How to serve.
+#[derive(clap::Args, Default)]
+pub(super) struct ServeArgs {
+    /// Ask the model one question when the server is up, and print a command to paste
+    #[arg(long)]
+    demo: bool,
+}
+
+const QUESTION: &str = "What is the capital of France?";
+
+pub(super) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode> {
+    start_log(config)?;
+    let started = Instant::now();
+    let server = open::server(config).await?;
+    let listener = bind(config.addr).map_err(|e| {
+        let message = format!(
+            "Listening on {} failed: {e}. Choose another address with --addr or JAN_ADDR.",
+            config.addr
+        );
+        Error::invalid("addr", message)
+    })?;
+    let address = listener.local_addr().map_err(Error::internal)?;
+    tracing::info!(%address, in_ms = started.elapsed().as_millis(), "listening; API at /v1, documentation at /api/swagger/index.html");
+    let serving = server.clone();
+    let limits = open::serve_settings(config);
+    let serving = tokio::spawn(async move { serving.serve_with(listener, stop_signal(), &limits).await });
+    if args.demo
+        && let Err(error) = demo(&server, &format!("http://{address}")).await
+    {
+        eprintln!("The question could not be answered: {error}");
+    }
+    serving.await.map_err(Error::internal)?.map_err(Error::internal)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ctrl-C, or SIGTERM from whoever runs us.
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// One guest, one question, one answer as it streams: the same requests that a client would send.
+async fn demo(server: &Server, url: &str) -> Result<()> {
+    let login = ask(server, "POST", "/llm/auth/guest-login", None, String::new()).await?;
+    let token = login.get("access_token").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let models = ask(server, "GET", "/v1/models", Some(&token), String::new()).await?;
+    let model = models.pointer("/data/0/id").and_then(Value::as_str);
+    let model = model.ok_or_else(|| Error::unavailable("no model is configured; see `jan-server --help`"))?;
+
+    println!("\nAsking {model}: {QUESTION}\n");
+    let body = ChatRequest::new(model).user(QUESTION).stream(true).to_bytes();
+    let body = String::from_utf8_lossy(&body).into_owned();
+    let mut events =
+        send(server, "POST", "/v1/chat/completions", Some(&token), body).await?.into_data_stream();
+    let mut decoder = jan_llm::sse::Decoder::default();
+    while let Some(piece) = events.next().await {
+        decoder.push(&piece.map_err(Error::internal)?);
+        while let Some(event) = decoder.next_event()? {
+            if let Ok(chunk) = ChatChunk::from_wire(event) {
+                print!("{}", chunk.text());
+                std::io::stdout().flush().map_err(Error::internal)?;
+            }
+        }
+    }
+    println!(
+        "\n\nIt works. Ask it yourself (the token is good for five minutes; POST {url}/llm/auth/guest-login gives another):\n\n\
+         curl -N {url}/v1/chat/completions \\\n  -H 'Authorization: Bearer {token}' \\\n  -H 'Content-Type: application/json' \\\n  \
+         -d '{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}],\"stream\":true}}'\n\n\
+         In a browser: {url}/api/swagger/index.html\nCtrl-C stops the server.\n"
+    );
+    Ok(())
+}
+
+async fn ask(server: &Server, method: &str, path: &str, token: Option<&str>, body: String) -> Result<Value> {
+    let bytes =
+        send(server, method, path, token, body).await?.collect().await.map_err(Error::internal)?.to_bytes();
+    serde_json::from_slice(&bytes).map_err(Error::internal)
+}
+
+async fn send(server: &Server, method: &str, path: &str, token: Option<&str>, body: String) -> Result<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let request = request.body(Full::new(bytes::Bytes::from(body))).map_err(Error::internal)?;
+    let response = server.handle(request).await;
+    if response.status().is_success() {
+        return Ok(response.into_body());
+    }
+    let body = response.into_body().collect().await.map_err(Error::internal)?.to_bytes();
+    let said: Value = serde_json::from_slice(&body).unwrap_or_default();
+    Err(Error::unavailable(
+        said.pointer("/error/message").and_then(Value::as_str).unwrap_or("no answer").to_owned(),
+    ))
+}
+
+fn start_log(config: &Config) -> Result<()> {
+    use tracing_subscriber::{EnvFilter, fmt};
+
+    let filter = EnvFilter::try_new(&config.log.level).map_err(|e| {
+        Error::invalid(
+            "log.level",
+            format!("`log.level` is wrong: {e}. It takes error, warn, info, debug or trace."),
+        )
+    })?;
+    // The log goes to standard error, so that what a command prints can be piped.
+    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match config.log.format {
+        LogFormat::Console => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+    // A host that embeds the command line may have its own log already.
+    if started.is_err() {
+        tracing::debug!("a log was started before");
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Which environment variables mean which value. Any value is reached by its path (`JAN__LIMITS__BODY=16MiB`); the short
+//! names and the original's names stand in the table below.
+
+/// Reads variables; a trait so that tests need not touch the process's own.
+pub trait Environment {
+    /// All variables, as (name, value).
+    fn vars(&self) -> Vec<(String, String)>;
+}
+
+/// The process's own environment. Variables that are not UTF-8 are not ours.
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    fn vars(&self) -> Vec<(String, String)> {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+}
+
+impl Environment for Vec<(String, String)> {
+    fn vars(&self) -> Vec<(String, String)> {
+        self.clone()
+    }
+}
+
+/// A variable, the value it sets, and how to read it.
+pub(super) struct Alias {
+    pub(super) name: &'static str,
+    pub(super) path: &'static str,
+    pub(super) read: Read,
+}
+
+/// How the text of a variable becomes a value.
+#[derive(Clone, Copy)]
+pub(super) enum Read {
+    /// As it is.
+    Text,
+    /// `1`, `true`, `on`, `yes` or their opposites.
+    Switch,
+    /// Parts between commas.
+    List,
+}
+
+const fn text(name: &'static str, path: &'static str) -> Alias {
+    Alias { name, path, read: Read::Text }
+}
+
+const fn switch(name: &'static str, path: &'static str) -> Alias {
+    Alias { name, path, read: Read::Switch }
+}
+
+const fn list(name: &'static str, path: &'static str) -> Alias {
+    Alias { name, path, read: Read::List }
+}
+
+/// Short names first, then the original's.
+pub(super) const ALIASES: &[Alias] = &[
+    text("JAN_ADDR", "addr"),
+    text("JAN_DATA_DIR", "data_dir"),
+    text("JAN_UPSTREAM_URL", "providers.upstream.url"),
+    text("JAN_UPSTREAM_API_KEY", "providers.upstream.api_key"),
+    text("JAN_LOCAL_MODEL", "local.model"),
+    switch("JAN_ECHO", "echo.enabled"),
+    text("JAN_AUTH", "auth.mode"),
+    list("JAN_API_KEYS", "auth.api_keys"),
+    switch("JAN_RATE_LIMIT", "rate_limit.enabled"),
+    switch("JAN_ALLOW_PRIVATE_URLS", "fetch.allow_private_urls"),
+    switch("JAN_API_BARE", "api.bare"),
+    list("JAN_CORS_ORIGINS", "cors.origins"),
+    text("JAN_LOG", "log.level"),
+    text("LOG_LEVEL", "log.level"),
+    text("LOG_FORMAT", "log.format"),
+    text("SHUTDOWN_TIMEOUT", "limits.drain"),
+    switch("ENABLE_SWAGGER", "api.swagger"),
+];
+
+/// Variables of the same prefix that mean something elsewhere (the scripts, the tests).
+pub(super) const OTHERS: &[&str] = &["JAN_CONFIG", "JAN_CACHE_DIR"];
+/// Variables that only tests read.
+pub(super) const TESTS: &str = "JAN_TEST_";
+
+impl Read {
+    /// The text as a value of the configuration.
+    ///
+    /// # Errors
+    /// A sentence that lists what is accepted.
+    pub(super) fn value(self, text: &str) -> Result<config::Value, String> {
+        match self {
+            Self::Text => Ok(text.into()),
+            Self::List => {
+                Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().into())
+            }
+            Self::Switch => match text.to_ascii_lowercase().as_str() {
+                "1" | "true" | "on" | "yes" => Ok(true.into()),
+                "0" | "false" | "off" | "no" | "" => Ok(false.into()),
+                _ => Err("one of 1, true, on, yes, 0, false, off, no".into()),
+            },
+        }
+    }
+}

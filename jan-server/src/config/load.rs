@@ -1,0 +1,196 @@
+//! Puts the layers together. A wrong key or value names itself, where it came from, and what is accepted.
+
+use std::path::{Path, PathBuf};
+
+use config::builder::DefaultState;
+use config::{ConfigBuilder, File, FileFormat};
+use jan_core::{Error, Result};
+
+use super::Config;
+use super::env::{ALIASES, Environment, OTHERS, TESTS};
+
+/// The file that is read from the working directory if it is there.
+const FILE: &str = "jan.toml";
+/// What starts a variable that reaches a value by its path.
+const BY_PATH: &str = "JAN__";
+
+/// What the command line says; it has the last word.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// A configuration file other than `jan.toml`.
+    pub file: Option<PathBuf>,
+    /// Values by their path, for example `("limits.body", "16MiB")`.
+    pub values: Vec<(String, String)>,
+}
+
+/// Reads the configuration from all its layers.
+///
+/// # Errors
+/// [`jan_core::ErrorKind::Invalid`] with a sentence that names the wrong key or value and what is accepted.
+pub fn load(environment: &dyn Environment, overrides: &Overrides) -> Result<Config> {
+    let variables = environment.vars();
+    let mut builder = config::Config::builder();
+    let named = overrides.file.clone().or_else(|| variable(&variables, "JAN_CONFIG").map(PathBuf::from));
+    builder = match &named {
+        Some(file) => builder.add_source(from_file(file).required(true)),
+        None => builder.add_source(from_file(Path::new(FILE)).required(false)),
+    };
+    builder = add_environment(builder, &variables)?;
+    for (path, value) in &overrides.values {
+        let wrong = |e| wrong(&format!("`--set {path}` cannot be set: {e}"));
+        builder = builder.set_override(path, scalar(path, value)).map_err(wrong)?;
+    }
+    let merged = builder.build().map_err(|e| wrong(&e.to_string()))?;
+    let config: Config = merged.try_deserialize().map_err(|e| wrong(&e.to_string()))?;
+    check(&config)?;
+    Ok(config)
+}
+
+fn from_file(path: &Path) -> File<config::FileSourceFile, FileFormat> {
+    File::from(path).format(FileFormat::Toml)
+}
+
+fn variable<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+/// Adds the variables, the original's names under ours, and refuses those with our prefix that mean nothing.
+fn add_environment(
+    mut builder: ConfigBuilder<DefaultState>,
+    variables: &[(String, String)],
+) -> Result<ConfigBuilder<DefaultState>> {
+    // Later settings win: the names at the top of the table come last.
+    for alias in ALIASES.iter().rev() {
+        let Some(text) = variable(variables, alias.name) else { continue };
+        // An empty variable is an unset one: that is what shells and compose files leave behind.
+        if text.is_empty() {
+            continue;
+        }
+        let value = alias
+            .read
+            .value(text)
+            .map_err(|accepted| wrong(&format!("{}={text} is not valid: it takes {accepted}", alias.name)))?;
+        let failed = |e| wrong(&format!("{} cannot be set: {e}", alias.name));
+        builder = builder.set_override(alias.path, value).map_err(failed)?;
+    }
+    for (name, value) in variables {
+        if let Some(path) = name.strip_prefix(BY_PATH) {
+            let path = path.to_ascii_lowercase().replace("__", ".");
+            let failed = |e| wrong(&format!("{name} cannot be set: {e}"));
+            builder = builder.set_override(&path, scalar(&path, value)).map_err(failed)?;
+        } else if name.starts_with("JAN_") && !is_known(name) {
+            let names: Vec<_> =
+                ALIASES.iter().map(|alias| alias.name).filter(|name| name.starts_with("JAN_")).collect();
+            let names = names.join(", ");
+            return Err(wrong(&format!("{name} is not known. Known are {names}, and JAN__<SECTION>__<KEY>")));
+        }
+    }
+    Ok(builder)
+}
+
+fn is_known(name: &str) -> bool {
+    ALIASES.iter().any(|alias| alias.name == name) || OTHERS.contains(&name) || name.starts_with(TESTS)
+}
+
+/// Lists are the only values that a text cannot be read as by itself.
+fn scalar(path: &str, text: &str) -> config::Value {
+    if matches!(path, "auth.api_keys" | "cors.origins") {
+        return text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().into();
+    }
+    text.into()
+}
+
+/// What the types cannot say.
+fn check(config: &Config) -> Result<()> {
+    for (name, provider) in &config.providers {
+        if !provider.url.starts_with("http://") && !provider.url.starts_with("https://") {
+            let message = format!(
+                "`providers.{name}.url` must look like http://localhost:11434/v1, not `{}`",
+                provider.url
+            );
+            return Err(wrong(&message));
+        }
+    }
+    if config.limits.connections == 0 {
+        return Err(wrong("`limits.connections` must be at least 1"));
+    }
+    Ok(())
+}
+
+fn wrong(what: &str) -> Error {
+    Error::invalid("configuration", format!("The configuration is wrong: {what}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::AuthMode;
+
+    fn load_with(variables: &[(&str, &str)], set: &[(&str, &str)]) -> Result<Config> {
+        let own = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+        };
+        load(&own(variables), &Overrides { file: None, values: own(set) })
+    }
+
+    #[test]
+    fn short_names_paths_and_flags_are_layers() {
+        let config = load_with(
+            &[
+                ("JAN_ADDR", "127.0.0.1:9000"),
+                ("JAN_UPSTREAM_URL", "http://localhost:1/v1"),
+                ("JAN_UPSTREAM_API_KEY", "sk-upstream"),
+                ("JAN_RATE_LIMIT", "off"),
+                ("JAN_API_KEYS", "sk_aaaaaaaaaaaaaaaaaaaaa, sk_bbbbbbbbbbbbbbbbbbbbb"),
+                ("JAN__LIMITS__DRAIN", "5s"),
+                ("JAN__LIMITS__BODY", "1MiB"),
+                ("SHUTDOWN_TIMEOUT", "9s"),
+                ("LOG_LEVEL", "warn"),
+                ("JAN_LOG", "debug"),
+                ("PATH", "/bin"),
+            ],
+            &[("addr", "127.0.0.1:9001"), ("auth.mode", "open")],
+        )
+        .unwrap();
+        assert_eq!(config.addr.port(), 9001);
+        assert_eq!(config.providers["upstream"].url, "http://localhost:1/v1");
+        assert_eq!((config.rate_limit.enabled, config.auth.api_keys.len()), (false, 2));
+        assert_eq!((config.limits.drain.as_secs(), config.limits.body.as_u64()), (5, 1 << 20));
+        assert_eq!((config.auth.mode, config.log.level.as_str()), (AuthMode::Open, "debug"));
+    }
+
+    #[test]
+    fn what_is_wrong_names_itself_and_what_is_accepted() {
+        for (variables, set, words) in [
+            (&[("JAN_ADRR", "x")][..], &[][..], &["JAN_ADRR", "JAN_ADDR"][..]),
+            (&[("JAN_RATE_LIMIT", "maybe")], &[], &["JAN_RATE_LIMIT", "maybe", "off"]),
+            (&[("JAN_AUTH", "maybe")], &[], &["auth.mode", "maybe", "local", "open"]),
+            (&[], &[("limits.bodi", "1")], &["bodi", "body"]),
+            (&[], &[("limits.drain", "soon")], &["limits.drain"]),
+            (&[], &[("addr", "localhost")], &["addr"]),
+            (&[("JAN_UPSTREAM_URL", "localhost:1")], &[], &["providers.upstream.url", "localhost:1"]),
+            (&[("JAN_CONFIG", "/does/not/exist.toml")], &[], &["exist.toml"]),
+        ] {
+            let message = load_with(variables, set).unwrap_err().to_string();
+            for word in words {
+                assert!(message.contains(word), "{message} does not say {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn printed_values_hide_secrets_and_can_be_read_again() {
+        let config = load_with(
+            &[("JAN_UPSTREAM_URL", "http://localhost:1/v1"), ("JAN_UPSTREAM_API_KEY", "sk-very-secret")],
+            &[],
+        )
+        .unwrap();
+        let text = config.to_toml().unwrap();
+        assert!(text.contains("********") && !text.contains("very-secret"));
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("jan.toml");
+        std::fs::write(&file, &text).unwrap();
+        let again = load(&Vec::new(), &Overrides { file: Some(file), values: Vec::new() }).unwrap();
+        assert_eq!(again.to_toml().unwrap(), text);
+    }
+}

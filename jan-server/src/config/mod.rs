@@ -1,0 +1,332 @@
+//! What the binary can be told: defaults < file (`jan.toml`) < environment < flags. This folder is the only place that
+//! reads the environment or a configuration file; everything below it takes plain structs.
+
+mod env;
+mod load;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jan_core::Secret;
+use jan_core::secret::ExposeSecret;
+use serde::{Deserialize, Serialize, Serializer};
+
+pub use env::{Environment, ProcessEnvironment};
+pub use load::{Overrides, load};
+
+/// The whole configuration. Every value has a default, so an empty file is a good one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the gateway listens.
+    pub addr: SocketAddr,
+    /// Where everything that is kept lies: keys, database, media, models.
+    pub data_dir: PathBuf,
+    /// Upstreams that speak OpenAI's API, by a name of your own.
+    pub providers: BTreeMap<String, Provider>,
+    /// The model in this process.
+    pub local: Local,
+    /// The built-in model that repeats what it is told.
+    pub echo: Echo,
+    /// Who may come in.
+    pub auth: Auth,
+    /// How much, how long.
+    pub limits: Limits,
+    /// How many requests are let in.
+    pub rate_limit: RateLimit,
+    /// Which web pages may call.
+    pub cors: Cors,
+    /// How replies look.
+    pub api: Api,
+    /// Fetching of URLs that callers name.
+    pub fetch: Fetch,
+    /// What is logged.
+    pub log: Log,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            addr: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            data_dir: PathBuf::from("data"),
+            providers: BTreeMap::new(),
+            local: Local::default(),
+            echo: Echo::default(),
+            auth: Auth::default(),
+            limits: Limits::default(),
+            rate_limit: RateLimit::default(),
+            cors: Cors::default(),
+            api: Api::default(),
+            fetch: Fetch::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// One upstream.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Its base URL, ending in `/v1`.
+    pub url: String,
+    /// Sent as a Bearer token.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "hidden")]
+    pub api_key: Option<Secret>,
+    /// More headers.
+    #[serde(default, serialize_with = "hidden_values")]
+    pub headers: BTreeMap<String, Secret>,
+    /// Until the connection stands.
+    #[serde(default = "connect_timeout", with = "span")]
+    pub connect_timeout: Duration,
+    /// Until the head of the reply.
+    #[serde(default = "reply_timeout", with = "span")]
+    pub reply_timeout: Duration,
+    /// Between two pieces of the reply.
+    #[serde(default = "idle_timeout", with = "span")]
+    pub idle_timeout: Duration,
+}
+
+/// The model in this process.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Local {
+    /// A GGUF file; none means no local model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<PathBuf>,
+    /// The name it answers to; the file's own unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The longest conversation in tokens; as long as the model and the engine allow unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<usize>,
+    /// Threads for arithmetic; one less than the processor's cores unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+    /// How many chats may wait for their turn; more are refused with 429.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<usize>,
+}
+
+/// The echo model.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Echo {
+    /// Offers it under the name `echo`.
+    pub enabled: bool,
+}
+
+/// Who may come in.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// `local`: guests get signed tokens. `open`: everybody is let in as one user.
+    pub mode: AuthMode,
+    /// Keys that are let in as well, each starting with `sk_`.
+    #[serde(serialize_with = "hidden_list")]
+    pub api_keys: Vec<Secret>,
+}
+
+/// How callers prove who they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum AuthMode {
+    /// Tokens signed by this server.
+    #[default]
+    Local,
+    /// Not at all.
+    Open,
+}
+
+/// How much, how long.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The largest JSON body.
+    pub body: ByteSize,
+    /// How long a body may take to come in.
+    #[serde(with = "span")]
+    pub body_timeout: Duration,
+    /// Connections open at once.
+    pub connections: usize,
+    /// How long a new connection may say nothing.
+    #[serde(with = "span")]
+    pub first_byte: Duration,
+    /// How long a request's head may take, and a connection may be idle.
+    #[serde(with = "span")]
+    pub head: Duration,
+    /// How long running requests may take to finish after a stop.
+    #[serde(with = "span")]
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let (shell, serve) = (crate::Settings::default(), crate::ServeSettings::default());
+        Self {
+            body: ByteSize::b(shell.body_limit as u64),
+            body_timeout: shell.body_timeout,
+            connections: serve.connections,
+            first_byte: serve.first_byte,
+            head: serve.head,
+            drain: serve.drain,
+        }
+    }
+}
+
+/// How many requests are let in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RateLimit {
+    /// Whether requests are counted at all.
+    pub enabled: bool,
+    /// All routes, a minute, by address.
+    pub global_minute: u32,
+    /// All routes, an hour, by address.
+    pub global_hour: u32,
+    /// `/v1`, a minute, by address.
+    pub v1_minute: u32,
+    /// `/llm`, a minute, by caller.
+    pub llm_minute: u32,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        let crate::RateSettings { global_minute, global_hour, v1_minute, llm_minute, .. } =
+            crate::RateSettings::default();
+        Self { enabled: true, global_minute, global_hour, v1_minute, llm_minute }
+    }
+}
+
+/// Which web pages may call.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cors {
+    /// Origins as a browser writes them; pages of this computer when empty.
+    pub origins: Vec<String>,
+}
+
+/// How replies look.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    /// Leaves the `{data, meta}` envelope away.
+    pub bare: bool,
+    /// Serves the OpenAPI document and Swagger UI.
+    pub swagger: bool,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self { bare: false, swagger: true }
+    }
+}
+
+/// Fetching of URLs that callers name (media, from its issue on).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fetch {
+    /// Lets callers name addresses of the private network.
+    pub allow_private_urls: bool,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,jan_server=debug`.
+    pub level: String,
+    /// For people or for programs.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Console }
+    }
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum LogFormat {
+    /// For people.
+    Console,
+    /// One JSON object a line.
+    Json,
+}
+
+// Read from text, so that a wrong word is answered with the words that are right.
+impl TryFrom<String> for AuthMode {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "local" => Ok(Self::Local),
+            "open" => Ok(Self::Open),
+            _ => Err(format!("`{word}` is neither `local` nor `open`")),
+        }
+    }
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "console" => Ok(Self::Console),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("`{word}` is neither `console` nor `json`")),
+        }
+    }
+}
+
+impl Config {
+    /// The effective values as TOML, secrets hidden.
+    ///
+    /// # Errors
+    /// When a path is not UTF-8.
+    pub fn to_toml(&self) -> jan_core::Result<String> {
+        toml::to_string_pretty(self).map_err(jan_core::Error::internal)
+    }
+}
+
+fn connect_timeout() -> Duration {
+    jan_llm::Upstream::at("").connect_timeout
+}
+
+fn reply_timeout() -> Duration {
+    jan_llm::Upstream::at("").reply_timeout
+}
+
+fn idle_timeout() -> Duration {
+    jan_llm::Upstream::at("").idle_timeout
+}
+
+/// Durations are written as people write them: `90s`, `10m`, `1h 30m`.
+mod span {
+    pub(super) use jiff::fmt::serde::unsigned_duration::friendly::compact::required::{
+        deserialize, serialize,
+    };
+}
+
+fn mask(secret: &Secret) -> &'static str {
+    if secret.expose_secret().is_empty() { "" } else { "********" }
+}
+
+fn hidden<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(mask).serialize(serializer)
+}
+
+fn hidden_values<S: Serializer>(
+    secrets: &BTreeMap<String, Secret>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(secrets.iter().map(|(name, secret)| (name, mask(secret))))
+}
+
+fn hidden_list<S: Serializer>(secrets: &[Secret], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(secrets.iter().map(mask))
+}

@@ -1,0 +1,135 @@
+//! The way of every request: id, route, limits, credential, handler; and of every reply: its headers, its log line.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http_body::Body as HttpBody;
+use jan_core::{AuthMethod, Error, ErrorKind, Principal, Result};
+
+use super::auth;
+use super::rate::Count;
+use super::request_id::{self, RequestId};
+use crate::http::body::{Body, BoxError, incoming};
+use crate::http::call::{Call, too_large};
+use crate::http::error::to_response;
+use crate::rooms::Rooms;
+use crate::router::{Access, Found, Row, find};
+use crate::serve::PeerAddr;
+
+/// Answers one request. Never fails: what goes wrong is a reply too.
+pub(crate) async fn pass<B>(rooms: Arc<Rooms>, request: Request<B>) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (mut head, body) = request.into_parts();
+    let id = RequestId::of(&head.headers);
+    auth::strip_identity(&mut head.headers);
+    let asked_by_page = head.headers.contains_key(ORIGIN).then(|| head.headers.clone());
+    let (method, path) = (head.method.clone(), head.uri.path().to_owned());
+
+    let mut marks = Marks::default();
+    let answer = answer(rooms.clone(), head, incoming(body), &id, &mut marks);
+    let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => to_response(&error, id.as_str()),
+        Err(_) => to_response(&Error::internal("a handler panicked"), id.as_str()),
+    };
+
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static(request_id::HEADER), id.header());
+    marks.write(headers);
+    if let Some(asked) = asked_by_page {
+        rooms.cors.mark(&asked, headers);
+    }
+    tracing::debug!(request_id = id.as_str(), %method, path, status = response.status().as_u16(), "answered");
+    response
+}
+
+/// What is learned on the way in and told on the way out.
+#[derive(Default)]
+struct Marks {
+    auth: Option<AuthMethod>,
+    count: Option<Count>,
+    allow: Option<String>,
+}
+
+impl Marks {
+    fn write(self, headers: &mut HeaderMap) {
+        if let Some(method) = self.auth {
+            headers
+                .insert(HeaderName::from_static("x-auth-method"), HeaderValue::from_static(method.as_str()));
+        }
+        if let Some(count) = self.count {
+            count.mark(headers);
+        }
+        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
+            headers.insert(ALLOW, allow);
+        }
+    }
+}
+
+async fn answer(
+    rooms: Arc<Rooms>,
+    head: http::request::Parts,
+    body: crate::http::body::RequestBody,
+    id: &RequestId,
+    marks: &mut Marks,
+) -> Result<Response<Body>> {
+    let (row, path) = match find(&head.method, head.uri.path()) {
+        Found::Row(row, path) => (row, path),
+        Found::OtherMethods(methods) if is_preflight(&head) => return Ok(rooms.cors.preflight(&methods)),
+        Found::OtherMethods(methods) => {
+            let message = format!("This route takes {methods}.");
+            marks.allow = Some(methods);
+            return Err(Error::new(ErrorKind::MethodNotAllowed, message));
+        }
+        Found::Nothing => {
+            let message = format!("There is no route {} {}.", head.method, head.uri.path());
+            return Err(Error::not_found(message).code("route_not_found"));
+        }
+    };
+    let who = admit(&rooms, row, path.prefixed, &head, marks).await?;
+    let body_limit = rooms.settings.body_limit;
+    // A body that says beforehand that it is too long is refused before it is sent.
+    if body.size_hint().lower() > body_limit as u64 {
+        return Err(too_large(body_limit));
+    }
+    let call = Call { rooms, who, request_id: id.clone(), body, path: path.variables, body_limit };
+    (row.handler)(call).await
+}
+
+/// Counts the request and checks the credential.
+async fn admit(
+    rooms: &Rooms,
+    row: &Row,
+    prefixed: bool,
+    head: &http::request::Parts,
+    marks: &mut Marks,
+) -> Result<Arc<Principal>> {
+    let group = row.limit_group(prefixed);
+    let (limits, now) = (rooms.rate.as_ref(), rooms.clock.now());
+    if let Some(limits) = limits {
+        let peer = head.extensions.get::<PeerAddr>().map(|peer| peer.0.ip());
+        marks.count = limits.by_address(group, peer, now)?;
+    }
+    if row.access == Access::Public {
+        return Ok(Arc::new(Principal::open("public")));
+    }
+    let who = auth::authenticate(&*rooms.verifier, &head.headers).await?;
+    marks.auth = Some(who.method);
+    if let Some(limits) = limits {
+        marks.count = limits.by_caller(group, &who.user, now)?.or(marks.count);
+    }
+    Ok(who)
+}
+
+fn is_preflight(head: &http::request::Parts) -> bool {
+    head.method == Method::OPTIONS
+        && head.headers.contains_key(ORIGIN)
+        && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}

@@ -1,0 +1,229 @@
+//! Rate limits as the API reference states them: so many requests a minute or an hour, counted in fixed windows by
+//! address or by caller. Counters live in this process and vanish with their window, so they cannot pile up.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use jan_core::{Error, ErrorKind, Result, UserId};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const SHARDS: usize = 16;
+
+/// Which limit of the table a route counts against, beside the one for all routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LimitGroup {
+    /// Only the limit for all routes.
+    GlobalOnly,
+    /// `/v1`, the LLM API, by address.
+    V1,
+    /// The same routes under `/llm`, by caller.
+    Llm,
+}
+
+/// How many requests are let in. The defaults are the reference's.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RateSettings {
+    /// All routes, a minute, by address: 600.
+    pub global_minute: u32,
+    /// All routes, an hour, by address: 10 000.
+    pub global_hour: u32,
+    /// `/v1`, a minute, by address: 120.
+    pub v1_minute: u32,
+    /// `/llm`, a minute, by caller: 120.
+    pub llm_minute: u32,
+}
+
+impl Default for RateSettings {
+    fn default() -> Self {
+        Self { global_minute: 600, global_hour: 10_000, v1_minute: 120, llm_minute: 120 }
+    }
+}
+
+/// The counters of one server.
+pub(crate) struct RateLimits {
+    global_minute: Window,
+    global_hour: Window,
+    v1: Window,
+    llm: Window,
+}
+
+/// Whose requests are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Address(Option<IpAddr>),
+    Caller(UserId),
+}
+
+impl RateLimits {
+    pub(crate) fn new(settings: &RateSettings) -> Self {
+        Self {
+            global_minute: Window::new(settings.global_minute, MINUTE),
+            global_hour: Window::new(settings.global_hour, HOUR),
+            v1: Window::new(settings.v1_minute, MINUTE),
+            llm: Window::new(settings.llm_minute, MINUTE),
+        }
+    }
+
+    /// Counts a request by its address. Asked before anything that costs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::RateLimited`] with the time until the window ends.
+    pub(crate) fn by_address(
+        &self,
+        group: LimitGroup,
+        peer: Option<IpAddr>,
+        now: Duration,
+    ) -> Result<Option<Count>> {
+        let key = Key::Address(peer.map(network));
+        self.global_hour.count(&key, now)?;
+        let global = self.global_minute.count(&key, now)?;
+        match group {
+            LimitGroup::V1 => self.v1.count(&key, now).map(Some),
+            LimitGroup::GlobalOnly => Ok(Some(global)),
+            LimitGroup::Llm => Ok(None),
+        }
+    }
+
+    /// Counts a request by its caller, for the routes that are counted so.
+    ///
+    /// # Errors
+    /// As [`RateLimits::by_address`].
+    pub(crate) fn by_caller(&self, group: LimitGroup, user: &UserId, now: Duration) -> Result<Option<Count>> {
+        match group {
+            LimitGroup::Llm => self.llm.count(&Key::Caller(user.clone()), now).map(Some),
+            LimitGroup::V1 | LimitGroup::GlobalOnly => Ok(None),
+        }
+    }
+}
+
+/// One caller's own IPv6 network is a /64: its addresses are counted together.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6([a, b, c, d, 0, 0, 0, 0].into())
+        }
+        v4 => v4,
+    }
+}
+
+/// Where a caller stands in the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count {
+    limit: u32,
+    remaining: u32,
+    reset: Duration,
+}
+
+impl Count {
+    /// Tells the caller.
+    pub(crate) fn mark(self, headers: &mut HeaderMap) {
+        let (limit, remaining) = (HeaderValue::from(self.limit), HeaderValue::from(self.remaining));
+        headers.insert(HeaderName::from_static("x-ratelimit-limit-minute"), limit.clone());
+        headers.insert(HeaderName::from_static("x-ratelimit-remaining-minute"), remaining.clone());
+        headers.insert(HeaderName::from_static("ratelimit-limit"), limit);
+        headers.insert(HeaderName::from_static("ratelimit-remaining"), remaining);
+        headers.insert(
+            HeaderName::from_static("ratelimit-reset"),
+            HeaderValue::from(self.reset.as_secs().max(1)),
+        );
+    }
+}
+
+struct Window {
+    limit: u32,
+    length: Duration,
+    hasher: RandomState,
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+#[derive(Default)]
+struct Shard {
+    /// Which window since the epoch the counts are of; counts of an earlier one are thrown away whole.
+    number: u64,
+    counts: HashMap<Key, u32>,
+}
+
+impl Window {
+    fn new(limit: u32, length: Duration) -> Self {
+        Self { limit, length, hasher: RandomState::new(), shards: Default::default() }
+    }
+
+    fn count(&self, key: &Key, now: Duration) -> Result<Count> {
+        let (number, length) = (now.as_secs() / self.length.as_secs(), self.length.as_secs());
+        let reset = Duration::from_secs((number + 1) * length).saturating_sub(now);
+        let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or_default();
+        let Some(shard) = self.shards.get(index) else { return Err(Error::internal("no such shard")) };
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        if shard.number != number {
+            *shard = Shard { number, counts: HashMap::new() };
+        }
+        let used = match shard.counts.get_mut(key) {
+            Some(used) => used,
+            None => shard.counts.entry(key.clone()).or_insert(0),
+        };
+        if *used >= self.limit {
+            let unit = if self.length == HOUR { "hour" } else { "minute" };
+            let message = format!("Over the limit of {} requests a {unit}.", self.limit);
+            return Err(Error::new(ErrorKind::RateLimited, message).retry_after(reset));
+        }
+        *used += 1;
+        Ok(Count { limit: self.limit, remaining: self.limit - *used, reset })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> RateLimits {
+        RateLimits::new(&RateSettings { global_minute: 5, global_hour: 7, v1_minute: 2, llm_minute: 1 })
+    }
+
+    const A: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)));
+    const B: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)));
+
+    #[test]
+    fn a_window_refuses_what_is_over_it_and_forgets_when_it_ends() {
+        let (limits, now) = (limits(), Duration::from_secs(600 * 60 + 15));
+        let v1 = |peer, now| limits.by_address(LimitGroup::V1, peer, now);
+        assert_eq!(v1(A, now).unwrap().unwrap().remaining, 1);
+        v1(A, now).unwrap();
+        let error = v1(A, now).unwrap_err();
+        assert_eq!(error.get_retry_after(), Some(Duration::from_secs(45)));
+        assert!(v1(B, now).is_ok());
+        assert!(v1(A, now + Duration::from_secs(45)).is_ok());
+    }
+
+    #[test]
+    fn the_hour_counts_what_minutes_let_through() {
+        let limits = limits();
+        let mut let_in = 0;
+        for minute in 0..20 {
+            let now = Duration::from_secs(3600 * 9 + minute * 60);
+            let_in += (0..5).filter(|_| limits.by_address(LimitGroup::GlobalOnly, A, now).is_ok()).count();
+        }
+        assert_eq!(let_in, 7);
+    }
+
+    #[test]
+    fn callers_are_counted_apart_from_addresses() {
+        let (limits, now) = (limits(), Duration::from_secs(60));
+        assert!(limits.by_caller(LimitGroup::Llm, &UserId::new("a"), now).is_ok());
+        assert!(limits.by_caller(LimitGroup::Llm, &UserId::new("a"), now).is_err());
+        assert!(limits.by_caller(LimitGroup::Llm, &UserId::new("b"), now).is_ok());
+    }
+
+    #[test]
+    fn one_ipv6_network_is_one_caller() {
+        let near = ["2001:db8::1", "2001:db8::ffff"].map(|text| network(text.parse().unwrap()));
+        assert_eq!(near[0], near[1]);
+        assert_eq!(network("::ffff:10.0.0.1".parse().unwrap()), A.unwrap());
+    }
+}

@@ -1,0 +1,101 @@
+//! The bodies that come in and go out, as types of our own, so that no framework's type is in a public signature.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+
+use super::sse::ChatEvents;
+
+/// Any error, as body types carry them.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of a request, wherever it came from.
+pub(crate) type RequestBody = UnsyncBoxBody<Bytes, BrokenBody>;
+
+/// Why a request's body could not be read.
+#[derive(Debug)]
+pub(crate) struct BrokenBody(BoxError);
+
+impl fmt::Display for BrokenBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for BrokenBody {}
+
+pub(crate) fn incoming<B>(body: B) -> RequestBody
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    body.map_err(|error| BrokenBody(error.into())).boxed_unsync()
+}
+
+/// The body of a reply. Dropping it before its end stops the work behind it.
+pub struct Body(Kind);
+
+enum Kind {
+    Full(Option<Bytes>),
+    Events(Box<ChatEvents>),
+}
+
+impl Body {
+    /// A body of these bytes.
+    pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self(Kind::Full((!bytes.is_empty()).then_some(bytes)))
+    }
+
+    /// No body.
+    pub(crate) fn empty() -> Self {
+        Self(Kind::Full(None))
+    }
+
+    /// A stream of events.
+    pub(crate) fn events(events: ChatEvents) -> Self {
+        Self(Kind::Events(Box::new(events)))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Events(events) => {
+                events.poll_bytes(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.0, Kind::Full(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Events(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Full(bytes) => f.debug_tuple("Full").field(&bytes.as_ref().map_or(0, Bytes::len)).finish(),
+            Kind::Events(_) => f.write_str("Events"),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! One request on its way through the house: what every handler gets.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jan_core::{Error, ErrorKind, Principal, Result};
+
+use super::body::RequestBody;
+use crate::gateway::request_id::RequestId;
+use crate::rooms::Rooms;
+
+/// A request that passed the door.
+pub(crate) struct Call {
+    pub(crate) rooms: Arc<Rooms>,
+    /// Who asks; on public routes nobody has been asked.
+    pub(crate) who: Arc<Principal>,
+    pub(crate) request_id: RequestId,
+    pub(crate) body: RequestBody,
+    /// The variable parts of the path, in order.
+    pub(crate) path: Vec<(String, String)>,
+    /// The most bytes this route takes.
+    pub(crate) body_limit: usize,
+}
+
+impl Call {
+    /// A variable part of the path, decoded.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] when it is not UTF-8.
+    pub(crate) fn path(&self, name: &str) -> Result<String> {
+        let raw = self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+        match percent_encoding::percent_decode_str(raw).decode_utf8() {
+            Ok(Cow::Borrowed(text)) => Ok(text.to_owned()),
+            Ok(Cow::Owned(text)) => Ok(text),
+            Err(_) => Err(Error::invalid(name, "The path is not valid UTF-8.")),
+        }
+    }
+
+    /// Reads the whole body, at most as large as the route allows, within the body time limit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] while reading, [`ErrorKind::Timeout`], or [`ErrorKind::Invalid`] when it breaks off.
+    pub(crate) async fn bytes(&mut self) -> Result<Bytes> {
+        let body = std::mem::take(&mut self.body);
+        let reading = Limited::new(body, self.body_limit).collect();
+        match tokio::time::timeout(self.rooms.settings.body_timeout, reading).await {
+            Ok(Ok(whole)) => Ok(whole.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(self.body_limit)),
+            Ok(Err(error)) => Err(Error::new(ErrorKind::Invalid, "The body broke off.").because(error)),
+            Err(_) => Err(too_slow(self.rooms.settings.body_timeout)),
+        }
+    }
+}
+
+pub(crate) fn too_large(limit: usize) -> Error {
+    Error::new(ErrorKind::TooLarge, format!("The body is over {limit} bytes.")).code("body_too_large")
+}
+
+fn too_slow(limit: Duration) -> Error {
+    Error::new(ErrorKind::Timeout, format!("The body took longer than {} s.", limit.as_secs()))
+}

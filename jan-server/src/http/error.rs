@@ -1,0 +1,122 @@
+//! The one place where an error becomes a status, a type and a body. Everything below the shell reports situations
+//! ([`ErrorKind`]); everything that HTTP makes of them stands in this file.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use jan_core::{Error, ErrorKind};
+use serde::Serialize;
+
+use super::body::Body;
+
+/// Status and `type` of an error, as the API reference lists them; the statuses it does not list take the nearest type.
+fn face(kind: ErrorKind) -> (StatusCode, &'static str) {
+    const REQUEST: &str = "invalid_request_error";
+    const INTERNAL: &str = "internal_error";
+    match kind {
+        ErrorKind::Invalid => (StatusCode::BAD_REQUEST, REQUEST),
+        ErrorKind::Unauthenticated => (StatusCode::UNAUTHORIZED, "auth_error"),
+        ErrorKind::QuotaExceeded => (StatusCode::PAYMENT_REQUIRED, "rate_limit_error"),
+        ErrorKind::Forbidden => (StatusCode::FORBIDDEN, "permission_error"),
+        ErrorKind::NotFound => (StatusCode::NOT_FOUND, "not_found_error"),
+        ErrorKind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, REQUEST),
+        ErrorKind::Timeout => (StatusCode::REQUEST_TIMEOUT, REQUEST),
+        ErrorKind::Conflict => (StatusCode::CONFLICT, REQUEST),
+        ErrorKind::Gone => (StatusCode::GONE, "not_found_error"),
+        ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, REQUEST),
+        ErrorKind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, REQUEST),
+        ErrorKind::Unprocessable => (StatusCode::UNPROCESSABLE_ENTITY, REQUEST),
+        ErrorKind::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error"),
+        ErrorKind::NotImplemented => (StatusCode::NOT_IMPLEMENTED, INTERNAL),
+        ErrorKind::Upstream => (StatusCode::BAD_GATEWAY, INTERNAL),
+        ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, INTERNAL),
+        ErrorKind::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, INTERNAL),
+        // `Internal`, and whatever a later version of the core may add.
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
+    }
+}
+
+/// The error as JSON: the same in a reply's body and in the middle of a stream.
+pub(crate) fn to_json(error: &Error, request_id: &str) -> Bytes {
+    #[derive(Serialize)]
+    struct Reply<'a> {
+        error: Face<'a>,
+    }
+    #[derive(Serialize)]
+    struct Face<'a> {
+        r#type: &'static str,
+        code: &'a str,
+        message: &'a str,
+        param: Option<&'a str>,
+        request_id: &'a str,
+    }
+    let (_, kind) = face(error.kind());
+    let (code, message, param) = (error.get_code(), error.message(), error.get_param());
+    let reply = Reply { error: Face { r#type: kind, code, message, param, request_id } };
+    // Texts are always JSON.
+    serde_json::to_vec(&reply).unwrap_or_default().into()
+}
+
+/// The error as a reply. Our own faults and our upstreams' are logged here, once, with their cause.
+pub(crate) fn to_response(error: &Error, request_id: &str) -> Response<Body> {
+    let (status, _) = face(error.kind());
+    log(error, status, request_id);
+    let mut response = Response::new(Body::full(to_json(error, request_id)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(wait) = error.get_retry_after() {
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+        headers.insert(HeaderName::from_static("retry-after-ms"), HeaderValue::from(millis));
+        headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("true"));
+    }
+    response
+}
+
+pub(crate) fn log(error: &Error, status: StatusCode, request_id: &str) {
+    if status.is_server_error() {
+        tracing::warn!(request_id, status = status.as_u16(), ?error, "request failed");
+    } else {
+        tracing::debug!(request_id, status = status.as_u16(), code = error.get_code(), "request refused");
+    }
+}
+
+/// `Retry-After` knows whole seconds only: rounded up, so that nobody comes back too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_table_holds() {
+        for (kind, status, name) in [
+            (ErrorKind::Invalid, 400, "invalid_request_error"),
+            (ErrorKind::Unauthenticated, 401, "auth_error"),
+            (ErrorKind::Forbidden, 403, "permission_error"),
+            (ErrorKind::NotFound, 404, "not_found_error"),
+            (ErrorKind::RateLimited, 429, "rate_limit_error"),
+            (ErrorKind::Internal, 500, "internal_error"),
+        ] {
+            let (got, kind) = face(kind);
+            assert_eq!((got.as_u16(), kind), (status, name));
+        }
+    }
+
+    #[test]
+    fn patience_is_told_in_every_way_a_client_may_read() {
+        let error = Error::new(ErrorKind::RateLimited, "later").retry_after(Duration::from_millis(1500));
+        let response = to_response(&error, "r");
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!((header("retry-after"), header("retry-after-ms")), ("2".into(), "1500".into()));
+        assert_eq!(header("x-should-retry"), "true");
+    }
+}

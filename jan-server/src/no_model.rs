@@ -1,0 +1,21 @@
+//! The model of a server that has none: an honest 503 with the command that changes it.
+
+use async_trait::async_trait;
+use jan_core::{ChatReply, ChatRequest, Error, Model, ModelProvider, Result};
+
+const HELP: &str = "No model is configured. Start the server with one: `make run` fetches a small one and starts it; \
+                    `JAN_LOCAL_MODEL=/path/to/model.gguf jan-server` runs your own; \
+                    `JAN_UPSTREAM_URL=http://localhost:11434/v1 jan-server` asks another server.";
+
+pub(crate) struct NoModel;
+
+#[async_trait]
+impl ModelProvider for NoModel {
+    async fn models(&self) -> Result<Vec<Model>> {
+        Ok(Vec::new())
+    }
+
+    async fn chat(&self, _: ChatRequest) -> Result<ChatReply> {
+        Err(Error::unavailable(HELP).code("no_model"))
+    }
+}

@@ -1,0 +1,172 @@
+//! From the configuration to a server: the one place where its values become parts.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jan_core::{Error, ModelProvider, Result, SystemClock};
+use jan_llm::{Echo, OpenAi, Router, Upstream};
+
+use crate::config::{AuthMode, Config};
+use crate::{AllowAll, ApiKeys, LocalIssuer, RateSettings, ServeSettings, Server, Settings, SigningKey};
+
+/// The file in the data folder that holds the key which signs tokens.
+const SIGNING_KEY: &str = "signing-key.pk8";
+
+/// The server that the configuration describes.
+///
+/// # Errors
+/// What cannot be opened, in a sentence: a model file, the data folder, a key.
+pub async fn server(config: &Config) -> Result<Server> {
+    let mut builder = Server::builder().settings(settings(config)).cors_origins(config.cors.origins.clone());
+    if let Some(model) = provider(config).await? {
+        builder = builder.model(model);
+    }
+    if !config.auth.api_keys.is_empty() {
+        builder = builder.auth(ApiKeys::new(&config.auth.api_keys)?);
+    }
+    builder = match config.auth.mode {
+        AuthMode::Open => builder.auth(AllowAll::new()),
+        AuthMode::Local => {
+            let key = signing_key(&config.data_dir)?;
+            builder.issue_tokens(LocalIssuer::new(&key, Arc::new(SystemClock)))
+        }
+    };
+    if config.rate_limit.enabled {
+        builder = builder.rate_limits(rates(config));
+    }
+    builder.build()
+}
+
+/// The models that the configuration names, behind one provider; `None` when it names none.
+///
+/// # Errors
+/// A model file that cannot be opened, an upstream that cannot be talked to as described.
+pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>> {
+    let mut providers: Vec<(Arc<dyn ModelProvider>, bool)> = Vec::new();
+    if let Some(local) = local(config).await? {
+        providers.push((local, false));
+    }
+    if config.echo.enabled {
+        providers.push((Arc::new(Echo::default()), false));
+    }
+    for (name, described) in &config.providers {
+        let mut upstream = Upstream::at(&described.url);
+        upstream.api_key.clone_from(&described.api_key);
+        upstream.headers.extend(described.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        upstream.connect_timeout = described.connect_timeout;
+        upstream.reply_timeout = described.reply_timeout;
+        upstream.idle_timeout = described.idle_timeout;
+        let provider =
+            OpenAi::new(&upstream).map_err(|e| Error::invalid(format!("providers.{name}"), e.to_string()))?;
+        providers.push((Arc::new(provider), true));
+    }
+    // One provider needs no router in front of it.
+    if providers.len() <= 1 {
+        return Ok(providers.pop().map(|(provider, _)| provider));
+    }
+    let router = providers.into_iter().fold(Router::new(), |router, (provider, open)| {
+        if open { router.add_open(provider) } else { router.add(provider) }
+    });
+    Ok(Some(Arc::new(router)))
+}
+
+#[cfg(feature = "local")]
+async fn local(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>> {
+    use jan_llm::local::{LocalModel, LocalOptions};
+
+    let Some(path) = config.local.model.clone() else { return Ok(None) };
+    let options = LocalOptions {
+        name: config.local.name.clone(),
+        context: config.local.context,
+        queue: config.local.queue,
+        seed: None,
+    };
+    // Reading the file takes a while and must not hold up other work.
+    let model = tokio::task::spawn_blocking(move || LocalModel::open_with(path, options)).await;
+    Ok(Some(Arc::new(model.map_err(Error::internal)??)))
+}
+
+#[cfg(not(feature = "local"))]
+async fn local(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>> {
+    match &config.local.model {
+        None => Ok(None),
+        Some(_) => Err(Error::invalid("local.model", "This build runs no local model (feature `local`).")),
+    }
+}
+
+/// What one listener allows, as configured.
+pub fn serve_settings(config: &Config) -> ServeSettings {
+    let limits = &config.limits;
+    ServeSettings {
+        connections: limits.connections,
+        first_byte: limits.first_byte,
+        head: limits.head,
+        drain: limits.drain,
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        bare: config.api.bare,
+        body_limit: usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX),
+        body_timeout: config.limits.body_timeout,
+        docs: config.api.swagger,
+        ..Settings::default()
+    }
+}
+
+fn rates(config: &Config) -> RateSettings {
+    let limits = &config.rate_limit;
+    RateSettings {
+        global_minute: limits.global_minute,
+        global_hour: limits.global_hour,
+        v1_minute: limits.v1_minute,
+        llm_minute: limits.llm_minute,
+    }
+}
+
+/// The key that signs tokens: read, or made at the first start. Only its owner can read the file.
+fn signing_key(data_dir: &Path) -> Result<SigningKey> {
+    let failed = |what: &str, e: std::io::Error| {
+        let message = format!(
+            "{what} {} failed: {e}. Set `data_dir` to a folder that can be written.",
+            data_dir.display()
+        );
+        Error::invalid("data_dir", message)
+    };
+    std::fs::create_dir_all(data_dir).map_err(|e| failed("Making the data folder", e))?;
+    let path = data_dir.join(SIGNING_KEY);
+    match std::fs::read(&path) {
+        Ok(bytes) => SigningKey::from_pkcs8(bytes).map_err(|e| {
+            Error::invalid("data_dir", format!("{} is no signing key.", path.display())).because(e)
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = SigningKey::generate()?;
+            keep(&path, key.to_pkcs8()).map_err(|e| failed("Keeping the signing key in", e))?;
+            // Another process may have been first: what lies there counts.
+            let kept = std::fs::read(&path).map_err(|e| failed("Reading the signing key in", e))?;
+            SigningKey::from_pkcs8(kept)
+        }
+        Err(error) => Err(failed("Reading the signing key in", error)),
+    }
+}
+
+/// Writes a file that was not there, whole or not at all.
+fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+
+    let part = path.with_extension(format!("part-{}", std::process::id()));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&part, path);
+    std::fs::remove_file(&part)?;
+    match linked {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,162 @@
+//! The OpenAPI 3.1 document, made from THE TABLE: each row brings its documentation entry, each entry its schemas.
+
+pub(crate) mod entries;
+mod schemas;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use crate::router::{Access, Row, TABLE};
+use entries::{Gives, SchemaOf};
+
+/// The schemas that the document's paths refer to, by name.
+pub(crate) type Components = BTreeMap<String, Value>;
+
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| build().to_string().into());
+
+/// The document as JSON. Made at the first call.
+pub(crate) fn document() -> Bytes {
+    DOCUMENT.clone()
+}
+
+fn build() -> Value {
+    let mut components = Components::new();
+    let error = schemas::named::<schemas::ErrorReply>(&mut components);
+    let mut paths: Map<String, Value> = Map::new();
+    for row in TABLE {
+        let operation = operation(row, &error, &mut components);
+        let at = paths.entry(row.path.replace("{*", "{")).or_insert_with(|| json!({}));
+        if let Some(methods) = at.as_object_mut() {
+            methods.insert(row.method.as_str().to_ascii_lowercase(), operation);
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Jan Server",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "The API of Jan Server and OpenAI in one binary. Get a token from `POST /llm/auth/guest-login`, \
+                            press *Authorize* and paste it, then try any route. Every `/v1` and `/auth` route also \
+                            answers under its service's prefix, `/llm`.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        // Relative to this document, so that it is right wherever the server is mounted.
+        "servers": [{"url": ".."}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    })
+}
+
+fn operation(row: &Row, error: &Value, components: &mut Components) -> Value {
+    let doc = row.doc;
+    let security = match row.access {
+        Access::Public => json!([]),
+        Access::User => json!([{"bearer": []}, {"apiKey": []}]),
+    };
+    let takes = doc.takes.map(|takes| takes(components));
+    let body =
+        takes.map(|schema| json!({"required": true, "content": {"application/json": {"schema": schema}}}));
+    let mut operation = json!({
+        "operationId": doc.id,
+        "tags": [doc.tag],
+        "summary": doc.summary,
+        "description": doc.about,
+        "parameters": parameters(row),
+        "security": security,
+        "responses": {
+            doc.status.to_string(): success(doc.status, &doc.gives, components),
+            "default": {"description": "An error", "content": {"application/json": {"schema": error}}},
+        },
+    });
+    if let Some(members) = operation.as_object_mut() {
+        members.extend(body.map(|body| ("requestBody".to_owned(), body)));
+    }
+    operation
+}
+
+fn parameters(row: &Row) -> Vec<Value> {
+    let variables = row.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    variables
+        .map(|name| {
+            let name = name.trim_start_matches('*');
+            json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})
+        })
+        .collect()
+}
+
+fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {
+    let mut json_of = |schema: SchemaOf| json!({"schema": schema(components)});
+    let content = match gives {
+        Gives::Json(schema) => json!({"application/json": json_of(*schema)}),
+        Gives::JsonOrEvents(schema, event) => {
+            json!({"application/json": json_of(*schema), "text/event-stream": json_of(*event)})
+        }
+        Gives::Enveloped(schema) => {
+            let data = schema(components);
+            let meta = schemas::named::<schemas::Meta>(components);
+            let envelope = json!({"type": "object", "required": ["data", "meta"], "properties": {"data": data, "meta": meta}});
+            json!({"application/json": {"schema": envelope}})
+        }
+        Gives::Page(kind) => json!({*kind: {"schema": {"type": "string"}}}),
+    };
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    json!({"description": reason.unwrap_or("Success"), "content": content})
+}
+
+/// A file of Swagger UI, told where the document is.
+///
+/// # Errors
+/// When the files inside the binary cannot be read.
+#[cfg(feature = "swagger")]
+pub(crate) fn swagger_file(path: &str) -> jan_core::Result<Option<utoipa_swagger_ui::SwaggerFile<'static>>> {
+    use std::sync::Arc;
+    use utoipa_swagger_ui::Config;
+
+    static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+        Arc::new(Config::new(["../openapi.json"]).persist_authorization(true).try_it_out_enabled(true))
+    });
+    utoipa_swagger_ui::serve(path, CONFIG.clone())
+        .map_err(|error| jan_core::Error::internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_in_the_document_and_every_reference_leads_somewhere() {
+        let document: Value = serde_json::from_slice(&document()).unwrap();
+        let mut ids = std::collections::BTreeSet::new();
+        for row in TABLE {
+            let entry =
+                &document["paths"][row.path.replace("{*", "{")][row.method.as_str().to_ascii_lowercase()];
+            assert!(
+                entry["summary"].as_str().is_some_and(|text| !text.is_empty()),
+                "{} is not described",
+                row.path
+            );
+            let closed = entry["security"].as_array().is_some_and(|ways| !ways.is_empty());
+            assert_eq!(closed, row.access == Access::User, "{}", row.path);
+            assert!(
+                ids.insert(entry["operationId"].as_str().unwrap().to_owned()),
+                "{} shares its id",
+                row.path
+            );
+        }
+        let text = document.to_string();
+        for reference in text.split("\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            assert!(document["components"]["schemas"][name].is_object(), "{name} is missing");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The shapes of requests and replies as the document shows them. The server itself reads only what it acts on (see
+//! `jan_core::chat`); these types exist to be described, which is why nothing constructs them.
+#![allow(dead_code)]
+
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+use super::Components;
+
+/// Puts `T`'s schema, and those it refers to, among the components, and gives the reference to it.
+pub(crate) fn named<T: ToSchema>(components: &mut Components) -> Value {
+    let mut found: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut found);
+    for (name, schema) in found {
+        if let Ok(schema) = serde_json::to_value(schema) {
+            components.insert(name, schema);
+        }
+    }
+    json!({"$ref": format!("#/components/schemas/{}", T::name())})
+}
+
+/// What every error looks like.
+#[derive(ToSchema)]
+pub(crate) struct ErrorReply {
+    error: ErrorBody,
+}
+
+/// The error itself.
+#[derive(ToSchema)]
+pub(crate) struct ErrorBody {
+    /// `invalid_request_error`, `auth_error`, `permission_error`, `not_found_error`, `rate_limit_error` or
+    /// `internal_error`.
+    #[schema(example = "invalid_request_error")]
+    r#type: String,
+    /// A narrower reason, for programs.
+    #[schema(example = "invalid_parameter")]
+    code: String,
+    /// The reason in words.
+    message: String,
+    /// The field of the request that is at fault.
+    param: Option<String>,
+    /// To find the request in the log.
+    request_id: String,
+}
+
+/// What comes beside the data.
+#[derive(ToSchema)]
+pub(crate) struct Meta {
+    request_id: String,
+}
+
+/// A chat, as OpenAI writes it. Any other field is passed on to the model.
+#[derive(ToSchema)]
+pub(crate) struct ChatCompletionRequest {
+    /// A name from `GET /v1/models`.
+    #[schema(example = "SmolLM2-135M-Instruct")]
+    model: String,
+    messages: Vec<ChatMessage>,
+    /// Answer chunk by chunk. Default: false.
+    stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
+    /// 0 to 2.
+    temperature: Option<f64>,
+    /// 0 to 1.
+    top_p: Option<f64>,
+    /// The most tokens to write.
+    max_completion_tokens: Option<u32>,
+    /// The older name of `max_completion_tokens`.
+    max_tokens: Option<u32>,
+    /// A text, or up to four, at which the answer ends.
+    #[schema(value_type = Option<Value>)]
+    stop: Option<Value>,
+    /// How many answers. Default: 1.
+    n: Option<u32>,
+    seed: Option<i64>,
+    tools: Option<Vec<Value>>,
+    /// `auto`, `none`, `required`, or one function by name.
+    #[schema(value_type = Option<Value>)]
+    tool_choice: Option<Value>,
+    /// `{"type": "json_schema", "json_schema": {…}}` for an answer of that form.
+    #[schema(value_type = Option<Object>)]
+    response_format: Option<Value>,
+    reasoning_effort: Option<String>,
+    user: Option<String>,
+}
+
+/// How to stream.
+#[derive(ToSchema)]
+pub(crate) struct StreamOptions {
+    /// Report usage in the last chunk. Default here: true.
+    include_usage: Option<bool>,
+}
+
+/// One message.
+#[derive(ToSchema)]
+pub(crate) struct ChatMessage {
+    #[schema(example = "user")]
+    role: String,
+    /// Text, or an array of parts (`text`, `image_url`, …).
+    #[schema(value_type = Option<Value>, example = "Hello!")]
+    content: Option<Value>,
+    tool_calls: Option<Vec<Value>>,
+    tool_call_id: Option<String>,
+}
+
+/// A whole answer.
+#[derive(ToSchema)]
+pub(crate) struct ChatCompletion {
+    id: String,
+    #[schema(example = "chat.completion")]
+    object: String,
+    created: u64,
+    model: String,
+    choices: Vec<ChatChoice>,
+    usage: Option<Usage>,
+}
+
+/// One of its choices.
+#[derive(ToSchema)]
+pub(crate) struct ChatChoice {
+    index: u32,
+    message: ChatMessage,
+    /// `stop`, `length`, `tool_calls` or `content_filter`.
+    finish_reason: Option<String>,
+}
+
+/// A piece of an answer.
+#[derive(ToSchema)]
+pub(crate) struct ChatCompletionChunk {
+    id: String,
+    #[schema(example = "chat.completion.chunk")]
+    object: String,
+    created: u64,
+    model: String,
+    choices: Vec<ChunkChoice>,
+    usage: Option<Usage>,
+}
+
+/// What the piece adds.
+#[derive(ToSchema)]
+pub(crate) struct ChunkChoice {
+    index: u32,
+    delta: ChatDelta,
+    finish_reason: Option<String>,
+}
+
+/// A piece of a message.
+#[derive(ToSchema)]
+pub(crate) struct ChatDelta {
+    role: Option<String>,
+    content: Option<String>,
+    reasoning_content: Option<String>,
+    tool_calls: Option<Vec<Value>>,
+}
+
+/// Tokens used.
+#[derive(ToSchema)]
+pub(crate) struct Usage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+}
+
+/// The models.
+#[derive(ToSchema)]
+pub(crate) struct ModelList {
+    #[schema(example = "list")]
+    object: String,
+    data: Vec<Model>,
+}
+
+/// A model.
+#[derive(ToSchema)]
+pub(crate) struct Model {
+    id: String,
+    #[schema(example = "model")]
+    object: String,
+    created: u64,
+    owned_by: String,
+}
+
+/// Texts to turn into vectors.
+#[derive(ToSchema)]
+pub(crate) struct EmbeddingRequest {
+    model: String,
+    /// A text, or an array of texts.
+    #[schema(value_type = Value)]
+    input: Value,
+    /// `float` or `base64`.
+    encoding_format: Option<String>,
+    dimensions: Option<u32>,
+}
+
+/// Vectors.
+#[derive(ToSchema)]
+pub(crate) struct EmbeddingList {
+    #[schema(example = "list")]
+    object: String,
+    data: Vec<Embedding>,
+    model: String,
+}
+
+/// One vector.
+#[derive(ToSchema)]
+pub(crate) struct Embedding {
+    index: u32,
+    #[schema(value_type = Vec<f32>)]
+    embedding: Value,
+}
+
+/// A pair of tokens.
+#[derive(ToSchema)]
+pub(crate) struct Tokens {
+    user_id: String,
+    access_token: String,
+    refresh_token: String,
+    #[schema(example = "Bearer")]
+    token_type: String,
+    /// Seconds.
+    #[schema(example = 300)]
+    expires_in: u64,
+    /// Seconds since the Unix epoch.
+    expires_at: u64,
+}
+
+/// The token to refresh with.
+#[derive(ToSchema)]
+pub(crate) struct RefreshRequest {
+    refresh_token: String,
+}
+
+/// A state in one word.
+#[derive(ToSchema)]
+pub(crate) struct Status {
+    status: String,
+}
+
+/// What runs.
+#[derive(ToSchema)]
+pub(crate) struct Version {
+    version: String,
+    /// RFC 3339.
+    env_reloaded_at: String,
+}

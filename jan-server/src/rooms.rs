@@ -1,0 +1,52 @@
+//! The rooms that one server opens onto, and the settings of its shell. Made by the builder, shared by every request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jan_core::{AuthVerifier, Clock, TokenIssuer};
+use jan_llm::Chat;
+
+use crate::gateway::cors::Cors;
+use crate::gateway::rate::RateLimits;
+
+pub(crate) struct Rooms {
+    pub(crate) chat: Chat,
+    pub(crate) verifier: Arc<dyn AuthVerifier>,
+    /// Absent when tokens come from somebody else.
+    pub(crate) issuer: Option<Arc<dyn TokenIssuer>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rate: Option<RateLimits>,
+    pub(crate) cors: Cors,
+    pub(crate) settings: Settings,
+    pub(crate) started: Duration,
+    pub(crate) draining: std::sync::atomic::AtomicBool,
+}
+
+/// What the shell does in its own right, apart from the rooms.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Answers single objects without the `{data, meta}` envelope, for older Jan clients. Default: no.
+    pub bare: bool,
+    /// The largest body of a JSON route, in bytes. Default: 8 MiB.
+    pub body_limit: usize,
+    /// How long a body may take to come in. Default: 60 s.
+    pub body_timeout: Duration,
+    /// Serves the OpenAPI document and Swagger UI. Default: yes.
+    pub docs: bool,
+    /// How long a streamed chat waits for the model's first word before the reply's head is sent without it. Until then
+    /// a failure is a JSON error with its status; later it is an error event. Default: 5 s.
+    pub first_word: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            bare: false,
+            body_limit: 8 * 1024 * 1024,
+            body_timeout: Duration::from_secs(60),
+            docs: true,
+            first_word: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! THE TABLE: the whole API on one page. Routing, credentials, rate limits, CORS and the OpenAPI document all read it;
+//! a route that is not in it does not exist.
+
+use std::sync::LazyLock;
+
+use futures_util::future::BoxFuture;
+use http::Method;
+
+use crate::gateway::rate::LimitGroup;
+use crate::http::call::Call;
+use crate::http::reply::Reply;
+use crate::openapi::entries::{self as doc, Doc};
+use crate::routes::{auth, chat, docs, embeddings, health, models};
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody.
+    Public,
+    /// Whoever shows a valid credential.
+    User,
+}
+
+/// The service of the original that a route belongs to. At the gateway its routes also answer under its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// The gateway itself: no prefix.
+    Gateway,
+    /// `/llm`.
+    Llm,
+}
+
+/// One route.
+pub(crate) struct Row {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) service: Service,
+    pub(crate) access: Access,
+    pub(crate) limit: LimitGroup,
+    pub(crate) handler: fn(Call) -> BoxFuture<'static, Reply>,
+    pub(crate) doc: &'static Doc,
+}
+
+/// A line of the table.
+macro_rules! row {
+    ($method:ident $path:literal, $service:ident, $access:ident, $limit:ident, $handler:path, $doc:path) => {
+        Row {
+            method: Method::$method,
+            path: $path,
+            service: Service::$service,
+            access: Access::$access,
+            limit: LimitGroup::$limit,
+            handler: |call| Box::pin($handler(call)),
+            doc: &$doc,
+        }
+    };
+}
+
+#[rustfmt::skip]
+pub(crate) static TABLE: &[Row] = &[
+    //   method path                         service  access  limit       handler                 documentation
+    row!(POST "/v1/chat/completions",        Llm,     User,   V1,         chat::create,           doc::CHAT_CREATE),
+    row!(GET  "/v1/models",                  Llm,     User,   V1,         models::list,           doc::MODELS_LIST),
+    row!(GET  "/v1/models/{*id}",            Llm,     User,   V1,         models::get,            doc::MODELS_GET),
+    row!(POST "/v1/embeddings",              Llm,     User,   V1,         embeddings::create,     doc::EMBEDDINGS_CREATE),
+    row!(GET  "/v1/version",                 Llm,     User,   V1,         health::version,        doc::VERSION),
+    row!(POST "/auth/guest-login",           Llm,     Public, GlobalOnly, auth::guest_login,      doc::GUEST_LOGIN),
+    row!(POST "/auth/refresh-token",         Llm,     Public, GlobalOnly, auth::refresh_token,    doc::REFRESH_TOKEN),
+    row!(GET  "/healthz",                    Gateway, Public, GlobalOnly, health::healthz,        doc::HEALTHZ),
+    row!(GET  "/readyz",                     Gateway, Public, GlobalOnly, health::readyz,         doc::READYZ),
+    row!(GET  "/api/openapi.json",           Gateway, Public, GlobalOnly, docs::openapi,          doc::OPENAPI),
+    row!(GET  "/api/swagger/{*file}",        Gateway, Public, GlobalOnly, docs::swagger,          doc::SWAGGER),
+];
+
+/// A path that was found: its variable parts, and whether it was asked for under its service's prefix.
+pub(crate) struct Path {
+    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) prefixed: bool,
+}
+
+/// What the table has for a method and a path.
+pub(crate) enum Found {
+    Row(&'static Row, Path),
+    /// The path exists with these methods only.
+    OtherMethods(String),
+    Nothing,
+}
+
+impl Service {
+    fn prefix(self) -> Option<&'static str> {
+        match self {
+            Self::Gateway => None,
+            Self::Llm => Some("/llm"),
+        }
+    }
+}
+
+impl Row {
+    /// The limit that counts; under the prefix of the LLM API it is the caller's and not the address's.
+    pub(crate) fn limit_group(&self, prefixed: bool) -> LimitGroup {
+        if prefixed && self.limit == LimitGroup::V1 { LimitGroup::Llm } else { self.limit }
+    }
+
+    /// Every path that this row answers.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = (String, bool)> {
+        let prefixed = self.service.prefix().map(|prefix| (format!("{prefix}{}", self.path), true));
+        std::iter::once((self.path.to_owned(), false)).chain(prefixed)
+    }
+}
+
+/// The rows of one path, by method.
+struct Place {
+    rows: Vec<&'static Row>,
+    prefixed: bool,
+}
+
+static INDEX: LazyLock<matchit::Router<Place>> = LazyLock::new(|| {
+    let mut places: Vec<(String, Place)> = Vec::new();
+    for row in TABLE {
+        for (path, prefixed) in row.paths() {
+            match places.iter_mut().find(|(known, _)| *known == path) {
+                Some((_, place)) => place.rows.push(row),
+                None => places.push((path, Place { rows: vec![row], prefixed })),
+            }
+        }
+    }
+    let mut index = matchit::Router::new();
+    for (path, place) in places {
+        // Two paths that contradict each other would be a fault of the table, which the test below finds.
+        if let Err(error) = index.insert(path.clone(), place) {
+            tracing::error!(path, %error, "a route of the table cannot be reached");
+        }
+    }
+    index
+});
+
+/// Looks a request up.
+pub(crate) fn find(method: &Method, path: &str) -> Found {
+    let Ok(matched) = INDEX.at(path) else { return Found::Nothing };
+    let place = matched.value;
+    let of = |wanted: &Method| place.rows.iter().find(|row| row.method == *wanted);
+    // A HEAD is a GET whose body is left out on the way to the client.
+    match of(method).or_else(|| (*method == Method::HEAD).then(|| of(&Method::GET)).flatten()) {
+        Some(row) => {
+            let variables =
+                matched.params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            Found::Row(row, Path { variables, prefixed: place.prefixed })
+        }
+        None => {
+            let mut methods: Vec<_> = place.rows.iter().map(|row| row.method.as_str()).collect();
+            if methods.contains(&"GET") {
+                methods.push("HEAD");
+            }
+            Found::OtherMethods(methods.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_reached_by_each_of_its_paths() {
+        for row in TABLE {
+            for (path, prefixed) in row.paths() {
+                let path = path.replace("{*id}", "org/model:tag").replace("{*file}", "index.html");
+                match find(&row.method, &path) {
+                    Found::Row(found, at) => {
+                        assert!(std::ptr::eq(found, row) && at.prefixed == prefixed, "{path}")
+                    }
+                    _ => panic!("{path} is not reached"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        assert!(matches!(find(&Method::PUT, "/v1/models"), Found::OtherMethods(m) if m == "GET, HEAD"));
+        assert!(matches!(find(&Method::HEAD, "/v1/models"), Found::Row(..)));
+        assert!(matches!(find(&Method::GET, "/v2/models"), Found::Nothing));
+    }
+}

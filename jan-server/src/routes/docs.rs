@@ -1,0 +1,43 @@
+//! `GET /api/openapi.json`, `GET /api/swagger/…`
+
+use jan_core::{Error, Result};
+
+use crate::http::call::Call;
+use crate::http::reply::{Reply, raw_json};
+use crate::openapi;
+
+/// The OpenAPI document.
+pub(crate) async fn openapi(call: Call) -> Reply {
+    allowed(&call)?;
+    Ok(raw_json(openapi::document()))
+}
+
+/// Swagger UI, from files inside the binary.
+#[cfg(feature = "swagger")]
+pub(crate) async fn swagger(call: Call) -> Reply {
+    use bytes::Bytes;
+    use http::{HeaderValue, Response, header::CONTENT_TYPE};
+
+    use crate::http::body::Body;
+
+    allowed(&call)?;
+    let file = call.path("file")?;
+    let found = openapi::swagger_file(&file)?.ok_or_else(|| Error::not_found("There is no such page."))?;
+    let mut response = Response::new(Body::full(Bytes::from(found.bytes.into_owned())));
+    let kind = HeaderValue::try_from(found.content_type).map_err(Error::internal)?;
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+/// This build has no Swagger UI.
+#[cfg(not(feature = "swagger"))]
+pub(crate) async fn swagger(_: Call) -> Reply {
+    Err(Error::not_found("This build has no Swagger UI (feature `swagger`).").code("route_not_found"))
+}
+
+fn allowed(call: &Call) -> Result<()> {
+    if call.rooms.settings.docs {
+        return Ok(());
+    }
+    Err(Error::not_found("The documentation is switched off here.").code("route_not_found"))
+}

@@ -1,0 +1,17 @@
+//! `POST /v1/embeddings`
+
+use jan_core::Error;
+use jan_core::model::EmbeddingRequest;
+
+use crate::http::call::Call;
+use crate::http::reply::{Reply, raw_json};
+
+/// Turns texts into vectors.
+pub(crate) async fn create(mut call: Call) -> Reply {
+    let request = EmbeddingRequest::parse(call.bytes().await?)?;
+    let Some(provider) = call.rooms.chat.provider().embeddings() else {
+        let message = format!("The model `{}` gives no embeddings.", request.model());
+        return Err(Error::invalid("model", message).code("unsupported_model"));
+    };
+    Ok(raw_json(provider.embed(request).await?.to_bytes()))
+}

@@ -1,0 +1,30 @@
+//! `GET /healthz`, `GET /readyz`, `GET /v1/version`
+
+use std::sync::atomic::Ordering;
+
+use jan_core::Error;
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::http::call::Call;
+use crate::http::reply::{Reply, bare, enveloped};
+
+/// The process lives. Bare, as probes of the original expect it.
+pub(crate) async fn healthz(_: Call) -> Reply {
+    bare(&json!({"status": "ok"}))
+}
+
+/// New requests are welcome: not while the server drains.
+pub(crate) async fn readyz(call: Call) -> Reply {
+    if call.rooms.draining.load(Ordering::Relaxed) {
+        return Err(Error::unavailable("The server is shutting down.").code("draining"));
+    }
+    bare(&json!({"status": "ready"}))
+}
+
+/// What is running, and since when with this configuration.
+pub(crate) async fn version(call: Call) -> Reply {
+    let started = i64::try_from(call.rooms.started.as_secs()).unwrap_or(i64::MAX);
+    let started = Timestamp::from_second(started).map_err(Error::internal)?;
+    enveloped(&call, &json!({"version": env!("CARGO_PKG_VERSION"), "env_reloaded_at": started}))
+}

@@ -1,0 +1,9 @@
+//! The handlers, a file per family: read the call, ask the room, answer. Logic that is more than that is in the wrong
+//! room.
+
+pub(crate) mod auth;
+pub(crate) mod chat;
+pub(crate) mod docs;
+pub(crate) mod embeddings;
+pub(crate) mod health;
+pub(crate) mod models;
