@@ -1,0 +1,38 @@
+//! 02 · A model of your own behind the API. One method answers; whoever asks gets a stream or a whole answer, as they
+//! like, and needs no key that you did not ask for.
+//!
+//!     cargo run -p jan-examples --bin 02_own_model
+
+use async_trait::async_trait;
+use jan_core::{ChatAnswer, ChatReply, ChatRequest, Error, Model, ModelProvider, Result, Secret};
+use jan_server::{ApiKeys, Server, bind};
+
+struct Parrot;
+
+#[async_trait]
+impl ModelProvider for Parrot {
+    async fn models(&self) -> Result<Vec<Model>> {
+        Ok(vec![Model::new("parrot", "me")])
+    }
+
+    async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
+        let messages = request.messages()?;
+        let last = messages.last().ok_or_else(|| Error::invalid("messages", "Say something."))?;
+        // Parameters that only this model knows are read by name.
+        let loud: bool = request.get("loud")?.unwrap_or(false);
+        let text = format!("Squawk! {}", last.text());
+        let text = if loud { text.to_uppercase() } else { text };
+        Ok(ChatAnswer::text("parrot", text)?.into())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let key = Secret::from("sk_example_0123456789abcdef");
+    let server = Server::builder().auth(ApiKeys::new([&key])?).model(Parrot).build()?;
+
+    let listener = bind(([127, 0, 0, 1], 0).into())?;
+    println!("http://{}", listener.local_addr()?);
+    server.serve(listener, tokio::signal::ctrl_c()).await?;
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The binary as a person or a service manager uses it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::app::binary;
+
+fn jan(dir: &TempDir) -> Command {
+    let mut command = Command::new(binary("jan-server"));
+    command.current_dir(dir.path()).env_clear().env("JAN_DATA_DIR", dir.path().join("data"));
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A server started by the binary, and its address read from its log.
+struct Serving(Child, String);
+
+impl Serving {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.env("JAN_ADDR", "127.0.0.1:0").stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = log.by_ref().map(Result::unwrap).find(|line| line.contains("address=")).expect("the server listens");
+        let address = line.split("address=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        // The pipe is read on, so that the server never waits for it.
+        std::thread::spawn(move || log.for_each(drop));
+        Self(child, format!("http://{address}"))
+    }
+
+    /// The exit code after a SIGTERM.
+    fn terminate(mut self) -> Option<i32> {
+        let killed = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        self.0.wait().unwrap().code()
+    }
+}
+
+async fn login(url: &str) -> String {
+    let reply = reqwest::Client::new().post(format!("{url}/llm/auth/guest-login")).send().await.unwrap();
+    let reply: Value = reply.json().await.unwrap();
+    reply["access_token"].as_str().unwrap().to_owned()
+}
+
+async fn models_status(url: &str, token: &str) -> u16 {
+    let reply = reqwest::Client::new().get(format!("{url}/v1/models")).bearer_auth(token).send().await.unwrap();
+    reply.status().as_u16()
+}
+
+#[tokio::test]
+async fn a_token_outlives_a_restart_and_sigterm_ends_in_good_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Serving::start(jan(&dir).env("JAN_ECHO", "1"));
+    let token = login(&first.1).await;
+    assert_eq!(models_status(&first.1, &token).await, 200);
+    assert_eq!(first.terminate(), Some(0));
+
+    let key = dir.path().join("data/signing-key.pk8");
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&key.metadata().unwrap().permissions()) & 0o777, 0o600);
+    let second = Serving::start(&mut jan(&dir));
+    assert_eq!(models_status(&second.1, &token).await, 200);
+    assert_eq!(second.terminate(), Some(0));
+
+    // With another key the token is worth nothing.
+    std::fs::remove_file(key).unwrap();
+    let third = Serving::start(&mut jan(&dir));
+    assert_eq!(models_status(&third.1, &token).await, 401);
+    third.terminate();
+}
+
+#[test]
+fn the_effective_configuration_is_printed_without_secrets() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("jan.toml"), "[limits]\nbody = \"1 MiB\"\nconnections = 7\n").unwrap();
+    let output = jan(&dir)
+        .args(["config", "--set", "limits.drain=5s"])
+        .envs([("JAN_UPSTREAM_URL", "http://localhost:1/v1"), ("JAN_UPSTREAM_API_KEY", "sk-very-secret")])
+        .output()
+        .unwrap();
+    let printed = text(&output.stdout);
+    for part in ["connections = 7", "drain = \"5s\"", "body = \"1.0 MiB\"", "api_key = \"********\""] {
+        assert!(printed.contains(part), "{part} is missing in {printed}");
+    }
+    assert!(!printed.contains("very-secret"));
+}
+
+#[test]
+fn what_is_wrong_is_said_in_a_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let fails = |output: Output, words: &[&str]| {
+        assert!(!output.status.success());
+        let said = text(&output.stderr);
+        for word in words {
+            assert!(said.contains(word), "{said} does not say {word}");
+        }
+        assert!(!said.contains("panicked"), "{said}");
+    };
+    fails(jan(&dir).env("JAN_ADRR", "x").output().unwrap(), &["JAN_ADRR", "JAN_ADDR"]);
+    fails(jan(&dir).args(["--addr", "nowhere"]).output().unwrap(), &["addr", "nowhere"]);
+    fails(jan(&dir).args(["--config", "gone.toml"]).output().unwrap(), &["gone.toml"]);
+    fails(jan(&dir).env("JAN_LOCAL_MODEL", "gone.gguf").output().unwrap(), &["gone.gguf"]);
+    std::fs::write(dir.path().join("jan.toml"), "[limitz]\n").unwrap();
+    fails(jan(&dir).output().unwrap(), &["limitz", "limits"]);
+    std::fs::remove_file(dir.path().join("jan.toml")).unwrap();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    fails(jan(&dir).args(["--data-dir", "file"]).output().unwrap(), &["data", "file"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    fails(jan(&dir).args(["--addr", &address]).output().unwrap(), &[&address, "JAN_ADDR"]);
+}
+
+#[test]
+fn help_names_the_commands_and_the_variables() {
+    let dir = tempfile::tempdir().unwrap();
+    let help = text(&jan(&dir).arg("--help").output().unwrap().stdout);
+    for word in ["serve", "chat", "models", "config", "JAN_UPSTREAM_URL", "JAN_LOCAL_MODEL"] {
+        assert!(help.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn the_terminal_chat_can_be_piped() {
+    let dir = tempfile::tempdir().unwrap();
+    let once = jan(&dir).env("JAN_ECHO", "1").args(["chat", "Hello", "there"]).output().unwrap();
+    assert_eq!(text(&once.stdout).trim(), "Hello there", "{}", text(&once.stderr));
+
+    let mut piped = jan(&dir);
+    piped.env("JAN_ECHO", "1").arg("chat").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut piped = piped.spawn().unwrap();
+    piped.stdin.take().unwrap().write_all(b"first line\nsecond line\n/quit\nnever said\n").unwrap();
+    let said = text(&piped.wait_with_output().unwrap().stdout);
+    assert!(said.contains("first line") && said.contains("second line") && !said.contains("never said"), "{said}");
+
+    let nothing = jan(&dir).args(["chat", "Hello"]).output().unwrap();
+    assert!(!nothing.status.success());
+    assert!(text(&nothing.stderr).contains("No model is configured"), "{}", text(&nothing.stderr));
+}
+
+#[test]
+fn models_are_listed_and_files_are_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = jan(&dir).env("JAN_ECHO", "1").args(["models", "list"]).output().unwrap();
+    assert!(text(&list.stdout).contains("echo"), "{}", text(&list.stderr));
+    let file = dir.path().join("no-model.gguf");
+    std::fs::write(&file, "this is no model").unwrap();
+    let check = jan(&dir).args(["models", "check"]).arg(&file).output().unwrap();
+    assert!(!check.status.success());
+    assert!(text(&check.stderr).contains("GGUF"), "{}", text(&check.stderr));
+}

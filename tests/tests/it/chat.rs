@@ -1,0 +1,120 @@
+//! Chat as a caller of an OpenAI-compatible API sees it.
+
+use jan_tests::Upstream;
+use serde_json::{Value, json};
+
+use crate::app::{App, chat, events, said};
+
+#[tokio::test]
+async fn a_whole_answer_has_text_and_usage() {
+    let app = App::start(|_| {}).await;
+    for path in ["/v1/chat/completions", "/llm/v1/chat/completions"] {
+        let reply = app.post(path, &chat("echo", false)).send().await.unwrap();
+        assert_eq!((reply.status().as_u16(), &reply.headers()["x-auth-method"]), (200, &"jwt".parse().unwrap()));
+        let answer: Value = reply.json().await.unwrap();
+        assert_eq!(answer["object"], "chat.completion");
+        assert_eq!(answer["choices"][0]["message"]["content"], "Hello!");
+        assert_eq!(answer["usage"]["total_tokens"], 2);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_usage_and_done() {
+    let app = App::start(|_| {}).await;
+    let events = events(app.ask("echo", true).await).await;
+    assert_eq!(said(&events), "Hello!");
+    assert_eq!(events.last().unwrap(), "[DONE]");
+    let usage: Value = serde_json::from_str(&events[events.len() - 2]).unwrap();
+    assert_eq!((usage["choices"].as_array().unwrap().len(), &usage["usage"]["total_tokens"]), (0, &json!(2)));
+}
+
+#[tokio::test]
+async fn the_reference_call_works_without_a_content_type() {
+    let app = App::start(|_| {}).await;
+    let body = chat("echo", true).to_string();
+    let url = format!("{}/v1/chat/completions", app.url);
+    let reply = app.client.post(url).bearer_auth(&app.token).body(body).send().await.unwrap();
+    assert_eq!(said(&events(reply).await), "Hello!");
+}
+
+#[tokio::test]
+async fn the_upstream_gets_every_byte_it_was_sent_and_so_does_the_caller() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    let mut body = chat("extra-fields", false);
+    body["vendor_knob"] = json!({"deep": [1.5, null, {"x": "ü"}]});
+    body["chat_template_kwargs"] = json!({"enable_thinking": false});
+    let text = serde_json::to_string_pretty(&body).unwrap();
+    let url = format!("{}/v1/chat/completions", app.url);
+    let reply = app.client.post(url).bearer_auth(&app.token).body(text.clone()).send().await.unwrap();
+    let answer: Value = reply.json().await.unwrap();
+
+    let asked = upstream.asked().pop().unwrap();
+    assert_eq!(asked.body, text, "a request that nobody changes is forwarded to the byte");
+    assert_eq!(asked.header("authorization"), "", "the caller's token is not the upstream's business");
+    assert!(answer["choices"][0]["message"]["reasoning_content"].is_string());
+}
+
+#[tokio::test]
+async fn reasoning_and_unknown_fields_of_chunks_pass_through() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    let text = events(app.ask("extra-fields", true).await).await.join("\n");
+    assert!(text.contains("reasoning_content"), "{text}");
+    let asked = upstream.asked().pop().unwrap().json();
+    assert_eq!(asked["stream_options"]["include_usage"], true, "usage is asked for where the caller says nothing");
+}
+
+#[tokio::test]
+async fn usage_is_left_out_where_the_caller_declines_it() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    let mut body = chat("good", true);
+    body["stream_options"] = json!({"include_usage": false});
+    let events = events(app.post("/v1/chat/completions", &body).send().await.unwrap()).await;
+    assert!(!events.join("").contains("\"usage\":{"));
+    assert_eq!(events.last().unwrap(), "[DONE]");
+}
+
+#[tokio::test]
+async fn whatever_form_the_upstream_answers_in_the_caller_gets_the_one_they_asked_for() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    let streamed = events(app.ask("json-for-stream", true).await).await;
+    assert_eq!(streamed.last().unwrap(), "[DONE]");
+    let whole: Value = app.ask("stream-for-json", false).await.json().await.unwrap();
+    assert_eq!(whole["object"], "chat.completion");
+    assert_eq!(Value::from(said(&streamed)), whole["choices"][0]["message"]["content"]);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_stops_the_upstream() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    let mut reply = app.ask("slow-chunks", true);
+    // The first piece only: the upstream then waits at the gate.
+    upstream.gate().pass(1);
+    let mut reply = tokio::select! { reply = &mut std::pin::pin!(&mut reply) => reply, () = std::future::pending() => unreachable!() };
+    assert!(reply.chunk().await.unwrap().is_some());
+    drop(reply);
+    upstream.wait_for(|counts| counts.streams_dropped == 1).await;
+
+    // The same before the first byte.
+    let waiting = app.post("/v1/chat/completions", &chat("slow-head", false)).send();
+    let waiting = tokio::spawn(waiting);
+    upstream.wait_for(|counts| counts.streams_started == 2).await;
+    waiting.abort();
+    upstream.wait_for(|counts| counts.streams_dropped == 2).await;
+}
+
+#[tokio::test]
+async fn without_a_provider_the_answer_is_how_to_get_one() {
+    let app = App::start(|config| config.echo.enabled = false).await;
+    let models: Value = app.get("/v1/models").send().await.unwrap().json().await.unwrap();
+    assert_eq!(models["data"], json!([]));
+    let reply = app.ask("any", true).await;
+    assert_eq!(reply.status(), 503);
+    let error: Value = reply.json().await.unwrap();
+    assert_eq!(error["error"]["code"], "no_model");
+    assert!(error["error"]["message"].as_str().unwrap().contains("make run"));
+}

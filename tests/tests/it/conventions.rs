@@ -1,0 +1,81 @@
+//! What holds for every route: ids, errors, CORS, the envelope, the document.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::App;
+
+#[tokio::test]
+async fn a_sane_request_id_is_kept_and_told_in_errors() {
+    let app = App::start(|_| {}).await;
+    let reply = app.get("/v1/models/nope").header("x-request-id", "my-id-1").send().await.unwrap();
+    assert_eq!(reply.headers()["x-request-id"], "my-id-1");
+    let error: Value = reply.json().await.unwrap();
+    assert_eq!(error["error"]["request_id"], "my-id-1");
+    let reply = app.get("/v1/models").header("x-request-id", "<b>").send().await.unwrap();
+    assert!(reply.headers()["x-request-id"].to_str().unwrap().starts_with("req_"));
+}
+
+#[tokio::test]
+async fn unknown_routes_and_methods_have_the_error_shape() {
+    let app = App::start(|_| {}).await;
+    let reply = app.get("/v1/nope").send().await.unwrap();
+    assert_eq!(reply.status(), 404);
+    let error: Value = reply.json().await.unwrap();
+    for member in ["type", "code", "message", "param", "request_id"] {
+        assert!(error["error"].get(member).is_some(), "{member}");
+    }
+    let reply = app.client.delete(format!("{}/v1/models", app.url)).send().await.unwrap();
+    assert_eq!((reply.status().as_u16(), &reply.headers()["allow"]), (405, &"GET, HEAD".parse().unwrap()));
+    assert_eq!(app.client.head(format!("{}/healthz", app.url)).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn local_pages_may_call_and_others_may_not() {
+    let app = App::start(|_| {}).await;
+    let ask = |origin: &'static str| {
+        app.client
+            .request(Method::OPTIONS, format!("{}/v1/chat/completions", app.url))
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .send()
+    };
+    let local = ask("http://localhost:3000").await.unwrap();
+    assert_eq!(local.status(), 204);
+    assert_eq!(local.headers()["access-control-allow-origin"], "http://localhost:3000");
+    assert_eq!(local.headers()["access-control-allow-methods"], "POST");
+    assert!(local.headers()["access-control-allow-headers"].to_str().unwrap().contains("Idempotency-Key"));
+    assert!(ask("https://evil.example").await.unwrap().headers().get("access-control-allow-origin").is_none());
+    let refused = app.client.get(format!("{}/v1/models", app.url)).header("origin", "http://localhost:1").send().await.unwrap();
+    assert_eq!(refused.headers()["access-control-allow-origin"], "http://localhost:1", "errors can be read too");
+}
+
+#[tokio::test]
+async fn native_routes_are_enveloped_unless_told_otherwise() {
+    let app = App::start(|_| {}).await;
+    let reply: Value = app.get("/v1/version").send().await.unwrap().json().await.unwrap();
+    assert_eq!(reply["data"]["version"], env!("CARGO_PKG_VERSION"));
+    assert!(reply["meta"]["request_id"].is_string());
+    let bare = App::start(|config| config.api.bare = true).await;
+    let reply: Value = bare.get("/v1/version").send().await.unwrap().json().await.unwrap();
+    assert_eq!(reply["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn health_and_documentation_are_public() {
+    let app = App::start(|_| {}).await;
+    let open = |path: &str| app.client.get(format!("{}{path}", app.url)).send();
+    let health: Value = open("/healthz").await.unwrap().json().await.unwrap();
+    assert_eq!(health, json!({"status": "ok"}));
+    let ready: Value = open("/readyz").await.unwrap().json().await.unwrap();
+    assert_eq!(ready, json!({"status": "ready"}));
+    let document: Value = open("/api/openapi.json").await.unwrap().json().await.unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["components"]["securitySchemes"]["apiKey"].is_object());
+    let page = open("/api/swagger/index.html").await.unwrap();
+    assert_eq!(page.headers()["content-type"], "text/html");
+    let page = page.text().await.unwrap();
+    assert!(page.contains("swagger-ui") && !page.contains("https://"), "the page needs nothing from outside");
+    assert!(open("/api/swagger/swagger-initializer.js").await.unwrap().text().await.unwrap().contains("../openapi.json"));
+    assert_eq!(open("/api/swagger/nope.js").await.unwrap().status(), 404);
+}

@@ -1,0 +1,86 @@
+//! Every example runs, as its reader would run it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use jan_tests::Upstream;
+use reqwest::Client;
+use serde_json::Value;
+
+use crate::app::{binary, chat};
+
+/// A program that listens, stopped when dropped.
+struct Running(Child, String);
+
+impl Running {
+    fn start(name: &str) -> Self {
+        let mut child = Command::new(binary(name)).stdout(Stdio::piped()).spawn().unwrap();
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self(child, url.trim().to_owned())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn answer(url: &str, model: &str) -> String {
+    let request = Client::new().post(url).header("x-api-key", "sk_example_0123456789abcdef");
+    let reply: Value = request.json(&chat(model, false)).send().await.unwrap().json().await.unwrap();
+    reply["choices"][0]["message"]["content"].as_str().unwrap_or_else(|| panic!("{reply}")).to_owned()
+}
+
+#[tokio::test]
+async fn servers_answer() {
+    for (name, path, model, said) in [
+        ("01_hello_server", "", "echo", "Hello!"),
+        ("02_own_model", "", "parrot", "Squawk! Hello!"),
+        ("04_mounted_in_axum", "/ai", "echo", "Hello!"),
+        ("05_plain_hyper_loop", "", "echo", "Hello!"),
+    ] {
+        let running = Running::start(name);
+        assert_eq!(answer(&format!("{}{path}/v1/chat/completions", running.1), model).await, said, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_mounted_server_shows_its_documentation_where_it_is() {
+    let running = Running::start("04_mounted_in_axum");
+    let page = reqwest::get(format!("{}/ai/api/swagger/index.html", running.1)).await.unwrap();
+    assert_eq!(page.status(), 200);
+    assert_eq!(reqwest::get(&running.1).await.unwrap().text().await.unwrap(), "my own page");
+}
+
+#[tokio::test]
+async fn chat_without_http_prints_both_turns() {
+    let output = Command::new(binary("03_chat_without_http")).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().collect::<Vec<_>>(), ["Hello from Rust!", "And again.", "12 tokens"]);
+
+    let upstream = Upstream::start().await;
+    let url = upstream.url();
+    let remote = tokio::task::spawn_blocking(move || {
+        Command::new(binary("03_chat_without_http")).args([url.as_str(), "good"]).output().unwrap()
+    });
+    assert!(remote.await.unwrap().status.success());
+    assert_eq!(upstream.asked().len(), 2);
+}
+
+#[test]
+fn examples_are_short() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+            assert!(lines <= 60, "{} has {lines} lines", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5);
+}

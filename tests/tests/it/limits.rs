@@ -1,0 +1,162 @@
+//! What a stranger can hold on to, and how the server ends.
+
+use std::time::Duration;
+
+use jan_tests::Upstream;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::app::{App, chat, events};
+
+async fn connect(app: &App) -> TcpStream {
+    TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap()
+}
+
+async fn is_closed(mut socket: TcpStream) -> String {
+    let mut said = Vec::new();
+    tokio::time::timeout(jan_tests::PATIENCE, socket.read_to_end(&mut said)).await.expect("the server hangs up").unwrap();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test]
+async fn silence_and_slow_heads_end() {
+    let app = App::start(|config| {
+        config.limits.first_byte = Duration::from_millis(50);
+        config.limits.head = Duration::from_millis(100);
+    })
+    .await;
+    is_closed(connect(&app).await).await;
+    let mut slow = connect(&app).await;
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await.unwrap();
+    is_closed(slow).await;
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_while_it_comes() {
+    let app = App::start(|config| config.limits.body = bytesize::ByteSize::kib(64)).await;
+    let mut body = chat("echo", false);
+    body["messages"][0]["content"] = json!("x".repeat(100 * 1024));
+    let reply = app.post("/v1/chat/completions", &body).send().await.unwrap();
+    assert_eq!(reply.status(), 413);
+    let error: Value = reply.json().await.unwrap();
+    assert_eq!(error["error"]["code"], "body_too_large");
+
+    // A body that never says how long it is.
+    let mut socket = connect(&app).await;
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n",
+        app.token
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let chunk = format!("8000\r\n{}\r\n", "x".repeat(0x8000));
+    for _ in 0..4 {
+        if socket.write_all(chunk.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    let mut said = vec![0; 12];
+    socket.read_exact(&mut said).await.unwrap();
+    assert_eq!(said, b"HTTP/1.1 413");
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_runs_out_of_time() {
+    let app = App::start(|config| config.limits.body_timeout = Duration::from_millis(50)).await;
+    let mut socket = connect(&app).await;
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 100\r\n\r\n{{",
+        app.token
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut said = vec![0; 12];
+    socket.read_exact(&mut said).await.unwrap();
+    assert_eq!(said, b"HTTP/1.1 408");
+}
+
+#[tokio::test]
+async fn who_is_over_the_connection_cap_waits() {
+    let app = App::start(|config| config.limits.connections = 2).await;
+    // The client of the app holds one place; this is the other.
+    let mut held = connect(&app).await;
+    held.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut some = [0; 64];
+    assert!(held.read(&mut some).await.unwrap() > 0);
+    let mut third = connect(&app).await;
+    third.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(100), third.read(&mut some)).await;
+    assert!(early.is_err(), "nobody answers while all places are taken");
+    drop(held);
+    assert!(third.read(&mut some).await.unwrap() > 0);
+}
+
+#[tokio::test]
+async fn bad_json_and_bad_fields_are_400_and_named() {
+    let app = App::start(|_| {}).await;
+    let post = |body: &'static str| {
+        app.client.post(format!("{}/v1/chat/completions", app.url)).bearer_auth(&app.token).body(body).send()
+    };
+    for (body, code, param) in [
+        ("", "invalid_json", Value::Null),
+        ("{", "invalid_json", Value::Null),
+        ("[]", "invalid_json", Value::Null),
+        ("\u{feff}{}", "invalid_json", Value::Null),
+        ("{}", "missing_parameter", json!("model")),
+        (r#"{"model":"echo"}"#, "missing_parameter", json!("messages")),
+        (r#"{"model":"echo","model":"x","messages":[]}"#, "duplicate_member", json!("model")),
+        (r#"{"model":"echo","messages":[{"role":"user","content":"x"}],"top_p":"much"}"#, "invalid_parameter", json!("top_p")),
+    ] {
+        let reply = post(body).await.unwrap();
+        assert_eq!(reply.status(), 400, "{body}");
+        let error: Value = reply.json().await.unwrap();
+        assert_eq!((&error["error"]["code"], &error["error"]["param"]), (&json!(code), &param), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_can_finish_is_not_cut_by_a_stop() {
+    let upstream = Upstream::start().await;
+    let mut app = App::before(&upstream).await;
+    upstream.gate().pass(1);
+    let mut reply = app.ask("slow-chunks", true).await;
+    let first = reply.chunk().await.unwrap().unwrap();
+    app.stop.take().unwrap().send(()).unwrap();
+    upstream.gate().open();
+    let mut text = String::from_utf8(first.to_vec()).unwrap();
+    while let Some(chunk) = reply.chunk().await.unwrap() {
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+    app.serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_outlasts_the_drain_limit_is_cut() {
+    let upstream = Upstream::start().await;
+    let url = upstream.url();
+    let mut app = App::start(|config| {
+        config.echo.enabled = false;
+        config.providers.insert("upstream".into(), crate::app::provider(&url));
+        config.limits.drain = Duration::from_millis(50);
+    })
+    .await;
+    upstream.gate().pass(1);
+    let mut reply = app.ask("slow-chunks", true).await;
+    reply.chunk().await.unwrap().unwrap();
+    app.stop.take().unwrap().send(()).unwrap();
+    app.serving.await.unwrap().unwrap();
+    upstream.wait_for(|counts| counts.streams_dropped == 1).await;
+}
+
+#[tokio::test]
+async fn two_hundred_streams_at_once_all_end_well() {
+    let app = App::start(|_| {}).await;
+    let app = std::sync::Arc::new(app);
+    let streams = (0..200).map(|_| {
+        let app = app.clone();
+        tokio::spawn(async move { events(app.ask("echo", true).await).await })
+    });
+    for stream in futures_util::future::join_all(streams).await {
+        assert_eq!(stream.unwrap().last().unwrap(), "[DONE]");
+    }
+}

@@ -1,0 +1,148 @@
+//! Upstreams that misbehave: a failure is an error of the right status before the first byte, an error event and no
+//! `[DONE]` after it, and never a success.
+
+use jan_tests::upstream::Wire;
+use jan_tests::Upstream;
+use serde_json::Value;
+
+use crate::app::{App, chat, events, provider};
+
+#[tokio::test]
+async fn refusals_have_their_status_streamed_or_not() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    for (model, status, kind, code) in [
+        ("bad-request", 400, "invalid_request_error", "invalid_value"),
+        ("too-long", 400, "invalid_request_error", "context_length_exceeded"),
+        ("missing", 404, "not_found_error", "model_not_found"),
+        ("rate-limited", 429, "rate_limit_error", "rate_limit_exceeded"),
+        ("unauthorized", 502, "internal_error", "upstream_auth"),
+        ("forbidden", 502, "internal_error", "upstream_auth"),
+        ("broken-json", 502, "internal_error", "upstream_error"),
+        ("broken-html", 502, "internal_error", "upstream_error"),
+        ("bad-gateway", 502, "internal_error", "upstream_error"),
+        ("redirect", 502, "internal_error", "upstream_error"),
+        ("overloaded", 503, "internal_error", "upstream_unavailable"),
+        ("hang-up", 502, "internal_error", "upstream_cut"),
+    ] {
+        for stream in [false, true] {
+            let reply = app.ask(model, stream).await;
+            assert_eq!(reply.status(), status, "{model} {stream}");
+            assert_eq!(reply.headers()["content-type"], "application/json");
+            let id = reply.headers()["x-request-id"].to_str().unwrap().to_owned();
+            let body: Value = reply.json().await.unwrap();
+            let error = &body["error"];
+            assert_eq!((&error["type"], &error["code"]), (&kind.into(), &code.into()), "{model}");
+            assert_eq!(error["request_id"], id);
+            assert!(!body.to_string().contains("secret"), "{model} leaks what the upstream said");
+        }
+    }
+}
+
+#[tokio::test]
+async fn patience_is_passed_on() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    let reply = app.ask("rate-limited", true).await;
+    let header = |name: &str| reply.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!((header("retry-after"), header("retry-after-ms"), header("x-should-retry")), ("1".into(), "25".into(), "true".into()));
+    let error: Value = app.ask("bad-request", false).await.json().await.unwrap();
+    assert_eq!(error["error"]["param"], "temperature");
+}
+
+#[tokio::test]
+async fn half_an_answer_is_never_shown_as_whole() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    for (model, code) in [
+        ("cut-mid-event", "upstream_cut"),
+        ("cut-after-event", "upstream_cut"),
+        ("no-done", "upstream_cut"),
+        ("half-character", "upstream_cut"),
+        ("error-event", ""),
+        ("garbage-event", "upstream_garbage"),
+        ("broken-character", "upstream_garbage"),
+        ("huge-event", "upstream_event_too_large"),
+    ] {
+        let reply = app.ask(model, true).await;
+        // A model that fails at its very first event fails with its status.
+        let error: Value = if reply.status() == 200 {
+            let events = events(reply).await;
+            assert!(!events.contains(&"[DONE]".to_owned()), "{model}");
+            for chunk in &events[..events.len() - 1] {
+                assert!(serde_json::from_str::<Value>(chunk).is_ok(), "{model}: {chunk}");
+            }
+            serde_json::from_str(events.last().unwrap()).unwrap()
+        } else {
+            assert_eq!(reply.status(), 502, "{model}");
+            reply.json().await.unwrap()
+        };
+        assert!(error["error"]["request_id"].is_string(), "{model}: {error}");
+        assert_eq!(error["error"]["type"], "internal_error", "{model}");
+        if !code.is_empty() {
+            assert_eq!(error["error"]["code"], code, "{model}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nonsense_with_status_200_is_a_bad_gateway() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    for model in ["garbage", "no-choices", "error-in-200"] {
+        for stream in [false, true] {
+            let reply = app.ask(model, stream).await;
+            assert_eq!(reply.status(), 502, "{model} {stream}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn odd_but_valid_streams_are_understood() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    let plain = crate::app::said(&events(app.ask("good", true).await).await);
+    let odd = events(app.ask("odd-sse", true).await).await;
+    assert_eq!(odd.last().unwrap(), "[DONE]");
+    assert!(!plain.is_empty());
+}
+
+#[tokio::test]
+async fn below_http_it_is_a_bad_gateway_too() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    for wire in [Wire::Close, Wire::Reset, Wire::say("SSH-2.0-OpenSSH_9.2\r\n")] {
+        upstream.next_connection(wire);
+        let reply = app.ask("good", true).await;
+        assert_eq!(reply.status(), 502);
+    }
+    assert_eq!(app.ask("good", false).await.status(), 200, "and it recovers");
+
+    let nobody = App::start(|config| {
+        config.echo.enabled = false;
+        config.providers.insert("gone".into(), provider("http://127.0.0.1:9/v1"));
+    })
+    .await;
+    let error: Value = nobody.ask("any", false).await.json().await.unwrap();
+    assert_eq!(error["error"]["code"], "upstream_unreachable");
+}
+
+#[tokio::test]
+async fn an_upstream_that_says_nothing_runs_out_of_time() {
+    let upstream = Upstream::start().await;
+    let url = upstream.url();
+    let app = App::start(|config| {
+        let mut slow = provider(&url);
+        slow.reply_timeout = std::time::Duration::from_millis(50);
+        slow.idle_timeout = std::time::Duration::from_millis(50);
+        config.providers.insert("slow".into(), slow);
+        config.echo.enabled = false;
+    })
+    .await;
+    let reply = app.post("/v1/chat/completions", &chat("slow-head", false)).send().await.unwrap();
+    assert_eq!(reply.status(), 504);
+    upstream.gate().pass(1);
+    let reply = app.ask("slow-chunks", true).await;
+    let text = reply.text().await.unwrap();
+    assert!(text.contains("upstream_timeout") && !text.contains("[DONE]"), "{text}");
+}
