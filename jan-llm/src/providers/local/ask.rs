@@ -49,7 +49,7 @@ impl Ask {
             // A form is kept from the first token on, so there is no room for thoughts.
             prompt.more.insert("enable_thinking".into(), false.into());
         }
-        if form != (Form::Text { tools: true }) && choice.is_forced() {
+        if choice.is_forced() {
             if model.template.knows_tool_calls {
                 opening = match &form {
                     Form::Arguments { name } => {
@@ -87,7 +87,8 @@ impl Ask {
         Ok(Self {
             prompt: tokens,
             sampling: sampling(request, model)?,
-            stops: stops(request)?,
+            // An answer of a given form ends by that form; half of one would be no answer.
+            stops: stops(request)?.into_iter().filter(|_| constraint.is_none()).collect(),
             budget: limit.map_or(left, |limit| limit.min(left)),
             reader: Reader::new(form, model.template.thinks, text.trim_end().ends_with("<think>")),
             constraint,
@@ -111,13 +112,11 @@ fn refuse_unsupported(request: &ChatRequest) -> Result<()> {
     Ok(())
 }
 
+/// A schema that an answer is held to, with the parameter that it came from.
+type Held = Option<(&'static str, Value)>;
+
 /// The form of the answer, and the schema that it is held to with the parameter that asked for it.
-#[allow(clippy::type_complexity)] // Two values that are used once, side by side.
-fn form(
-    request: &ChatRequest,
-    choice: &Choice,
-    tools: &[Value],
-) -> Result<(Form, Option<(&'static str, Value)>)> {
+fn form(request: &ChatRequest, choice: &Choice, tools: &[Value]) -> Result<(Form, Held)> {
     let parameters = |tool: &Value| match tool.pointer("/function/parameters") {
         Some(schema) if !schema.is_null() => schema.clone(),
         _ => any_object(),

@@ -21,7 +21,7 @@ use super::requant::Requantised;
 const ARCHITECTURES: &str = "llama, qwen2, qwen3, gemma3, phi3, glm4, lfm2";
 /// How many tokens of a prompt are read at once: bounds the memory of attention, and the time until a client who left
 /// is noticed.
-const PIECE: usize = 512;
+const PIECE: usize = 128;
 /// Stock forwards keep a mask for every prompt length they met. Past this many bytes the weights are read again.
 const MASK_BUDGET: usize = 256 << 20;
 
@@ -142,6 +142,11 @@ impl Weights {
             tracing::warn!(
                 "the model stretches its positions (rope_freqs); answers may be worse than they could be"
             );
+        }
+        if gguf.arch == "gemma3"
+            && gguf.own("attention.sliding_window").is_some_and(|window| window < context as u64)
+        {
+            tracing::warn!("past the model's sliding window answers may be worse than they could be");
         }
         let mut reader = Requantised::new(reader, &mut gguf.content).map_err(Error::internal)?;
         let (arch, reader, cpu) = (gguf.arch.clone(), &mut reader, &Device::Cpu);

@@ -6,8 +6,10 @@ use std::io::{BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 use candle_core::quantized::GgmlDType;
-use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 use jan_core::{Error, ErrorKind, Result};
+
+use super::requant;
 
 /// A model file whose header was read.
 pub(super) struct Gguf {
@@ -73,25 +75,37 @@ impl Gguf {
 
     /// Bytes of memory that the weights and a cache of `context` positions will take, roughly.
     pub(super) fn memory(&self, context: usize) -> u64 {
-        let weights = self.content.tensor_infos.iter().map(|(name, tensor)| {
-            let elements = tensor.shape.elem_count() as u64;
-            let bytes =
-                elements / (tensor.ggml_dtype.block_size() as u64) * tensor.ggml_dtype.type_size() as u64;
-            match tensor.ggml_dtype {
-                // Looked up row by row, so it is kept in f32 beside its use as the output matrix.
-                _ if name == "token_embd.weight" => elements * 4 + bytes,
-                GgmlDType::F16 | GgmlDType::BF16 => elements * 4,
-                _ => bytes,
-            }
-        });
-        let weights: u64 = weights.sum();
+        let tensors = self.content.tensor_infos.iter();
+        let weights = tensors.map(|(name, tensor)| tensor_memory(name, tensor)).fold(0, u64::saturating_add);
         let heads = self.own("attention.head_count").unwrap_or(1).max(1);
         let head = self.own("attention.key_length");
         let head = head.unwrap_or(self.own("embedding_length").unwrap_or(0) / heads);
-        let rows = self.own("attention.head_count_kv").unwrap_or(heads) * head * 2;
-        // Four bytes a number, and twice: growing a cache copies it.
-        weights + self.own("block_count").unwrap_or(0) * rows * context as u64 * 4 * 2
+        let kv_heads = self.own("attention.head_count_kv").unwrap_or(heads);
+        // Keys and values in f32; Qwen3 keeps them twice, once for prompts and once for answers.
+        let copies = if self.arch == "qwen3" { 2 } else { 1 };
+        let factors = [self.own("block_count").unwrap_or(0), kv_heads, head, context as u64, 2 * 4 * copies];
+        weights.saturating_add(factors.into_iter().fold(1, u64::saturating_mul))
     }
+}
+
+/// What one tensor takes in memory.
+fn tensor_memory(name: &str, tensor: &TensorInfo) -> u64 {
+    let kept = requant::kept_as(tensor.ggml_dtype);
+    let elements = tensor.shape.elem_count() as u64;
+    let stored = (elements / kept.block_size() as u64).saturating_mul(kept.type_size() as u64);
+    // The engine's fast kernels work on a rearranged copy of the weights, made at the first use.
+    let fits_kernel = tensor.shape.dims().last().is_some_and(|width| width.is_multiple_of(256));
+    let rearranged = match kept {
+        GgmlDType::Q4K if fits_kernel => elements / 4 * 3,
+        GgmlDType::Q6K if fits_kernel => elements / 4 * 5,
+        GgmlDType::Q8_0 if fits_kernel => stored,
+        // Kept as f32 instead.
+        GgmlDType::F16 | GgmlDType::BF16 => stored,
+        _ => 0,
+    };
+    // Looked up row by row, so it is kept in f32 beside its use as the output matrix.
+    let embedding = if name == "token_embd.weight" { elements.saturating_mul(4) } else { 0 };
+    stored.saturating_add(rearranged).saturating_add(embedding)
 }
 
 /// A whole number out of any of the integer types that writers of these files use.

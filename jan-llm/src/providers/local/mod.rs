@@ -6,7 +6,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `gguf`, `requant`, `engine` | the file, slow tensors made fast, the arithmetic |
-//! | `vocab`, `template`, `messages` | text to tokens, messages to text |
+//! | `tokenizer`, `vocab`, `template`, `messages` | text to tokens, messages to text |
 //! | `ask` | everything a request says, checked |
 //! | `constrain`, `sampler` | which token may come, and which does |
 //! | `text`, `reader` | tokens to text, text to deltas |
@@ -29,6 +29,9 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(test)]
+mod tiny;
+mod tokenizer;
 mod vocab;
 mod worker;
 

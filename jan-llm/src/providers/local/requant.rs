@@ -11,6 +11,14 @@ use candle_core::Device;
 use candle_core::quantized::gguf_file::{Content, TensorInfo};
 use candle_core::quantized::{GgmlDType, QTensor};
 
+/// The type in which a tensor of type `stored` is kept in memory.
+pub(super) fn kept_as(stored: GgmlDType) -> GgmlDType {
+    match stored {
+        GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1 => GgmlDType::Q8_0,
+        quick => quick,
+    }
+}
+
 /// See the module.
 pub(super) struct Requantised<R> {
     file: R,
@@ -29,7 +37,8 @@ impl<R: Read + Seek> Requantised<R> {
         let data = content.tensor_data_offset;
         let mut slow = BTreeMap::new();
         for tensor in content.tensor_infos.values_mut() {
-            if !matches!(tensor.ggml_dtype, GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1) {
+            let kept = kept_as(tensor.ggml_dtype);
+            if kept == tensor.ggml_dtype {
                 continue;
             }
             let stored = TensorInfo {
@@ -38,10 +47,10 @@ impl<R: Read + Seek> Requantised<R> {
                 offset: tensor.offset,
             };
             slow.insert(end, stored);
-            tensor.ggml_dtype = GgmlDType::Q8_0;
+            tensor.ggml_dtype = kept;
             tensor.offset = end.saturating_sub(data);
-            let blocks = tensor.shape.elem_count() / GgmlDType::Q8_0.block_size();
-            end += (blocks * GgmlDType::Q8_0.type_size()) as u64;
+            let blocks = tensor.shape.elem_count() / kept.block_size();
+            end += (blocks * kept.type_size()) as u64;
         }
         Ok(Self { file, slow, data, end, open: None })
     }

@@ -1,22 +1,10 @@
 //! The tokens of a model: text to ids, ids to bytes, and which ids end an answer, all read from the GGUF file.
-//!
-//! A byte-level vocabulary (`gpt2`) names how it cuts text before merging (`pre`); a wrong cut gives ids that the model
-//! was never trained on, so an unknown name is refused rather than guessed. SentencePiece vocabularies (`llama`) carry
-//! scores instead of merges; the merges are worked out from them.
 
 use jan_core::{Error, Result};
-use tokenizers::models::bpe::{BPE, Vocab as Ids};
-use tokenizers::normalizers::{NFC, Prepend, Replace, Sequence as Normalizers};
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
+use tokenizers::{AddedToken, Tokenizer};
 
 use super::gguf::{Gguf, whole};
-
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+use super::tokenizer;
 
 /// Marks that structure an answer: they are part of the text also in files that call them control tokens.
 const VISIBLE: [&str; 4] = ["<think>", "</think>", "<tool_call>", "</tool_call>"];
@@ -72,13 +60,7 @@ impl Vocab {
         let kind = |id: usize| kinds.get(id).copied().unwrap_or(Kind::Text);
 
         let model = gguf.text("tokenizer.ggml.model").unwrap_or_default();
-        let mut tokenizer = match model {
-            "gpt2" => byte_level(gguf, &names)?,
-            "llama" => sentence_piece(gguf, &names)?,
-            other => {
-                return Err(gguf.unusable(format!("has a `{other}` tokenizer; supported are gpt2 and llama")));
-            }
-        };
+        let mut tokenizer = tokenizer::build(gguf, &names)?;
         let added = names.iter().enumerate().filter_map(|(id, name)| match kind(id) {
             Kind::Control | Kind::Unknown => Some(AddedToken::from(name.clone(), true).normalized(false)),
             Kind::UserDefined => Some(AddedToken::from(name.clone(), false).normalized(false)),
@@ -183,89 +165,6 @@ impl From<Option<u64>> for Kind {
     }
 }
 
-/// A GPT-2 style vocabulary with its merges.
-fn byte_level(gguf: &Gguf, names: &[String]) -> Result<Tokenizer> {
-    let merges = gguf.list("tokenizer.ggml.merges").iter().map(|merge| {
-        let (left, right) = merge.to_string().ok()?.split_once(' ')?;
-        Some((left.to_owned(), right.to_owned()))
-    });
-    let merges: Option<Vec<(String, String)>> = merges.collect();
-    let merges = merges.ok_or_else(|| gguf.unusable("has merges that cannot be read"))?;
-    let pre = gguf.text("tokenizer.ggml.pre").unwrap_or("default");
-    // Words that are tokens are taken whole by this family, whatever the merges say.
-    let whole_words = matches!(pre, "llama3" | "llama-v3" | "llama-bpe");
-    let bpe = BPE::builder()
-        .vocab_and_merges(names.iter().cloned().zip(0..).collect::<Ids>(), merges)
-        .ignore_merges(whole_words)
-        .build();
-    let mut tokenizer =
-        Tokenizer::new(bpe.map_err(|e| gguf.unusable(format!("has a broken vocabulary ({e})")))?);
-    let split = |pattern: &str| {
-        let pattern = SplitPattern::Regex(pattern.to_owned());
-        Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(Error::internal)
-    };
-    let plain = ByteLevel::new(false, true, false);
-    let cuts: Vec<PreTokenizerWrapper> = match pre {
-        "default" | "gpt-2" | "gpt2" => vec![ByteLevel::new(false, true, true).into()],
-        "smollm" | "starcoder" | "refact" | "command-r" | "codeshell" | "exaone" => {
-            vec![Digits::new(true).into(), ByteLevel::new(false, true, true).into()]
-        }
-        "qwen2" | "deepseek-r1-qwen" => {
-            tokenizer.with_normalizer(Some(NFC)).map_err(Error::internal)?;
-            vec![split(QWEN2)?.into(), plain.into()]
-        }
-        "llama3" | "llama-v3" | "llama-bpe" | "smaug-bpe" | "dbrx" | "lfm2" | "chatglm-bpe" | "glm4" => {
-            vec![split(LLAMA3)?.into(), plain.into()]
-        }
-        other => {
-            let known = "gpt-2, smollm, starcoder, qwen2, llama-bpe, lfm2, glm4 and their kin";
-            return Err(
-                gguf.unusable(format!("cuts text in a way not known here (`{other}`); known are {known}"))
-            );
-        }
-    };
-    tokenizer.with_pre_tokenizer(Some(Sequence::new(cuts)));
-    Ok(tokenizer)
-}
-
-/// A SentencePiece vocabulary: its merges are all ways to put a token together out of two, best score first.
-fn sentence_piece(gguf: &Gguf, names: &[String]) -> Result<Tokenizer> {
-    let scores: Vec<f32> =
-        gguf.list("tokenizer.ggml.scores").iter().map(|s| s.to_f32().unwrap_or(f32::MIN)).collect();
-    if scores.len() != names.len() {
-        return Err(gguf.unusable("has a SentencePiece vocabulary without scores"));
-    }
-    let ids: Ids = names.iter().cloned().zip(0..).collect();
-    let mut merges: Vec<(f32, String, String)> = Vec::new();
-    for (name, score) in names.iter().zip(&scores) {
-        for (at, _) in name.char_indices().skip(1) {
-            let (left, right) = name.split_at(at);
-            if ids.contains_key(left) && ids.contains_key(right) {
-                merges.push((*score, left.to_owned(), right.to_owned()));
-            }
-        }
-    }
-    merges.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let merges: Vec<(String, String)> = merges.into_iter().map(|(_, left, right)| (left, right)).collect();
-    let unknown = gguf.id("tokenizer.ggml.unknown_token_id").unwrap_or(0);
-    let unknown = names.get(unknown as usize).cloned().unwrap_or_default();
-    let bpe = BPE::builder()
-        .vocab_and_merges(ids, merges)
-        .unk_token(unknown)
-        .fuse_unk(true)
-        .byte_fallback(true)
-        .build();
-    let mut tokenizer =
-        Tokenizer::new(bpe.map_err(|e| gguf.unusable(format!("has a broken vocabulary ({e})")))?);
-    let mut steps: Vec<NormalizerWrapper> = Vec::new();
-    if gguf.flag("tokenizer.ggml.add_space_prefix").unwrap_or(true) {
-        steps.push(Prepend::new("▁".to_owned()).into());
-    }
-    steps.push(Replace::new(" ", "▁").map_err(Error::internal)?.into());
-    tokenizer.with_normalizer(Some(Normalizers::new(steps))).map_err(Error::internal)?;
-    Ok(tokenizer)
-}
-
 /// `<0x0A>` → 10.
 fn byte_name(name: &str) -> Option<u8> {
     u8::from_str_radix(name.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
@@ -283,4 +182,21 @@ fn from_byte_level(name: &str) -> Vec<u8> {
     let bytes: Option<Vec<u8>> = name.chars().map(byte).collect();
     // A token that is not in the byte alphabet was added as it is.
     bytes.unwrap_or_else(|| name.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_comes_back_from_the_byte_alphabet() {
+        let alphabet = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet();
+        let mut bytes: Vec<u8> =
+            alphabet.iter().flat_map(|letter| from_byte_level(&letter.to_string())).collect();
+        bytes.sort_unstable();
+        assert_eq!(bytes, (0..=255).collect::<Vec<u8>>());
+        assert_eq!(from_byte_level("Ġné"), " n\u{e9}".chars().map(|c| c as u8).collect::<Vec<u8>>());
+        assert_eq!(from_byte_level("▁ 東"), "▁ 東".as_bytes());
+        assert_eq!((byte_name("<0x0A>"), byte_name("<0xZZ>"), byte_name("a")), (Some(10), None, None));
+    }
 }

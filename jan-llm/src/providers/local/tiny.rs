@@ -1,0 +1,166 @@
+//! Every architecture with weights drawn by lot: files of a few kilobytes that know nothing, but show whether a prompt
+//! read in pieces, an answer gone on from, or a chat begun anew gives the numbers that it should.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::quantized::gguf_file::{self, Value};
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+
+use super::engine::{Engine, longest_context};
+use super::gguf::Gguf;
+
+const WIDTH: usize = 64;
+const HEADS: usize = 4;
+const KV_HEADS: usize = 2;
+const HEAD: usize = WIDTH / HEADS;
+const INNER: usize = 96;
+const WORDS: usize = 50;
+const LAYERS: usize = 2;
+
+/// The shapes of a layer's tensors.
+fn layer(arch: &str, index: usize) -> Vec<(&'static str, Vec<usize>)> {
+    let mut tensors = vec![
+        ("attn_norm", vec![WIDTH]),
+        ("ffn_norm", vec![WIDTH]),
+        ("ffn_down", vec![WIDTH, INNER]),
+        ("attn_q", vec![WIDTH, WIDTH]),
+        ("attn_k", vec![KV_HEADS * HEAD, WIDTH]),
+        ("attn_v", vec![KV_HEADS * HEAD, WIDTH]),
+        ("attn_output", vec![WIDTH, WIDTH]),
+    ];
+    match arch {
+        // Gate and up are one tensor here.
+        "phi3" | "glm4" => tensors.push(("ffn_up", vec![2 * INNER, WIDTH])),
+        _ => tensors.extend([("ffn_up", vec![INNER, WIDTH]), ("ffn_gate", vec![INNER, WIDTH])]),
+    }
+    match arch {
+        "phi3" => tensors.push(("attn_qkv", vec![WIDTH + 2 * KV_HEADS * HEAD, WIDTH])),
+        "qwen3" | "gemma3" | "lfm2" => {
+            tensors.extend([("attn_q_norm", vec![HEAD]), ("attn_k_norm", vec![HEAD])])
+        }
+        _ => {}
+    }
+    if matches!(arch, "gemma3" | "glm4") {
+        tensors.extend([("post_attention_norm", vec![WIDTH]), ("post_ffw_norm", vec![WIDTH])]);
+    }
+    if arch == "lfm2" && index == 0 {
+        tensors.extend([
+            ("shortconv.in_proj", vec![3 * WIDTH, WIDTH]),
+            ("shortconv.out_proj", vec![WIDTH, WIDTH]),
+            ("shortconv.conv", vec![WIDTH, 3]),
+        ]);
+    }
+    tensors
+}
+
+fn write(folder: &Path, arch: &str) -> PathBuf {
+    let random = |shape: &[usize]| {
+        // Norms around one, everything else small.
+        let (mean, spread) = if shape.len() == 1 { (1f32, 0.1f32) } else { (0., 0.3) };
+        let numbers = Tensor::randn(mean, spread, shape, &Device::Cpu).unwrap();
+        QTensor::quantize(&numbers, GgmlDType::F32).unwrap()
+    };
+    let mut tensors = vec![
+        ("token_embd.weight".to_owned(), random(&[WORDS, WIDTH])),
+        ("output.weight".to_owned(), random(&[WORDS, WIDTH])),
+        ("output_norm.weight".to_owned(), random(&[WIDTH])),
+    ];
+    for index in 0..LAYERS {
+        for (name, shape) in layer(arch, index) {
+            tensors.push((format!("blk.{index}.{name}.weight"), random(&shape)));
+        }
+        for name in ["attn_q", "attn_k", "attn_v"].iter().filter(|_| arch == "qwen2") {
+            let width = if *name == "attn_q" { WIDTH } else { KV_HEADS * HEAD };
+            tensors.push((format!("blk.{index}.{name}.bias"), random(&[width])));
+        }
+    }
+    let whole = |n: usize| Value::U32(n as u32);
+    let kv_heads = match arch {
+        "lfm2" => Value::Array(vec![whole(0), whole(KV_HEADS)]),
+        _ => whole(KV_HEADS),
+    };
+    let own = [
+        ("attention.head_count", whole(HEADS)),
+        ("attention.head_count_kv", kv_heads),
+        ("attention.key_length", whole(HEAD)),
+        ("attention.value_length", whole(HEAD)),
+        ("attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
+        // Wider than the prompt: past it the stock Gemma3 reads and writes differently, and says so when it is loaded.
+        ("attention.sliding_window", whole(2048)),
+        ("block_count", whole(LAYERS)),
+        ("context_length", whole(1 << 17)),
+        ("embedding_length", whole(WIDTH)),
+        ("feed_forward_length", whole(INNER)),
+        ("rope.dimension_count", whole(HEAD)),
+        ("rope.freq_base", Value::F32(10000.)),
+        ("shortconv.l_cache", whole(3)),
+    ];
+    let mut metadata = vec![("general.architecture".to_owned(), Value::String(arch.to_owned()))];
+    metadata.extend(own.into_iter().map(|(key, value)| (format!("{arch}.{key}"), value)));
+    let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    let tensors: Vec<(&str, &QTensor)> =
+        tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    let path = folder.join(format!("{arch}.gguf"));
+    gguf_file::write(&mut std::fs::File::create(&path).unwrap(), &metadata, &tensors).unwrap();
+    path
+}
+
+fn near(a: &[f32], b: &[f32], what: &str) {
+    let far = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+    let size = b.iter().map(|b| b.abs()).fold(0f32, f32::max);
+    assert!(a.len() == WORDS && size > 0. && far / size < 1e-3, "{what}: {far} off at a size of {size}");
+}
+
+#[test]
+fn every_architecture_says_the_same_on_every_way() {
+    let folder = tempfile::tempdir().unwrap();
+    for arch in ["llama", "qwen2", "qwen3", "gemma3", "phi3", "glm4", "lfm2"] {
+        let mut engine =
+            Engine::load(write(folder.path(), arch), 2048).unwrap_or_else(|e| panic!("{arch}: {e:?}"));
+        let prompt: Vec<u32> = (0..1100).map(|n| n * 7 % WORDS as u32).collect();
+        assert_eq!(engine.begin(&prompt).unwrap(), 0);
+        let mut read = Vec::new();
+        for piece in engine.pieces(&prompt) {
+            read = engine.feed(piece).unwrap();
+        }
+        let answer = [3, 1, 4, 1, 5];
+        for id in answer {
+            read = engine.feed(&[id]).unwrap();
+        }
+
+        // The same, token by token.
+        engine.forget().unwrap();
+        let mut stepped = Vec::new();
+        for id in prompt.iter().chain(&answer) {
+            stepped = engine.feed(&[*id]).unwrap();
+        }
+        near(&read, &stepped, arch);
+
+        // A second turn after it, and the same from the start.
+        let turn: Vec<u32> = prompt.iter().chain(&answer).copied().chain((0..20).map(|n| n % 9)).collect();
+        let mut ask = |known_at_most: usize| {
+            let known = engine.begin(&turn).unwrap();
+            assert!(known <= known_at_most);
+            let mut last = Vec::new();
+            for piece in engine.pieces(&turn[known..]) {
+                last = engine.feed(piece).unwrap();
+            }
+            (known, last)
+        };
+        let (known, warm) = ask(prompt.len() + answer.len());
+        assert_eq!(known > 0, !["qwen3", "gemma3", "lfm2"].contains(&arch), "{arch}");
+        let (_, cold) = ask(0);
+        near(&warm, &cold, arch);
+    }
+}
+
+#[test]
+fn an_unknown_architecture_hears_which_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gguf, _) = Gguf::open(&write(folder.path(), "mamba")).unwrap();
+    let message = longest_context(&gguf).unwrap_err().message().to_owned();
+    assert!(message.contains("`mamba`") && message.contains("llama, qwen2, qwen3"), "{message}");
+    let (gguf, _) = Gguf::open(&write(folder.path(), "llama")).unwrap();
+    assert_eq!(longest_context(&gguf).unwrap(), 4096);
+}
