@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::constrain::{Constraint, any_object};
 use super::messages::{self, Choice};
-use super::reader::{Form, Reader};
+use super::reader::{Form, Reader, THINK};
 use super::sampler::Sampling;
 use super::template::Prompt;
 use super::{DEFAULT_TEMPERATURE, Loaded};
@@ -44,22 +44,12 @@ impl Ask {
             prompt.tools = Some(Value::Array(tools.clone()));
         }
         let (form, schema) = form(request, &choice, &tools)?;
-        let mut opening = String::new();
         if schema.is_some() {
             // A form is kept from the first token on, so there is no room for thoughts.
             prompt.more.insert("enable_thinking".into(), false.into());
         }
-        if choice.is_forced() {
-            if model.template.knows_tool_calls {
-                opening = match &form {
-                    Form::Arguments { name } => {
-                        format!("<tool_call>\n{{\"name\": {}, \"arguments\": ", json!(name))
-                    }
-                    _ => "<tool_call>\n".to_owned(),
-                };
-            } else if !model.template.knows_tools {
-                messages::describe_tools(&mut prompt.messages, &tools, &form);
-            }
+        if choice.is_forced() && !model.template.knows_tools {
+            messages::describe_tools(&mut prompt.messages, &tools, &form);
         }
         let constraint = schema.map(|(param, schema)| {
             let built = model.grammars.json(&schema);
@@ -69,7 +59,14 @@ impl Ask {
         });
         let constraint = constraint.transpose()?;
 
-        let text = model.template.render(&prompt)? + &opening;
+        let mut text = model.template.render(&prompt)?;
+        let mut thinking = text.trim_end().ends_with(THINK);
+        if constraint.is_some() && std::mem::take(&mut thinking) {
+            text.push_str("\n</think>\n\n");
+        }
+        if choice.is_forced() && model.template.knows_tool_calls {
+            text.push_str(&opening(&form));
+        }
         let tokens = model.vocab.encode_prompt(&text)?;
         let limit: Option<usize> = match request.get("max_completion_tokens")? {
             Some(limit) => Some(limit),
@@ -90,10 +87,18 @@ impl Ask {
             // An answer of a given form ends by that form; half of one would be no answer.
             stops: stops(request)?.into_iter().filter(|_| constraint.is_none()).collect(),
             budget: limit.map_or(left, |limit| limit.min(left)),
-            reader: Reader::new(form, model.template.thinks, text.trim_end().ends_with("<think>")),
+            reader: Reader::new(form, model.template.thinks && constraint.is_none(), thinking),
             constraint,
             wants_usage: request.wants_usage(),
         })
+    }
+}
+
+/// The beginning of a forced call, as models write it that were trained on `<tool_call>`.
+fn opening(form: &Form) -> String {
+    match form {
+        Form::Arguments { name } => format!("<tool_call>\n{{\"name\": {}, \"arguments\": ", json!(name)),
+        _ => "<tool_call>\n".to_owned(),
     }
 }
 
@@ -203,4 +208,64 @@ fn stops(request: &ChatRequest) -> Result<Vec<String>> {
     stops.ok_or_else(|| {
         Error::invalid("stop", "`stop` must be a string or up to 16 strings, none of them empty.")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::constrain::Grammars;
+    use super::super::gguf::Gguf;
+    use super::super::template::Template;
+    use super::super::tests::file;
+    use super::super::vocab::Vocab;
+    use super::*;
+
+    /// As Qwen3 has it, in short; the vocabulary is the small model's.
+    const QWEN: &str = "{% if tools %}{% for tool in tools %}{{ tool | tojson }}<tool_call>{% endfor %}{% endif %}\
+        {% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: \
+        {%- if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}";
+    const DEEPSEEK: &str = "{{ messages[0].content + '<think>\n' }}";
+
+    fn prompts(source: &str, requests: &[&ChatRequest]) -> Option<Vec<String>> {
+        let vocab = Arc::new(Vocab::read(&Gguf::open(&file()?).unwrap().0).unwrap());
+        let template = Template::new(source, "", "").unwrap();
+        let grammars = Grammars::new(Arc::clone(&vocab)).unwrap();
+        let (name, context) = ("m".to_owned(), 4096);
+        let model = Loaded { name, created: 0, context, seed: None, vocab, template, grammars };
+        let prompt = |request: &&ChatRequest| {
+            let ids = Ask::read(request, &model).unwrap().prompt;
+            let bytes: Vec<u8> = ids.iter().flat_map(|id| model.vocab.bytes(*id)).copied().collect();
+            String::from_utf8(bytes).unwrap()
+        };
+        Some(requests.iter().map(prompt).collect())
+    }
+
+    #[test]
+    fn thoughts_are_the_callers_choice_and_leave_room_for_a_form() {
+        let tool = json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}});
+        let free = ChatRequest::new("m").user("Hi").with("tools", &[tool]);
+        let forced =
+            free.clone().with("tool_choice", &json!({"type": "function", "function": {"name": "f"}}));
+        let required = free.clone().with("tool_choice", "required");
+        let calm = free.clone().with("enable_thinking", &false);
+        let also = free.clone().with("chat_template_kwargs", &json!({"enable_thinking": false}));
+        let Some(read) = prompts(QWEN, &[&free, &forced, &required, &calm, &also]) else { return };
+        assert!(
+            read[0].contains("{\"type\": \"function\"") && read[0].ends_with("Hi\nassistant:"),
+            "{}",
+            read[0]
+        );
+        assert!(
+            read[1].ends_with("</think>\n\n<tool_call>\n{\"name\": \"f\", \"arguments\": "),
+            "{}",
+            read[1]
+        );
+        assert!(read[2].ends_with("</think>\n\n<tool_call>\n"), "{}", read[2]);
+        assert!(read[3].ends_with("<think>\n\n</think>\n\n") && read[3] == read[4], "{}", read[3]);
+
+        let json = ChatRequest::new("m").user("Hi").with("response_format", &json!({"type": "json_object"}));
+        let read = prompts(DEEPSEEK, &[&ChatRequest::new("m").user("Hi"), &json]).unwrap();
+        assert_eq!(read, ["Hi<think>\n", "Hi<think>\n\n</think>\n\n"]);
+    }
 }

@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 
 use super::text::unfinished;
 
-const THINK: &str = "<think>";
+/// Where thoughts begin.
+pub(super) const THINK: &str = "<think>";
 const THINK_END: &str = "</think>";
 const CALL: &str = "<tool_call>";
 const CALL_END: &str = "</tool_call>";

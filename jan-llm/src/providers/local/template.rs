@@ -56,7 +56,7 @@ impl Template {
             .map_err(|e| gguf.unusable("has a chat template that cannot be read").because(e))
     }
 
-    fn new(source: &str, bos: &str, eos: &str) -> Result<Self, minijinja::Error> {
+    pub(super) fn new(source: &str, bos: &str, eos: &str) -> Result<Self, minijinja::Error> {
         let mut jinja = Environment::new();
         // As Python's side sets it up for chat templates.
         jinja.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);

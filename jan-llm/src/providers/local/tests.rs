@@ -44,7 +44,7 @@ const GOLDEN: [(&str, &[u32]); 7] = [
     (" leading, trailing  ", &[2899, 28, 35079, 256]),
 ];
 
-fn file() -> Option<PathBuf> {
+pub(super) fn file() -> Option<PathBuf> {
     let var = |name| std::env::var_os(name).map(PathBuf::from);
     let cache = var("JAN_CACHE_DIR")
         .or_else(|| Some(var("XDG_CACHE_HOME").or(Some(var("HOME")?.join(".cache")))?.join("jan-server")));
