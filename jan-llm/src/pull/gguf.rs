@@ -1,0 +1,323 @@
+//! What a GGUF file says about itself, read without an engine: enough to tell a whole model from half of one or from a
+//! web page, and to show a person what they have. Pure but for the reading.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+
+use jan_core::{Error, ErrorKind, Result};
+
+use super::TensorType;
+
+/// The bytes that [`check_head`] looks at: magic, version, two counts.
+pub(super) const HEAD: usize = 24;
+/// No real file has more tensors, keys or dimensions; a broken one may claim any number.
+const MOST: u64 = 1 << 20;
+const DIMENSIONS: u32 = 8;
+/// No real name or text is longer; the longest are chat templates.
+const TEXT: u64 = 16 << 20;
+
+/// The header of a model file.
+#[derive(Debug, Clone, Default)]
+pub struct ModelFile {
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Bytes of the file for each type of numbers in its tensors.
+    pub tensors: BTreeMap<TensorType, u64>,
+    texts: BTreeMap<String, String>,
+    numbers: BTreeMap<String, u64>,
+    /// How many items the lists have.
+    lists: BTreeMap<String, u64>,
+    embedding_numbers: u64,
+}
+
+impl ModelFile {
+    /// Reads the header of `path`. Blocks for some milliseconds (the vocabulary is skipped, not kept).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] (`model_unusable`) when it cannot be opened, is no GGUF file, or is shorter than its
+    /// own tensors say.
+    pub fn read(path: &Path) -> Result<Self> {
+        let unusable = |why: String| {
+            let message = format!("The model file {} {why}.", path.display());
+            Error::new(ErrorKind::Invalid, message).code("model_unusable")
+        };
+        let file = File::open(path).map_err(|e| unusable(format!("cannot be opened ({e})")))?;
+        let bytes = file.metadata().map_err(|e| unusable(format!("cannot be read ({e})")))?.len();
+        Self::parse(BufReader::with_capacity(1 << 16, file), bytes).map_err(|broken| unusable(broken.0))
+    }
+
+    /// A text of the header, for example `general.name`.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.texts.get(key).map(String::as_str)
+    }
+
+    /// The architecture, for example `qwen3`; empty when the file does not say.
+    pub fn architecture(&self) -> &str {
+        self.text("general.architecture").unwrap_or_default()
+    }
+
+    /// A whole number among the architecture's own keys, for example `context_length`.
+    pub fn own(&self, key: &str) -> Option<u64> {
+        self.numbers.get(&format!("{}.{key}", self.architecture())).copied()
+    }
+
+    /// How many tokens the vocabulary has.
+    pub fn vocabulary(&self) -> Option<u64> {
+        self.lists.get("tokenizer.ggml.tokens").copied()
+    }
+
+    /// Bytes of memory that the model takes in this process with a context of so many tokens, roughly: its weights, the
+    /// embeddings once more in full precision, and the keys and values of the context, which are copied when they grow.
+    pub fn memory(&self, context: u64) -> u64 {
+        let weights = self.tensors.iter().map(|(kind, bytes)| kind.in_memory(*bytes));
+        let weights = weights.fold(0u64, u64::saturating_add);
+        let heads = self.own("attention.head_count").unwrap_or(1).max(1);
+        let head = self.own("attention.key_length");
+        let head = head.unwrap_or(self.own("embedding_length").unwrap_or(0) / heads);
+        let row = self
+            .own("attention.head_count_kv")
+            .unwrap_or(heads)
+            .saturating_mul(head)
+            .saturating_mul(2 * 4 * 2);
+        let cache = self.own("block_count").unwrap_or(0).saturating_mul(row).saturating_mul(context);
+        weights.saturating_add(self.embedding_numbers.saturating_mul(4)).saturating_add(cache)
+    }
+
+    fn parse(reader: impl Read + Seek, bytes: u64) -> Result<Self, Broken> {
+        let mut reader = Reader(reader);
+        let head: [u8; HEAD] = reader.array()?;
+        check_head(&head).map_err(Broken)?;
+        let (_, counts) = head.split_at(8);
+        let mut counts = Reader(std::io::Cursor::new(counts));
+        let (tensors, keys) = (counts.u64()?, counts.u64()?);
+        let mut file = Self { bytes, ..Self::default() };
+        for _ in 0..keys {
+            file.key(&mut reader)?;
+        }
+        let mut end = 0;
+        for _ in 0..tensors {
+            end = end.max(file.tensor(&mut reader)?);
+        }
+        let align = file.numbers.get("general.alignment").copied().unwrap_or(32).max(1);
+        let data =
+            reader.0.stream_position()?.checked_next_multiple_of(align).and_then(|at| at.checked_add(end));
+        match data {
+            Some(needed) if tensors == 0 || needed <= bytes => Ok(file),
+            Some(needed) => Err(Broken(format!("is cut off: it has {bytes} bytes of {needed}"))),
+            None => Err(Broken("claims to be larger than any disk".into())),
+        }
+    }
+
+    fn key(&mut self, reader: &mut Reader<impl Read + Seek>) -> Result<(), Broken> {
+        let key = reader.text()?;
+        match reader.u32()? {
+            8 => {
+                let text = reader.text()?;
+                self.texts.insert(key, text);
+            }
+            9 => {
+                let (kind, items) = (reader.u32()?, reader.u64()?);
+                reader.skip_list(kind, items)?;
+                self.lists.insert(key, items);
+            }
+            kind => {
+                if let Some(number) = reader.number(kind)? {
+                    self.numbers.insert(key, number);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one tensor's place and counts its bytes; answers where it ends among the tensors' bytes.
+    fn tensor(&mut self, reader: &mut Reader<impl Read + Seek>) -> Result<u64, Broken> {
+        let name = reader.text()?;
+        let dimensions = reader.u32()?;
+        if dimensions > DIMENSIONS {
+            return Err(Broken(format!("has a tensor of {dimensions} dimensions")));
+        }
+        let mut numbers: u64 = 1;
+        for _ in 0..dimensions {
+            let size = reader.u64()?;
+            numbers = numbers.checked_mul(size).ok_or_else(|| Broken("has a tensor without end".into()))?;
+        }
+        let (kind, offset) = (TensorType(reader.u32()?), reader.u64()?);
+        let (_, block, size) = kind.layout().unwrap_or_default();
+        let bytes = numbers.checked_div(block).unwrap_or(0).saturating_mul(size);
+        let sum = self.tensors.entry(kind).or_default();
+        *sum = sum.saturating_add(bytes);
+        if name == "token_embd.weight" {
+            self.embedding_numbers = numbers;
+        }
+        Ok(offset.saturating_add(bytes))
+    }
+}
+
+/// Whether a file that begins like this can be a model; fewer than [`HEAD`] bytes are judged as far as they go.
+pub(super) fn check_head(head: &[u8]) -> std::result::Result<(), String> {
+    if !head.iter().zip(b"GGUF").all(|(a, b)| a == b) {
+        return Err("does not begin with `GGUF`".into());
+    }
+    let field =
+        |at: usize| head.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
+    if let Some(version) = head.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes) {
+        match version {
+            2 | 3 => {}
+            other if matches!(other.swap_bytes(), 2 | 3) => return Err("is for big-endian processors".into()),
+            other => return Err(format!("is of version {other} of the format; 2 and 3 can be read")),
+        }
+    }
+    match (field(8), field(16)) {
+        (Some(count), _) | (_, Some(count)) if count > MOST => Err(format!("claims {count} entries")),
+        _ => Ok(()),
+    }
+}
+
+/// Why a header cannot be read, as the end of a sentence.
+#[derive(Debug)]
+struct Broken(String);
+
+impl From<std::io::Error> for Broken {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => Self("is cut off in its header".into()),
+            _ => Self(format!("cannot be read ({error})")),
+        }
+    }
+}
+
+struct Reader<R>(R);
+
+impl<R: Read> Reader<R> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Broken> {
+        let mut bytes = [0; N];
+        self.0.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, Broken> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, Broken> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn text(&mut self) -> Result<String, Broken> {
+        let len = self.u64()?;
+        let mut bytes = Vec::new();
+        if len > TEXT || (&mut self.0).take(len).read_to_end(&mut bytes)? as u64 != len {
+            return Err(Broken("is cut off or broken in its header".into()));
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// A single value; `None` for one that is no whole number of zero or more.
+    fn number(&mut self, kind: u32) -> Result<Option<u64>, Broken> {
+        let size = size(kind)?;
+        let mut bytes = [0; 8];
+        for byte in bytes.iter_mut().take(size) {
+            [*byte] = self.array()?;
+        }
+        let number = u64::from_le_bytes(bytes);
+        // Signed kinds: the sign is the top bit of as many bytes as there are.
+        let negative = matches!(kind, 1 | 3 | 5 | 11) && number >> (size * 8 - 1) & 1 == 1;
+        Ok((!matches!(kind, 6 | 12) && !negative).then_some(number))
+    }
+}
+
+impl<R: Read + Seek> Reader<R> {
+    fn skip_list(&mut self, kind: u32, items: u64) -> Result<(), Broken> {
+        if kind == 8 {
+            for _ in 0..items {
+                let len = self.u64()?;
+                self.skip(len.min(TEXT))?;
+            }
+            return Ok(());
+        }
+        self.skip(items.saturating_mul(size(kind)? as u64))
+    }
+
+    fn skip(&mut self, bytes: u64) -> Result<(), Broken> {
+        let skipped = std::io::copy(&mut (&mut self.0).take(bytes), &mut std::io::sink())?;
+        if skipped == bytes {
+            Ok(())
+        } else {
+            Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into())
+        }
+    }
+}
+
+/// Bytes of a value that is neither a text nor a list.
+fn size(kind: u32) -> Result<usize, Broken> {
+    match kind {
+        0 | 1 | 7 => Ok(1),
+        2 | 3 => Ok(2),
+        4..=6 => Ok(4),
+        10..=12 => Ok(8),
+        other => Err(Broken(format!("has a value of the unknown kind {other} in its header"))),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn text(text: &str) -> Vec<u8> {
+        [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat()
+    }
+
+    /// A model file with a tensor of so many bytes.
+    pub(in super::super) fn model(bytes: usize) -> Vec<u8> {
+        let mut file = [&b"GGUF"[..], &3u32.to_le_bytes(), &1u64.to_le_bytes(), &4u64.to_le_bytes()].concat();
+        file.extend([text("general.architecture"), 8u32.to_le_bytes().into(), text("llama")].concat());
+        file.extend(
+            [text("llama.context_length"), 4u32.to_le_bytes().into(), 2048u32.to_le_bytes().into()].concat(),
+        );
+        file.extend(
+            [text("llama.negative"), 5u32.to_le_bytes().into(), (-1i32).to_le_bytes().into()].concat(),
+        );
+        file.extend(
+            [text("tokenizer.ggml.tokens"), 9u32.to_le_bytes().into(), 8u32.to_le_bytes().into()].concat(),
+        );
+        file.extend([&2u64.to_le_bytes()[..], &text("a"), &text("bc")].concat());
+        file.extend([text("token_embd.weight"), 1u32.to_le_bytes().into()].concat());
+        file.extend([&(bytes as u64).to_le_bytes()[..], &24u32.to_le_bytes(), &0u64.to_le_bytes()].concat());
+        file.resize(file.len().next_multiple_of(32), 0);
+        file.extend((0..bytes).map(|i| (i / 7 + i) as u8));
+        file
+    }
+
+    #[test]
+    fn a_header_is_read() {
+        let bytes = model(100);
+        let file = ModelFile::parse(Cursor::new(&bytes), bytes.len() as u64).unwrap();
+        assert_eq!((file.architecture(), file.own("context_length")), ("llama", Some(2048)));
+        assert_eq!((file.vocabulary(), file.own("negative")), (Some(2), None));
+        assert_eq!(file.tensors.iter().map(|(k, b)| format!("{k} {b}")).collect::<Vec<_>>(), ["I8 100"]);
+        assert_eq!(file.memory(0), 500);
+    }
+
+    #[test]
+    fn a_file_that_is_cut_anywhere_is_refused() {
+        let bytes = model(100);
+        for len in 0..bytes.len() {
+            let cut = ModelFile::parse(Cursor::new(&bytes[..len]), len as u64);
+            assert!(cut.is_err_and(|broken| broken.0.contains("cut off")), "{len}");
+        }
+    }
+
+    #[test]
+    fn other_files_are_told_apart_by_their_first_bytes() {
+        assert!(check_head(b"GG").is_ok());
+        assert!(check_head(&model(0)[..HEAD]).is_ok());
+        assert!(check_head(b"<!DOCTYPE").unwrap_err().contains("GGUF"));
+        assert!(check_head(b"GGUF\0\0\0\x03").unwrap_err().contains("big-endian"));
+        assert!(check_head(b"GGUF\x09\0\0\0").unwrap_err().contains("version 9"));
+        assert!(check_head(&[&b"GGUF\x03\0\0\0"[..], &[255; 16]].concat()).unwrap_err().contains("claims"));
+    }
+}

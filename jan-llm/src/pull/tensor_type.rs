@@ -1,0 +1,67 @@
+//! How numbers are packed in a GGUF file: the names people know, and what a block of them takes.
+
+/// How the numbers of a tensor are stored, by its number in the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TensorType(pub(super) u32);
+
+impl TensorType {
+    /// The usual name, numbers in a block, bytes of a block; `None` for one that is newer than this program.
+    pub(super) fn layout(self) -> Option<(&'static str, u64, u64)> {
+        Some(match self.0 {
+            0 => ("F32", 1, 4),
+            1 => ("F16", 1, 2),
+            2 => ("Q4_0", 32, 18),
+            3 => ("Q4_1", 32, 20),
+            6 => ("Q5_0", 32, 22),
+            7 => ("Q5_1", 32, 24),
+            8 => ("Q8_0", 32, 34),
+            9 => ("Q8_1", 32, 36),
+            10 => ("Q2_K", 256, 84),
+            11 => ("Q3_K", 256, 110),
+            12 => ("Q4_K", 256, 144),
+            13 => ("Q5_K", 256, 176),
+            14 => ("Q6_K", 256, 210),
+            15 => ("Q8_K", 256, 292),
+            16 => ("IQ2_XXS", 256, 66),
+            17 => ("IQ2_XS", 256, 74),
+            18 => ("IQ3_XXS", 256, 98),
+            19 => ("IQ1_S", 256, 50),
+            20 => ("IQ4_NL", 32, 18),
+            21 => ("IQ3_S", 256, 110),
+            22 => ("IQ2_S", 256, 82),
+            23 => ("IQ4_XS", 256, 136),
+            24 => ("I8", 1, 1),
+            25 => ("I16", 1, 2),
+            26 => ("I32", 1, 4),
+            27 => ("I64", 1, 8),
+            28 => ("F64", 1, 8),
+            29 => ("IQ1_M", 256, 56),
+            30 => ("BF16", 1, 2),
+            34 => ("TQ1_0", 256, 54),
+            35 => ("TQ2_0", 256, 66),
+            39 => ("MXFP4", 32, 17),
+            _ => return None,
+        })
+    }
+
+    /// How much memory so many bytes of the file become: the local engine unpacks half precision, and packs anew what
+    /// it has no fast arithmetic for.
+    pub(super) fn in_memory(self, bytes: u64) -> u64 {
+        match (self.layout(), Self(8).layout()) {
+            (Some(("F16" | "BF16", ..)), _) => bytes.saturating_mul(2),
+            (Some(("Q4_1" | "Q5_0" | "Q5_1", _, size)), Some((_, _, kept))) => {
+                (bytes / size).saturating_mul(kept)
+            }
+            _ => bytes,
+        }
+    }
+}
+
+impl std::fmt::Display for TensorType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.layout() {
+            Some((name, ..)) => f.write_str(name),
+            None => write!(f, "type {}", self.0),
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Pulls on loopback from a server whose manners are those of real ones on bad days.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jan_core::ErrorKind;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::gguf::tests::model;
+use super::*;
+
+/// What the server does with one connection; after the last one it behaves well.
+#[derive(Clone, Copy)]
+enum Manner {
+    /// Promises all and closes after so many bytes of the body.
+    Cut(usize),
+    /// Falls silent after so many.
+    Silent(usize),
+    /// Sends all from the start, whatever part was asked for.
+    IgnoresRange,
+    /// Sends the part that was asked for, whatever version it should be of.
+    IgnoresIfRange,
+    Refuses(&'static str),
+    /// Ends the body by closing the connection, after so many bytes, and says no length.
+    NoLength(usize),
+    Well,
+}
+
+struct Server {
+    url: String,
+    files: Arc<Mutex<(Vec<u8>, &'static str)>>,
+    ranges: Arc<Mutex<Vec<Option<u64>>>>,
+}
+
+impl Server {
+    async fn start(body: Vec<u8>, manners: &[Manner]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/m.gguf", listener.local_addr().unwrap());
+        let files = Arc::new(Mutex::new((body, "\"v1\"")));
+        let ranges = Arc::new(Mutex::new(Vec::new()));
+        let mut manners: VecDeque<_> = manners.iter().copied().collect();
+        let server = Self { url, files: Arc::clone(&files), ranges: Arc::clone(&ranges) };
+        tokio::spawn(async move {
+            while let Ok((mut tcp, _)) = listener.accept().await {
+                let request = head(&mut tcp).await;
+                let header =
+                    |name: &str| request.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+                let range =
+                    header("range: bytes=").and_then(|r| r.strip_suffix('-')).map(|r| r.parse().unwrap());
+                ranges.lock().unwrap().push(range);
+                let (body, etag) = files.lock().unwrap().clone();
+                let same = header("if-range:") == Some(etag);
+                let manner = manners.pop_front().unwrap_or(Manner::Well);
+                tokio::spawn(answer(tcp, manner, body, etag, range.unwrap_or(0) as usize, same));
+            }
+        });
+        server
+    }
+
+    fn change(&self, body: Vec<u8>, etag: &'static str) {
+        *self.files.lock().unwrap() = (body, etag);
+    }
+
+    fn asked(&self) -> Vec<Option<u64>> {
+        self.ranges.lock().unwrap().clone()
+    }
+
+    fn pull(&self, dir: &TempDir) -> Pull {
+        let times = (Duration::from_millis(5), Duration::from_millis(300));
+        Pull { backoff: times.0, idle_timeout: times.1, ..Pull::new(&self.url, dir.path().join("m.gguf")) }
+    }
+}
+
+async fn head(tcp: &mut TcpStream) -> String {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(tcp.read_u8().await.unwrap());
+    }
+    String::from_utf8(request).unwrap()
+}
+
+async fn answer(mut tcp: TcpStream, manner: Manner, body: Vec<u8>, etag: &str, from: usize, same: bool) {
+    let part = match manner {
+        Manner::IgnoresRange => false,
+        Manner::IgnoresIfRange => from > 0,
+        _ => from > 0 && same,
+    };
+    let (from, total) = (if part { from } else { 0 }, body.len());
+    let (mut head, body) = match part {
+        true => ("HTTP/1.1 206 Partial Content\r\n".to_owned(), &body[from.min(total)..]),
+        false => ("HTTP/1.1 200 OK\r\n".to_owned(), &body[..]),
+    };
+    if part {
+        head += &format!("content-range: bytes {from}-{}/{total}\r\n", total - 1);
+    }
+    head += &match manner {
+        Manner::NoLength(_) => format!("etag: {etag}\r\n\r\n"),
+        Manner::Refuses(status) => format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"),
+        _ => format!("etag: {etag}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len()),
+    };
+    if matches!(manner, Manner::Refuses(_)) {
+        head = head.rsplit_once("HTTP/1.1").map(|(_, refusal)| format!("HTTP/1.1{refusal}")).unwrap();
+    }
+    let len = match manner {
+        Manner::Cut(len) | Manner::Silent(len) | Manner::NoLength(len) => len.min(body.len()),
+        Manner::Refuses(_) => 0,
+        _ => body.len(),
+    };
+    let _ = tcp.write_all(head.as_bytes()).await;
+    let _ = tcp.write_all(&body[..len]).await;
+    if matches!(manner, Manner::Silent(_)) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn left(dir: &TempDir, name: &str) -> Option<u64> {
+    std::fs::metadata(dir.path().join(UNFINISHED).join(name)).ok().map(|meta| meta.len())
+}
+
+#[tokio::test]
+async fn a_file_comes_whole_checked_and_without_leftovers() {
+    let (dir, body) = (TempDir::new().unwrap(), model(1_000_000));
+    let server = Server::start(body.clone(), &[]).await;
+    let mut pull = server.pull(&dir);
+    pull.sha256 = Some(sha256(&body).to_uppercase());
+    let mut seen = Vec::new();
+    let pulled = pull.run(|at| seen.push((at.done, at.total))).await.unwrap();
+    assert_eq!(std::fs::read(&pulled.path).unwrap(), body);
+    assert_eq!((pulled.bytes, pulled.sha256), (body.len() as u64, sha256(&body)));
+    let total = Some(body.len() as u64);
+    assert_eq!((seen[0], seen[seen.len() - 1]), ((0, total), (body.len() as u64, total)));
+    assert!(seen.is_sorted());
+    assert_eq!((left(&dir, "m.gguf.part"), left(&dir, "m.gguf.json")), (None, None));
+
+    // Again: with its digest it is known to be here, without one it is only not overwritten.
+    assert!(pull.run(|_| ()).await.unwrap().was_here);
+    let again = server.pull(&dir).run(|_| ()).await.unwrap_err();
+    assert_eq!((again.kind(), again.get_code()), (ErrorKind::Conflict, "model_exists"));
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn cut_connections_are_gone_on_with() {
+    let (dir, body) = (TempDir::new().unwrap(), model(500_000));
+    let busy = Manner::Refuses("503 Busy\r\nretry-after: 0");
+    let server =
+        Server::start(body.clone(), &[Manner::Cut(300_000), busy, Manner::Cut(100_000), Manner::Silent(7)])
+            .await;
+    let pulled = server.pull(&dir).run(|_| ()).await.unwrap();
+    assert_eq!(pulled.sha256, sha256(&body));
+    assert_eq!(server.asked(), [None, Some(300_000), Some(300_000), Some(400_000), Some(400_007)]);
+}
+
+#[tokio::test]
+async fn a_later_pull_goes_on_where_an_earlier_one_gave_up() {
+    let (dir, body) = (TempDir::new().unwrap(), model(500_000));
+    let server = Server::start(body.clone(), &[Manner::Cut(1000), Manner::Silent(500)]).await;
+    let mut pull = server.pull(&dir);
+    pull.retries = 0;
+    let cut = pull.run(|_| ()).await.unwrap_err();
+    assert_eq!((cut.get_code(), left(&dir, "m.gguf.part")), ("pull_cut", Some(1000)));
+    assert!(cut.message().contains("1000 bytes are kept"), "{cut}");
+    let silent = pull.run(|_| ()).await.unwrap_err();
+    assert_eq!((silent.kind(), left(&dir, "m.gguf.part")), (ErrorKind::UpstreamTimeout, Some(1500)));
+    let mut first = None;
+    let pulled = pull.run(|at| first = first.or(Some(at.done))).await.unwrap();
+    assert_eq!((pulled.sha256, first), (sha256(&body), Some(1500)));
+}
+
+#[tokio::test]
+async fn versions_are_never_mixed() {
+    for manner in [Manner::Well, Manner::IgnoresRange, Manner::IgnoresIfRange] {
+        let (dir, old, mut new) = (TempDir::new().unwrap(), model(400_000), model(400_000));
+        new[1000..].iter_mut().for_each(|byte| *byte = !*byte);
+        let server = Server::start(old, &[Manner::Cut(300_000), manner]).await;
+        let mut pull = server.pull(&dir);
+        pull.retries = 0;
+        pull.run(|_| ()).await.unwrap_err();
+        server.change(new.clone(), "\"v2\"");
+        pull.retries = 1;
+        assert_eq!(pull.run(|_| ()).await.unwrap().sha256, sha256(&new));
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_ranges_is_tried_again_but_not_for_ever() {
+    let (dir, body) = (TempDir::new().unwrap(), model(400_000));
+    let server = Server::start(body.clone(), &[Manner::Cut(300_000), Manner::IgnoresRange]).await;
+    assert_eq!(server.pull(&dir).run(|_| ()).await.unwrap().sha256, sha256(&body));
+
+    let dir = TempDir::new().unwrap();
+    let server = Server::start(body, &[Manner::Refuses("500 Broken"); 20]).await;
+    let mut pull = server.pull(&dir);
+    pull.retries = 3;
+    assert!(pull.run(|_| ()).await.unwrap_err().message().contains("HTTP 500"));
+    assert_eq!(server.asked().len(), 4);
+}
+
+#[tokio::test]
+async fn a_wrong_byte_is_found_and_taken_away() {
+    let (dir, body) = (TempDir::new().unwrap(), model(300_000));
+    let mut wrong = body.clone();
+    wrong[250_000] ^= 1;
+    let server = Server::start(wrong, &[Manner::Cut(260_000)]).await;
+    let mut pull = server.pull(&dir);
+    pull.sha256 = Some(sha256(&body));
+    let error = pull.run(|_| ()).await.unwrap_err();
+    assert_eq!((error.get_code(), left(&dir, "m.gguf.part")), ("digest_mismatch", None));
+    assert!(!pull.path.exists());
+    server.change(body, "\"v1\"");
+    pull.run(|_| ()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_model_ends_early_and_half_a_model_never_gets_the_name() {
+    let dir = TempDir::new().unwrap();
+    let page = [b"<!DOCTYPE html>", &[b' '; 10_000_000][..]].concat();
+    let server = Server::start(page, &[]).await;
+    let mut most = 0;
+    let error = server.pull(&dir).run(|at| most = most.max(at.done)).await.unwrap_err();
+    assert_eq!(error.get_code(), "not_a_model");
+    assert!(most < 1_000_000);
+
+    // Without a length the end of the connection looks like the end of the file; only the header knows better.
+    let body = model(300_000);
+    let server =
+        Server::start(body.clone(), &[Manner::NoLength(200_000), Manner::NoLength(usize::MAX)]).await;
+    let error = server.pull(&dir).run(|_| ()).await.unwrap_err();
+    assert_eq!((error.get_code(), server.pull(&dir).path.exists()), ("not_a_model", false));
+    assert_eq!(server.pull(&dir).run(|_| ()).await.unwrap().sha256, sha256(&body));
+}
+
+#[tokio::test]
+async fn two_pulls_of_one_file_exclude_each_other_and_a_dropped_one_leaves_its_bytes() {
+    let (dir, body) = (TempDir::new().unwrap(), model(900_000));
+    let server = Server::start(body.clone(), &[Manner::Silent(600_000)]).await;
+    let mut pull = server.pull(&dir);
+    pull.idle_timeout = Duration::from_secs(30);
+    let done = Arc::new(AtomicU64::new(0));
+    let running = {
+        let (pull, done) = (pull.clone(), Arc::clone(&done));
+        tokio::spawn(async move { pull.run(|at| done.store(at.done, Ordering::Relaxed)).await })
+    };
+    while done.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let second = pull.run(|_| ()).await.unwrap_err();
+    assert_eq!((second.kind(), second.get_code()), (ErrorKind::Conflict, "pull_running"));
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    assert!(left(&dir, "m.gguf.part").unwrap() > 0);
+    assert_eq!(pull.run(|_| ()).await.unwrap().sha256, sha256(&body));
+    assert!(server.asked()[1].is_some_and(|from| from >= 256 * 1024));
+}
+
+#[tokio::test]
+async fn redirects_are_followed_a_few_times_and_keep_the_range() {
+    let moved = Manner::Refuses("302 Found\r\nlocation: /elsewhere.gguf");
+    let (dir, body) = (TempDir::new().unwrap(), model(300_000));
+    let server = Server::start(body.clone(), &[moved, Manner::Cut(1000), moved]).await;
+    assert_eq!(server.pull(&dir).run(|_| ()).await.unwrap().sha256, sha256(&body));
+    assert_eq!(server.asked(), [None, None, Some(1000), Some(1000)]);
+
+    let dir = TempDir::new().unwrap();
+    let server = Server::start(body, &[moved; 30]).await;
+    let error = server.pull(&dir).run(|_| ()).await.unwrap_err();
+    assert!(error.message().contains("too many redirects"), "{error}");
+    assert!(server.asked().len() <= 10);
+}
+
+#[tokio::test]
+async fn wrong_wishes_are_refused_before_any_byte() {
+    let dir = TempDir::new().unwrap();
+    for url in ["ftp://host/m.gguf", "model.gguf", "http://"] {
+        let error = Pull::new(url, dir.path().join("m.gguf")).run(|_| ()).await.unwrap_err();
+        assert_eq!(error.get_param(), Some("url"));
+    }
+    let pull =
+        Pull { sha256: Some("12".into()), ..Pull::new("http://127.0.0.1:9/m", dir.path().join("m.gguf")) };
+    assert_eq!(pull.run(|_| ()).await.unwrap_err().get_param(), Some("sha256"));
+    let nobody = Pull { retries: 0, ..Pull::new("http://127.0.0.1:9/m", dir.path().join("m.gguf")) };
+    assert_eq!(nobody.run(|_| ()).await.unwrap_err().get_code(), "upstream_unreachable");
+}
+
+#[test]
+fn urls_give_safe_names() {
+    for (url, name) in [
+        ("https://h/a/b/Model-Q4.gguf?download=true#x", Some("Model-Q4.gguf")),
+        ("https://h/a/model", Some("model.gguf")),
+        ("https://h/..%2F..%2Fetc", Some("-2F..-2Fetc.gguf")),
+        ("https://h/.hidden.GGUF", Some("hidden.GGUF")),
+        ("https://h/a/", None),
+        ("https://h", None),
+    ] {
+        assert_eq!(file_name(url).as_deref(), name, "{url}");
+    }
+}

@@ -1,0 +1,160 @@
+//! One request for the rest of a file, and its bytes on their way to the disk.
+
+use std::time::Duration;
+
+use jan_core::{Error, ErrorKind, Result};
+use reqwest::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, Url};
+
+use super::part::{Shared, lock};
+use super::reply::{self, Failure, Reply};
+use super::{Progress, blocking};
+
+const REDIRECTS: usize = 8;
+/// Bytes gathered before they are handed to the disk: so many can be lost when the future is dropped.
+const PIECE: usize = 256 * 1024;
+
+pub(super) fn parse(url: &str) -> Result<Url> {
+    match Url::parse(url) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => Err(Error::invalid("url", "The URL must look like `https://host/path/model.gguf`.")),
+    }
+}
+
+pub(super) fn client(connect: Duration, idle: Duration) -> Result<Client> {
+    let redirects = Policy::custom(|attempt| {
+        let from_tls = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
+        if attempt.previous().len() > REDIRECTS {
+            attempt.error("too many redirects")
+        } else if from_tls && attempt.url().scheme() != "https" {
+            attempt.error("a redirect from https to http")
+        } else {
+            attempt.follow()
+        }
+    });
+    let client = Client::builder().connect_timeout(connect).read_timeout(idle).redirect(redirects);
+    client.user_agent(concat!("jan-llm/", env!("CARGO_PKG_VERSION"))).build().map_err(Error::internal)
+}
+
+/// Asks for what is missing and appends it, until the file is whole.
+pub(super) async fn attempt(
+    client: &Client,
+    url: &Url,
+    part: &Shared,
+    progress: &mut (impl FnMut(Progress) + Send),
+) -> Result<(), Failure> {
+    let held = lock(part).held().clone();
+    if held.total().is_some_and(|total| total == held.len) && held.resumable().is_some() {
+        report(part, progress);
+        return Ok(());
+    }
+    // A length is a length of the file's own bytes only if nobody packs them on the way.
+    let mut request = client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+    if let Some(version) = held.resumable() {
+        request = request.header(RANGE, format!("bytes={}-", held.len)).header(IF_RANGE, version);
+    }
+    let response = request.send().await.map_err(|e| not_sent(e, held.len))?;
+    let decided = reply::read(response.status(), response.headers(), &held);
+    match decided {
+        Ok(Reply::GoesOn) => {}
+        Ok(Reply::Anew(version)) => on_disk(part, |part| part.start_over(Some(version))).await?,
+        Err(failure) => {
+            if failure.discard {
+                on_disk(part, |part| part.start_over(None)).await?;
+            }
+            return Err(failure);
+        }
+    }
+    report(part, progress);
+    receive(response, part, progress).await
+}
+
+async fn receive(
+    mut response: Response,
+    part: &Shared,
+    progress: &mut (impl FnMut(Progress) + Send),
+) -> Result<(), Failure> {
+    let kind = reply::kind(response.headers()).map(str::to_owned);
+    let mut piece = Vec::with_capacity(PIECE);
+    loop {
+        let came = response.chunk().await;
+        if let Ok(Some(bytes)) = &came {
+            piece.extend_from_slice(bytes);
+        }
+        let ended = !matches!(came, Ok(Some(_)));
+        if piece.len() >= PIECE || (ended && !piece.is_empty()) {
+            let full = std::mem::replace(&mut piece, Vec::with_capacity(PIECE));
+            let kind = kind.clone();
+            on_disk(part, move |part| part.append(&full, kind.as_deref())).await?;
+            report(part, progress);
+        }
+        let held = lock(part).held().clone();
+        let (len, total) = (held.len, held.total());
+        match came {
+            Ok(Some(_)) => {}
+            Err(error) => return Err(broke_off(error, len)),
+            // Without a length only the model's own header can tell whether this was all of it.
+            Ok(None) if total.is_none_or(|total| total == len) => return Ok(()),
+            Ok(None) => {
+                let message = format!("The server sent {len} bytes and promised {}.", total.unwrap_or(0));
+                return Err(Failure::passing(Error::upstream(message).code("pull_cut")));
+            }
+        }
+    }
+}
+
+/// Works on the part where blocking is allowed. When the caller's future is dropped meanwhile, the work is finished
+/// and then the part is let go, its lock with it: the next pull never meets a half-done write.
+async fn on_disk(
+    part: &Shared,
+    work: impl FnOnce(&mut super::Part) -> Result<()> + Send + 'static,
+) -> Result<(), Failure> {
+    let part = Shared::clone(part);
+    blocking(move || work(&mut lock(&part))).await.map_err(Failure::last)
+}
+
+fn report(part: &Shared, progress: &mut (impl FnMut(Progress) + Send)) {
+    let at = lock(part).held().clone();
+    progress(Progress { done: at.len, total: at.total() });
+}
+
+fn not_sent(error: reqwest::Error, len: u64) -> Failure {
+    // The URL may hold a signature or a password; it stays out of messages and logs.
+    let error = error.without_url();
+    if error.is_redirect() {
+        let message = "The server sends us around: too many redirects, or one from https to http.";
+        return Failure::last(Error::upstream(message).because(error));
+    }
+    if error.is_builder() {
+        return Failure::last(Error::invalid("url", "This URL cannot be asked for.").because(error));
+    }
+    if error.is_connect() && !error.is_timeout() {
+        let message = format!("The server cannot be reached: {}.", innermost(&error));
+        return Failure::passing(Error::upstream(message).code("upstream_unreachable").because(error));
+    }
+    broke_off(error, len)
+}
+
+fn broke_off(error: reqwest::Error, len: u64) -> Failure {
+    let error = error.without_url();
+    let kept = if len > 0 {
+        format!(" {len} bytes are kept; the next pull goes on from there.")
+    } else {
+        String::new()
+    };
+    Failure::passing(if error.is_timeout() {
+        Error::new(ErrorKind::UpstreamTimeout, format!("The server fell silent.{kept}")).because(error)
+    } else {
+        Error::upstream(format!("The connection broke off.{kept}")).code("pull_cut").because(error)
+    })
+}
+
+/// What the operating system said, under the layers of the client.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
