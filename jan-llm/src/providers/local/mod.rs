@@ -13,7 +13,9 @@
 //! | `queue`, `worker` | the line, and who serves it |
 //!
 //! Known bounds: text only (other parts are refused by name), `n` = 1, no `logprobs`; `llama` files stop at 4096
-//! positions whatever they were trained for. How many cores the arithmetic uses is decided once per process by the
+//! positions whatever they were trained for. Models whose width is no multiple of 256 (SmolLM2-135M is one) miss the
+//! library's fastest kernels and read long prompts no faster than they write; a chat that goes on from the last one is
+//! read from there, not from its start. How many cores the arithmetic uses is decided once per process by the
 //! engine's library: see [`THREADS_VARIABLE`].
 
 mod ask;
@@ -107,8 +109,8 @@ impl LocalModel {
         Self::open_with(path, LocalOptions::default())
     }
 
-    /// Loads a GGUF file into memory and starts its worker. Blocks for as long as reading takes (about a second per
-    /// gigabyte), so an async caller wants `spawn_blocking` around it.
+    /// Loads a GGUF file into memory and starts its worker. Blocks for as long as reading takes (seconds, by its size),
+    /// so an async caller wants `spawn_blocking` around it.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] (`model_unusable`) when the file is missing, broken, or of a kind that is not supported;
