@@ -60,8 +60,8 @@ pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>>
             OpenAi::new(&upstream).map_err(|e| Error::invalid(format!("providers.{name}"), e.to_string()))?;
         providers.push((Arc::new(provider), true));
     }
-    // One provider needs no router in front of it.
-    if providers.len() <= 1 {
+    // One upstream needs no router in front of it: it knows its names best.
+    if let [] | [(_, true)] = providers.as_slice() {
         return Ok(providers.pop().map(|(provider, _)| provider));
     }
     let router = providers.into_iter().fold(Router::new(), |router, (provider, open)| {

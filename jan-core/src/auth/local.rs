@@ -32,7 +32,11 @@ impl SigningKey {
     /// # Errors
     /// [`crate::ErrorKind::Internal`] when the system's cryptography fails.
     pub fn generate() -> Result<Self> {
-        let pair = Ed25519KeyPair::generate().map_err(Error::internal)?;
+        // The seed comes from the system and not from the library's own generator, which takes a tenth of a second to
+        // seed itself: a first start would wait for it.
+        let mut seed = [0; 32];
+        id::fill(&mut seed);
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|e| Error::internal(e.to_string()))?;
         let pkcs8 = pair.to_pkcs8().map_err(Error::internal)?;
         Ok(Self { pkcs8: pkcs8.as_ref().to_vec(), public: pair.public_key().as_ref().to_vec() })
     }

@@ -6,6 +6,7 @@ mod chat;
 mod models;
 mod serve;
 mod threads;
+mod workers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

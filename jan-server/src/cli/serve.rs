@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Full};
 use jan_core::{ChatChunk, ChatRequest, Error, Result};
 use serde_json::Value;
 
+use super::workers;
 use crate::config::{Config, LogFormat};
 use crate::{Body, Server, bind, open};
 
@@ -37,9 +38,14 @@ pub(super) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode> {
     })?;
     let address = listener.local_addr().map_err(Error::internal)?;
     tracing::info!(%address, in_ms = started.elapsed().as_millis(), "listening; API at /v1, documentation at /api/swagger/index.html");
-    let serving = server.clone();
-    let limits = open::serve_settings(config);
-    let serving = tokio::spawn(async move { serving.serve_with(listener, stop_signal(), &limits).await });
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        stop_signal().await;
+        // Nobody listens any more when the workers have ended by themselves.
+        let _ = stop.send(true);
+    });
+    let (serving, limits) = (server.clone(), open::serve_settings(config));
+    let serving = tokio::spawn(async move { workers::serve(&serving, listener, &stopped, &limits).await });
     if args.demo
         && let Err(error) = demo(&server, &format!("http://{address}")).await
     {

@@ -12,7 +12,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use jan_core::Secret;
 use jan_core::secret::ExposeSecret;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use env::{Environment, ProcessEnvironment};
 pub use load::{Overrides, load};
@@ -22,6 +23,7 @@ pub use load::{Overrides, load};
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where the gateway listens.
+    #[serde(deserialize_with = "address")]
     pub addr: SocketAddr,
     /// Where everything that is kept lies: keys, database, media, models.
     pub data_dir: PathBuf,
@@ -291,6 +293,11 @@ impl Config {
     pub fn to_toml(&self) -> jan_core::Result<String> {
         toml::to_string_pretty(self).map_err(jan_core::Error::internal)
     }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| D::Error::custom(format!("`{text}` is not an address like 127.0.0.1:8000")))
 }
 
 fn connect_timeout() -> Duration {

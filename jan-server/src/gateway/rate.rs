@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -140,14 +141,15 @@ struct Window {
     limit: u32,
     length: Duration,
     hasher: RandomState,
-    shards: [Mutex<Shard>; SHARDS],
+    shards: [RwLock<Shard>; SHARDS],
 }
 
+/// Counting somebody who was counted before only reads the map, so that requests do not wait for each other.
 #[derive(Default)]
 struct Shard {
     /// Which window since the epoch the counts are of; counts of an earlier one are thrown away whole.
     number: u64,
-    counts: HashMap<Key, u32>,
+    used: HashMap<Key, AtomicU32>,
 }
 
 impl Window {
@@ -160,21 +162,32 @@ impl Window {
         let reset = Duration::from_secs((number + 1) * length).saturating_sub(now);
         let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or_default();
         let Some(shard) = self.shards.get(index) else { return Err(Error::internal("no such shard")) };
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if shard.number != number {
-            *shard = Shard { number, counts: HashMap::new() };
-        }
-        let used = match shard.counts.get_mut(key) {
+        let used = match shard.read().unwrap_or_else(PoisonError::into_inner).seen(key, number) {
             Some(used) => used,
-            None => shard.counts.entry(key.clone()).or_insert(0),
+            None => shard.write().unwrap_or_else(PoisonError::into_inner).add(key, number),
         };
-        if *used >= self.limit {
+        if used > self.limit {
             let unit = if self.length == HOUR { "hour" } else { "minute" };
             let message = format!("Over the limit of {} requests a {unit}.", self.limit);
             return Err(Error::new(ErrorKind::RateLimited, message).retry_after(reset));
         }
-        *used += 1;
-        Ok(Count { limit: self.limit, remaining: self.limit - *used, reset })
+        Ok(Count { limit: self.limit, remaining: self.limit - used, reset })
+    }
+}
+
+impl Shard {
+    /// Counts somebody who was counted in this window before; how often it makes.
+    fn seen(&self, key: &Key, number: u64) -> Option<u32> {
+        let used = self.used.get(key).filter(|_| self.number == number)?;
+        Some(used.fetch_add(1, Ordering::Relaxed).saturating_add(1))
+    }
+
+    fn add(&mut self, key: &Key, number: u64) -> u32 {
+        if self.number != number {
+            *self = Self { number, used: HashMap::new() };
+        }
+        let used = self.used.entry(key.clone()).or_default();
+        used.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 }
 

@@ -1,5 +1,8 @@
 //! The id by which a caller and our log speak of the same request.
 
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use http::{HeaderMap, HeaderValue};
 use jan_core::id;
 
@@ -13,8 +16,7 @@ pub(crate) struct RequestId(HeaderValue);
 impl RequestId {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(HEADER).filter(|value| is_sane(value.as_bytes()));
-        let made = || HeaderValue::try_from(id::short("req_"));
-        Self(given.cloned().or_else(|| made().ok()).unwrap_or(HeaderValue::from_static("req_unknown")))
+        Self(given.cloned().unwrap_or_else(made))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -24,6 +26,16 @@ impl RequestId {
     pub(crate) fn header(&self) -> HeaderValue {
         self.0.clone()
     }
+}
+
+/// A new id: random for this process, then counted. It only has to be found again, not to be hard to guess, and asking the
+/// system for randomness would cost every request a system call.
+fn made() -> HeaderValue {
+    static PROCESS: LazyLock<String> = LazyLock::new(|| id::random("req_", 10));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    HeaderValue::try_from(format!("{}{count:06x}", *PROCESS))
+        .unwrap_or(HeaderValue::from_static("req_unknown"))
 }
 
 /// Letters, digits and the few signs that ids are made of: nothing that could break a log line apart.

@@ -97,6 +97,10 @@ pub fn said(events: &[String]) -> String {
 pub fn binary(name: &str) -> PathBuf {
     let here = std::env::current_exe().unwrap();
     let path = here.ancestors().nth(2).unwrap().join(name);
-    assert!(path.exists(), "{} is not built: run `make test`, or `cargo build --workspace --bins` first", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: run `make test`, or `cargo build --workspace --bins` first",
+        path.display()
+    );
     path
 }

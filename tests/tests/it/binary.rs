@@ -25,7 +25,11 @@ impl Serving {
     fn start(command: &mut Command) -> Self {
         let mut child = command.env("JAN_ADDR", "127.0.0.1:0").stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = log.by_ref().map(Result::unwrap).find(|line| line.contains("address=")).expect("the server listens");
+        let line = log
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.contains("address="))
+            .expect("the server listens");
         let address = line.split("address=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
         // The pipe is read on, so that the server never waits for it.
         std::thread::spawn(move || log.for_each(drop));
@@ -47,7 +51,8 @@ async fn login(url: &str) -> String {
 }
 
 async fn models_status(url: &str, token: &str) -> u16 {
-    let reply = reqwest::Client::new().get(format!("{url}/v1/models")).bearer_auth(token).send().await.unwrap();
+    let reply =
+        reqwest::Client::new().get(format!("{url}/v1/models")).bearer_auth(token).send().await.unwrap();
     reply.status().as_u16()
 }
 
@@ -61,7 +66,10 @@ async fn a_token_outlives_a_restart_and_sigterm_ends_in_good_order() {
 
     let key = dir.path().join("data/signing-key.pk8");
     #[cfg(unix)]
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&key.metadata().unwrap().permissions()) & 0o777, 0o600);
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&key.metadata().unwrap().permissions()) & 0o777,
+        0o600
+    );
     let second = Serving::start(&mut jan(&dir));
     assert_eq!(models_status(&second.1, &token).await, 200);
     assert_eq!(second.terminate(), Some(0));
@@ -134,7 +142,10 @@ fn the_terminal_chat_can_be_piped() {
     let mut piped = piped.spawn().unwrap();
     piped.stdin.take().unwrap().write_all(b"first line\nsecond line\n/quit\nnever said\n").unwrap();
     let said = text(&piped.wait_with_output().unwrap().stdout);
-    assert!(said.contains("first line") && said.contains("second line") && !said.contains("never said"), "{said}");
+    assert!(
+        said.contains("first line") && said.contains("second line") && !said.contains("never said"),
+        "{said}"
+    );
 
     let nothing = jan(&dir).args(["chat", "Hello"]).output().unwrap();
     assert!(!nothing.status.success());
@@ -147,7 +158,7 @@ fn models_are_listed_and_files_are_checked() {
     let list = jan(&dir).env("JAN_ECHO", "1").args(["models", "list"]).output().unwrap();
     assert!(text(&list.stdout).contains("echo"), "{}", text(&list.stderr));
     let file = dir.path().join("no-model.gguf");
-    std::fs::write(&file, "this is no model").unwrap();
+    std::fs::write(&file, "this is no model ".repeat(100)).unwrap();
     let check = jan(&dir).args(["models", "check"]).arg(&file).output().unwrap();
     assert!(!check.status.success());
     assert!(text(&check.stderr).contains("GGUF"), "{}", text(&check.stderr));

@@ -45,9 +45,21 @@ async fn local_pages_may_call_and_others_may_not() {
     assert_eq!(local.headers()["access-control-allow-origin"], "http://localhost:3000");
     assert_eq!(local.headers()["access-control-allow-methods"], "POST");
     assert!(local.headers()["access-control-allow-headers"].to_str().unwrap().contains("Idempotency-Key"));
-    assert!(ask("https://evil.example").await.unwrap().headers().get("access-control-allow-origin").is_none());
-    let refused = app.client.get(format!("{}/v1/models", app.url)).header("origin", "http://localhost:1").send().await.unwrap();
-    assert_eq!(refused.headers()["access-control-allow-origin"], "http://localhost:1", "errors can be read too");
+    assert!(
+        ask("https://evil.example").await.unwrap().headers().get("access-control-allow-origin").is_none()
+    );
+    let refused = app
+        .client
+        .get(format!("{}/v1/models", app.url))
+        .header("origin", "http://localhost:1")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        refused.headers()["access-control-allow-origin"],
+        "http://localhost:1",
+        "errors can be read too"
+    );
 }
 
 #[tokio::test]
@@ -76,6 +88,14 @@ async fn health_and_documentation_are_public() {
     assert_eq!(page.headers()["content-type"], "text/html");
     let page = page.text().await.unwrap();
     assert!(page.contains("swagger-ui") && !page.contains("https://"), "the page needs nothing from outside");
-    assert!(open("/api/swagger/swagger-initializer.js").await.unwrap().text().await.unwrap().contains("../openapi.json"));
+    assert!(
+        open("/api/swagger/swagger-initializer.js")
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+            .contains("../openapi.json")
+    );
     assert_eq!(open("/api/swagger/nope.js").await.unwrap().status(), 404);
 }

@@ -34,7 +34,13 @@ async fn every_v1_route_asks_for_a_credential() {
 async fn bad_credentials_are_refused_and_not_repeated() {
     let app = App::start(|_| {}).await;
     for value in ["Bearer nonsense-token", "Basic dXNlcg==", "Bearer ", "", "Bearer sk_wrong_key_wrong_key"] {
-        let reply = app.client.get(format!("{}/v1/models", app.url)).header("authorization", value).send().await.unwrap();
+        let reply = app
+            .client
+            .get(format!("{}/v1/models", app.url))
+            .header("authorization", value)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(reply.status(), 401, "{value}");
         assert!(!reply.text().await.unwrap().contains("nonsense-token"));
     }
@@ -48,11 +54,13 @@ async fn a_refresh_token_gives_the_next_pair_to_the_same_guest() {
     let login: Value = login.json().await.unwrap();
     assert_eq!((&login["token_type"], &login["expires_in"]), (&json!("Bearer"), &json!(300)));
     let body = json!({"refresh_token": login["refresh_token"]});
-    let next = app.client.post(format!("{}/llm/auth/refresh-token", app.url)).json(&body).send().await.unwrap();
+    let next =
+        app.client.post(format!("{}/llm/auth/refresh-token", app.url)).json(&body).send().await.unwrap();
     let next: Value = next.json().await.unwrap();
     assert_eq!(next["user_id"], login["user_id"]);
     for (body, status) in [(json!({}), 400), (json!({"refresh_token": login["access_token"]}), 401)] {
-        let reply = app.client.post(format!("{}/auth/refresh-token", app.url)).json(&body).send().await.unwrap();
+        let reply =
+            app.client.post(format!("{}/auth/refresh-token", app.url)).json(&body).send().await.unwrap();
         assert_eq!(reply.status(), status);
     }
 }
@@ -64,7 +72,10 @@ async fn an_api_key_opens_in_either_header() {
     let url = format!("{}/v1/models", app.url);
     for request in [app.client.get(&url).header("x-api-key", key), app.client.get(&url).bearer_auth(key)] {
         let reply = request.send().await.unwrap();
-        assert_eq!((reply.status().as_u16(), &reply.headers()["x-auth-method"]), (200, &"api_key".parse().unwrap()));
+        assert_eq!(
+            (reply.status().as_u16(), &reply.headers()["x-auth-method"]),
+            (200, &"api_key".parse().unwrap())
+        );
     }
     assert_eq!(app.get("/v1/models").send().await.unwrap().headers()["x-auth-method"], "jwt");
 }

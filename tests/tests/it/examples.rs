@@ -59,7 +59,7 @@ async fn a_mounted_server_shows_its_documentation_where_it_is() {
 async fn chat_without_http_prints_both_turns() {
     let output = Command::new(binary("03_chat_without_http")).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(text.lines().collect::<Vec<_>>(), ["Hello from Rust!", "And again.", "12 tokens"]);
+    assert_eq!(text.lines().collect::<Vec<_>>(), ["Hello from Rust!", "And again.", "13 tokens"]);
 
     let upstream = Upstream::start().await;
     let url = upstream.url();

@@ -15,7 +15,10 @@ async fn connect(app: &App) -> TcpStream {
 
 async fn is_closed(mut socket: TcpStream) -> String {
     let mut said = Vec::new();
-    tokio::time::timeout(jan_tests::PATIENCE, socket.read_to_end(&mut said)).await.expect("the server hangs up").unwrap();
+    tokio::time::timeout(jan_tests::PATIENCE, socket.read_to_end(&mut said))
+        .await
+        .expect("the server hangs up")
+        .unwrap();
     String::from_utf8_lossy(&said).into_owned()
 }
 
@@ -104,7 +107,11 @@ async fn bad_json_and_bad_fields_are_400_and_named() {
         ("{}", "missing_parameter", json!("model")),
         (r#"{"model":"echo"}"#, "missing_parameter", json!("messages")),
         (r#"{"model":"echo","model":"x","messages":[]}"#, "duplicate_member", json!("model")),
-        (r#"{"model":"echo","messages":[{"role":"user","content":"x"}],"top_p":"much"}"#, "invalid_parameter", json!("top_p")),
+        (
+            r#"{"model":"echo","messages":[{"role":"user","content":"x"}],"top_p":"much"}"#,
+            "invalid_parameter",
+            json!("top_p"),
+        ),
     ] {
         let reply = post(body).await.unwrap();
         assert_eq!(reply.status(), 400, "{body}");

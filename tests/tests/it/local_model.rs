@@ -10,7 +10,9 @@ pub fn model() -> Option<String> {
     let path = std::env::var("JAN_TEST_MODEL").ok().filter(|path| std::path::Path::new(path).exists());
     if path.is_none() {
         assert!(std::env::var_os("CI").is_none(), "JAN_TEST_MODEL names no model: CI must have one");
-        eprintln!("SKIPPED: the tests with a real model; set JAN_TEST_MODEL=$(scripts/model), or run `make test`");
+        eprintln!(
+            "SKIPPED: the tests with a real model; set JAN_TEST_MODEL=$(scripts/model), or run `make test`"
+        );
     }
     path
 }
@@ -37,7 +39,8 @@ async fn a_real_model_answers_streams_and_keeps_to_forms() {
     question["messages"][0]["content"] = json!("What is the capital of France? Answer in one sentence.");
     question["temperature"] = json!(0);
     question["max_tokens"] = json!(24);
-    let answer: Value = app.post("/v1/chat/completions", &question).send().await.unwrap().json().await.unwrap();
+    let answer: Value =
+        app.post("/v1/chat/completions", &question).send().await.unwrap().json().await.unwrap();
     let whole = answer["choices"][0]["message"]["content"].as_str().unwrap_or_else(|| panic!("{answer}"));
     assert!(whole.contains("Paris"), "{whole}");
     assert!(answer["usage"]["completion_tokens"].as_u64().unwrap() > 1);
@@ -51,7 +54,8 @@ async fn a_real_model_answers_streams_and_keeps_to_forms() {
 
     let form = json!({"type": "object", "properties": {"city": {"type": "string", "maxLength": 16}}, "required": ["city"], "additionalProperties": false});
     let mut formed = chat("smol", false);
-    formed["response_format"] = json!({"type": "json_schema", "json_schema": {"name": "city", "schema": form}});
+    formed["response_format"] =
+        json!({"type": "json_schema", "json_schema": {"name": "city", "schema": form}});
     let answer: Value = app.post("/v1/chat/completions", &formed).send().await.unwrap().json().await.unwrap();
     let content = answer["choices"][0]["message"]["content"].as_str().unwrap_or_else(|| panic!("{answer}"));
     assert!(serde_json::from_str::<Value>(content).unwrap()["city"].is_string(), "{content}");
@@ -70,7 +74,10 @@ async fn a_real_model_answers_streams_and_keeps_to_forms() {
     let reply = app.post("/v1/chat/completions", &long).send().await.unwrap();
     assert_eq!(reply.status(), 400);
     let error: Value = reply.json().await.unwrap();
-    assert_eq!((&error["error"]["code"], &error["error"]["param"]), (&json!("context_length_exceeded"), &json!("messages")));
+    assert_eq!(
+        (&error["error"]["code"], &error["error"]["param"]),
+        (&json!("context_length_exceeded"), &json!("messages"))
+    );
 }
 
 #[tokio::test]
@@ -85,7 +92,11 @@ async fn a_full_queue_is_429_and_who_leaves_makes_room() {
     assert!(first.chunk().await.unwrap().is_some());
     let waiting = tokio::spawn(app.post("/v1/chat/completions", &long).send());
     let refused = loop {
-        let third = app.post("/v1/chat/completions", &long).timeout(std::time::Duration::from_millis(300)).send().await;
+        let third = app
+            .post("/v1/chat/completions", &long)
+            .timeout(std::time::Duration::from_millis(300))
+            .send()
+            .await;
         match third {
             Ok(reply) if reply.status() == 429 => break reply,
             // The second had not arrived yet, and this one took its place until it gave up.

@@ -15,7 +15,8 @@ async fn models_of_all_providers_are_listed_and_found() {
     .await;
     let list: Value = app.get("/v1/models").send().await.unwrap().json().await.unwrap();
     assert_eq!(list["object"], "list");
-    let ids: Vec<_> = list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    let ids: Vec<_> =
+        list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
     assert!(ids.contains(&"echo") && ids.contains(&"good"), "{ids:?}");
 
     let one: Value = app.get("/v1/models/good").send().await.unwrap().json().await.unwrap();
@@ -45,7 +46,10 @@ async fn an_unknown_model_is_404_where_all_models_are_known() {
     let reply = two.ask("nope", true).await;
     assert_eq!(reply.status(), 404);
     let error: Value = reply.json().await.unwrap();
-    assert_eq!((&error["error"]["code"], &error["error"]["param"]), (&json!("model_not_found"), &json!("model")));
+    assert_eq!(
+        (&error["error"]["code"], &error["error"]["param"]),
+        (&json!("model_not_found"), &json!("model"))
+    );
     assert_eq!(app.ask("nope", false).await.status(), 404);
 }
 

@@ -15,17 +15,31 @@ fn cargo(args: &[&str]) -> String {
 #[test]
 fn no_room_imports_another_and_the_core_imports_none() {
     let metadata: Value =
-        serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"])).unwrap();
+        serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]))
+            .unwrap();
     let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for package in metadata["packages"].as_array().unwrap() {
         let of = |value: &Value| value["name"].as_str().unwrap().to_owned();
-        let normal = package["dependencies"].as_array().unwrap().iter().filter(|dependency| dependency["kind"].is_null());
+        let normal = package["dependencies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|dependency| dependency["kind"].is_null());
         edges.insert(of(package), normal.map(of).filter(|name| name.starts_with("jan-")).collect());
     }
     let names: Vec<_> = edges.keys().map(String::as_str).collect();
     assert_eq!(
         names,
-        ["jan-core", "jan-examples", "jan-llm", "jan-mcp", "jan-media", "jan-response", "jan-server", "jan-tests"]
+        [
+            "jan-core",
+            "jan-examples",
+            "jan-llm",
+            "jan-mcp",
+            "jan-media",
+            "jan-response",
+            "jan-server",
+            "jan-tests"
+        ]
     );
     assert!(edges["jan-core"].is_empty());
     for room in ["jan-llm", "jan-media", "jan-mcp", "jan-response"] {
@@ -38,7 +52,8 @@ fn tree(args: &[&str]) -> BTreeSet<String> {
     let mut all = vec!["tree", "--edges", "normal,build", "--prefix", "none", "--offline"];
     all.extend(args);
     let names = cargo(&all);
-    let names = names.lines().filter_map(|line| line.split(" (").next()).filter(|line| !line.starts_with("jan-"));
+    let names =
+        names.lines().filter_map(|line| line.split(" (").next()).filter(|line| !line.starts_with("jan-"));
     names.filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 

@@ -39,7 +39,8 @@ async fn run(app: &App, model: &str, more: &[(&str, &str)]) {
         client.env("BASE_URL", format!("{}/v1", app.url)).env("TOKEN", &app.token).env("MODEL", model);
         client.envs(more.iter().copied());
         let output = tokio::task::spawn_blocking(move || client.output().unwrap()).await.unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let said =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
     }
 }

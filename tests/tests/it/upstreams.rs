@@ -1,8 +1,8 @@
 //! Upstreams that misbehave: a failure is an error of the right status before the first byte, an error event and no
 //! `[DONE]` after it, and never a success.
 
-use jan_tests::upstream::Wire;
 use jan_tests::Upstream;
+use jan_tests::upstream::Wire;
 use serde_json::Value;
 
 use crate::app::{App, chat, events, provider};
@@ -45,7 +45,10 @@ async fn patience_is_passed_on() {
     let app = App::before(&upstream).await;
     let reply = app.ask("rate-limited", true).await;
     let header = |name: &str| reply.headers()[name].to_str().unwrap().to_owned();
-    assert_eq!((header("retry-after"), header("retry-after-ms"), header("x-should-retry")), ("1".into(), "25".into(), "true".into()));
+    assert_eq!(
+        (header("retry-after"), header("retry-after-ms"), header("x-should-retry")),
+        ("1".into(), "25".into(), "true".into())
+    );
     let error: Value = app.ask("bad-request", false).await.json().await.unwrap();
     assert_eq!(error["error"]["param"], "temperature");
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http_body::Body;
 use hyper::body::Incoming;
+use jan_core::chat::ChunkBody;
 use jan_core::{ChatChunk, Result};
 use tokio::time::{Instant, Sleep};
 
@@ -20,9 +21,10 @@ pub(super) struct Chunks {
     body: Incoming,
     decoder: Decoder,
     idle: Idle,
-    /// The last two chunks. An upstream that ends its stream in good order but never says `[DONE]` is believed if one
-    /// of them gave a reason to finish (the other may carry usage).
-    last: [Option<ChatChunk>; 2],
+    /// Copies of the last two chunks. An upstream that ends its stream in good order but never says `[DONE]` is believed
+    /// if one of them gave a reason to finish (the other may carry usage). Copies, because a slice would keep the whole
+    /// read buffer alive for as long as the stream is open.
+    last: [Vec<u8>; 2],
     ended: bool,
 }
 
@@ -32,7 +34,7 @@ impl Chunks {
             body,
             decoder: Decoder::default(),
             idle: Idle::new(idle_timeout),
-            last: [None, None],
+            last: Default::default(),
             ended: false,
         }
     }
@@ -51,19 +53,21 @@ impl Chunks {
                 return Err(from_event(&data));
             }
             let chunk = ChatChunk::from_wire(data)?;
-            self.last.swap(0, 1);
-            self.last = [self.last[1].take(), Some(chunk.clone())];
+            let [before, latest] = &mut self.last;
+            std::mem::swap(before, latest);
+            latest.clear();
+            latest.extend_from_slice(chunk.as_bytes());
             return Ok(Some(chunk));
         }
         Ok(None)
     }
 
     fn finished(&self) -> bool {
-        let gave_reason = |chunk: &ChatChunk| {
-            let body = chunk.parse().ok();
+        let gave_reason = |chunk: &Vec<u8>| {
+            let body = serde_json::from_slice::<ChunkBody>(chunk).ok();
             body.is_some_and(|body| body.choices.iter().any(|choice| choice.finish_reason.is_some()))
         };
-        self.last.iter().flatten().any(gave_reason)
+        self.last.iter().any(gave_reason)
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ChatChunk>>> {

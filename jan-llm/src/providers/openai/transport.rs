@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jan_core::{Error, ErrorKind, Result};
 
 use rustls::{ClientConfig, RootCertStore};
+use thread_local::ThreadLocal;
 
 use super::{Upstream, fixed_headers, reply, stream};
 
@@ -28,7 +29,11 @@ type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 pub(super) struct Transport {
     /// A wrong URL is kept as the sentence that says so.
     target: Result<Target, String>,
-    client: HttpClient,
+    /// A pool of connections for each thread: where a thread runs a runtime of its own, as in our server, a request then
+    /// never wakes another thread, which costs more than all that we do to it.
+    clients: ThreadLocal<HttpClient>,
+    connect_timeout: Duration,
+    tls: ClientConfig,
     reply_timeout: Duration,
     idle_timeout: Duration,
 }
@@ -45,19 +50,28 @@ impl Transport {
     }
 
     pub(super) fn deferred(upstream: &Upstream) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(upstream.connect_timeout));
         Self {
             target: Target::read(upstream).map_err(|e| e.message().to_owned()),
-            client: Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(POOL_IDLE)
-                .build(with_tls(tcp, &upstream.url)),
+            clients: ThreadLocal::new(),
+            connect_timeout: upstream.connect_timeout,
+            tls: tls(&upstream.url),
             reply_timeout: upstream.reply_timeout,
             idle_timeout: upstream.idle_timeout,
         }
+    }
+
+    fn client(&self) -> &HttpClient {
+        self.clients.get_or(|| {
+            let mut tcp = HttpConnector::new();
+            tcp.enforce_http(false);
+            tcp.set_nodelay(true);
+            tcp.set_connect_timeout(Some(self.connect_timeout));
+            let builder = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone());
+            Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(POOL_IDLE)
+                .build(builder.https_or_http().enable_http1().wrap_connector(tcp))
+        })
     }
 
     /// Sends one request and waits for the head of a successful reply; any other reply is an error that says what the
@@ -74,7 +88,7 @@ impl Transport {
         for (name, value) in &target.headers {
             request.headers_mut().insert(name, value.clone());
         }
-        let sent = tokio::time::timeout(self.reply_timeout, self.client.request(request)).await;
+        let sent = tokio::time::timeout(self.reply_timeout, self.client().request(request)).await;
         let response = match sent {
             Err(_) => return Err(too_slow()),
             Ok(Err(error)) => return Err(not_sent(error)),
@@ -154,7 +168,7 @@ impl Target {
 
 /// HTTPS by the machine's own certificates. They are read only for an `https` upstream: a model server next door is
 /// reached by plain HTTP, and reading them costs time and memory.
-fn with_tls(tcp: HttpConnector, url: &str) -> HttpsConnector<HttpConnector> {
+fn tls(url: &str) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     if url.starts_with("https") {
         let found = rustls_native_certs::load_native_certs();
@@ -165,11 +179,10 @@ fn with_tls(tcp: HttpConnector, url: &str) -> HttpsConnector<HttpConnector> {
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     // The provider is named and not the process's default: an embedder's other crates may have chosen another.
-    let tls = match ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions() {
+    match ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions() {
         Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
         Err(_) => ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),
-    };
-    HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp)
+    }
 }
 
 fn not_sent(error: hyper_util::client::legacy::Error) -> Error {
