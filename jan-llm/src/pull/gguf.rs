@@ -9,14 +9,13 @@ use std::path::Path;
 use jan_core::{Error, ErrorKind, Result};
 
 use super::TensorType;
+use super::fields::{Broken, Reader};
 
 /// The bytes that [`check_head`] looks at: magic, version, two counts.
 pub(super) const HEAD: usize = 24;
 /// No real file has more tensors, keys or dimensions; a broken one may claim any number.
 const MOST: u64 = 1 << 20;
 const DIMENSIONS: u32 = 8;
-/// No real name or text is longer; the longest are chat templates.
-const TEXT: u64 = 16 << 20;
 
 /// The header of a model file.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +28,8 @@ pub struct ModelFile {
     numbers: BTreeMap<String, u64>,
     /// How many items the lists have.
     lists: BTreeMap<String, u64>,
-    embedding_numbers: u64,
+    /// Bytes of memory for all tensors.
+    weights: u64,
 }
 
 impl ModelFile {
@@ -68,29 +68,26 @@ impl ModelFile {
         self.lists.get("tokenizer.ggml.tokens").copied()
     }
 
-    /// Bytes of memory that the model takes in this process with a context of so many tokens, roughly: its weights, the
-    /// embeddings once more in full precision, and the keys and values of the context, which are copied when they grow.
+    /// Bytes of memory that the model takes in this process with a context of so many tokens, roughly, as the local
+    /// engine counts them: its weights, and the keys and values of the context.
     pub fn memory(&self, context: u64) -> u64 {
-        let weights = self.tensors.iter().map(|(kind, bytes)| kind.in_memory(*bytes));
-        let weights = weights.fold(0u64, u64::saturating_add);
         let heads = self.own("attention.head_count").unwrap_or(1).max(1);
         let head = self.own("attention.key_length");
         let head = head.unwrap_or(self.own("embedding_length").unwrap_or(0) / heads);
-        let row = self
-            .own("attention.head_count_kv")
-            .unwrap_or(heads)
-            .saturating_mul(head)
-            .saturating_mul(2 * 4 * 2);
-        let cache = self.own("block_count").unwrap_or(0).saturating_mul(row).saturating_mul(context);
-        weights.saturating_add(self.embedding_numbers.saturating_mul(4)).saturating_add(cache)
+        let kv_heads = self.own("attention.head_count_kv").unwrap_or(heads);
+        // Keys and values in f32; Qwen3 keeps them twice, once for prompts and once for answers.
+        let copies = if self.architecture() == "qwen3" { 2 } else { 1 };
+        let factors = [self.own("block_count").unwrap_or(0), kv_heads, head, context, 2 * 4 * copies];
+        self.weights.saturating_add(factors.into_iter().fold(1, u64::saturating_mul))
     }
 
     fn parse(reader: impl Read + Seek, bytes: u64) -> Result<Self, Broken> {
         let mut reader = Reader(reader);
-        let head: [u8; HEAD] = reader.array()?;
+        let mut head = Vec::new();
+        (&mut reader.0).take(HEAD as u64).read_to_end(&mut head)?;
+        // A few bytes of something else are that, and no model that was cut off.
         check_head(&head).map_err(Broken)?;
-        let (_, counts) = head.split_at(8);
-        let mut counts = Reader(std::io::Cursor::new(counts));
+        let mut counts = Reader(head.get(8..).unwrap_or_default());
         let (tensors, keys) = (counts.u64()?, counts.u64()?);
         let mut file = Self { bytes, ..Self::default() };
         for _ in 0..keys {
@@ -138,9 +135,12 @@ impl ModelFile {
         if dimensions > DIMENSIONS {
             return Err(Broken(format!("has a tensor of {dimensions} dimensions")));
         }
-        let mut numbers: u64 = 1;
-        for _ in 0..dimensions {
+        let (mut numbers, mut width): (u64, u64) = (1, 0);
+        for dimension in 0..dimensions {
             let size = reader.u64()?;
+            if dimension == 0 {
+                width = size;
+            }
             numbers = numbers.checked_mul(size).ok_or_else(|| Broken("has a tensor without end".into()))?;
         }
         let (kind, offset) = (TensorType(reader.u32()?), reader.u64()?);
@@ -148,9 +148,9 @@ impl ModelFile {
         let bytes = numbers.checked_div(block).unwrap_or(0).saturating_mul(size);
         let sum = self.tensors.entry(kind).or_default();
         *sum = sum.saturating_add(bytes);
-        if name == "token_embd.weight" {
-            self.embedding_numbers = numbers;
-        }
+        // Looked up row by row, so it is kept in f32 beside its use as the output matrix.
+        let looked_up = if name == "token_embd.weight" { numbers.saturating_mul(4) } else { 0 };
+        self.weights = self.weights.saturating_add(kind.in_memory(numbers, width)).saturating_add(looked_up);
         Ok(offset.saturating_add(bytes))
     }
 }
@@ -172,92 +172,6 @@ pub(super) fn check_head(head: &[u8]) -> std::result::Result<(), String> {
     match (field(8), field(16)) {
         (Some(count), _) | (_, Some(count)) if count > MOST => Err(format!("claims {count} entries")),
         _ => Ok(()),
-    }
-}
-
-/// Why a header cannot be read, as the end of a sentence.
-#[derive(Debug)]
-struct Broken(String);
-
-impl From<std::io::Error> for Broken {
-    fn from(error: std::io::Error) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => Self("is cut off in its header".into()),
-            _ => Self(format!("cannot be read ({error})")),
-        }
-    }
-}
-
-struct Reader<R>(R);
-
-impl<R: Read> Reader<R> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Broken> {
-        let mut bytes = [0; N];
-        self.0.read_exact(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn u32(&mut self) -> Result<u32, Broken> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, Broken> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn text(&mut self) -> Result<String, Broken> {
-        let len = self.u64()?;
-        let mut bytes = Vec::new();
-        if len > TEXT || (&mut self.0).take(len).read_to_end(&mut bytes)? as u64 != len {
-            return Err(Broken("is cut off or broken in its header".into()));
-        }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    /// A single value; `None` for one that is no whole number of zero or more.
-    fn number(&mut self, kind: u32) -> Result<Option<u64>, Broken> {
-        let size = size(kind)?;
-        let mut bytes = [0; 8];
-        for byte in bytes.iter_mut().take(size) {
-            [*byte] = self.array()?;
-        }
-        let number = u64::from_le_bytes(bytes);
-        // Signed kinds: the sign is the top bit of as many bytes as there are.
-        let negative = matches!(kind, 1 | 3 | 5 | 11) && number >> (size * 8 - 1) & 1 == 1;
-        Ok((!matches!(kind, 6 | 12) && !negative).then_some(number))
-    }
-}
-
-impl<R: Read + Seek> Reader<R> {
-    fn skip_list(&mut self, kind: u32, items: u64) -> Result<(), Broken> {
-        if kind == 8 {
-            for _ in 0..items {
-                let len = self.u64()?;
-                self.skip(len.min(TEXT))?;
-            }
-            return Ok(());
-        }
-        self.skip(items.saturating_mul(size(kind)? as u64))
-    }
-
-    fn skip(&mut self, bytes: u64) -> Result<(), Broken> {
-        let skipped = std::io::copy(&mut (&mut self.0).take(bytes), &mut std::io::sink())?;
-        if skipped == bytes {
-            Ok(())
-        } else {
-            Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into())
-        }
-    }
-}
-
-/// Bytes of a value that is neither a text nor a list.
-fn size(kind: u32) -> Result<usize, Broken> {
-    match kind {
-        0 | 1 | 7 => Ok(1),
-        2 | 3 => Ok(2),
-        4..=6 => Ok(4),
-        10..=12 => Ok(8),
-        other => Err(Broken(format!("has a value of the unknown kind {other} in its header"))),
     }
 }
 
@@ -309,6 +223,12 @@ pub(super) mod tests {
             let cut = ModelFile::parse(Cursor::new(&bytes[..len]), len as u64);
             assert!(cut.is_err_and(|broken| broken.0.contains("cut off")), "{len}");
         }
+    }
+
+    #[test]
+    fn a_short_text_is_no_model_rather_than_half_a_one() {
+        let other = ModelFile::parse(Cursor::new(b"this is no model"), 16);
+        assert!(other.is_err_and(|broken| broken.0.contains("GGUF")));
     }
 
     #[test]

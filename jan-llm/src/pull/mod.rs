@@ -7,7 +7,7 @@
 //! | `transfer` | one request and the bytes that come of it |
 //! | `reply` | what a server's reply means for the bytes that are here already (pure) |
 //! | `part` | the unfinished file: lock, record, digest, the last rename |
-//! | `gguf`, `tensor_type` | what a model file says about itself |
+//! | `gguf`, `fields`, `tensor_type` | what a model file says about itself |
 //!
 //! ```no_run
 //! # async fn pull() -> jan_core::Result<()> {
@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod fields;
 mod gguf;
 mod part;
 mod reply;

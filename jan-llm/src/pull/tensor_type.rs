@@ -44,16 +44,23 @@ impl TensorType {
         })
     }
 
-    /// How much memory so many bytes of the file become: the local engine unpacks half precision, and packs anew what
-    /// it has no fast arithmetic for.
-    pub(super) fn in_memory(self, bytes: u64) -> u64 {
-        match (self.layout(), Self(8).layout()) {
-            (Some(("F16" | "BF16", ..)), _) => bytes.saturating_mul(2),
-            (Some(("Q4_1" | "Q5_0" | "Q5_1", _, size)), Some((_, _, kept))) => {
-                (bytes / size).saturating_mul(kept)
-            }
-            _ => bytes,
-        }
+    /// How much memory a tensor of so many numbers, in rows so wide, becomes in the local engine. It unpacks half
+    /// precision, packs anew what it has no fast arithmetic for, and keeps a rearranged copy for its fast kernels.
+    pub(super) fn in_memory(self, numbers: u64, width: u64) -> u64 {
+        let kept = match self.layout() {
+            Some(("Q4_1" | "Q5_0" | "Q5_1", ..)) => Self(8).layout(),
+            layout => layout,
+        };
+        let Some((name, block, size)) = kept else { return 0 };
+        let stored = (numbers / block).saturating_mul(size);
+        let rearranged = match name {
+            "Q4_K" if width.is_multiple_of(256) => numbers / 4 * 3,
+            "Q6_K" if width.is_multiple_of(256) => numbers / 4 * 5,
+            "Q8_0" if width.is_multiple_of(256) => stored,
+            "F16" | "BF16" => stored,
+            _ => 0,
+        };
+        stored.saturating_add(rearranged)
     }
 }
 

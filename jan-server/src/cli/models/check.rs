@@ -13,6 +13,8 @@ use crate::config::Config;
 
 /// The context that a model is given unless the configuration says another.
 const DEFAULT_CONTEXT: u64 = 4096;
+/// The last line of the table, which takes its time; as wide as the rows above it.
+const ENGINE: &str = "engine         ";
 /// Types of numbers that make up less of a file than this are not worth a word (norms are always F32).
 const WORTH_A_WORD: u64 = 5;
 
@@ -21,9 +23,9 @@ pub(super) async fn run(config: &Config, path: &Path) -> Result<ExitCode> {
     let file = tokio::task::spawn_blocking(move || ModelFile::read(&at)).await.map_err(Error::internal)??;
     print!("{}", table(&rows(config, path, &file)));
     match engine::try_it(config, path).await {
-        Ok(how) => println!("engine        {how}"),
+        Ok(how) => println!("{ENGINE}{how}"),
         Err(error) => {
-            println!("engine        does not run it");
+            println!("{ENGINE}does not run it");
             return Err(error);
         }
     }
