@@ -49,8 +49,11 @@ pub(crate) async fn run(config: &Config, args: ChatArgs) -> Result<ExitCode> {
     let mut talk = Talk::new(Chat::over(provider), model, args.system);
     let mut screen = Screen::new(std::io::stdout(), std::io::stdout().is_terminal());
     if !args.message.is_empty() {
-        let outcome = talk.say(&args.message.join(" "), &mut screen, interrupt()).await?;
-        return Ok(exit(outcome == Outcome::Stopped, false));
+        let outcome = talk.say(&args.message.join(" "), &mut screen, interrupt()).await;
+        if let Err(error) = &outcome {
+            complain(error);
+        }
+        return Ok(exit(matches!(outcome, Ok(Outcome::Stopped)), outcome.is_err()));
     }
     if !on_terminal {
         return piped(&mut talk, &mut screen).await;
