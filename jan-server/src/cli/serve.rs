@@ -23,6 +23,8 @@ pub(super) struct ServeArgs {
     demo: bool,
 }
 
+/// A small model answers better when it is told who it is.
+const MANNER: &str = "You are a helpful assistant.";
 const QUESTION: &str = "What is the capital of France?";
 
 pub(super) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode> {
@@ -80,7 +82,8 @@ async fn demo(server: &Server, url: &str) -> Result<()> {
     let model = model.ok_or_else(|| Error::unavailable("no model is configured; see `jan-server --help`"))?;
 
     println!("\nAsking {model}: {QUESTION}\n");
-    let body = ChatRequest::new(model).user(QUESTION).stream(true).to_bytes();
+    let body =
+        ChatRequest::new(model).system(MANNER).user(QUESTION).with("temperature", &0).stream(true).to_bytes();
     let body = String::from_utf8_lossy(&body).into_owned();
     let mut events =
         send(server, "POST", "/v1/chat/completions", Some(&token), body).await?.into_data_stream();
@@ -97,7 +100,7 @@ async fn demo(server: &Server, url: &str) -> Result<()> {
     println!(
         "\n\nIt works. Ask it yourself (the token is good for five minutes; POST {url}/llm/auth/guest-login gives another):\n\n\
          curl -N {url}/v1/chat/completions \\\n  -H 'Authorization: Bearer {token}' \\\n  -H 'Content-Type: application/json' \\\n  \
-         -d '{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}],\"stream\":true}}'\n\n\
+         -d '{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"system\",\"content\":\"{MANNER}\"}},{{\"role\":\"user\",\"content\":\"Hello!\"}}],\"stream\":true}}'\n\n\
          In a browser: {url}/api/swagger/index.html\nCtrl-C stops the server.\n"
     );
     Ok(())

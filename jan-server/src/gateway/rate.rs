@@ -162,10 +162,10 @@ impl Window {
         let reset = Duration::from_secs((number + 1) * length).saturating_sub(now);
         let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or_default();
         let Some(shard) = self.shards.get(index) else { return Err(Error::internal("no such shard")) };
-        let used = match shard.read().unwrap_or_else(PoisonError::into_inner).seen(key, number) {
-            Some(used) => used,
-            None => shard.write().unwrap_or_else(PoisonError::into_inner).add(key, number),
-        };
+        // The read lock has to be let go before the write lock is asked for.
+        let seen = shard.read().unwrap_or_else(PoisonError::into_inner).seen(key, number);
+        let used =
+            seen.unwrap_or_else(|| shard.write().unwrap_or_else(PoisonError::into_inner).add(key, number));
         if used > self.limit {
             let unit = if self.length == HOUR { "hour" } else { "minute" };
             let message = format!("Over the limit of {} requests a {unit}.", self.limit);

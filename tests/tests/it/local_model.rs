@@ -36,7 +36,10 @@ async fn a_real_model_answers_streams_and_keeps_to_forms() {
     assert_eq!(models["data"][0]["id"], "smol");
 
     let mut question = chat("smol", false);
-    question["messages"][0]["content"] = json!("What is the capital of France? Answer in one sentence.");
+    question["messages"] = json!([
+        {"role": "system", "content": "You are a helpful assistant."},
+        {"role": "user", "content": "What is the capital of France?"},
+    ]);
     question["temperature"] = json!(0);
     question["max_tokens"] = json!(24);
     let answer: Value =
