@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::reply::{Reply, Step};
 use super::words;
 
-/// The length of the one event of [`Behaviour::HugeEvent`].
+/// The length of the one event of the manner `huge-event`.
 pub const HUGE: usize = 20 * 1024 * 1024;
 
 /// How the upstream answers one request.

@@ -13,18 +13,18 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A running server and somebody who may use it.
-pub struct App {
-    pub url: String,
-    pub token: String,
-    pub client: Client,
-    pub stop: Option<oneshot::Sender<()>>,
-    pub serving: JoinHandle<std::io::Result<()>>,
+pub(crate) struct App {
+    pub(crate) url: String,
+    pub(crate) token: String,
+    pub(crate) client: Client,
+    pub(crate) stop: Option<oneshot::Sender<()>>,
+    pub(crate) serving: JoinHandle<std::io::Result<()>>,
     _data: TempDir,
 }
 
 impl App {
     /// A server with the echo model, and what `change` makes of it.
-    pub async fn start(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut config = Config { data_dir: data.path().join("data"), ..Config::default() };
         config.echo.enabled = true;
@@ -46,7 +46,7 @@ impl App {
     }
 
     /// A server in front of `upstream` alone.
-    pub async fn before(upstream: &Upstream) -> Self {
+    pub(crate) async fn before(upstream: &Upstream) -> Self {
         let url = upstream.url();
         Self::start(|config| {
             config.echo.enabled = false;
@@ -55,37 +55,37 @@ impl App {
         .await
     }
 
-    pub fn get(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.token)
     }
 
-    pub fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder {
         self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.token).json(body)
     }
 
     /// Asks `model` to answer "Hello!".
-    pub async fn ask(&self, model: &str, stream: bool) -> Response {
+    pub(crate) async fn ask(&self, model: &str, stream: bool) -> Response {
         self.post("/v1/chat/completions", &chat(model, stream)).send().await.unwrap()
     }
 }
 
-pub fn chat(model: &str, stream: bool) -> Value {
+pub(crate) fn chat(model: &str, stream: bool) -> Value {
     json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Hello!"}]})
 }
 
-pub fn provider(url: &str) -> Provider {
+pub(crate) fn provider(url: &str) -> Provider {
     serde_json::from_value(json!({"url": url})).unwrap()
 }
 
 /// The events of a stream: each `data`, as text.
-pub async fn events(response: Response) -> Vec<String> {
+pub(crate) async fn events(response: Response) -> Vec<String> {
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let text = response.text().await.unwrap();
     text.split("\n\n").filter_map(|event| event.strip_prefix("data: ").map(str::to_owned)).collect()
 }
 
 /// The text that a stream's chunks add up to.
-pub fn said(events: &[String]) -> String {
+pub(crate) fn said(events: &[String]) -> String {
     let content = |event: &String| {
         let chunk: Value = serde_json::from_str(event).ok()?;
         chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)
@@ -94,7 +94,7 @@ pub fn said(events: &[String]) -> String {
 }
 
 /// A binary of this workspace, built beside the tests.
-pub fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let here = std::env::current_exe().unwrap();
     let path = here.ancestors().nth(2).unwrap().join(name);
     assert!(

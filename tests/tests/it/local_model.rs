@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::app::{App, chat, events, said};
 
 /// The path of the model. Without one the test is skipped, loudly; in CI that is a failure.
-pub fn model() -> Option<String> {
+pub(crate) fn model() -> Option<String> {
     let path = std::env::var("JAN_TEST_MODEL").ok().filter(|path| std::path::Path::new(path).exists());
     if path.is_none() {
         assert!(std::env::var_os("CI").is_none(), "JAN_TEST_MODEL names no model: CI must have one");
