@@ -32,11 +32,8 @@ impl Call {
     /// [`ErrorKind::Invalid`] when it is not UTF-8.
     pub(crate) fn path(&self, name: &str) -> Result<String> {
         let raw = self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-        match percent_encoding::percent_decode_str(raw).decode_utf8() {
-            Ok(Cow::Borrowed(text)) => Ok(text.to_owned()),
-            Ok(Cow::Owned(text)) => Ok(text),
-            Err(_) => Err(Error::invalid(name, "The path is not valid UTF-8.")),
-        }
+        let text = percent_encoding::percent_decode_str(raw).decode_utf8();
+        text.map(Cow::into_owned).map_err(|_| Error::invalid(name, "The path is not valid UTF-8."))
     }
 
     /// Reads the whole body, at most as large as the route allows, within the body time limit.
