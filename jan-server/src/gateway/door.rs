@@ -30,7 +30,9 @@ where
     let id = RequestId::of(&head.headers);
     auth::strip_identity(&mut head.headers);
     let asked_by_page = head.headers.contains_key(ORIGIN).then(|| head.headers.clone());
-    let (method, path) = (head.method.clone(), head.uri.path().to_owned());
+    // Copied only for a log that will be written.
+    let asked =
+        tracing::enabled!(tracing::Level::DEBUG).then(|| (head.method.clone(), head.uri.path().to_owned()));
 
     let mut marks = Marks::default();
     let answer = answer(rooms.clone(), head, incoming(body), &id, &mut marks);
@@ -43,10 +45,12 @@ where
     let headers = response.headers_mut();
     headers.insert(HeaderName::from_static(request_id::HEADER), id.header());
     marks.write(headers);
-    if let Some(asked) = asked_by_page {
-        rooms.cors.mark(&asked, headers);
+    if let Some(page) = asked_by_page {
+        rooms.cors.mark(&page, headers);
     }
-    tracing::debug!(request_id = id.as_str(), %method, path, status = response.status().as_u16(), "answered");
+    if let Some((method, path)) = asked {
+        tracing::debug!(request_id = id.as_str(), %method, path, status = response.status().as_u16(), "answered");
+    }
     response
 }
 
