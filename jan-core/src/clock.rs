@@ -9,6 +9,11 @@ pub trait Clock: Send + Sync + 'static {
     /// Time since the Unix epoch.
     fn now(&self) -> Duration;
 
+    /// Milliseconds since the Unix epoch, as stores hold them.
+    fn millis(&self) -> i64 {
+        i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX)
+    }
+
     /// Whole seconds since the Unix epoch, as OpenAI's `created` fields hold them.
     fn unix_seconds(&self) -> u64 {
         self.now().as_secs()

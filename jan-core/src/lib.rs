@@ -5,6 +5,9 @@
 //! |---|---|
 //! | [`chat`] | requests, messages, chunks and answers as OpenAI writes them, unknown fields kept |
 //! | [`model`], [`tool`], [`media`] | the seams: who answers a chat, runs a tool, keeps bytes |
+//! | [`conversation`], [`record`] | what people keep, and the stores that keep it |
+//! | `sql` | SQLite and Postgres behind one small face (features `sqlite`, `postgres`) |
+//! | `promises` | the suites that every implementation of a store runs (feature `promises`) |
 //! | [`auth`] | who is asking: verifiers and issuers of credentials |
 //! | [`error`] | one error type that names situations, not libraries |
 //! | [`id`], [`page`], [`clock`], [`json`], [`secret`] | the small pieces |
@@ -12,6 +15,7 @@
 pub mod auth;
 pub mod chat;
 pub mod clock;
+pub mod conversation;
 pub mod error;
 pub mod id;
 pub mod json;
@@ -19,16 +23,23 @@ pub mod media;
 pub mod model;
 pub mod page;
 pub mod principal;
+#[cfg(any(test, feature = "promises"))]
+pub mod promises;
+pub mod record;
 pub mod secret;
+#[cfg(feature = "sql")]
+pub mod sql;
 pub mod tool;
 
 pub use auth::{AuthVerifier, TokenIssuer};
 pub use chat::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream};
 pub use clock::{Clock, SystemClock};
+pub use conversation::ConversationStore;
 pub use error::{Error, ErrorKind, Result};
 pub use json::JsonObject;
 pub use model::{EmbeddingProvider, Model, ModelProvider};
 pub use principal::{AuthMethod, Principal, UserId};
+pub use record::RecordStore;
 pub use secret::Secret;
 pub use tool::ToolProvider;
 

@@ -52,6 +52,58 @@ impl PageRequest {
         };
         Ok(Self { limit, after: after.map(str::to_owned), order })
     }
+
+    /// What a store answers when `after` is nothing of the owner's.
+    pub fn unknown_cursor(&self) -> Error {
+        let message =
+            format!("`after` names nothing in this list: `{}`.", self.after.as_deref().unwrap_or(""));
+        Error::invalid("after", message).code("unknown_cursor")
+    }
+
+    /// For stores: the place before the first item of a list that runs by time and id.
+    pub fn first_place(&self) -> (i64, String) {
+        match self.order {
+            Order::Asc => (i64::MIN, String::new()),
+            Order::Desc => (i64::MAX, char::MAX.to_string()),
+        }
+    }
+
+    /// For stores: how many to read, one more than wanted, to learn whether more follow.
+    pub fn limit_and_one(&self) -> i64 {
+        i64::from(self.limit) + 1
+    }
+
+    /// For stores: the page out of what was read with [`PageRequest::limit_and_one`].
+    pub fn of<T>(&self, mut items: Vec<T>) -> Page<T> {
+        let limit = self.limit as usize;
+        let has_more = items.len() > limit;
+        items.truncate(limit);
+        Page { items, has_more }
+    }
+
+    /// For stores in memory: the page after the place `after` out of items that stand in ascending order of `place`.
+    pub fn cut<'a, T, P>(
+        &self,
+        items: impl DoubleEndedIterator<Item = &'a T>,
+        after: Option<P>,
+        place: impl Fn(&T) -> P,
+    ) -> Page<T>
+    where
+        T: Clone + 'a,
+        P: Ord,
+    {
+        let wanted = self.limit as usize + 1;
+        self.of(match self.order {
+            Order::Asc => {
+                let follows = |item: &&T| after.as_ref().is_none_or(|after| place(item) > *after);
+                items.filter(follows).take(wanted).cloned().collect()
+            }
+            Order::Desc => {
+                let follows = |item: &&T| after.as_ref().is_none_or(|after| place(item) < *after);
+                items.rev().filter(follows).take(wanted).cloned().collect()
+            }
+        })
+    }
 }
 
 /// One page of a list.
@@ -61,6 +113,13 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Whether more follow.
     pub has_more: bool,
+}
+
+impl<T> Page<T> {
+    /// The page with each item made into something else.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(change).collect(), has_more: self.has_more }
+    }
 }
 
 #[cfg(test)]

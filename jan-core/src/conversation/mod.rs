@@ -1,0 +1,279 @@
+//! What is said, kept: conversations, their items, and branches of them. The types and the store; what may be asked of
+//! them by whom is the business of the rooms.
+//!
+//! A conversation is a tree. Every item stands on one branch at one place (its sequence number). A branch that forks from
+//! another sees its parent's items up to the fork and then its own ([`Lineage`]); nothing is ever copied or cut off, so
+//! an edit costs one row and loses nothing.
+
+mod lineage;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+pub use lineage::{Lineage, Root, Segment};
+
+use crate::json::JsonObject;
+use crate::page::{Page, PageRequest};
+use crate::record::Millis;
+use crate::{Result, UserId};
+
+/// The branch that every conversation begins with.
+pub const MAIN: &str = "MAIN";
+
+/// Up to 16 pairs that the owner attaches.
+pub type Metadata = BTreeMap<String, String>;
+
+/// A conversation, without its items.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conversation {
+    /// `conv_` and 16 characters.
+    pub id: String,
+    /// What it is about.
+    pub title: Option<String>,
+    /// The owner chose the title: it is not made anew.
+    pub title_locked: bool,
+    /// The owner's own pairs.
+    pub metadata: Metadata,
+    /// Which app or page it came from.
+    pub referrer: Option<String>,
+    /// The project it belongs to.
+    pub project_id: Option<String>,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it was last written to.
+    pub updated_at: Millis,
+}
+
+/// One thing in a conversation: a message, a call of a tool and its output, reasoning, …
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// `msg_` and 16 characters (or another prefix that tells its type).
+    pub id: String,
+    /// The branch that it was read on; stores fill it in.
+    pub branch: String,
+    /// Its place on the branch, from 1; stores fill it in.
+    pub sequence_number: i64,
+    /// When it was kept.
+    pub created_at: Millis,
+    /// Everything else, as it came: `type`, `role`, `content`, `status`, `call_id`, and fields that we do not know.
+    pub body: JsonObject,
+}
+
+impl Item {
+    /// A new item with this body.
+    pub fn new(id: impl Into<String>, created_at: Millis, body: JsonObject) -> Self {
+        Self { id: id.into(), branch: String::new(), sequence_number: 0, created_at, body }
+    }
+
+    /// A member of the body that is text; `None` when it is absent or something else.
+    pub fn text(&self, member: &str) -> Option<String> {
+        self.body.get(member).ok().flatten()
+    }
+}
+
+/// A line of items through the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Its name, unique in the conversation.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The branch that it forked from.
+    pub parent_branch: Option<String>,
+    /// When it forked.
+    pub forked_at: Option<Millis>,
+    /// The last item that it shares with its parent.
+    pub forked_from_item_id: Option<String>,
+    /// How many items it shows, its parents' included.
+    pub item_count: u64,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it was last written to.
+    pub updated_at: Millis,
+    /// New items go to the active branch.
+    pub is_active: bool,
+}
+
+/// Which conversations a list holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Those of a project.
+    pub project_id: Option<String>,
+    /// Those of an app or page.
+    pub referrer: Option<String>,
+}
+
+/// What is changed of a conversation; `None` leaves it as it is, `Some(None)` takes it away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// The title, and whether the owner chose it.
+    pub title: Option<(Option<String>, bool)>,
+    /// All pairs anew.
+    pub metadata: Option<Metadata>,
+    /// Where it came from.
+    pub referrer: Option<Option<String>>,
+    /// The project it belongs to.
+    pub project_id: Option<Option<String>>,
+    /// When the change was made.
+    pub at: Millis,
+}
+
+/// Which conversations are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// These; ids of others are passed over.
+    Ids(Vec<String>),
+    /// All of a project.
+    Project(String),
+    /// All that the owner has.
+    All,
+}
+
+/// Items to be added at the end of a branch.
+#[derive(Debug, Clone, Default)]
+pub struct Append {
+    /// The branch; the active one when none is named.
+    pub branch: Option<String>,
+    /// The items in order. One whose id is there already is passed over, so that an append can be repeated.
+    pub items: Vec<Item>,
+    /// When.
+    pub at: Millis,
+}
+
+/// Where a branch leaves its parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForkPoint {
+    /// After its last item.
+    End,
+    /// Before this item: the first that is not shared.
+    Before(String),
+    /// After this item: the last that is shared.
+    After(String),
+}
+
+/// A branch to be made.
+#[derive(Debug, Clone)]
+pub struct Fork {
+    /// The parent; the active branch when none is named.
+    pub parent: Option<String>,
+    /// Where it leaves the parent.
+    pub point: ForkPoint,
+    /// What it is called.
+    pub naming: Naming,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The first items of its own.
+    pub items: Vec<Item>,
+    /// When.
+    pub at: Millis,
+}
+
+/// What a new branch is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Naming {
+    /// A name of its own; the active branch stays active.
+    New(String),
+    /// It takes its parent's name and is active; the parent is kept under this name.
+    TakeOver {
+        /// The parent's new name.
+        backup: String,
+    },
+}
+
+/// One item, by its id or by the call that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemRef<'a> {
+    /// By its own id.
+    Id(&'a str),
+    /// The newest item that makes this call (its `call_id`), outputs left aside.
+    Call(&'a str),
+}
+
+/// Keeps conversations.
+///
+/// Promises: everything is the owner's; somebody else's conversation is *not found*, by whatever way it is reached. Each
+/// write is kept whole or not at all when its future is ready; a dropped future leaves open which. The items of one
+/// [`Append`] stand side by side on their branch whoever else writes. What is deleted is found no more, and kept until
+/// it is swept; it still works as a list's cursor. Ids, times and rules are the business of the callers.
+#[async_trait]
+pub trait ConversationStore: Send + Sync + 'static {
+    /// Keeps a new conversation with its first items on [`MAIN`].
+    async fn create(&self, owner: &UserId, conversation: Conversation, items: Vec<Item>)
+    -> Result<Vec<Item>>;
+
+    /// The conversation of this id.
+    async fn get(&self, owner: &UserId, id: &str) -> Result<Conversation>;
+
+    /// A page of the owner's conversations by their last change.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is no conversation of the owner's.
+    async fn list(&self, owner: &UserId, filter: &Filter, page: &PageRequest) -> Result<Page<Conversation>>;
+
+    /// Changes a conversation and gives it changed.
+    async fn update(&self, owner: &UserId, id: &str, change: Change) -> Result<Conversation>;
+
+    /// Takes all conversations of a project out of it, and says how many.
+    async fn leave_project(&self, owner: &UserId, project_id: &str) -> Result<u64>;
+
+    /// Deletes conversations and says which.
+    async fn delete(&self, owner: &UserId, which: &Selection, at: Millis) -> Result<Vec<String>>;
+
+    /// Adds items at the end of a branch, in one piece, and gives them with their places.
+    async fn append(&self, owner: &UserId, id: &str, append: Append) -> Result<Vec<Item>>;
+
+    /// A page of a branch's items (the active one's when none is named), by their place.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is no item of the branch.
+    async fn items(
+        &self,
+        owner: &UserId,
+        id: &str,
+        branch: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<Item>>;
+
+    /// One item, whichever branch it stands on.
+    async fn item(&self, owner: &UserId, id: &str, which: ItemRef<'_>) -> Result<Item>;
+
+    /// Sets members of an item's body and gives it changed.
+    async fn merge_item(
+        &self,
+        owner: &UserId,
+        id: &str,
+        which: ItemRef<'_>,
+        members: JsonObject,
+        at: Millis,
+    ) -> Result<Item>;
+
+    /// Deletes one item; those before and after it stay, on every branch.
+    async fn delete_item(&self, owner: &UserId, id: &str, item: &str, at: Millis) -> Result<()>;
+
+    /// The branches, in the order in which they were made.
+    async fn branches(&self, owner: &UserId, id: &str) -> Result<Vec<Branch>>;
+
+    /// Makes a branch with its first items, in one piece, and gives both.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Conflict`] when the name is taken, [`crate::ErrorKind::NotFound`] when the fork's item is not
+    /// on the parent.
+    async fn fork(&self, owner: &UserId, id: &str, fork: Fork) -> Result<(Branch, Vec<Item>)>;
+
+    /// Makes a branch the active one.
+    async fn activate(&self, owner: &UserId, id: &str, branch: &str, at: Millis) -> Result<()>;
+
+    /// Deletes a branch; what others share with it stays.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] when it is the active one or [`MAIN`].
+    async fn delete_branch(&self, owner: &UserId, id: &str, branch: &str, at: Millis) -> Result<()>;
+
+    /// Takes everything of an owner away for good and says how many conversations it were.
+    async fn delete_owner(&self, owner: &UserId) -> Result<u64>;
+
+    /// Takes away for good what was deleted before `before`, whoever owned it: at most `limit` conversations and as many
+    /// items. Says how many rows it were.
+    async fn sweep(&self, before: Millis, limit: u32) -> Result<u64>;
+}

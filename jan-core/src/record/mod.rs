@@ -1,0 +1,90 @@
+//! Small things that somebody owns: a project, a share, settings, a key, a day's usage. They differ in their body and in
+//! nothing else that a store must know, so one small store keeps them all, and [`Records`] gives each kind its type.
+//!
+//! What has a shape of its own (conversations, runs of responses) has a store of its own.
+
+mod memory;
+#[cfg(feature = "sql")]
+mod sql;
+mod typed;
+
+use async_trait::async_trait;
+
+pub use memory::MemoryRecords;
+#[cfg(feature = "sql")]
+pub use sql::SqlRecords;
+pub use typed::{Kept, Records};
+
+use crate::page::{Page, PageRequest};
+use crate::{Result, UserId};
+
+/// Milliseconds since the Unix epoch.
+pub type Millis = i64;
+
+/// A thing as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What it is: `project`, `share`, …
+    pub kind: String,
+    /// Its id, unique among all things of its kind.
+    pub id: String,
+    /// A second name, unique among the owner's things of this kind (a project's name, a share's slug).
+    pub key: Option<String>,
+    /// What it belongs to, to be listed by (a share's conversation).
+    pub group: Option<String>,
+    /// When it was made; lists run by it.
+    pub created_at: Millis,
+    /// When it ends by itself, if it does.
+    pub expires_at: Option<Millis>,
+    /// Counts its changes, from 0.
+    pub version: i64,
+    /// The thing itself as JSON.
+    pub body: String,
+}
+
+/// Keeps [`Record`]s. A store keeps what it is given: ids, times and rules are the business of its callers.
+///
+/// Promises: everything is the owner's; somebody else's record is simply not there. A write is kept when the future
+/// is ready; a dropped future leaves it open. An expired record is kept until it is swept: readers look at the clock.
+#[async_trait]
+pub trait RecordStore: Send + Sync + 'static {
+    /// Keeps new records, all or none.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Conflict`] when an id or a key is taken.
+    async fn insert(&self, owner: &UserId, records: Vec<Record>) -> Result<()>;
+
+    /// The record of this id.
+    async fn get(&self, owner: &UserId, kind: &str, id: &str) -> Result<Option<Record>>;
+
+    /// The record of this key.
+    async fn find(&self, owner: &UserId, kind: &str, key: &str) -> Result<Option<Record>>;
+
+    /// A page of the owner's records of a kind, of one group if it is named, in the order in which they were made.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is no record of the owner's.
+    async fn list(
+        &self,
+        owner: &UserId,
+        kind: &str,
+        group: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<Record>>;
+
+    /// Replaces key, group, expiry and body of the record with this kind and id, if its version is still
+    /// `record.version`, and counts the version up. False when the record is gone or was changed meanwhile.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Conflict`] when the new key is taken.
+    async fn replace(&self, owner: &UserId, record: Record) -> Result<bool>;
+
+    /// Takes a record away for good; false when it was not there.
+    async fn delete(&self, owner: &UserId, kind: &str, id: &str) -> Result<bool>;
+
+    /// Takes everything of an owner away for good and says how much it was.
+    async fn delete_owner(&self, owner: &UserId) -> Result<u64>;
+
+    /// Takes away what expired before `now`, whoever owns it, at most `limit` records, and says how many it were.
+    async fn sweep(&self, now: Millis, limit: u32) -> Result<u64>;
+}

@@ -1,0 +1,124 @@
+//! What goes into a statement and what comes out: text, whole numbers, nothing. All that the house's tables hold.
+
+use crate::{Error, Result, UserId};
+
+/// A value of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Text, or NULL.
+    Text(Option<String>),
+    /// A whole number, or NULL.
+    Int(Option<i64>),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Text(Some(text.clone()))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl From<Option<&str>> for Value {
+    fn from(text: Option<&str>) -> Self {
+        Self::Text(text.map(str::to_owned))
+    }
+}
+
+impl From<&Option<String>> for Value {
+    fn from(text: &Option<String>) -> Self {
+        Self::Text(text.clone())
+    }
+}
+
+impl From<&UserId> for Value {
+    fn from(user: &UserId) -> Self {
+        Self::Text(Some(user.as_str().to_owned()))
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(Some(number))
+    }
+}
+
+impl From<Option<i64>> for Value {
+    fn from(number: Option<i64>) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(yes: bool) -> Self {
+        Self::Int(Some(i64::from(yes)))
+    }
+}
+
+/// A row that a statement found.
+pub struct Row(pub(super) Found);
+
+pub(super) enum Found {
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlx::sqlite::SqliteRow),
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::postgres::PgRow),
+}
+
+/// Reads a column in whichever database the row comes from.
+macro_rules! read {
+    ($row:expr, $column:expr) => {{
+        use sqlx::Row as _;
+        match &$row.0 {
+            #[cfg(feature = "sqlite")]
+            Found::Sqlite(row) => row.try_get($column),
+            #[cfg(feature = "postgres")]
+            Found::Postgres(row) => row.try_get($column),
+        }
+        .map_err(Error::internal)
+    }};
+}
+
+impl Row {
+    /// A column of text.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Internal`] when it is NULL, not text, or not there.
+    pub fn text(&self, column: &str) -> Result<String> {
+        read!(self, column)
+    }
+
+    /// A column of text that may be NULL.
+    ///
+    /// # Errors
+    /// As [`Row::text`], but for NULL.
+    pub fn opt_text(&self, column: &str) -> Result<Option<String>> {
+        read!(self, column)
+    }
+
+    /// A column of whole numbers.
+    ///
+    /// # Errors
+    /// As [`Row::text`].
+    pub fn int(&self, column: &str) -> Result<i64> {
+        read!(self, column)
+    }
+
+    /// A column of whole numbers that may be NULL.
+    ///
+    /// # Errors
+    /// As [`Row::opt_text`].
+    pub fn opt_int(&self, column: &str) -> Result<Option<i64>> {
+        read!(self, column)
+    }
+}
