@@ -80,6 +80,13 @@ impl JsonObject {
         }
     }
 
+    /// Sets every member of `other`, `null`s included.
+    pub fn merge(&mut self, other: &Self) {
+        for (key, raw) in &other.members {
+            self.set_raw(key, raw.clone());
+        }
+    }
+
     /// Takes a member out; true when it was there.
     pub fn remove(&mut self, key: &str) -> bool {
         let before = self.members.len();

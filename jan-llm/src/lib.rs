@@ -19,6 +19,7 @@
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
 //! | [`sse`] | the decoder of server-sent events |
+//! | [`store`] | where chats are kept: memory, SQLite, Postgres |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
 pub mod chat;
@@ -27,6 +28,7 @@ pub mod providers;
 pub mod pull;
 pub mod router;
 pub mod sse;
+pub mod store;
 
 pub use chat::Chat;
 pub use jan_core::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Model, ModelProvider};
@@ -36,3 +38,4 @@ pub use providers::local;
 #[cfg(feature = "client")]
 pub use providers::{OpenAi, Upstream};
 pub use router::Router;
+pub use store::Store;

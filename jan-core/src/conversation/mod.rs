@@ -70,6 +70,11 @@ impl Item {
     pub fn text(&self, member: &str) -> Option<String> {
         self.body.get(member).ok().flatten()
     }
+
+    /// Whether it is what a call gave back (`function_call_output` and its like).
+    pub fn is_output(&self) -> bool {
+        self.text("type").is_some_and(|kind| kind.ends_with("_output"))
+    }
 }
 
 /// A line of items through the tree.
@@ -188,6 +193,25 @@ pub enum ItemRef<'a> {
     Id(&'a str),
     /// The newest item that makes this call (its `call_id`), outputs left aside.
     Call(&'a str),
+}
+
+impl Conversation {
+    /// Changes what `change` names.
+    pub fn apply(&mut self, change: Change) {
+        if let Some((title, locked)) = change.title {
+            (self.title, self.title_locked) = (title, locked);
+        }
+        if let Some(metadata) = change.metadata {
+            self.metadata = metadata;
+        }
+        if let Some(referrer) = change.referrer {
+            self.referrer = referrer;
+        }
+        if let Some(project_id) = change.project_id {
+            self.project_id = project_id;
+        }
+        self.updated_at = self.updated_at.max(change.at);
+    }
 }
 
 /// Keeps conversations.

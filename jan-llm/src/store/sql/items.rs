@@ -1,0 +1,196 @@
+//! The items of a conversation: added in one piece, read stretch by stretch, changed, deleted one by one.
+
+use super::*;
+use jan_core::ErrorKind;
+use jan_core::page::Order;
+
+/// Adds items to a branch that this transaction holds, after place `last`. Gives them with their places, and the new last
+/// place. An item that the conversation has already stays where it is.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    conversation: &str,
+    (number, name): (i64, &str),
+    mut last: i64,
+    items: Vec<Item>,
+) -> Result<(Vec<Item>, i64)> {
+    let mut kept = Vec::with_capacity(items.len());
+    for mut item in items {
+        let inserted = tx
+            .execute(
+                "INSERT INTO item (id, conversation, branch, place, call_id, created_at, body)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING",
+                &[
+                    (&item.id).into(),
+                    conversation.into(),
+                    number.into(),
+                    (last + 1).into(),
+                    (&item.text("call_id")).into(),
+                    item.created_at.into(),
+                    body_text(&item)?,
+                ],
+            )
+            .await?;
+        if inserted == 0 {
+            let sql = "SELECT * FROM item WHERE id = $1 AND conversation = $2";
+            let row = tx.one(sql, &[(&item.id).into(), conversation.into()]).await?;
+            let taken = || Error::new(ErrorKind::Conflict, "An item of this id is in another conversation.");
+            item = read(&row.ok_or_else(taken)?, name)?;
+        } else {
+            last += 1;
+            (item.branch, item.sequence_number) = (name.to_owned(), last);
+        }
+        kept.push(item);
+    }
+    Ok((kept, last))
+}
+
+pub(super) async fn append(
+    store: &SqlConversations,
+    owner: &UserId,
+    id: &str,
+    new: Append,
+) -> Result<Vec<Item>> {
+    let mut tx = store.begin_on(owner, id, new.at).await?;
+    let tree = tree(&tx.all(TREE, &[id.into(), owner.into()]).await?, id)?;
+    let branch = tree.named(new.branch.as_deref())?;
+    let (items, last) = insert(&mut tx, id, (branch.number, &branch.name), branch.last, new.items).await?;
+    let sql = "UPDATE branch SET last = $3, updated_at = $4 WHERE conversation = $1 AND number = $2";
+    tx.execute(sql, &[id.into(), branch.number.into(), last.into(), new.at.into()]).await?;
+    tx.commit().await?;
+    Ok(items)
+}
+
+pub(super) async fn list(
+    store: &SqlConversations,
+    owner: &UserId,
+    id: &str,
+    branch: Option<&str>,
+    page: &PageRequest,
+) -> Result<Page<Item>> {
+    let tree = tree(&store.db.all(TREE, &[id.into(), owner.into()]).await?, id)?;
+    let branch = tree.named(branch)?;
+    let mut segments = tree.segments(branch.number);
+    let mut cursor = None;
+    if let Some(after) = &page.after {
+        let sql = "SELECT branch, place FROM item WHERE id = $1 AND conversation = $2";
+        let row =
+            store.db.one(sql, &[after.into(), id.into()]).await?.ok_or_else(|| page.unknown_cursor())?;
+        let (number, place) = (row.int("branch")?, row.int("place")?);
+        if !segments.iter().any(|segment| segment.holds(number, place)) {
+            return Err(page.unknown_cursor());
+        }
+        cursor = Some(place);
+    }
+    let up = "SELECT * FROM item WHERE conversation = $1 AND branch = $2 AND place > $3 AND place <= $4
+              AND deleted_at IS NULL ORDER BY place LIMIT $5";
+    let down = "SELECT * FROM item WHERE conversation = $1 AND branch = $2 AND place > $3 AND place <= $4
+                AND deleted_at IS NULL ORDER BY place DESC LIMIT $5";
+    let sql = match page.order {
+        Order::Asc => up,
+        Order::Desc => {
+            segments.reverse();
+            down
+        }
+    };
+    let mut items = Vec::new();
+    for Segment { branch: number, after, until } in segments {
+        let (after, until) = match (cursor, page.order) {
+            (None, _) => (after, until),
+            (Some(cursor), Order::Asc) => (after.max(cursor), until),
+            (Some(cursor), Order::Desc) => (after, until.min(cursor - 1)),
+        };
+        let missing = page.limit_and_one() - i64::try_from(items.len()).map_err(Error::internal)?;
+        if after >= until || missing == 0 {
+            continue;
+        }
+        let values = [id.into(), number.into(), after.into(), until.into(), missing.into()];
+        for row in store.db.all(sql, &values).await? {
+            items.push(read(&row, &branch.name)?);
+        }
+    }
+    Ok(page.of(items))
+}
+
+const BY_ID: &str = "SELECT i.*, b.name AS branch_name FROM conversation c
+    JOIN item i ON i.conversation = c.id JOIN branch b ON b.conversation = c.id AND b.number = i.branch
+    WHERE c.id = $1 AND c.owner = $2 AND c.deleted_at IS NULL AND i.id = $3 AND i.deleted_at IS NULL";
+const BY_CALL: &str = "SELECT i.*, b.name AS branch_name FROM conversation c
+    JOIN item i ON i.conversation = c.id JOIN branch b ON b.conversation = c.id AND b.number = i.branch
+    WHERE c.id = $1 AND c.owner = $2 AND c.deleted_at IS NULL AND i.call_id = $3 AND i.deleted_at IS NULL
+    ORDER BY i.created_at DESC, i.branch DESC, i.place DESC";
+
+/// What an [`ItemRef`] is looked up with.
+fn lookup<'a>(which: &ItemRef<'a>) -> (&'static str, &'a str) {
+    match which {
+        ItemRef::Id(id) => (BY_ID, id),
+        ItemRef::Call(id) => (BY_CALL, id),
+    }
+}
+
+/// The first of the rows that is meant: a call is not its output.
+fn pick(rows: &[Row], which: &ItemRef<'_>, wanted: &str) -> Result<Item> {
+    for row in rows {
+        let item = read(row, &row.text("branch_name")?)?;
+        if !matches!(which, ItemRef::Call(_)) || !item.is_output() {
+            return Ok(item);
+        }
+    }
+    Err(no_item(wanted))
+}
+
+pub(super) async fn get(
+    store: &SqlConversations,
+    owner: &UserId,
+    id: &str,
+    which: ItemRef<'_>,
+) -> Result<Item> {
+    let (sql, wanted) = lookup(&which);
+    pick(&store.db.all(sql, &[id.into(), owner.into(), wanted.into()]).await?, &which, wanted)
+}
+
+pub(super) async fn merge(
+    store: &SqlConversations,
+    owner: &UserId,
+    id: &str,
+    which: ItemRef<'_>,
+    members: JsonObject,
+    at: Millis,
+) -> Result<Item> {
+    let mut tx = store.begin_on(owner, id, at).await?;
+    let (sql, wanted) = lookup(&which);
+    let mut item = pick(&tx.all(sql, &[id.into(), owner.into(), wanted.into()]).await?, &which, wanted)?;
+    item.body.merge(&members);
+    let values = [(&item.id).into(), body_text(&item)?, (&item.text("call_id")).into()];
+    tx.execute("UPDATE item SET body = $2, call_id = $3 WHERE id = $1", &values).await?;
+    tx.commit().await?;
+    Ok(item)
+}
+
+pub(super) async fn delete(
+    store: &SqlConversations,
+    owner: &UserId,
+    id: &str,
+    item: &str,
+    at: Millis,
+) -> Result<()> {
+    let mut tx = store.begin_on(owner, id, at).await?;
+    let sql = "UPDATE item SET deleted_at = $3 WHERE id = $1 AND conversation = $2 AND deleted_at IS NULL";
+    if tx.execute(sql, &[item.into(), id.into(), at.into()]).await? == 0 {
+        return Err(no_item(item));
+    }
+    tx.commit().await
+}
+
+fn body_text(item: &Item) -> Result<Value> {
+    Ok(String::from_utf8(item.body.to_bytes().to_vec()).map_err(Error::internal)?.into())
+}
+
+fn read(row: &Row, branch: &str) -> Result<Item> {
+    Ok(Item {
+        id: row.text("id")?,
+        branch: branch.to_owned(),
+        sequence_number: row.int("place")?,
+        created_at: row.int("created_at")?,
+        body: JsonObject::parse(row.text("body")?.into()).map_err(Error::internal)?,
+    })
+}

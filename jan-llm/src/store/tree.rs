@@ -1,0 +1,102 @@
+//! The branches of one conversation as a store holds them, and what every store says of them.
+
+use jan_core::conversation::{Branch, Lineage, MAIN, Root, Segment};
+use jan_core::record::Millis;
+use jan_core::{Error, ErrorKind, Result};
+
+/// Every branch of a conversation, deleted ones included, since others may show their items.
+#[derive(Debug, Clone)]
+pub(super) struct Tree {
+    pub(super) rows: Vec<BranchRow>,
+    /// The number of the active one.
+    pub(super) active: i64,
+}
+
+/// A branch. Numbers stay, names may change hands.
+#[derive(Debug, Clone)]
+pub(super) struct BranchRow {
+    pub(super) number: i64,
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) root: Option<Root>,
+    pub(super) fork_item: Option<String>,
+    /// The place of its last item; where it forked while it has none.
+    pub(super) last: i64,
+    pub(super) created_at: Millis,
+    pub(super) updated_at: Millis,
+    pub(super) deleted: bool,
+}
+
+impl Tree {
+    /// The branch of this name, the active one when there is none.
+    pub(super) fn named(&self, name: Option<&str>) -> Result<&BranchRow> {
+        let wanted = |row: &&BranchRow| match name {
+            Some(name) => row.name == name && !row.deleted,
+            None => row.number == self.active,
+        };
+        self.rows.iter().find(wanted).ok_or_else(|| no_branch(name.unwrap_or_default()))
+    }
+
+    /// The number that the next branch gets.
+    pub(super) fn next_number(&self) -> i64 {
+        self.rows.iter().map(|row| row.number).max().unwrap_or(0) + 1
+    }
+
+    /// What a branch shows.
+    pub(super) fn segments(&self, number: i64) -> Vec<Segment> {
+        let mut lineage = Lineage::default();
+        for row in &self.rows {
+            lineage.add(row.number, row.root);
+        }
+        lineage.segments(number)
+    }
+
+    /// The branches as callers see them; `places` are the items there are, as (branch, place).
+    pub(super) fn shown(&self, places: &[(i64, i64)]) -> Vec<Branch> {
+        let shown = |row: &BranchRow| {
+            let segments = self.segments(row.number);
+            let held =
+                places.iter().filter(|(branch, place)| segments.iter().any(|s| s.holds(*branch, *place)));
+            let parent = row.root.and_then(|root| self.rows.iter().find(|other| other.number == root.parent));
+            Branch {
+                name: row.name.clone(),
+                description: row.description.clone(),
+                parent_branch: parent.map(|parent| parent.name.clone()),
+                forked_at: row.root.map(|_| row.created_at),
+                forked_from_item_id: row.fork_item.clone(),
+                item_count: held.count() as u64,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                is_active: row.number == self.active,
+            }
+        };
+        self.rows.iter().filter(|row| !row.deleted).map(shown).collect()
+    }
+
+    /// The branch of this name, if it may be deleted.
+    pub(super) fn deletable(&self, name: &str) -> Result<&BranchRow> {
+        let branch = self.named(Some(name))?;
+        if name == MAIN || branch.number == self.active {
+            let message = "The active branch and MAIN cannot be deleted.";
+            return Err(Error::invalid("name", message).code("branch_in_use"));
+        }
+        Ok(branch)
+    }
+}
+
+pub(super) fn no_conversation(id: &str) -> Error {
+    Error::not_found(format!("There is no conversation `{id}`.")).code("conversation_not_found")
+}
+
+pub(super) fn no_branch(name: &str) -> Error {
+    Error::not_found(format!("There is no branch `{name}`.")).code("branch_not_found")
+}
+
+pub(super) fn no_item(id: &str) -> Error {
+    Error::not_found(format!("There is no item `{id}` in this conversation.")).code("item_not_found")
+}
+
+pub(super) fn name_taken(name: &str) -> Error {
+    let message = format!("There is a branch `{name}` already.");
+    Error::new(ErrorKind::Conflict, message).code("branch_exists").param("name")
+}
