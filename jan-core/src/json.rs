@@ -6,7 +6,8 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::{Error, Result};
@@ -130,6 +131,17 @@ impl JsonObject {
     /// [`crate::ErrorKind::Invalid`] when it does not fit.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.to_bytes()).map_err(not_json)
+    }
+}
+
+impl Serialize for JsonObject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.members.len()))?;
+        for (key, raw) in &self.members {
+            let raw: &RawValue = serde_json::from_slice(raw).map_err(serde::ser::Error::custom)?;
+            map.serialize_entry(key, raw)?;
+        }
+        map.end()
     }
 }
 

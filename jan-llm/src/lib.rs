@@ -19,10 +19,12 @@
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
 //! | [`sse`] | the decoder of server-sent events |
+//! | [`conversations`] | conversations, their items and branches, as their owners use them |
 //! | [`store`] | where chats are kept: memory, SQLite, Postgres |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
 pub mod chat;
+pub mod conversations;
 pub mod providers;
 #[cfg(feature = "pull")]
 pub mod pull;
@@ -31,6 +33,7 @@ pub mod sse;
 pub mod store;
 
 pub use chat::Chat;
+pub use conversations::Conversations;
 pub use jan_core::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Model, ModelProvider};
 pub use providers::Echo;
 #[cfg(feature = "local")]

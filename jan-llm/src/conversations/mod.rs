@@ -1,0 +1,284 @@
+//! Conversations as their owners use them: what may be said of them is checked here, ids and times are made here, and
+//! the store behind keeps what it is given.
+
+mod check;
+mod item;
+mod messages;
+mod shape;
+
+use std::sync::Arc;
+
+use jan_core::conversation::{
+    Append, Branch, Change, Conversation, ConversationStore, Filter, Fork, ForkPoint, Item, ItemRef, MAIN,
+    Naming, Selection,
+};
+use jan_core::page::{Page, PageRequest};
+use jan_core::{Clock, Error, JsonObject, Result, UserId, id};
+
+pub use messages::{from_message, new_messages, reasoning, to_messages, words};
+pub use shape::{BranchShape, ConversationShape, item_shape};
+
+use crate::store::Store;
+
+/// The title of a conversation that has none yet, as clients send it.
+pub const DEFAULT_TITLE: &str = "New Conversation";
+
+/// Keeps and gives conversations. Cheap to clone.
+#[derive(Clone)]
+pub struct Conversations {
+    store: Arc<dyn ConversationStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Conversations {
+    /// The conversations in `store`.
+    pub fn new(store: &Store, clock: Arc<dyn Clock>) -> Self {
+        Self { store: store.conversations.clone(), clock }
+    }
+
+    /// The store behind.
+    pub fn store(&self) -> &Arc<dyn ConversationStore> {
+        &self.store
+    }
+
+    /// Makes a conversation out of `{title, items, metadata, referrer, project_id}`; every member may be missing.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] naming the member that breaks a limit.
+    pub async fn create(&self, owner: &UserId, body: &JsonObject) -> Result<(Conversation, Vec<Item>)> {
+        let now = self.clock.millis();
+        let title = check::title(body)?.filter(|title| title != DEFAULT_TITLE);
+        let conversation = Conversation {
+            id: id::short("conv_"),
+            title_locked: title.is_some(),
+            title,
+            metadata: check::metadata(body)?.unwrap_or_default(),
+            referrer: check::referrer(body)?.flatten(),
+            project_id: check::project_id(body)?.flatten(),
+            created_at: now,
+            updated_at: now,
+        };
+        let items = item::read(body, 0, now)?;
+        let items = self.store.create(owner, conversation.clone(), items).await?;
+        Ok((conversation, items))
+    }
+
+    /// The conversation of this id.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] when `id` is none, [`jan_core::ErrorKind::NotFound`].
+    pub async fn get(&self, owner: &UserId, id: &str) -> Result<Conversation> {
+        check::conversation_id(id)?;
+        self.store.get(owner, id).await
+    }
+
+    /// A page of the owner's conversations, by their last change.
+    ///
+    /// # Errors
+    /// As [`ConversationStore::list`].
+    pub async fn list(
+        &self,
+        owner: &UserId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page<Conversation>> {
+        self.store.list(owner, filter, page).await
+    }
+
+    /// Changes `{title, metadata, referrer, project_id}`; an empty referrer or project is taken away. A title that the
+    /// owner sets stays: it is not made anew from what is said.
+    ///
+    /// # Errors
+    /// As [`Conversations::create`], [`jan_core::ErrorKind::NotFound`].
+    pub async fn update(&self, owner: &UserId, id: &str, body: &JsonObject) -> Result<Conversation> {
+        check::conversation_id(id)?;
+        let change = Change {
+            title: check::title(body)?.map(|title| (Some(title), true)),
+            metadata: check::metadata(body)?,
+            referrer: check::referrer(body)?,
+            project_id: check::project_id(body)?,
+            at: self.clock.millis(),
+        };
+        self.store.update(owner, id, change).await
+    }
+
+    /// Deletes conversations and says which they were.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::NotFound`] when one conversation was meant and is not there.
+    pub async fn delete(&self, owner: &UserId, which: &Selection) -> Result<Vec<String>> {
+        self.store.delete(owner, which, self.clock.millis()).await
+    }
+
+    /// Deletes one conversation.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::NotFound`].
+    pub async fn delete_one(&self, owner: &UserId, id: &str) -> Result<()> {
+        check::conversation_id(id)?;
+        let gone = self.delete(owner, &Selection::Ids(vec![id.to_owned()])).await?;
+        if gone.is_empty() {
+            return Err(
+                Error::not_found(format!("There is no conversation `{id}`.")).code("conversation_not_found")
+            );
+        }
+        Ok(())
+    }
+
+    /// Adds the items of `{items}` to a branch.
+    ///
+    /// # Errors
+    /// As [`Conversations::create`], [`jan_core::ErrorKind::NotFound`].
+    pub async fn add_items(
+        &self,
+        owner: &UserId,
+        id: &str,
+        branch: Option<String>,
+        body: &JsonObject,
+    ) -> Result<Vec<Item>> {
+        check::conversation_id(id)?;
+        let at = self.clock.millis();
+        let items = item::read(body, 1, at)?;
+        self.store.append(owner, id, Append { branch, items, at }).await
+    }
+
+    /// A page of a branch's items.
+    ///
+    /// # Errors
+    /// As [`ConversationStore::items`].
+    pub async fn items(
+        &self,
+        owner: &UserId,
+        id: &str,
+        branch: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<Item>> {
+        check::conversation_id(id)?;
+        self.store.items(owner, id, branch.map(canonical), page).await
+    }
+
+    /// One item.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::NotFound`].
+    pub async fn item(&self, owner: &UserId, id: &str, which: ItemRef<'_>) -> Result<Item> {
+        check::conversation_id(id)?;
+        self.store.item(owner, id, which).await
+    }
+
+    /// Says how a call went: `{status, output, error, name, arguments, server_label}`.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] when `status` is missing or unknown, [`jan_core::ErrorKind::NotFound`].
+    pub async fn report_call(&self, owner: &UserId, id: &str, call: &str, body: &JsonObject) -> Result<Item> {
+        check::conversation_id(id)?;
+        let members = item::call_report(body)?;
+        self.store.merge_item(owner, id, ItemRef::Call(call), members, self.clock.millis()).await
+    }
+
+    /// Deletes one item and keeps the rest.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::NotFound`].
+    pub async fn delete_item(&self, owner: &UserId, id: &str, item: &str) -> Result<Conversation> {
+        check::conversation_id(id)?;
+        self.store.delete_item(owner, id, item, self.clock.millis()).await?;
+        self.store.get(owner, id).await
+    }
+
+    /// The branches, and which is active.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::NotFound`].
+    pub async fn branches(&self, owner: &UserId, id: &str) -> Result<Vec<Branch>> {
+        check::conversation_id(id)?;
+        self.store.branches(owner, id).await
+    }
+
+    /// One branch.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::NotFound`].
+    pub async fn branch(&self, owner: &UserId, id: &str, name: &str) -> Result<Branch> {
+        let name = canonical(name);
+        let found = self.branches(owner, id).await?.into_iter().find(|branch| branch.name == name);
+        found
+            .ok_or_else(|| Error::not_found(format!("There is no branch `{name}`.")).code("branch_not_found"))
+    }
+
+    /// Makes a branch out of `{name, parent_branch, fork_from_item_id, description}`: it shows what its parent shows, up to
+    /// the item named (all, when none is).
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`], [`jan_core::ErrorKind::NotFound`], [`jan_core::ErrorKind::Conflict`].
+    pub async fn create_branch(&self, owner: &UserId, id: &str, body: &JsonObject) -> Result<Branch> {
+        check::conversation_id(id)?;
+        let from: Option<String> = body.get("fork_from_item_id")?;
+        let parent: Option<String> = body.get("parent_branch")?;
+        let fork = Fork {
+            parent: parent.map(|name| canonical(&name).to_owned()),
+            point: from.map_or(ForkPoint::End, ForkPoint::After),
+            naming: Naming::New(check::branch_name(body)?),
+            description: check::description(body)?,
+            items: Vec::new(),
+            at: self.clock.millis(),
+        };
+        Ok(self.store.fork(owner, id, fork).await?.0)
+    }
+
+    /// Makes a branch the active one.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::NotFound`].
+    pub async fn activate(&self, owner: &UserId, id: &str, name: &str) -> Result<()> {
+        check::conversation_id(id)?;
+        self.store.activate(owner, id, canonical(name), self.clock.millis()).await
+    }
+
+    /// Deletes a branch.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] for the active one and MAIN, [`jan_core::ErrorKind::NotFound`].
+    pub async fn delete_branch(&self, owner: &UserId, id: &str, name: &str) -> Result<()> {
+        check::conversation_id(id)?;
+        self.store.delete_branch(owner, id, canonical(name), self.clock.millis()).await
+    }
+
+    /// What an edit or another answer makes of the active branch: a branch that takes its name and shows what it showed
+    /// up to `point`, while the old one is kept under a name of its own.
+    pub(crate) fn take_over(&self, point: ForkPoint, description: &str) -> Fork {
+        Fork {
+            parent: None,
+            point,
+            naming: Naming::TakeOver { backup: id::random(&format!("{MAIN}_"), 10) },
+            description: Some(description.to_owned()),
+            items: Vec::new(),
+            at: self.clock.millis(),
+        }
+    }
+
+    /// The item that an edit puts in the place of `item`: the same message with the `content` of the body.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] when it is no user's message, or the content breaks a limit.
+    pub async fn edited(
+        &self,
+        owner: &UserId,
+        id: &str,
+        item: &str,
+        body: &JsonObject,
+    ) -> Result<(Item, Fork)> {
+        let old = self.item(owner, id, ItemRef::Id(item)).await?;
+        if old.text("role").as_deref() != Some("user") {
+            let message = "Only a user's message can be edited.";
+            return Err(Error::invalid("item_id", message).code("not_a_user_message"));
+        }
+        let new = item::with_content(&old, body, self.clock.millis())?;
+        Ok((new, self.take_over(ForkPoint::Before(item.to_owned()), "Kept when a message was edited.")))
+    }
+}
+
+/// `main` is how some clients write [`MAIN`].
+fn canonical(branch: &str) -> &str {
+    if branch.eq_ignore_ascii_case(MAIN) { MAIN } else { branch }
+}

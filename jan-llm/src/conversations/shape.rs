@@ -1,0 +1,95 @@
+//! Conversations, items and branches as the API shows them.
+
+use jan_core::conversation::{Branch, Conversation, Item, Metadata};
+use jan_core::record::Millis;
+use jan_core::{Error, JsonObject, Result};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// A conversation: OpenAI's four members and ours.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConversationShape {
+    id: String,
+    object: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    created_at: i64,
+    updated_at: i64,
+    metadata: Metadata,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referrer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_id: Option<String>,
+}
+
+impl From<Conversation> for ConversationShape {
+    fn from(from: Conversation) -> Self {
+        Self {
+            id: from.id,
+            object: "conversation",
+            title: from.title,
+            created_at: seconds(from.created_at),
+            updated_at: seconds(from.updated_at),
+            metadata: from.metadata,
+            referrer: from.referrer,
+            project_id: from.project_id,
+        }
+    }
+}
+
+/// A branch.
+#[derive(Debug, Clone, Serialize)]
+pub struct BranchShape {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_branch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forked_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forked_from_item_id: Option<String>,
+    item_count: u64,
+    created_at: i64,
+    updated_at: i64,
+    is_active: bool,
+}
+
+impl From<Branch> for BranchShape {
+    fn from(from: Branch) -> Self {
+        Self {
+            name: from.name,
+            description: from.description,
+            parent_branch: from.parent_branch,
+            forked_at: from.forked_at.map(seconds),
+            forked_from_item_id: from.forked_from_item_id,
+            item_count: from.item_count,
+            created_at: seconds(from.created_at),
+            updated_at: seconds(from.updated_at),
+            is_active: from.is_active,
+        }
+    }
+}
+
+/// An item: its body as it was kept, and what the store knows of it.
+///
+/// # Errors
+/// When its time is none.
+pub fn item_shape(item: &Item) -> Result<JsonObject> {
+    let mut shape = JsonObject::new();
+    shape.set("id", &item.id)?;
+    shape.set("object", "conversation.item")?;
+    shape.merge(&item.body);
+    shape.set("branch", &item.branch)?;
+    shape.set("sequence_number", &item.sequence_number)?;
+    shape.set("created_at", &rfc3339(item.created_at)?)?;
+    Ok(shape)
+}
+
+fn seconds(millis: Millis) -> i64 {
+    millis.div_euclid(1000)
+}
+
+fn rfc3339(millis: Millis) -> Result<String> {
+    Ok(Timestamp::from_millisecond(millis).map_err(Error::internal)?.to_string())
+}
