@@ -18,6 +18,7 @@
 //! | [`chat`] | the chat service: prepare → provider → answer, streamed or whole by one path |
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
+//! | [`titles`] | names conversations |
 //! | [`sse`] | the decoder of server-sent events |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
@@ -27,6 +28,7 @@ pub mod providers;
 pub mod pull;
 pub mod router;
 pub mod sse;
+pub mod titles;
 
 pub use chat::Chat;
 pub use jan_core::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Model, ModelProvider};
