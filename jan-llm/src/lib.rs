@@ -19,6 +19,7 @@
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
 //! | [`titles`] | names conversations |
+//! | [`settings`] | what a user has chosen |
 //! | [`sse`] | the decoder of server-sent events |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
@@ -27,6 +28,7 @@ pub mod providers;
 #[cfg(feature = "pull")]
 pub mod pull;
 pub mod router;
+pub mod settings;
 pub mod sse;
 pub mod titles;
 
@@ -38,3 +40,4 @@ pub use providers::local;
 #[cfg(feature = "client")]
 pub use providers::{OpenAi, Upstream};
 pub use router::Router;
+pub use settings::UserSettings;
