@@ -18,12 +18,14 @@
 //! | [`chat`] | the chat service: prepare → provider → answer, streamed or whole by one path |
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
+//! | [`prompt`] | what the model is told before the caller's words: instructions, profile, memory |
 //! | [`titles`] | names conversations |
 //! | [`settings`] | what a user has chosen |
 //! | [`sse`] | the decoder of server-sent events |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
 pub mod chat;
+pub mod prompt;
 pub mod providers;
 #[cfg(feature = "pull")]
 pub mod pull;
