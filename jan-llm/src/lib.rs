@@ -19,6 +19,7 @@
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
 //! | [`prompt`] | what the model is told before the caller's words: instructions, profile, memory |
+//! | [`trim`] | fits a conversation into a model's context |
 //! | [`titles`] | names conversations |
 //! | [`settings`] | what a user has chosen |
 //! | [`sse`] | the decoder of server-sent events |
@@ -33,6 +34,7 @@ pub mod router;
 pub mod settings;
 pub mod sse;
 pub mod titles;
+pub mod trim;
 
 pub use chat::Chat;
 pub use jan_core::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Model, ModelProvider};
