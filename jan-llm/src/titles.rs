@@ -77,7 +77,8 @@ fn quote(message: &Message, length: usize) -> Option<String> {
     (!text.is_empty()).then(|| format!("{speaker}: {text}"))
 }
 
-/// A word without the links and addresses in it; of its marks those stay that stand inside it (`don't`, `3.5`).
+/// A word without the links and addresses in it; of its marks those stay that stand inside it (`don't`, `3.5`), the
+/// others part it.
 fn plain_word(word: &str) -> String {
     let mut kept = String::new();
     let mut rest = word;
@@ -95,9 +96,8 @@ fn plain_word(word: &str) -> String {
         let inside = plain.ends_with(char::is_alphanumeric)
             && chars.peek().is_some_and(|next| next.is_alphanumeric())
             && matches!(c, '\'' | '’' | '-' | '.' | ',' | '_');
-        if c == ' ' || inside || !is_special(c) {
-            plain.push(c);
-        }
+        let joins = matches!(c, '\u{200c}' | '\u{200d}') && plain.ends_with(|last| last != ' ');
+        plain.push(if inside || joins || !is_special(c) { c } else { ' ' });
     }
     plain.trim().to_owned()
 }
@@ -126,8 +126,7 @@ fn is_special(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{80}'..='\u{bf}' if !c.is_alphanumeric())
         || matches!(c, '×' | '÷' | '\u{feff}' | '\u{fffc}' | '\u{fffd}')
-        // Punctuation and symbols, without the two joiners that some scripts need.
-        || matches!(c, '\u{2000}'..='\u{200b}' | '\u{200e}'..='\u{2bff}' | '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}')
+        || matches!(c, '\u{2000}'..='\u{2bff}' | '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}')
         || matches!(c, '\u{fe00}'..='\u{fe6f}' | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}')
         || matches!(c, '\u{1f000}'..='\u{1faff}' | '\u{e0000}'..='\u{e0fff}')
 }
@@ -195,6 +194,9 @@ mod tests {
             ("नमस्ते दुनिया", "नमस्ते दुनिया"),
             ("Grüße, naïve café…", "Grüße naïve café"),
             ("a @mention and 5 @ 3", "a mention and 5 3"),
+            ("cats and/or dogs(both)", "cats and or dogs both"),
+            ("می‌خواهم", "می‌خواهم"),
+            ("👨‍👩‍👧", DEFAULT_TITLE),
             ("https://example.com", DEFAULT_TITLE),
             ("?!", DEFAULT_TITLE),
             ("", DEFAULT_TITLE),
