@@ -18,6 +18,10 @@
 //! | [`chat`] | the chat service: prepare → provider → answer, streamed or whole by one path |
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
+//! | [`prompt`] | what the model is told before the caller's words: instructions, profile, memory |
+//! | [`trim`] | fits a conversation into a model's context |
+//! | [`titles`] | names conversations |
+//! | [`settings`] | what a user has chosen |
 //! | [`sse`] | the decoder of server-sent events |
 //! | [`conversations`] | conversations, their items and branches, as their owners use them |
 //! | [`store`] | where chats are kept: memory, SQLite, Postgres |
@@ -25,12 +29,16 @@
 
 pub mod chat;
 pub mod conversations;
+pub mod prompt;
 pub mod providers;
 #[cfg(feature = "pull")]
 pub mod pull;
 pub mod router;
+pub mod settings;
 pub mod sse;
 pub mod store;
+pub mod titles;
+pub mod trim;
 
 pub use chat::Chat;
 pub use conversations::Conversations;
@@ -42,3 +50,4 @@ pub use providers::local;
 pub use providers::{OpenAi, Upstream};
 pub use router::Router;
 pub use store::Store;
+pub use settings::UserSettings;
