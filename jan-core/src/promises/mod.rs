@@ -1,4 +1,51 @@
 //! What every implementation of a store promises, as suites that it runs in its tests: memory, SQLite, Postgres and a
-//! stranger's alike. A suite makes owners of its own, so that several can share one database; it panics at the first
-//! promise that is broken.
+//! stranger's alike. A suite makes owners of its own, so that several can share one database, one after the other (what
+//! sweeps looks at everybody's); it panics at the first promise that is broken.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+pub mod conversations;
+
+use std::fmt::Debug;
+
+pub use conversations::conversations;
+
+use crate::page::{Order, PageRequest};
+use crate::record::Millis;
+use crate::{Error, ErrorKind, Result, UserId, id};
+
+/// When everything in the suites happens, or a little later: long after what the promises of sweeping take away.
+const NOON: Millis = 1_700_000_000_000;
+
+/// Text that breaks stores which paste or decode what they should bind.
+const ODD: &str = "Bobby'); DROP TABLE item;-- \"50%\" _ \\ \\u0000 😀 e\u{301} \u{202e}rtl\u{202c}\r\n\t";
+
+/// An owner whom nobody has heard of.
+fn somebody() -> UserId {
+    UserId::new(id::short("user_"))
+}
+
+fn page(limit: u32, order: Order, after: Option<&str>) -> PageRequest {
+    PageRequest { limit, after: after.map(str::to_owned), order }
+}
+
+fn sorted(mut ids: Vec<String>) -> Vec<String> {
+    ids.sort();
+    ids
+}
+
+#[track_caller]
+fn refused<T: Debug>(result: Result<T>, kind: ErrorKind) -> Error {
+    let error = result.expect_err("it should have been refused");
+    assert_eq!(error.kind(), kind, "{error:?}");
+    error
+}
+
+#[track_caller]
+fn is_not_found<T: Debug>(result: Result<T>) {
+    refused(result, ErrorKind::NotFound);
+}
+
+#[track_caller]
+fn is_unknown_cursor<T: Debug>(result: Result<T>) {
+    assert_eq!(refused(result, ErrorKind::Invalid).get_param(), Some("after"));
+}

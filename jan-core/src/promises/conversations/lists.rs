@@ -1,0 +1,120 @@
+//! Lists of conversations.
+
+use super::*;
+use crate::conversation::{Change, Filter, Selection};
+
+pub async fn all(store: &dyn ConversationStore) {
+    a_list_runs_by_last_change_and_then_by_id(store).await;
+    a_list_is_narrowed_by_project_and_referrer(store).await;
+    a_list_comes_in_pages(store).await;
+    an_unknown_cursor_is_refused(store).await;
+}
+
+async fn listed(
+    store: &dyn ConversationStore,
+    me: &UserId,
+    filter: &Filter,
+    page: &PageRequest,
+) -> Vec<String> {
+    let page = store.list(me, filter, page).await.unwrap();
+    page.items.into_iter().map(|conversation| conversation.id).collect()
+}
+
+/// Conversations that were last changed at these times.
+async fn changed_at(store: &dyn ConversationStore, me: &UserId, times: &[Millis]) -> Vec<String> {
+    let mut ids = Vec::new();
+    for at in times {
+        let new = Conversation { updated_at: *at, ..conversation() };
+        ids.push(new.id.clone());
+        store.create(me, new, Vec::new()).await.unwrap();
+    }
+    ids
+}
+
+pub async fn a_list_runs_by_last_change_and_then_by_id(store: &dyn ConversationStore) {
+    let me = somebody();
+    let mut expected = changed_at(store, &me, &[NOON + 5; 7]).await;
+    expected.sort();
+    let others = changed_at(store, &me, &[NOON + 9, NOON]).await;
+    expected.insert(0, others[1].clone());
+    expected.push(others[0].clone());
+    let all = Filter::default();
+    assert_eq!(listed(store, &me, &all, &page(20, Order::Asc, None)).await, expected);
+    // A change moves it to the end.
+    let first = expected.remove(0);
+    store.update(&me, &first, Change { at: NOON + 10, ..Change::default() }).await.unwrap();
+    expected.push(first);
+    assert_eq!(listed(store, &me, &all, &page(20, Order::Asc, None)).await, expected);
+    expected.reverse();
+    assert_eq!(listed(store, &me, &all, &page(20, Order::Desc, None)).await, expected);
+}
+
+pub async fn a_list_is_narrowed_by_project_and_referrer(store: &dyn ConversationStore) {
+    let me = somebody();
+    let given = [(None, None), (Some("p"), None), (None, Some("app")), (Some("p"), Some("app"))];
+    let mut ids = Vec::new();
+    for (project, referrer) in given {
+        let new = Conversation {
+            project_id: project.map(str::to_owned),
+            referrer: referrer.map(str::to_owned),
+            updated_at: NOON + ids.len() as Millis,
+            ..conversation()
+        };
+        ids.push(new.id.clone());
+        store.create(&me, new, Vec::new()).await.unwrap();
+    }
+    let narrowed = async |project: Option<&str>, referrer: Option<&str>, expected: &[usize]| {
+        let filter = Filter { project_id: project.map(str::to_owned), referrer: referrer.map(str::to_owned) };
+        let mut expected: Vec<_> = expected.iter().map(|n| ids[*n].clone()).collect();
+        assert_eq!(listed(store, &me, &filter, &page(20, Order::Asc, None)).await, expected);
+        // A cursor need not be in the narrowed list.
+        let after_the_first = &expected[usize::from(expected.first() == Some(&ids[0]))..];
+        assert_eq!(listed(store, &me, &filter, &page(20, Order::Asc, Some(&ids[0]))).await, after_the_first);
+        expected.reverse();
+        assert_eq!(listed(store, &me, &filter, &page(20, Order::Desc, None)).await, expected);
+    };
+    narrowed(None, None, &[0, 1, 2, 3]).await;
+    narrowed(Some("p"), None, &[1, 3]).await;
+    narrowed(None, Some("app"), &[2, 3]).await;
+    narrowed(Some("p"), Some("app"), &[3]).await;
+    narrowed(Some("P"), None, &[]).await;
+    narrowed(None, Some("ap%"), &[]).await;
+}
+
+pub async fn a_list_comes_in_pages(store: &dyn ConversationStore) {
+    let (me, all) = (somebody(), Filter::default());
+    changed_at(store, &me, &[NOON, NOON, NOON, NOON + 1, NOON + 1, NOON + 2]).await;
+    for order in [Order::Asc, Order::Desc] {
+        let whole = listed(store, &me, &all, &page(MAX_LIMIT, order, None)).await;
+        for limit in 1..=7 {
+            let mut seen: Vec<String> = Vec::new();
+            loop {
+                let after = seen.last().cloned();
+                let next = store.list(&me, &all, &page(limit, order, after.as_deref())).await.unwrap();
+                assert!(!next.items.is_empty() && next.items.len() <= limit as usize);
+                seen.extend(next.items.into_iter().map(|conversation| conversation.id));
+                assert_eq!(next.has_more, seen.len() < whole.len());
+                if !next.has_more {
+                    break;
+                }
+            }
+            assert_eq!(seen, whole);
+        }
+        // After the last, nothing.
+        let after = page(3, order, whole.last().map(String::as_str));
+        let end = store.list(&me, &all, &after).await.unwrap();
+        assert!(end.items.is_empty() && !end.has_more);
+    }
+}
+
+pub async fn an_unknown_cursor_is_refused(store: &dyn ConversationStore) {
+    let (me, other, all) = (somebody(), somebody(), Filter::default());
+    begun(store, &me, 1).await;
+    let (theirs, _) = begun(store, &other, 1).await;
+    for cursor in ["", "conv_nobody", theirs.as_str()] {
+        is_unknown_cursor(store.list(&me, &all, &page(5, Order::Desc, Some(cursor))).await);
+    }
+    // Nor does it work once it is theirs and deleted.
+    store.delete(&other, &Selection::All, NOON + 1).await.unwrap();
+    is_unknown_cursor(store.list(&me, &all, &page(5, Order::Desc, Some(&theirs))).await);
+}

@@ -1,0 +1,134 @@
+//! What a [`ConversationStore`] promises. One file for each thing that it keeps; here is what they share.
+
+pub mod branches;
+pub mod forks;
+pub mod items;
+pub mod kept;
+pub mod lists;
+pub mod owners;
+pub mod sweeping;
+
+use std::sync::Arc;
+
+use super::{NOON, ODD, is_not_found, is_unknown_cursor, page, refused, somebody, sorted};
+use crate::conversation::{
+    Append, Branch, Conversation, ConversationStore, Fork, ForkPoint, Item, MAIN, Naming,
+};
+use crate::page::{MAX_LIMIT, Order, PageRequest};
+use crate::record::Millis;
+use crate::{ErrorKind, JsonObject, UserId, id};
+
+/// Runs every promise on `store`.
+pub async fn conversations(store: Arc<dyn ConversationStore>) {
+    let store = &*store;
+    kept::all(store).await;
+    lists::all(store).await;
+    owners::all(store).await;
+    items::all(store).await;
+    branches::all(store).await;
+    forks::all(store).await;
+    sweeping::all(store).await;
+}
+
+/// A conversation without anything.
+pub(super) fn conversation() -> Conversation {
+    Conversation { id: id::short("conv_"), created_at: NOON, updated_at: NOON, ..Conversation::default() }
+}
+
+/// An item with this body.
+pub(super) fn item(body: &str) -> Item {
+    Item::new(id::short("msg_"), NOON, JsonObject::parse(body.to_owned().into()).unwrap())
+}
+
+/// Messages that say 1, 2, 3, …
+pub(super) fn messages(count: usize) -> Vec<Item> {
+    let message = |n| {
+        item(&format!(
+            r#"{{"type":"message","role":"user","content":[{{"type":"input_text","text":"{n}"}}]}}"#
+        ))
+    };
+    (1..=count).map(message).collect()
+}
+
+/// A conversation of `me` that begins with messages: its id and theirs.
+pub(super) async fn begun(store: &dyn ConversationStore, me: &UserId, count: usize) -> (String, Vec<String>) {
+    let new = conversation();
+    let id = new.id.clone();
+    let items = store.create(me, new, messages(count)).await.unwrap();
+    (id, ids(&items))
+}
+
+pub(super) fn ids(items: &[Item]) -> Vec<String> {
+    items.iter().map(|item| item.id.clone()).collect()
+}
+
+pub(super) fn places(items: &[Item]) -> Vec<i64> {
+    items.iter().map(|item| item.sequence_number).collect()
+}
+
+/// Items to be added to the active branch.
+pub(super) fn append(items: Vec<Item>) -> Append {
+    Append { branch: None, items, at: NOON + 1 }
+}
+
+/// Items to be added to a branch.
+pub(super) fn append_to(branch: &str, items: Vec<Item>) -> Append {
+    Append { branch: Some(branch.to_owned()), ..append(items) }
+}
+
+/// Adds messages to a branch and gives their ids.
+pub(super) async fn say(
+    store: &dyn ConversationStore,
+    me: &UserId,
+    id: &str,
+    branch: &str,
+    count: usize,
+) -> Vec<String> {
+    ids(&store.append(me, id, append_to(branch, messages(count))).await.unwrap())
+}
+
+/// A fork of MAIN with a name of its own and no items.
+pub(super) fn fork(name: &str, point: ForkPoint) -> Fork {
+    Fork {
+        parent: Some(MAIN.to_owned()),
+        point,
+        naming: Naming::New(name.to_owned()),
+        description: None,
+        items: Vec::new(),
+        at: NOON + 2,
+    }
+}
+
+/// All that a branch shows, from its first item to its last.
+pub(super) async fn shown(
+    store: &dyn ConversationStore,
+    me: &UserId,
+    id: &str,
+    branch: Option<&str>,
+) -> Vec<Item> {
+    let mut all = Vec::new();
+    let mut page = PageRequest { limit: MAX_LIMIT, after: None, order: Order::Asc };
+    loop {
+        let next = store.items(me, id, branch, &page).await.unwrap();
+        page.after = next.items.last().map(|item| item.id.clone());
+        all.extend(next.items);
+        if !next.has_more {
+            return all;
+        }
+    }
+}
+
+/// The ids of all that a branch shows.
+pub(super) async fn shown_ids(
+    store: &dyn ConversationStore,
+    me: &UserId,
+    id: &str,
+    branch: &str,
+) -> Vec<String> {
+    ids(&shown(store, me, id, Some(branch)).await)
+}
+
+pub(super) async fn branch_named(store: &dyn ConversationStore, me: &UserId, id: &str, name: &str) -> Branch {
+    let branches = store.branches(me, id).await.unwrap();
+    branches.into_iter().find(|branch| branch.name == name).expect("the branch is listed")
+}
