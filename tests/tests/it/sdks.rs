@@ -3,20 +3,10 @@
 
 use std::process::Command;
 
-use jan_tests::Upstream;
+use jan_tests::{Upstream, tool};
 
 use crate::app::App;
 use crate::local_model::model;
-
-/// A tool of the environment, or a loud skip; in CI a failure.
-fn tool(variable: &str) -> Option<String> {
-    let path = std::env::var(variable).ok();
-    if path.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "{variable} is not set: CI must have the official clients");
-        eprintln!("SKIPPED: the official clients; `make test` installs them and sets {variable}");
-    }
-    path
-}
 
 fn clients() -> Vec<Command> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sdk");
@@ -65,7 +55,7 @@ async fn the_official_clients_work_with_the_real_model() {
     let Some(path) = model() else { return };
     let app = App::start(|config| {
         config.echo.enabled = false;
-        config.local.model = Some(path.into());
+        config.local.model = Some(path);
         config.local.name = Some("smol".into());
     })
     .await;
