@@ -7,7 +7,8 @@
 //! | [`ScriptedModel`] | a model inside the process that plays a list of turns |
 //! | [`Gate`] | slowness: what would be a pause is a door that the test opens |
 //!
-//! A clock that tests move is [`jan_core::clock::MovedClock`].
+//! A clock that tests move is [`jan_core::clock::MovedClock`]. Where only the real thing will do, [`PrivatePostgres`] is a
+//! database server of the test's own, and [`tool`] finds what `make test` has set up.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,11 +20,17 @@
 )]
 
 mod gate;
+#[cfg(unix)]
+mod postgres;
 mod scripted_model;
+mod tool;
 pub mod upstream;
 
 pub use gate::Gate;
+#[cfg(unix)]
+pub use postgres::PrivatePostgres;
 pub use scripted_model::{ScriptedModel, Turn, words};
+pub use tool::tool;
 pub use upstream::{Behaviour, Upstream};
 
 use std::time::Duration;

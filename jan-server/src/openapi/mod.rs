@@ -123,7 +123,9 @@ pub(crate) fn swagger_file(path: &str) -> jan_core::Result<Option<utoipa_swagger
     use utoipa_swagger_ui::Config;
 
     static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-        Arc::new(Config::new(["../openapi.json"]).persist_authorization(true).try_it_out_enabled(true))
+        let config = Config::new(["../openapi.json"]).persist_authorization(true).try_it_out_enabled(true);
+        // Swagger UI would send the document's address to its authors' validator, from every host but localhost.
+        Arc::new(config.validator_url("none"))
     });
     utoipa_swagger_ui::serve(path, CONFIG.clone())
         .map_err(|error| jan_core::Error::internal(error.to_string()))

@@ -1,27 +1,23 @@
 //! The real model (SmolLM2-135M-Instruct) behind the API. The file is fetched by `scripts/model`; `make test` does that.
 
+use std::path::{Path, PathBuf};
+
 use jan_server::config::Config;
+use jan_tests::tool;
 use serde_json::{Value, json};
 
 use crate::app::{App, chat, events, said};
 
 /// The path of the model. Without one the test is skipped, loudly; in CI that is a failure.
-pub(crate) fn model() -> Option<String> {
-    let path = std::env::var("JAN_TEST_MODEL").ok().filter(|path| std::path::Path::new(path).exists());
-    if path.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "JAN_TEST_MODEL names no model: CI must have one");
-        eprintln!(
-            "SKIPPED: the tests with a real model; set JAN_TEST_MODEL=$(scripts/model), or run `make test`"
-        );
-    }
-    path
+pub(crate) fn model() -> Option<PathBuf> {
+    tool("JAN_TEST_MODEL")
 }
 
-fn with_model(path: &str) -> impl FnOnce(&mut Config) {
+fn with_model(path: &Path) -> impl FnOnce(&mut Config) {
     let path = path.to_owned();
     move |config| {
         config.echo.enabled = false;
-        config.local.model = Some(path.into());
+        config.local.model = Some(path);
         config.local.name = Some("smol".into());
         config.local.queue = Some(1);
     }

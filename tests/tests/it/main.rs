@@ -19,4 +19,5 @@ mod local_model;
 mod models;
 mod rooms;
 mod sdks;
+mod swagger;
 mod upstreams;

@@ -3,45 +3,41 @@
 
 use std::process::Command;
 
-use jan_tests::Upstream;
+use jan_tests::{Upstream, tool};
 
 use crate::app::App;
 use crate::local_model::model;
 
-/// A tool of the environment, or a loud skip; in CI a failure.
-fn tool(variable: &str) -> Option<String> {
-    let path = std::env::var(variable).ok();
-    if path.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "{variable} is not set: CI must have the official clients");
-        eprintln!("SKIPPED: the official clients; `make test` installs them and sets {variable}");
-    }
-    path
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sdk");
+
+/// The client in the file `script` of `tests/sdk`, in JavaScript.
+pub(crate) fn node_client(script: &str) -> Option<Command> {
+    let modules = tool("JAN_TEST_NODE_MODULES")?;
+    let mut client = Command::new("node");
+    client.arg(format!("{FOLDER}/{script}")).env("JAN_TEST_NODE_MODULES", modules);
+    Some(client)
 }
 
-fn clients() -> Vec<Command> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sdk");
-    let mut clients = Vec::new();
-    if let Some(python) = tool("JAN_TEST_PYTHON") {
-        let mut client = Command::new(python);
-        client.arg(format!("{folder}/openai_chat.py"));
-        clients.push(client);
-    }
-    if let Some(modules) = tool("JAN_TEST_NODE_MODULES") {
-        let mut client = Command::new("node");
-        client.arg(format!("{folder}/openai_chat.mjs")).env("JAN_TEST_NODE_MODULES", modules);
-        clients.push(client);
-    }
-    clients
+fn python_client(script: &str) -> Option<Command> {
+    let mut client = Command::new(tool("JAN_TEST_PYTHON")?);
+    client.arg(format!("{FOLDER}/{script}"));
+    Some(client)
+}
+
+/// Runs a client to its end; it must find everything in order.
+pub(crate) async fn succeeds(mut client: Command) {
+    let output = tokio::task::spawn_blocking(move || client.output().unwrap()).await.unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
 }
 
 async fn run(app: &App, model: &str, more: &[(&str, &str)]) {
-    for mut client in clients() {
+    for client in [python_client("openai_chat.py"), node_client("openai_chat.mjs")] {
+        let Some(mut client) = client else { continue };
         client.env("BASE_URL", format!("{}/v1", app.url)).env("TOKEN", &app.token).env("MODEL", model);
         client.envs(more.iter().copied());
-        let output = tokio::task::spawn_blocking(move || client.output().unwrap()).await.unwrap();
-        let said =
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
+        succeeds(client).await;
     }
 }
 
@@ -65,7 +61,7 @@ async fn the_official_clients_work_with_the_real_model() {
     let Some(path) = model() else { return };
     let app = App::start(|config| {
         config.echo.enabled = false;
-        config.local.model = Some(path.into());
+        config.local.model = Some(path);
         config.local.name = Some("smol".into());
     })
     .await;

@@ -1,0 +1,44 @@
+use std::net::TcpStream;
+use std::path::Path;
+
+use super::*;
+
+#[tokio::test]
+async fn a_database_is_empty_and_nobody_elses() {
+    let Some(postgres) = PrivatePostgres::start().await else { return };
+    let (one, other) = (postgres.database().await, postgres.database().await);
+    assert_ne!(one, other);
+    postgres.sql(&one, "create table words (word text)").await;
+    for empty in [&other, &postgres.url()] {
+        assert_eq!(postgres.sql(empty, "select to_regclass('words') is null").await, "t");
+    }
+    assert_eq!(postgres.sql(&one, "show fsync").await, "on");
+}
+
+#[tokio::test]
+async fn a_committed_row_outlives_a_kill() {
+    let Some(mut postgres) = PrivatePostgres::start().await else { return };
+    let url = postgres.database().await;
+    postgres.sql(&url, "create table words (word text)").await;
+    postgres.sql(&url, "insert into words values ('kept'), ('too')").await;
+    let address = url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
+
+    postgres.kill().await;
+    assert!(TcpStream::connect(&address).is_err(), "nobody listens");
+    postgres.restart().await;
+    assert_eq!(postgres.sql(&url, "select * from words").await, "kept\ntoo");
+
+    // One that runs is stopped and started.
+    postgres.restart().await;
+    assert_eq!(postgres.sql(&url, "select count(*) from words").await, "2");
+}
+
+#[tokio::test]
+async fn settings_are_taken_and_nothing_stays_behind() {
+    let Some(postgres) = PrivatePostgres::start_with(&[("fsync", "off")]).await else { return };
+    let folder = postgres.sql(&postgres.url(), "show unix_socket_directories").await;
+    assert_eq!(postgres.sql(&postgres.url(), "show fsync").await, "off");
+    assert!(Path::new(&folder).exists());
+    drop(postgres);
+    assert!(!Path::new(&folder).exists());
+}
