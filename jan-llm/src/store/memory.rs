@@ -237,7 +237,7 @@ impl ConversationStore for MemoryConversations {
 
     async fn leave_project(&self, owner: &UserId, project_id: &str) -> Result<u64> {
         let mut owners = self.lock();
-        let talks = owners.get_mut(owner).into_iter().flatten();
+        let talks = owners.get_mut(owner).into_iter().flatten().filter(|talk| talk.deleted_at.is_none());
         let mut left = 0;
         for talk in talks.filter(|talk| talk.conversation.project_id.as_deref() == Some(project_id)) {
             talk.conversation.project_id = None;

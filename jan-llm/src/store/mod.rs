@@ -71,3 +71,6 @@ impl Default for Store {
         Self::memory()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,7 +105,8 @@ impl ConversationStore for SqlConversations {
     }
 
     async fn leave_project(&self, owner: &UserId, project_id: &str) -> Result<u64> {
-        let sql = "UPDATE conversation SET project_id = NULL WHERE owner = $1 AND project_id = $2";
+        let sql = "UPDATE conversation SET project_id = NULL
+                   WHERE owner = $1 AND project_id = $2 AND deleted_at IS NULL";
         self.db.execute(sql, &[owner.into(), project_id.into()]).await
     }
 
