@@ -24,11 +24,13 @@
 //! | [`settings`] | what a user has chosen |
 //! | [`sse`] | the decoder of server-sent events |
 //! | [`conversations`] | conversations, their items and branches, as their owners use them |
+//! | [`projects`] | conversations that belong together |
 //! | [`store`] | where chats are kept: memory, SQLite, Postgres |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
 pub mod chat;
 pub mod conversations;
+pub mod projects;
 pub mod prompt;
 pub mod providers;
 #[cfg(feature = "pull")]
@@ -43,11 +45,12 @@ pub mod trim;
 pub use chat::Chat;
 pub use conversations::Conversations;
 pub use jan_core::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Model, ModelProvider};
+pub use projects::Projects;
 pub use providers::Echo;
 #[cfg(feature = "local")]
 pub use providers::local;
 #[cfg(feature = "client")]
 pub use providers::{OpenAi, Upstream};
 pub use router::Router;
-pub use store::Store;
 pub use settings::UserSettings;
+pub use store::Store;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jan_core::auth::{AnyOf, Cached, LocalIssuer};
 use jan_core::{AuthVerifier, Clock, Error, ModelProvider, Result, SystemClock, TokenIssuer};
-use jan_llm::Chat;
+use jan_llm::{Chat, Conversations, Projects, Store};
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::{RateLimits, RateSettings};
@@ -17,6 +17,7 @@ use crate::server::Server;
 #[must_use]
 pub struct ServerBuilder {
     model: Option<Arc<dyn ModelProvider>>,
+    store: Option<Store>,
     issuer: Option<Arc<LocalIssuer>>,
     verifier: AnyOf,
     has_verifier: bool,
@@ -30,6 +31,12 @@ impl ServerBuilder {
     /// Who answers chats. Without a model the server starts and says what is missing when it is asked.
     pub fn model(mut self, model: impl ModelProvider) -> Self {
         self.model = Some(Arc::new(model));
+        self
+    }
+
+    /// Where conversations and all that belongs to them are kept; in memory unless told.
+    pub fn store(mut self, store: Store) -> Self {
+        self.store = Some(store);
         self
     }
 
@@ -88,9 +95,12 @@ impl ServerBuilder {
             Some(issuer) => Arc::new(self.verifier.or(Cached::new(issuer.clone(), clock.clone()))),
         };
         let model = self.model.unwrap_or_else(|| Arc::new(crate::no_model::NoModel));
+        let store = self.store.unwrap_or_default();
         Ok(Server {
             rooms: Arc::new(Rooms {
                 chat: Chat::over(model),
+                conversations: Conversations::new(&store, clock.clone()),
+                projects: Projects::new(&store, clock.clone()),
                 verifier,
                 issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),
                 started: clock.now(),

@@ -42,7 +42,7 @@ pub use crate::gateway::rate::RateSettings;
 pub use crate::http::body::{Body, BoxError};
 pub use builder::ServerBuilder;
 pub use jan_core::auth::{AllowAll, AnyOf, ApiKeys, LocalIssuer, SigningKey};
-pub use jan_llm::{Echo, OpenAi, Router, Upstream};
+pub use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 pub use rooms::Settings;
 pub use serve::{PeerAddr, ServeSettings, bind};
 pub use server::Server;

@@ -3,14 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jan_core::secret::ExposeSecret;
 use jan_core::{Error, ModelProvider, Result, SystemClock};
-use jan_llm::{Echo, OpenAi, Router, Upstream};
+use jan_llm::store::Durability;
+use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 
-use crate::config::{AuthMode, Config};
+use crate::config::{AuthMode, Config, DurabilityMode};
 use crate::{AllowAll, ApiKeys, LocalIssuer, RateSettings, ServeSettings, Server, Settings, SigningKey};
 
 /// The file in the data folder that holds the key which signs tokens.
 const SIGNING_KEY: &str = "signing-key.pk8";
+/// The file in the data folder that holds everything else, unless another database is named.
+const DATABASE: &str = "jan.db";
 
 /// The server that the configuration describes.
 ///
@@ -18,6 +22,7 @@ const SIGNING_KEY: &str = "signing-key.pk8";
 /// What cannot be opened, in a sentence: a model file, the data folder, a key.
 pub async fn server(config: &Config) -> Result<Server> {
     let mut builder = Server::builder().settings(settings(config)).cors_origins(config.cors.origins.clone());
+    builder = builder.store(store(config).await?);
     if let Some(model) = provider(config).await? {
         builder = builder.model(model);
     }
@@ -35,6 +40,34 @@ pub async fn server(config: &Config) -> Result<Server> {
         builder = builder.rate_limits(rates(config));
     }
     builder.build()
+}
+
+/// The stores that the configuration names.
+///
+/// # Errors
+/// A database that cannot be opened or brought up to date.
+pub async fn store(config: &Config) -> Result<Store> {
+    let durability = match config.database.durability {
+        DurabilityMode::Process => Durability::Process,
+        DurabilityMode::Full => Durability::Full,
+    };
+    match config.database.url.as_ref().map(ExposeSecret::expose_secret) {
+        Some("memory") => Ok(Store::memory()),
+        Some(url) => Store::open(url, durability).await,
+        None => {
+            std::fs::create_dir_all(&config.data_dir).map_err(|e| no_folder(&config.data_dir, &e))?;
+            let url = format!("sqlite:{}", config.data_dir.join(DATABASE).display());
+            Store::open(&url, durability).await
+        }
+    }
+}
+
+fn no_folder(folder: &Path, error: &std::io::Error) -> Error {
+    let message = format!(
+        "Making the data folder {} failed: {error}. Set `data_dir` to a folder that can be written.",
+        folder.display()
+    );
+    Error::invalid("data_dir", message)
 }
 
 /// The models that the configuration names, behind one provider; `None` when it names none.

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jan_core::{AuthVerifier, Clock, TokenIssuer};
-use jan_llm::Chat;
+use jan_llm::{Chat, Conversations, Projects};
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::RateLimits;
 
 pub(crate) struct Rooms {
     pub(crate) chat: Chat,
+    pub(crate) conversations: Conversations,
+    pub(crate) projects: Projects,
     pub(crate) verifier: Arc<dyn AuthVerifier>,
     /// Absent when tokens come from somebody else.
     pub(crate) issuer: Option<Arc<dyn TokenIssuer>>,

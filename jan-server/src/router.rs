@@ -10,7 +10,7 @@ use crate::gateway::rate::LimitGroup;
 use crate::http::call::Call;
 use crate::http::reply::Reply;
 use crate::openapi::entries::{self as doc, Doc};
-use crate::routes::{auth, chat, docs, embeddings, health, models};
+use crate::routes::{auth, branches, chat, conversations, docs, embeddings, health, items, models, projects};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,31 @@ pub(crate) static TABLE: &[Row] = &[
     row!(GET  "/v1/models",                  Llm,     User,   V1,         models::list,           doc::MODELS_LIST),
     row!(GET  "/v1/models/{*id}",            Llm,     User,   V1,         models::get,            doc::MODELS_GET),
     row!(POST "/v1/embeddings",              Llm,     User,   V1,         embeddings::create,     doc::EMBEDDINGS_CREATE),
+    row!(POST "/v1/conversations",           Llm,     User,   V1,         conversations::create,  doc::conversations::CREATE),
+    row!(GET  "/v1/conversations",           Llm,     User,   V1,         conversations::all,     doc::conversations::LIST),
+    row!(DELETE "/v1/conversations",         Llm,     User,   V1,         conversations::delete_all, doc::conversations::DELETE_ALL),
+    row!(POST "/v1/conversations/bulk-delete", Llm,   User,   V1,         conversations::bulk_delete, doc::conversations::BULK_DELETE),
+    row!(GET  "/v1/conversations/{id}",      Llm,     User,   V1,         conversations::get,     doc::conversations::GET),
+    row!(POST "/v1/conversations/{id}",      Llm,     User,   V1,         conversations::update,  doc::conversations::UPDATE),
+    row!(PATCH "/v1/conversations/{id}",     Llm,     User,   V1,         conversations::update,  doc::conversations::PATCH),
+    row!(DELETE "/v1/conversations/{id}",    Llm,     User,   V1,         conversations::delete,  doc::conversations::DELETE),
+    row!(POST "/v1/conversations/{id}/items", Llm,    User,   V1,         items::create,          doc::conversations::ITEMS_CREATE),
+    row!(GET  "/v1/conversations/{id}/items", Llm,    User,   V1,         items::all,             doc::conversations::ITEMS_LIST),
+    row!(GET  "/v1/conversations/{id}/items/{item_id}", Llm, User, V1,    items::get,             doc::conversations::ITEMS_GET),
+    row!(DELETE "/v1/conversations/{id}/items/{item_id}", Llm, User, V1,  items::delete,          doc::conversations::ITEMS_DELETE),
+    row!(GET  "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm, User, V1, items::by_call, doc::conversations::ITEMS_BY_CALL),
+    row!(PATCH "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm, User, V1, items::report_call, doc::conversations::ITEMS_REPORT),
+    row!(GET  "/v1/conversations/{id}/branches", Llm, User,   V1,         branches::all,          doc::conversations::BRANCHES_LIST),
+    row!(POST "/v1/conversations/{id}/branches", Llm, User,   V1,         branches::create,       doc::conversations::BRANCHES_CREATE),
+    row!(GET  "/v1/conversations/{id}/branches/{name}", Llm, User, V1,    branches::get,          doc::conversations::BRANCHES_GET),
+    row!(DELETE "/v1/conversations/{id}/branches/{name}", Llm, User, V1,  branches::delete,       doc::conversations::BRANCHES_DELETE),
+    row!(POST "/v1/conversations/{id}/branches/{name}/activate", Llm, User, V1, branches::activate, doc::conversations::BRANCHES_ACTIVATE),
+    row!(GET  "/v1/projects",                Llm,     User,   V1,         projects::all,          doc::projects::LIST),
+    row!(POST "/v1/projects",                Llm,     User,   V1,         projects::create,       doc::projects::CREATE),
+    row!(GET  "/v1/projects/{id}",           Llm,     User,   V1,         projects::get,          doc::projects::GET),
+    row!(PATCH "/v1/projects/{id}",          Llm,     User,   V1,         projects::update,       doc::projects::UPDATE),
+    row!(DELETE "/v1/projects/{id}",         Llm,     User,   V1,         projects::delete,       doc::projects::DELETE),
+    row!(GET  "/v1/projects/{id}/conversations", Llm, User,   V1,         conversations::of_project, doc::projects::CONVERSATIONS),
     row!(GET  "/v1/version",                 Llm,     User,   V1,         health::version,        doc::VERSION),
     row!(POST "/auth/guest-login",           Llm,     Public, GlobalOnly, auth::guest_login,      doc::GUEST_LOGIN),
     row!(POST "/auth/refresh-token",         Llm,     Public, GlobalOnly, auth::refresh_token,    doc::REFRESH_TOKEN),
@@ -164,7 +189,10 @@ mod tests {
     fn every_row_is_reached_by_each_of_its_paths() {
         for row in TABLE {
             for (path, prefixed) in row.paths() {
-                let path = path.replace("{*id}", "org/model:tag").replace("{*file}", "index.html");
+                let path = path
+                    .replace("{*id}", "org/model:tag")
+                    .replace("{*file}", "index.html")
+                    .replace(['{', '}'], "");
                 match find(&row.method, &path) {
                     Found::Row(found, at) => {
                         assert!(std::ptr::eq(found, row) && at.prefixed == prefixed, "{path}")

@@ -22,6 +22,13 @@ pub struct ConversationShape {
     project_id: Option<String>,
 }
 
+impl ConversationShape {
+    /// Its id, the cursor of lists.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 impl From<Conversation> for ConversationShape {
     fn from(from: Conversation) -> Self {
         Self {

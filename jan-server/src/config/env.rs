@@ -58,6 +58,8 @@ const fn list(name: &'static str, path: &'static str) -> Alias {
 pub(super) const ALIASES: &[Alias] = &[
     text("JAN_ADDR", "addr"),
     text("JAN_DATA_DIR", "data_dir"),
+    text("JAN_DATABASE_URL", "database.url"),
+    text("DB_POSTGRESQL_WRITE_DSN", "database.url"),
     text("JAN_UPSTREAM_URL", "providers.upstream.url"),
     text("JAN_UPSTREAM_API_KEY", "providers.upstream.api_key"),
     text("JAN_LOCAL_MODEL", "local.model"),

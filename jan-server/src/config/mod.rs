@@ -27,6 +27,8 @@ pub struct Config {
     pub addr: SocketAddr,
     /// Where everything that is kept lies: keys, database, media, models.
     pub data_dir: PathBuf,
+    /// Where conversations and all that belongs to them are kept.
+    pub database: Database,
     /// Upstreams that speak OpenAI's API, by a name of your own.
     pub providers: BTreeMap<String, Provider>,
     /// The model in this process.
@@ -54,6 +56,7 @@ impl Default for Config {
         Self {
             addr: SocketAddr::from(([127, 0, 0, 1], 8000)),
             data_dir: PathBuf::from("data"),
+            database: Database::default(),
             providers: BTreeMap::new(),
             local: Local::default(),
             echo: Echo::default(),
@@ -66,6 +69,28 @@ impl Default for Config {
             log: Log::default(),
         }
     }
+}
+
+/// Where conversations and all that belongs to them are kept.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/NAME`, or `memory`; the file `jan.db` in the data folder unless told.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hidden")]
+    pub url: Option<Secret>,
+    /// `process`: an acknowledged write survives the death of the process. `full`: of the machine.
+    pub durability: DurabilityMode,
+}
+
+/// What an acknowledged write survives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum DurabilityMode {
+    /// The death of the process.
+    #[default]
+    Process,
+    /// The death of the machine.
+    Full,
 }
 
 /// One upstream.
@@ -269,6 +294,18 @@ impl TryFrom<String> for AuthMode {
             "local" => Ok(Self::Local),
             "open" => Ok(Self::Open),
             _ => Err(format!("`{word}` is neither `local` nor `open`")),
+        }
+    }
+}
+
+impl TryFrom<String> for DurabilityMode {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "process" => Ok(Self::Process),
+            "full" => Ok(Self::Full),
+            _ => Err(format!("`{word}` is neither `process` nor `full`")),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The way of every request: id, route, limits, credential, handler; and of every reply: its headers, its log line.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -103,7 +103,9 @@ async fn answer(
     if body.size_hint().lower() > body_limit as u64 {
         return Err(too_large(body_limit));
     }
-    let call = Call { rooms, who, request_id: id.clone(), body, path: path.variables, body_limit };
+    let body = Mutex::new(body);
+    let query = head.uri.query().map(str::to_owned);
+    let call = Call { rooms, who, request_id: id.clone(), body, path: path.variables, query, body_limit };
     (row.handler)(call).await
 }
 

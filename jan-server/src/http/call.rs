@@ -1,12 +1,13 @@
 //! One request on its way through the house: what every handler gets.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use jan_core::{Error, ErrorKind, Principal, Result};
+use jan_core::page::{Order, PageRequest};
+use jan_core::{Error, ErrorKind, JsonObject, Principal, Result, UserId};
 
 use super::body::RequestBody;
 use crate::gateway::request_id::RequestId;
@@ -18,9 +19,12 @@ pub(crate) struct Call {
     /// Who asks; on public routes nobody has been asked.
     pub(crate) who: Arc<Principal>,
     pub(crate) request_id: RequestId,
-    pub(crate) body: RequestBody,
+    /// Behind a lock that is never contended: bodies can be sent, but not shared, between threads.
+    pub(crate) body: Mutex<RequestBody>,
     /// The variable parts of the path, in order.
     pub(crate) path: Vec<(String, String)>,
+    /// What follows the path's `?`.
+    pub(crate) query: Option<String>,
     /// The most bytes this route takes.
     pub(crate) body_limit: usize,
 }
@@ -36,12 +40,55 @@ impl Call {
         text.map(Cow::into_owned).map_err(|_| Error::invalid(name, "The path is not valid UTF-8."))
     }
 
+    /// A parameter of the query, decoded; empty ones count as absent.
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
+        let query = self.query.as_deref()?;
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The part of a list that the query asks for (`limit`, `after` or `cursor`, `order`).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] naming the parameter.
+    pub(crate) fn page(&self, order: Order) -> Result<PageRequest> {
+        let (limit, wanted) = (self.query("limit"), self.query("order"));
+        let after = self.query("after").or_else(|| self.query("cursor"));
+        let page = PageRequest::from_query(limit.as_deref(), after.as_deref(), wanted.as_deref())?;
+        Ok(if wanted.is_none() { PageRequest { order, ..page } } else { page })
+    }
+
+    /// The body as a JSON object.
+    ///
+    /// # Errors
+    /// As [`Call::bytes`]; [`ErrorKind::Invalid`] when it is none.
+    pub(crate) async fn object(&mut self) -> Result<JsonObject> {
+        JsonObject::parse(self.bytes().await?)
+    }
+
+    /// The same, where no body at all is an empty object.
+    ///
+    /// # Errors
+    /// As [`Call::object`].
+    pub(crate) async fn object_or_nothing(&mut self) -> Result<JsonObject> {
+        let bytes = self.bytes().await?;
+        if bytes.is_empty() { Ok(JsonObject::new()) } else { JsonObject::parse(bytes) }
+    }
+
+    /// Whose things are asked for.
+    pub(crate) fn owner(&self) -> &UserId {
+        &self.who.user
+    }
+
     /// Reads the whole body, at most as large as the route allows, within the body time limit.
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] while reading, [`ErrorKind::Timeout`], or [`ErrorKind::Invalid`] when it breaks off.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes> {
-        let body = std::mem::take(&mut self.body);
+        let body = std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner));
         let reading = Limited::new(body, self.body_limit).collect();
         match tokio::time::timeout(self.rooms.settings.body_timeout, reading).await {
             Ok(Ok(whole)) => Ok(whole.to_bytes()),

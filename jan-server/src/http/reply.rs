@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
+use jan_core::page::Page;
 use jan_core::{Error, Result};
 use serde::Serialize;
 use serde_json::json;
@@ -36,6 +37,43 @@ pub(crate) fn enveloped<T: Serialize>(call: &Call, value: &T) -> Reply {
         return bare(value);
     }
     bare(&json!({"data": value, "meta": {"request_id": call.request_id.as_str()}}))
+}
+
+/// The same with status 201.
+pub(crate) fn enveloped_created<T: Serialize>(call: &Call, value: &T) -> Reply {
+    let mut response = enveloped(call, value)?;
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
+}
+
+/// A page of a list as OpenAI shows it, and the cursor of the next one. `id` tells the cursor of an item.
+pub(crate) fn list<T: Serialize>(page: &Page<T>, id: impl Fn(&T) -> &str) -> Reply {
+    bare(&list_shape(page, id))
+}
+
+/// A page of a list of our own: the same, with the envelope's `meta` beside it.
+pub(crate) fn enveloped_list<T: Serialize>(call: &Call, page: &Page<T>, id: impl Fn(&T) -> &str) -> Reply {
+    let mut shape = list_shape(page, id);
+    let cursor = shape.get("next_after").cloned();
+    let meta =
+        json!({"request_id": call.request_id.as_str(), "has_more": page.has_more, "next_after": cursor});
+    if let (Some(members), false) = (shape.as_object_mut(), call.rooms.settings.bare) {
+        members.insert("meta".into(), meta);
+    }
+    bare(&shape)
+}
+
+fn list_shape<T: Serialize>(page: &Page<T>, id: impl Fn(&T) -> &str) -> serde_json::Value {
+    let (first, last) = (page.items.first().map(&id), page.items.last().map(&id));
+    let next = last.filter(|_| page.has_more);
+    json!({"object": "list", "data": page.items, "first_id": first, "last_id": last, "has_more": page.has_more, "next_after": next})
+}
+
+/// Done, and nothing to say about it.
+pub(crate) fn no_content() -> Reply {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
 }
 
 /// Bytes of a content type.

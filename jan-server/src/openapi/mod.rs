@@ -86,12 +86,14 @@ fn operation(row: &Row, error: &Value, components: &mut Components) -> Value {
 
 fn parameters(row: &Row) -> Vec<Value> {
     let variables = row.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    variables
-        .map(|name| {
-            let name = name.trim_start_matches('*');
-            json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})
-        })
-        .collect()
+    let in_path = variables.map(|name| {
+        let name = name.trim_start_matches('*');
+        json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})
+    });
+    let in_query = row.doc.query.iter().map(
+        |(name, about)| json!({"name": name, "in": "query", "description": about, "schema": {"type": "string"}}),
+    );
+    in_path.chain(in_query).collect()
 }
 
 fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {
@@ -107,6 +109,19 @@ fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {
             let envelope = json!({"type": "object", "required": ["data", "meta"], "properties": {"data": data, "meta": meta}});
             json!({"application/json": {"schema": envelope}})
         }
+        Gives::List(schema) => {
+            let item = schema(components);
+            let list = json!({"type": "object", "required": ["object", "data", "has_more"], "properties": {
+                "object": {"type": "string", "const": "list"},
+                "data": {"type": "array", "items": item},
+                "first_id": {"type": ["string", "null"]},
+                "last_id": {"type": ["string", "null"]},
+                "has_more": {"type": "boolean"},
+                "next_after": {"type": ["string", "null"], "description": "The `after` of the next page."},
+            }});
+            json!({"application/json": {"schema": list}})
+        }
+        Gives::Nothing => return json!({"description": "Done"}),
         Gives::Page(kind) => json!({*kind: {"schema": {"type": "string"}}}),
     };
     let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());

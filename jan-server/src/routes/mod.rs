@@ -2,8 +2,12 @@
 //! room.
 
 pub(crate) mod auth;
+pub(crate) mod branches;
 pub(crate) mod chat;
+pub(crate) mod conversations;
 pub(crate) mod docs;
 pub(crate) mod embeddings;
 pub(crate) mod health;
+pub(crate) mod items;
 pub(crate) mod models;
+pub(crate) mod projects;

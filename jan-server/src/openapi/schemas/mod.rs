@@ -8,6 +8,8 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::Components;
 
+pub(crate) mod conversations;
+
 /// Puts `T`'s schema, and those it refers to, among the components, and gives the reference to it.
 pub(crate) fn named<T: ToSchema>(components: &mut Components) -> Value {
     let mut found: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];

@@ -1,0 +1,187 @@
+//! Projects: conversations that belong together, and what the model is told in all of them.
+
+use std::sync::Arc;
+
+use jan_core::page::{Page, PageRequest};
+use jan_core::record::{Kept, Millis, Records};
+use jan_core::{Clock, Error, ErrorKind, JsonObject, Result, UserId, id};
+use serde::{Deserialize, Serialize};
+
+use crate::store::Store;
+
+const MAX_NAME: usize = 120;
+const MAX_INSTRUCTION: usize = 32_768;
+
+/// Keeps projects. Cheap to clone.
+#[derive(Clone)]
+pub struct Projects {
+    records: Records<Project>,
+    conversations: Arc<dyn jan_core::ConversationStore>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A project as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// What it is called; no two projects of one owner are called the same.
+    pub name: String,
+    /// What the model is told in its conversations.
+    #[serde(default)]
+    pub instruction: Option<String>,
+    /// Marked by its owner.
+    #[serde(default)]
+    pub is_favorite: bool,
+    /// When it was put away, if it was.
+    #[serde(default)]
+    pub archived_at: Option<Millis>,
+    /// When it was last changed.
+    pub updated_at: Millis,
+}
+
+/// A project as the API shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProjectShape {
+    id: String,
+    object: &'static str,
+    name: String,
+    instruction: Option<String>,
+    is_favorite: bool,
+    is_archived: bool,
+    archived_at: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl ProjectShape {
+    /// Its id, the cursor of lists.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl From<Kept<Project>> for ProjectShape {
+    fn from(Kept { id, created_at, body, .. }: Kept<Project>) -> Self {
+        let seconds = |at: Millis| at.div_euclid(1000);
+        Self {
+            id,
+            object: "project",
+            name: body.name,
+            instruction: body.instruction,
+            is_favorite: body.is_favorite,
+            is_archived: body.archived_at.is_some(),
+            archived_at: body.archived_at.map(seconds),
+            created_at: seconds(created_at),
+            updated_at: seconds(body.updated_at),
+        }
+    }
+}
+
+impl Projects {
+    /// The projects in `store`.
+    pub fn new(store: &Store, clock: Arc<dyn Clock>) -> Self {
+        let records = Records::new("project", store.records.clone());
+        Self { records, conversations: store.conversations.clone(), clock }
+    }
+
+    /// Makes one out of `{name, instruction}`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] naming the member; [`ErrorKind::Conflict`] when there is one of this name.
+    pub async fn create(&self, owner: &UserId, body: &JsonObject) -> Result<Kept<Project>> {
+        let now = self.clock.millis();
+        let name = name(body)?;
+        let name =
+            name.ok_or_else(|| Error::invalid("name", "`name` is required.").code("missing_parameter"))?;
+        let instruction = instruction(body)?.flatten();
+        let project = Project { name: name.clone(), instruction, updated_at: now, ..Project::default() };
+        let kept = Kept::new(id::short("proj_"), now, project).key(name);
+        self.records.insert(owner, &kept).await.map_err(taken)?;
+        Ok(kept)
+    }
+
+    /// A page of the owner's projects, by their making.
+    ///
+    /// # Errors
+    /// As [`Records::list`].
+    pub async fn list(&self, owner: &UserId, page: &PageRequest) -> Result<Page<Kept<Project>>> {
+        self.records.list(owner, None, page).await
+    }
+
+    /// The project of this id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`].
+    pub async fn get(&self, owner: &UserId, id: &str) -> Result<Kept<Project>> {
+        self.records.get(owner, id).await?.ok_or_else(|| not_found(id))
+    }
+
+    /// Changes `{name, instruction, is_archived, is_favorite}`.
+    ///
+    /// # Errors
+    /// As [`Projects::create`] and [`Projects::get`].
+    pub async fn update(&self, owner: &UserId, id: &str, body: &JsonObject) -> Result<Kept<Project>> {
+        let (name, instruction, now) = (name(body)?, instruction(body)?, self.clock.millis());
+        let (archived, favorite) = (body.get::<bool>("is_archived")?, body.get::<bool>("is_favorite")?);
+        let change = |project: &mut Kept<Project>| {
+            if let Some(name) = &name {
+                project.key = Some(name.clone());
+                project.body.name.clone_from(name);
+            }
+            if let Some(instruction) = &instruction {
+                project.body.instruction.clone_from(instruction);
+            }
+            if let Some(archived) = archived {
+                project.body.archived_at = archived.then(|| project.body.archived_at.unwrap_or(now));
+            }
+            project.body.is_favorite = favorite.unwrap_or(project.body.is_favorite);
+            project.body.updated_at = now;
+            Ok(())
+        };
+        self.records.update(owner, id, change).await.map_err(|error| match error.kind() {
+            ErrorKind::Conflict => taken(error),
+            ErrorKind::NotFound => not_found(id),
+            _ => error,
+        })
+    }
+
+    /// Deletes one; its conversations stay and belong to no project.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`].
+    pub async fn delete(&self, owner: &UserId, id: &str) -> Result<()> {
+        if !self.records.delete(owner, id).await? {
+            return Err(not_found(id));
+        }
+        self.conversations.leave_project(owner, id).await.map(drop)
+    }
+}
+
+fn name(body: &JsonObject) -> Result<Option<String>> {
+    let Some(name) = body.get::<String>("name")? else { return Ok(None) };
+    let name = name.trim().to_owned();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.contains('\0') {
+        return Err(Error::invalid("name", format!("`name` must have 1 to {MAX_NAME} characters.")));
+    }
+    Ok(Some(name))
+}
+
+fn instruction(body: &JsonObject) -> Result<Option<Option<String>>> {
+    let Some(text) = body.get::<String>("instruction")? else { return Ok(None) };
+    if text.chars().count() > MAX_INSTRUCTION {
+        let message = format!("`instruction` must have at most {MAX_INSTRUCTION} characters.");
+        return Err(Error::invalid("instruction", message));
+    }
+    Ok(Some(Some(text).filter(|text| !text.trim().is_empty())))
+}
+
+fn taken(error: Error) -> Error {
+    if error.kind() != ErrorKind::Conflict {
+        return error;
+    }
+    let message = "You have a project of this name already.";
+    Error::new(ErrorKind::Conflict, message).code("project_exists").param("name").because(error)
+}
+
+fn not_found(id: &str) -> Error {
+    Error::not_found(format!("There is no project `{id}`.")).code("project_not_found")
+}

@@ -1,0 +1,175 @@
+//! Conversations, their items and branches, in words.
+
+use super::{Doc, PAGE};
+use crate::openapi::schemas::{conversations as shape, named};
+
+const TAG: &str = "Conversations";
+
+/// The query parameters of the list of conversations.
+const LISTING: &[(&str, &str)] = &[
+    ("limit", "How many at the most, 1 to 100. Default: 20."),
+    ("after", "The id of the last one already seen. `cursor` means the same."),
+    ("order", "`asc` or `desc` (the default), by the last change."),
+    ("project_id", "Only those of this project."),
+    ("referrer", "Only those that came from here."),
+];
+const ITEMS: &[(&str, &str)] = &[
+    ("limit", "How many at the most, 1 to 100. Default: 20."),
+    ("after", "The id of the last one already seen."),
+    ("order", "`asc` or `desc` (the default), by their place."),
+    ("branch", "The branch to read; the active one unless named."),
+];
+const BRANCH: &[(&str, &str)] = &[("branch", "The branch to add to; the active one unless named.")];
+
+pub(crate) static CREATE: Doc = Doc::new(
+    "createConversation",
+    TAG,
+    "Make a conversation",
+    "With up to 20 items and 16 pairs of metadata. A title given here stays; without one it is made from what is said.",
+)
+.takes(named::<shape::CreateConversation>)
+.json(200, named::<shape::Conversation>);
+
+pub(crate) static LIST: Doc =
+    Doc::new("listConversations", TAG, "List your conversations", "By their last change.")
+        .query(LISTING)
+        .list(named::<shape::Conversation>);
+
+pub(crate) static DELETE_ALL: Doc =
+    Doc::new("deleteConversations", TAG, "Delete all your conversations", "Their shares are taken back.")
+        .json(200, named::<shape::Deleted>);
+
+pub(crate) static BULK_DELETE: Doc = Doc::new(
+    "bulkDeleteConversations",
+    TAG,
+    "Delete some of your conversations",
+    "1 to 100 of them; ids that are not yours are passed over.",
+)
+.takes(named::<shape::BulkDelete>)
+.enveloped(200, named::<shape::DeletedCount>);
+
+pub(crate) static GET: Doc = Doc::new("getConversation", TAG, "Get one conversation", "Without its items.")
+    .json(200, named::<shape::Conversation>);
+
+const UPDATE_WORDS: &str = "Metadata is replaced whole; an empty `referrer` or `project_id` is taken away; a title set here \
+                            stays.";
+
+pub(crate) static UPDATE: Doc = Doc::new("updateConversation", TAG, "Change a conversation", UPDATE_WORDS)
+    .takes(named::<shape::UpdateConversation>)
+    .json(200, named::<shape::Conversation>);
+
+pub(crate) static PATCH: Doc = Doc::new("patchConversation", TAG, "Change a conversation", UPDATE_WORDS)
+    .takes(named::<shape::UpdateConversation>)
+    .json(200, named::<shape::Conversation>);
+
+pub(crate) static DELETE: Doc =
+    Doc::new("deleteConversation", TAG, "Delete a conversation", "Its shares are taken back.")
+        .json(200, named::<shape::Deleted>);
+
+pub(crate) static ITEMS_CREATE: Doc = Doc::new(
+    "createConversationItems",
+    TAG,
+    "Add items",
+    "1 to 20, kept in one piece at the end of a branch. Every member comes back as it was given, known here or not.",
+)
+.query(BRANCH)
+.takes(named::<shape::CreateItems>)
+.list(named::<shape::Item>);
+
+pub(crate) static ITEMS_LIST: Doc = Doc::new("listConversationItems", TAG, "List items", "Of one branch.")
+    .query(ITEMS)
+    .list(named::<shape::Item>);
+
+pub(crate) static ITEMS_GET: Doc =
+    Doc::new("getConversationItem", TAG, "Get one item", "Whichever branch it stands on.")
+        .json(200, named::<shape::Item>);
+
+pub(crate) static ITEMS_DELETE: Doc = Doc::new(
+    "deleteConversationItem",
+    TAG,
+    "Delete one item",
+    "Those before and after it stay. Answers with the conversation.",
+)
+.json(200, named::<shape::Conversation>);
+
+pub(crate) static ITEMS_BY_CALL: Doc = Doc::new(
+    "getConversationItemByCallId",
+    TAG,
+    "Get the item that makes a call",
+    "The newest one of this `call_id`.",
+)
+.json(200, named::<shape::Item>);
+
+pub(crate) static ITEMS_REPORT: Doc = Doc::new(
+    "updateConversationItemByCallId",
+    TAG,
+    "Say how a call went",
+    "Status, output, error. The model is told in the next turn.",
+)
+.takes(named::<shape::CallReport>)
+.json(200, named::<shape::Item>);
+
+pub(crate) static BRANCHES_LIST: Doc =
+    Doc::new("listBranches", TAG, "List branches", "And say which is active.")
+        .json(200, named::<shape::BranchList>);
+
+pub(crate) static BRANCHES_CREATE: Doc = Doc::new(
+    "createBranch",
+    TAG,
+    "Make a branch",
+    "It shows what its parent shows, up to and with `fork_from_item_id`.",
+)
+.takes(named::<shape::CreateBranch>)
+.json(201, named::<shape::Branch>);
+
+pub(crate) static BRANCHES_GET: Doc =
+    Doc::new("getBranch", TAG, "Get one branch", "By its name.").json(200, named::<shape::Branch>);
+
+pub(crate) static BRANCHES_DELETE: Doc = Doc::new(
+    "deleteBranch",
+    TAG,
+    "Delete a branch",
+    "What other branches share with it stays. Not MAIN, not the active one.",
+);
+
+pub(crate) static BRANCHES_ACTIVATE: Doc =
+    Doc::new("activateBranch", TAG, "Make a branch the active one", "New items go there.")
+        .json(200, named::<shape::Activated>);
+
+pub(crate) mod projects {
+    //! Projects in words.
+
+    use super::*;
+
+    const TAG: &str = "Projects";
+
+    pub(crate) static LIST: Doc = Doc::new("listProjects", TAG, "List your projects", "By their making.")
+        .query(PAGE)
+        .list(named::<shape::Project>);
+
+    pub(crate) static CREATE: Doc =
+        Doc::new("createProject", TAG, "Make a project", "No two of yours have one name.")
+            .takes(named::<shape::CreateProject>)
+            .enveloped(201, named::<shape::Project>);
+
+    pub(crate) static GET: Doc = Doc::new("getProject", TAG, "Get one project", "With its instruction.")
+        .enveloped(200, named::<shape::Project>);
+
+    pub(crate) static UPDATE: Doc =
+        Doc::new("updateProject", TAG, "Change a project", "What is not named stays.")
+            .takes(named::<shape::UpdateProject>)
+            .enveloped(200, named::<shape::Project>);
+
+    pub(crate) static DELETE: Doc = Doc::new(
+        "deleteProject",
+        TAG,
+        "Delete a project",
+        "Its conversations stay and belong to no project.",
+    )
+    .enveloped(200, named::<shape::Deleted>);
+
+    pub(crate) static CONVERSATIONS: Doc =
+        Doc::new("listProjectConversations", TAG, "List a project's conversations", "By their last change.")
+            .query(PAGE)
+            .list(named::<shape::Conversation>);
+}

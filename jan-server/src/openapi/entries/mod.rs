@@ -1,0 +1,164 @@
+//! What the document says of each route: one entry per row of the table.
+
+use serde_json::Value;
+
+use super::Components;
+use super::schemas::{self, named};
+
+pub(crate) mod conversations;
+pub(crate) use conversations::projects;
+
+/// Puts a schema among the components and refers to it.
+pub(crate) type SchemaOf = fn(&mut Components) -> Value;
+
+/// One route in words.
+pub(crate) struct Doc {
+    pub(crate) id: &'static str,
+    pub(crate) tag: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) about: &'static str,
+    /// Query parameters: name and meaning.
+    pub(crate) query: &'static [(&'static str, &'static str)],
+    pub(crate) takes: Option<SchemaOf>,
+    pub(crate) status: u16,
+    pub(crate) gives: Gives,
+}
+
+/// The query parameters of every list.
+pub(crate) const PAGE: &[(&str, &str)] = &[
+    ("limit", "How many at the most, 1 to 100. Default: 20."),
+    ("after", "The id of the last one already seen."),
+    ("order", "`asc` or `desc` (the default)."),
+];
+
+impl Doc {
+    pub(crate) const fn new(
+        id: &'static str,
+        tag: &'static str,
+        summary: &'static str,
+        about: &'static str,
+    ) -> Self {
+        Self { id, tag, summary, about, query: &[], takes: None, status: 204, gives: Gives::Nothing }
+    }
+
+    pub(crate) const fn query(self, query: &'static [(&'static str, &'static str)]) -> Self {
+        Self { query, ..self }
+    }
+
+    pub(crate) const fn takes(self, schema: SchemaOf) -> Self {
+        Self { takes: Some(schema), ..self }
+    }
+
+    pub(crate) const fn json(self, status: u16, schema: SchemaOf) -> Self {
+        Self { status, gives: Gives::Json(schema), ..self }
+    }
+
+    pub(crate) const fn json_or_events(self, status: u16, schema: SchemaOf, event: SchemaOf) -> Self {
+        Self { status, gives: Gives::JsonOrEvents(schema, event), ..self }
+    }
+
+    pub(crate) const fn enveloped(self, status: u16, schema: SchemaOf) -> Self {
+        Self { status, gives: Gives::Enveloped(schema), ..self }
+    }
+
+    pub(crate) const fn list(self, schema: SchemaOf) -> Self {
+        Self { status: 200, gives: Gives::List(schema), ..self }
+    }
+
+    pub(crate) const fn page(self, status: u16, kind: &'static str) -> Self {
+        Self { status, gives: Gives::Page(kind), ..self }
+    }
+}
+
+/// What a success looks like.
+pub(crate) enum Gives {
+    /// A bare JSON object.
+    Json(SchemaOf),
+    /// The same, or events when the request asks for a stream.
+    JsonOrEvents(SchemaOf, SchemaOf),
+    /// A JSON object in the `{data, meta}` envelope.
+    Enveloped(SchemaOf),
+    /// A page of a list of these.
+    List(SchemaOf),
+    /// No body.
+    Nothing,
+    /// Something for people, of this content type.
+    Page(&'static str),
+}
+
+pub(crate) static CHAT_CREATE: Doc =
+    Doc::new("createChatCompletion", "Chat", "Answer a chat", "OpenAI's chat completions. Fields that are not listed pass through to the model and back untouched. With \
+            `stream: true` the answer comes as `data:` events of `chat.completion.chunk` objects; the last chunk carries \
+            usage unless `stream_options.include_usage` is false, and `[DONE]` follows a whole answer and only that: an \
+            answer that breaks off ends with an error event instead.")
+        .takes(named::<schemas::ChatCompletionRequest>)
+        .json_or_events(200, named::<schemas::ChatCompletion>, named::<schemas::ChatCompletionChunk>);
+
+pub(crate) static MODELS_LIST: Doc = Doc::new(
+    "listModels",
+    "Models",
+    "List the models",
+    "The models that can be asked now; an empty list when no provider is configured.",
+)
+.json(200, named::<schemas::ModelList>);
+
+pub(crate) static MODELS_GET: Doc =
+    Doc::new("getModel", "Models", "Get one model", "The name may hold slashes.")
+        .json(200, named::<schemas::Model>);
+
+pub(crate) static EMBEDDINGS_CREATE: Doc = Doc::new(
+    "createEmbedding",
+    "Embeddings",
+    "Turn texts into vectors",
+    "OpenAI's embeddings, by a model whose provider gives them.",
+)
+.takes(named::<schemas::EmbeddingRequest>)
+.json(200, named::<schemas::EmbeddingList>);
+
+pub(crate) static VERSION: Doc = Doc::new(
+    "getVersion",
+    "Server",
+    "What is running",
+    "The version, and since when it runs with its present configuration.",
+)
+.enveloped(200, named::<schemas::Version>);
+
+pub(crate) static GUEST_LOGIN: Doc = Doc::new(
+    "guestLogin",
+    "Auth",
+    "Get tokens as a new guest",
+    "Needs nothing. The access token lives for five minutes, the refresh token for a week.",
+)
+.json(201, named::<schemas::Tokens>);
+
+pub(crate) static REFRESH_TOKEN: Doc =
+    Doc::new("refreshToken", "Auth", "Get the next pair of tokens", "For the owner of a refresh token.")
+        .takes(named::<schemas::RefreshRequest>)
+        .json(200, named::<schemas::Tokens>);
+
+pub(crate) static HEALTHZ: Doc = Doc::new("healthz", "Server", "The process lives", "`{status: \"ok\"}`.")
+    .json(200, named::<schemas::Status>);
+
+pub(crate) static READYZ: Doc = Doc::new(
+    "readyz",
+    "Server",
+    "New requests are welcome",
+    "`{status: \"ready\"}`; 503 while the server drains.",
+)
+.json(200, named::<schemas::Status>);
+
+pub(crate) static OPENAPI: Doc = Doc::new(
+    "openapi",
+    "Server",
+    "This document",
+    "OpenAPI 3.1, made from the table that routes the requests.",
+)
+.page(200, "application/json");
+
+pub(crate) static SWAGGER: Doc = Doc::new(
+    "swagger",
+    "Server",
+    "Try the API in a browser",
+    "Swagger UI, offline; open `/api/swagger/index.html`.",
+)
+.page(200, "text/html");

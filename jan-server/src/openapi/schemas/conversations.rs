@@ -1,0 +1,194 @@
+//! The shapes of conversations and projects.
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A conversation.
+#[derive(ToSchema)]
+pub(crate) struct Conversation {
+    #[schema(example = "conv_0123456789abcdef")]
+    id: String,
+    #[schema(example = "conversation")]
+    object: String,
+    title: Option<String>,
+    /// Seconds since the Unix epoch.
+    created_at: i64,
+    updated_at: i64,
+    /// Up to 16 pairs of texts.
+    #[schema(value_type = Object)]
+    metadata: Value,
+    referrer: Option<String>,
+    project_id: Option<String>,
+}
+
+/// A conversation to be made; every member may be missing.
+#[derive(ToSchema)]
+pub(crate) struct CreateConversation {
+    /// Up to 256 characters.
+    title: Option<String>,
+    /// Up to 20.
+    items: Option<Vec<NewItem>>,
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
+    /// Up to 64 characters.
+    referrer: Option<String>,
+    project_id: Option<String>,
+}
+
+/// What is changed of a conversation.
+#[derive(ToSchema)]
+pub(crate) struct UpdateConversation {
+    title: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
+    referrer: Option<String>,
+    project_id: Option<String>,
+}
+
+/// What was deleted.
+#[derive(ToSchema)]
+pub(crate) struct Deleted {
+    id: Option<String>,
+    object: String,
+    deleted: bool,
+    deleted_count: Option<u64>,
+}
+
+/// Conversations to delete.
+#[derive(ToSchema)]
+pub(crate) struct BulkDelete {
+    conversation_ids: Vec<String>,
+}
+
+/// How many were deleted.
+#[derive(ToSchema)]
+pub(crate) struct DeletedCount {
+    deleted_count: u64,
+}
+
+/// An item to be kept: a message, a call, an output, … Any other member is kept as well.
+#[derive(ToSchema)]
+pub(crate) struct NewItem {
+    #[schema(example = "message")]
+    r#type: Option<String>,
+    #[schema(example = "user")]
+    role: Option<String>,
+    /// Text, or an array of blocks (`input_text`, `output_text`, `input_image`, …).
+    #[schema(value_type = Option<Value>, example = "Hello!")]
+    content: Option<Value>,
+    status: Option<String>,
+    call_id: Option<String>,
+}
+
+/// An item as it is kept.
+#[derive(ToSchema)]
+pub(crate) struct Item {
+    #[schema(example = "msg_0123456789abcdef")]
+    id: String,
+    #[schema(example = "conversation.item")]
+    object: String,
+    r#type: String,
+    role: Option<String>,
+    content: Option<Vec<Value>>,
+    status: Option<String>,
+    branch: String,
+    sequence_number: i64,
+    /// RFC 3339.
+    created_at: String,
+}
+
+/// Items to be added.
+#[derive(ToSchema)]
+pub(crate) struct CreateItems {
+    /// 1 to 20.
+    items: Vec<NewItem>,
+}
+
+/// How a call went.
+#[derive(ToSchema)]
+pub(crate) struct CallReport {
+    /// `completed`, `failed`, `in_progress`, …
+    #[schema(example = "completed")]
+    status: String,
+    #[schema(value_type = Option<Value>)]
+    output: Option<Value>,
+    #[schema(value_type = Option<Value>)]
+    error: Option<Value>,
+    name: Option<String>,
+    arguments: Option<String>,
+    server_label: Option<String>,
+}
+
+/// A branch.
+#[derive(ToSchema)]
+pub(crate) struct Branch {
+    #[schema(example = "MAIN")]
+    name: String,
+    description: Option<String>,
+    parent_branch: Option<String>,
+    forked_at: Option<i64>,
+    forked_from_item_id: Option<String>,
+    item_count: u64,
+    created_at: i64,
+    updated_at: i64,
+    is_active: bool,
+}
+
+/// The branches.
+#[derive(ToSchema)]
+pub(crate) struct BranchList {
+    #[schema(example = "list")]
+    object: String,
+    data: Vec<Branch>,
+    active_branch: Option<String>,
+}
+
+/// A branch to be made.
+#[derive(ToSchema)]
+pub(crate) struct CreateBranch {
+    name: String,
+    parent_branch: Option<String>,
+    fork_from_item_id: Option<String>,
+    description: Option<String>,
+}
+
+/// The branch that is active now.
+#[derive(ToSchema)]
+pub(crate) struct Activated {
+    active_branch: String,
+    message: String,
+}
+
+/// A project.
+#[derive(ToSchema)]
+pub(crate) struct Project {
+    #[schema(example = "proj_0123456789abcdef")]
+    id: String,
+    #[schema(example = "project")]
+    object: String,
+    name: String,
+    instruction: Option<String>,
+    is_favorite: bool,
+    is_archived: bool,
+    archived_at: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+/// A project to be made.
+#[derive(ToSchema)]
+pub(crate) struct CreateProject {
+    /// 1 to 120 characters.
+    name: String,
+    /// What the model is told in its conversations; up to 32,768 characters.
+    instruction: Option<String>,
+}
+
+/// What is changed of a project.
+#[derive(ToSchema)]
+pub(crate) struct UpdateProject {
+    name: Option<String>,
+    instruction: Option<String>,
+    is_archived: Option<bool>,
+    is_favorite: Option<bool>,
+}

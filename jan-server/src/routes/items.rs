@@ -1,0 +1,68 @@
+//! `/v1/conversations/{id}/items`
+
+use jan_core::conversation::{Item, ItemRef};
+use jan_core::page::{Order, Page};
+use jan_core::{Error, JsonObject, Result};
+use jan_llm::conversations::{ConversationShape, item_shape};
+use serde_json::json;
+
+use crate::http::call::Call;
+use crate::http::reply::{Reply, bare};
+
+/// Adds up to 20 items at the end of a branch.
+pub(crate) async fn create(mut call: Call) -> Reply {
+    let (id, branch, body) = (call.path("id")?, call.query("branch"), call.object().await?);
+    let items = call.rooms.conversations.add_items(call.owner(), &id, branch, &body).await?;
+    page_of(Page { items, has_more: false })
+}
+
+/// A branch's items; the active one's when none is named.
+pub(crate) async fn all(call: Call) -> Reply {
+    let (id, branch, page) = (call.path("id")?, call.query("branch"), call.page(Order::Desc)?);
+    page_of(call.rooms.conversations.items(call.owner(), &id, branch.as_deref(), &page).await?)
+}
+
+fn page_of(page: Page<Item>) -> Reply {
+    let last = page.items.last().map(|item| item.id.clone());
+    let data: Vec<JsonObject> = page.items.iter().map(item_shape).collect::<Result<_>>()?;
+    let first = page.items.first().map(|item| item.id.as_str());
+    let next = last.as_deref().filter(|_| page.has_more);
+    bare(
+        &json!({"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": page.has_more,
+                 "next_after": next}),
+    )
+}
+
+/// One item.
+pub(crate) async fn get(call: Call) -> Reply {
+    let (id, item) = (call.path("id")?, call.path("item_id")?);
+    bare(&item_shape(&call.rooms.conversations.item(call.owner(), &id, ItemRef::Id(&item)).await?)?)
+}
+
+/// The item that makes a call.
+pub(crate) async fn by_call(call: Call) -> Reply {
+    let (id, call_id) = (call.path("id")?, call.path("call_id")?);
+    bare(&item_shape(&call.rooms.conversations.item(call.owner(), &id, ItemRef::Call(&call_id)).await?)?)
+}
+
+/// Says how a call went.
+pub(crate) async fn report_call(mut call: Call) -> Reply {
+    let (id, call_id, body) = (call.path("id")?, call.path("call_id")?, call.object().await?);
+    bare(&item_shape(&call.rooms.conversations.report_call(call.owner(), &id, &call_id, &body).await?)?)
+}
+
+/// Deletes one item and keeps the rest. OpenAI answers with the conversation; what the original's clients read stands
+/// beside it.
+pub(crate) async fn delete(call: Call) -> Reply {
+    let (id, item) = (call.path("id")?, call.path("item_id")?);
+    let conversation = call.rooms.conversations.delete_item(call.owner(), &id, &item).await?;
+    let branches = call.rooms.conversations.branches(call.owner(), &id).await?;
+    let active = branches.into_iter().find(|branch| branch.is_active).map(|branch| branch.name);
+    let shape = serde_json::to_value(ConversationShape::from(conversation)).map_err(Error::internal)?;
+    let mut shape: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_value(shape).map_err(Error::internal)?;
+    shape.insert("branch".into(), json!(active));
+    shape.insert("branch_created".into(), false.into());
+    shape.insert("deleted".into(), true.into());
+    bare(&shape)
+}
