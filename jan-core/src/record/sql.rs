@@ -149,7 +149,8 @@ fn record(row: &Row) -> Result<Record> {
     })
 }
 
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod tests {
     use std::sync::Arc;
 
