@@ -4,10 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 pub mod conversations;
+pub mod pages;
+pub mod records;
 
 use std::fmt::Debug;
 
 pub use conversations::conversations;
+pub use records::records;
 
 use crate::page::{Order, PageRequest};
 use crate::record::Millis;

@@ -101,13 +101,14 @@ impl RecordStore for MemoryRecords {
     async fn replace(&self, owner: &UserId, record: Record) -> Result<bool> {
         let mut owners = self.write();
         let Some(mine) = owners.get_mut(owner) else { return Ok(false) };
+        let is_it = |known: &Record| {
+            known.kind == record.kind && known.id == record.id && known.version == record.version
+        };
+        let Some(at) = mine.iter().position(is_it) else { return Ok(false) };
         if mine.iter().any(|known| known.id != record.id && same_key(known, &record)) {
             return Err(taken());
         }
-        let is_it = |known: &&mut Record| {
-            known.kind == record.kind && known.id == record.id && known.version == record.version
-        };
-        let Some(known) = mine.iter_mut().find(is_it) else { return Ok(false) };
+        let Some(known) = mine.get_mut(at) else { return Ok(false) };
         let (created_at, version) = (known.created_at, known.version + 1);
         *known = Record { created_at, version, ..record };
         Ok(true)
@@ -141,4 +142,16 @@ impl RecordStore for MemoryRecords {
 /// Where a record stands in lists.
 fn place(record: &Record) -> (Millis, String) {
     (record.created_at, record.id.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn memory_keeps_the_promises() {
+        crate::promises::records(Arc::new(MemoryRecords::new())).await;
+    }
 }

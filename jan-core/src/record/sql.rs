@@ -148,3 +148,24 @@ fn record(row: &Row) -> Result<Record> {
         body: row.text("body")?,
     })
 }
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sql::Durability;
+
+    #[tokio::test]
+    async fn a_sqlite_file_keeps_the_promises() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("a file.db").display());
+        let db = Db::open(&url, Durability::Process).await.unwrap();
+        let records = Arc::new(SqlRecords::open(db.clone()).await.unwrap());
+        crate::promises::records(records.clone()).await;
+        // A second time, beside what the first left.
+        crate::promises::records(records).await;
+        db.close().await;
+    }
+}

@@ -10,6 +10,9 @@ mod migrate;
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests;
 mod value;
 
 use std::fmt;

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 
 use super::*;
+use crate::conversation::ItemRef;
 
 pub async fn all(store: &dyn ConversationStore) {
     a_fork_shows_its_parent_up_to_the_fork(store).await;
@@ -100,6 +101,10 @@ pub async fn a_fork_may_take_over_its_parents_name(store: &dyn ConversationStore
     assert_eq!(shown_ids(store, &me, &id, "backup").await, main);
     let mut expected = [&main[..2], &ids(&items)].concat();
     assert_eq!(shown_ids(store, &me, &id, MAIN).await, expected);
+    // An item found by its id says which branch it stands on by the name that this has now.
+    for (item, branch) in [(&main[2], "backup"), (&items[0].id, MAIN)] {
+        assert_eq!(store.item(&me, &id, ItemRef::Id(item)).await.unwrap().branch, branch);
+    }
     // The child follows its parent to the new name and shows what it showed.
     let child = branch_named(store, &me, &id, "child").await;
     assert_eq!(child.parent_branch.as_deref(), Some("backup"));

@@ -10,7 +10,7 @@ pub mod sweeping;
 
 use std::sync::Arc;
 
-use super::{NOON, ODD, is_not_found, is_unknown_cursor, page, refused, somebody, sorted};
+use super::{NOON, ODD, is_not_found, is_unknown_cursor, page, pages, refused, somebody, sorted};
 use crate::conversation::{
     Append, Branch, Conversation, ConversationStore, Fork, ForkPoint, Item, MAIN, Naming,
 };
@@ -28,6 +28,10 @@ pub async fn conversations(store: Arc<dyn ConversationStore>) {
     branches::all(store).await;
     forks::all(store).await;
     sweeping::all(store).await;
+    for seed in 0..pages::SEEDS {
+        pages::of_conversations(store, seed).await;
+        pages::of_items(store, seed).await;
+    }
 }
 
 /// A conversation without anything.

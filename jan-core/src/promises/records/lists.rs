@@ -1,0 +1,94 @@
+//! Lists of records.
+
+use super::*;
+
+pub async fn all(store: &dyn RecordStore) {
+    a_list_runs_by_time_and_then_by_id(store).await;
+    a_list_is_narrowed_by_group(store).await;
+    a_list_comes_in_pages(store).await;
+    an_unknown_cursor_is_refused(store).await;
+}
+
+/// Records of one kind that were made at these times.
+async fn made_at(store: &dyn RecordStore, me: &UserId, times: &[Millis]) -> Vec<Record> {
+    let made: Vec<_> = times.iter().map(|at| Record { created_at: *at, ..record("kind") }).collect();
+    store.insert(me, made.clone()).await.unwrap();
+    made
+}
+
+pub async fn a_list_runs_by_time_and_then_by_id(store: &dyn RecordStore) {
+    let me = somebody();
+    let mut expected = made_at(store, &me, &[NOON, NOON + 2, NOON, NOON + 1, NOON, NOON - 1]).await;
+    kept(store, &me, record("another kind")).await;
+    expected.sort_by_key(|record| (record.created_at, record.id.clone()));
+    let list = async |order| store.list(&me, "kind", None, &page(20, order, None)).await.unwrap().items;
+    assert_eq!(list(Order::Asc).await, expected);
+    expected.reverse();
+    assert_eq!(list(Order::Desc).await, expected);
+    // A change moves nothing.
+    assert!(store.replace(&me, Record { body: "1".to_owned(), ..expected[3].clone() }).await.unwrap());
+    assert_eq!(ids(&list(Order::Desc).await), ids(&expected));
+}
+
+pub async fn a_list_is_narrowed_by_group(store: &dyn RecordStore) {
+    let me = somebody();
+    let mut made = Vec::new();
+    for (n, group) in [None, Some("a"), Some("b"), Some("a"), None, Some("a%")].into_iter().enumerate() {
+        let new =
+            Record { group: group.map(str::to_owned), created_at: NOON + n as Millis, ..record("kind") };
+        made.push(kept(store, &me, new).await);
+    }
+    let list = async |group, page| store.list(&me, "kind", group, &page).await.unwrap();
+    for (group, expected) in [(Some("a"), &[1, 3][..]), (Some("b"), &[2]), (Some("A"), &[]), (Some(""), &[])]
+    {
+        let mut expected: Vec<_> = expected.iter().map(|n: &usize| made[*n].clone()).collect();
+        assert_eq!(list(group, page(20, Order::Asc, None)).await.items, expected);
+        expected.reverse();
+        assert_eq!(list(group, page(20, Order::Desc, None)).await.items, expected);
+    }
+    assert_eq!(list(None, page(20, Order::Asc, None)).await.items, made);
+    let first = list(Some("a"), page(1, Order::Asc, None)).await;
+    assert_eq!((ids(&first.items), first.has_more), (ids(&made[1..2]), true));
+    let second = list(Some("a"), page(1, Order::Asc, Some(&made[1].id))).await;
+    assert_eq!((ids(&second.items), second.has_more), (ids(&made[3..4]), false));
+    // A cursor of the kind need not be of the group.
+    assert_eq!(ids(&list(Some("a"), page(5, Order::Asc, Some(&made[2].id))).await.items), ids(&made[3..4]));
+}
+
+pub async fn a_list_comes_in_pages(store: &dyn RecordStore) {
+    let me = somebody();
+    made_at(store, &me, &[NOON, NOON, NOON, NOON + 1, NOON + 1, NOON + 2]).await;
+    for order in [Order::Asc, Order::Desc] {
+        let list = async |page| store.list(&me, "kind", None, &page).await.unwrap();
+        let whole = ids(&list(page(MAX_LIMIT, order, None)).await.items);
+        for limit in 1..=7 {
+            let mut seen: Vec<String> = Vec::new();
+            loop {
+                let next = list(page(limit, order, seen.last().map(String::as_str))).await;
+                assert_eq!(next.items.len(), (limit as usize).min(whole.len() - seen.len()));
+                seen.extend(ids(&next.items));
+                assert_eq!(next.has_more, seen.len() < whole.len());
+                if !next.has_more {
+                    break;
+                }
+            }
+            assert_eq!(seen, whole);
+        }
+        let end = list(page(3, order, whole.last().map(String::as_str))).await;
+        assert!(end.items.is_empty() && !end.has_more);
+    }
+}
+
+pub async fn an_unknown_cursor_is_refused(store: &dyn RecordStore) {
+    let (me, other) = (somebody(), somebody());
+    let gone = kept(store, &me, record("kind")).await;
+    store.delete(&me, "kind", &gone.id).await.unwrap();
+    let theirs = kept(store, &other, record("kind")).await;
+    let another = kept(store, &me, record("another kind")).await;
+    kept(store, &me, record("kind")).await;
+    for cursor in ["", "rec_nobody", &gone.id, &theirs.id, &another.id] {
+        for order in [Order::Asc, Order::Desc] {
+            is_unknown_cursor(store.list(&me, "kind", None, &page(5, order, Some(cursor))).await);
+        }
+    }
+}
