@@ -19,9 +19,12 @@
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
 //! | [`sse`] | the decoder of server-sent events |
+//! | [`gguf`] | what a model file says about itself (features `local`, `pull`) |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
 pub mod chat;
+#[cfg(any(feature = "local", feature = "pull"))]
+pub mod gguf;
 pub mod providers;
 #[cfg(feature = "pull")]
 pub mod pull;

@@ -7,7 +7,6 @@
 //! | `transfer` | one request and the bytes that come of it |
 //! | `reply` | what a server's reply means for the bytes that are here already (pure) |
 //! | `part` | the unfinished file: lock, record, digest, the last rename |
-//! | `gguf`, `fields`, `tensor_type` | what a model file says about itself |
 //!
 //! ```no_run
 //! # async fn pull() -> jan_core::Result<()> {
@@ -18,11 +17,8 @@
 //! # }
 //! ```
 
-mod fields;
-mod gguf;
 mod part;
 mod reply;
-mod tensor_type;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -32,9 +28,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jan_core::{Error, Result};
-
-pub use gguf::ModelFile;
-pub use tensor_type::TensorType;
 
 use part::Part;
 

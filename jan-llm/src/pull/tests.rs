@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::gguf::tests::model;
 use super::*;
+use crate::gguf::tests::model;
 
 /// What the server does with one connection; after the last one it behaves well.
 #[derive(Clone, Copy)]

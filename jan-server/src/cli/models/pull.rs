@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jan_core::{Error, Result};
-use jan_llm::pull::{ModelFile, Progress, Pull, file_name};
+use jan_llm::gguf::ModelFile;
+use jan_llm::pull::{Progress, Pull, file_name};
 
 use super::check::rows;
 use super::table::table;
