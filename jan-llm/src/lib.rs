@@ -26,10 +26,13 @@
 //! | [`conversations`] | conversations, their items and branches, as their owners use them |
 //! | [`projects`] | conversations that belong together |
 //! | [`store`] | where chats are kept: memory, SQLite, Postgres |
+//! | [`gguf`] | what a model file says about itself (features `local`, `pull`) |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
 pub mod chat;
 pub mod conversations;
+#[cfg(any(feature = "local", feature = "pull"))]
+pub mod gguf;
 pub mod projects;
 pub mod prompt;
 pub mod providers;

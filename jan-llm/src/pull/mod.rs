@@ -7,7 +7,6 @@
 //! | `transfer` | one request and the bytes that come of it |
 //! | `reply` | what a server's reply means for the bytes that are here already (pure) |
 //! | `part` | the unfinished file: lock, record, digest, the last rename |
-//! | `gguf`, `fields`, `tensor_type` | what a model file says about itself |
 //!
 //! ```no_run
 //! # async fn pull() -> jan_core::Result<()> {
@@ -18,11 +17,8 @@
 //! # }
 //! ```
 
-mod fields;
-mod gguf;
 mod part;
 mod reply;
-mod tensor_type;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -31,10 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jan_core::{Error, Result};
-
-pub use gguf::ModelFile;
-pub use tensor_type::TensorType;
+use jan_core::{Error, Result, Secret};
 
 use part::Part;
 
@@ -62,8 +55,21 @@ pub struct Pull {
     /// How often to try again after a broken connection or an overloaded server before giving up: 6 times in a row
     /// without a mebibyte of progress between them.
     pub retries: u32,
+    /// The proxies on the way: none. The environment is not read for any.
+    pub proxies: Proxies,
     /// The wait before the first further try: 1 second. It doubles with each, up to a minute.
     pub backoff: Duration,
+}
+
+/// Proxies by the scheme of the URL that is asked for, each like `http://user:password@proxy:3128`.
+#[derive(Debug, Clone, Default)]
+pub struct Proxies {
+    /// For `http`.
+    pub http: Option<Secret>,
+    /// For `https`.
+    pub https: Option<Secret>,
+    /// Hosts that are asked directly, between commas, as `NO_PROXY` has them: names with all below them, addresses, `*`.
+    pub except: Option<String>,
 }
 
 /// How far a pull is. `done` goes back to 0 when the file changed on the server, or the server cannot go on from the
@@ -99,6 +105,7 @@ impl Pull {
             connect_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(60),
             retries: 6,
+            proxies: Proxies::default(),
             backoff: Duration::from_secs(1),
         }
     }
@@ -111,7 +118,7 @@ impl Pull {
     /// other, also across processes; the operating system ends the claim of a process that died.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] for a URL or digest that is none; `Conflict` when the file is there already
+    /// [`jan_core::ErrorKind::Invalid`] for a URL, proxy or digest that is none; `Conflict` when the file is there already
     /// (`model_exists`) or being pulled by somebody else (`pull_running`); `NotFound` when the server has no such
     /// file; `Upstream` when it fails, sends something that is no GGUF model (`not_a_model`) or other bytes than the
     /// digest says (`digest_mismatch`; both take the part away); `UpstreamTimeout` when it falls silent; `Internal`
@@ -119,7 +126,7 @@ impl Pull {
     pub async fn run(&self, mut progress: impl FnMut(Progress) + Send) -> Result<Pulled> {
         let url = transfer::parse(&self.url)?;
         let expected = self.sha256.as_deref().map(digest).transpose()?;
-        let client = transfer::client(self.connect_timeout, self.idle_timeout)?;
+        let client = transfer::client(self)?;
         let (path, wanted) = (self.path.clone(), expected.clone());
         let part = match blocking(move || Part::open(&path, wanted.as_deref())).await? {
             part::Opened::Whole(pulled) => return Ok(pulled),

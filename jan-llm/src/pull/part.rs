@@ -10,7 +10,8 @@ use jan_core::{Error, ErrorKind, Result};
 use sha2::{Digest, Sha256};
 
 use super::reply::{Held, Version, no_model};
-use super::{ModelFile, Pulled, UNFINISHED, gguf};
+use super::{Pulled, UNFINISHED};
+use crate::gguf::{self, ModelFile};
 
 /// A part that a future and the work it left behind on the disk both hold.
 pub(super) type Shared = Arc<Mutex<Part>>;

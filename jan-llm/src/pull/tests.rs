@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::gguf::tests::model;
 use super::*;
+use crate::gguf::tests::model;
 
 /// What the server does with one connection; after the last one it behaves well.
 #[derive(Clone, Copy)]
@@ -301,4 +301,33 @@ fn urls_give_safe_names() {
     ] {
         assert_eq!(file_name(url).as_deref(), name, "{url}");
     }
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_when_it_is_named_and_not_for_its_exceptions() {
+    let (dir, body) = (TempDir::new().unwrap(), model(100_000));
+    // What a proxy is asked for begins with the whole URL; this one has the file of every site.
+    let proxy = Server::start(body.clone(), &[]).await;
+    let address = proxy.url.trim_start_matches("http://").trim_end_matches("/m.gguf");
+    let nowhere = "http://127.0.0.1:9";
+    let proxies = |http: &str, except: &str| Proxies {
+        http: Some(http.into()),
+        https: Some(nowhere.into()),
+        except: Some(except.into()),
+    };
+
+    let far = Pull { url: "http://models.invalid/far.gguf".into(), ..proxy.pull(&dir) };
+    let far = Pull { retries: 0, proxies: proxies(address, "127.0.0.1"), ..far };
+    assert_eq!(far.run(|_| ()).await.unwrap().bytes, body.len() as u64);
+
+    let near = Pull { path: dir.path().join("near.gguf"), retries: 0, ..proxy.pull(&dir) };
+    let near = Pull { proxies: proxies(nowhere, "models.invalid,127.0.0.1"), ..near };
+    assert_eq!(near.run(|_| ()).await.unwrap().bytes, body.len() as u64);
+    let through = Pull { path: dir.path().join("through.gguf"), proxies: proxies(nowhere, ""), ..near };
+    assert_eq!(through.run(|_| ()).await.unwrap_err().kind(), ErrorKind::Upstream);
+
+    let wrong = Pull { proxies: proxies("socks5://user:hidden@proxy", ""), ..through };
+    let error = wrong.run(|_| ()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(!format!("{error} {error:?} {wrong:?}").contains("hidden"));
 }

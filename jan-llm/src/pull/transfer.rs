@@ -1,15 +1,14 @@
 //! One request for the rest of a file, and its bytes on their way to the disk.
 
-use std::time::Duration;
-
-use jan_core::{Error, ErrorKind, Result};
+use jan_core::secret::ExposeSecret;
+use jan_core::{Error, ErrorKind, Result, Secret};
 use reqwest::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, NoProxy, Proxy, Response, Url};
 
 use super::part::{Shared, lock};
 use super::reply::{self, Failure, Reply};
-use super::{Progress, blocking};
+use super::{Progress, Proxies, Pull, blocking};
 
 const REDIRECTS: usize = 8;
 /// Bytes gathered before they are handed to the disk: so many can be lost when the future is dropped.
@@ -22,7 +21,7 @@ pub(super) fn parse(url: &str) -> Result<Url> {
     }
 }
 
-pub(super) fn client(connect: Duration, idle: Duration) -> Result<Client> {
+pub(super) fn client(pull: &Pull) -> Result<Client> {
     let redirects = Policy::custom(|attempt| {
         let from_tls = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
         if attempt.previous().len() > REDIRECTS {
@@ -33,8 +32,28 @@ pub(super) fn client(connect: Duration, idle: Duration) -> Result<Client> {
             attempt.follow()
         }
     });
-    let client = Client::builder().connect_timeout(connect).read_timeout(idle).redirect(redirects);
+    // `no_proxy` is what keeps the library from asking the environment.
+    let mut client = Client::builder().redirect(redirects).no_proxy();
+    client = client.connect_timeout(pull.connect_timeout).read_timeout(pull.idle_timeout);
+    for proxy in proxies(&pull.proxies)? {
+        client = client.proxy(proxy);
+    }
     client.user_agent(concat!("jan-llm/", env!("CARGO_PKG_VERSION"))).build().map_err(Error::internal)
+}
+
+fn proxies(Proxies { http, https, except }: &Proxies) -> Result<Vec<Proxy>> {
+    let http = http.iter().map(|proxy| Proxy::http(proxy_url(proxy)?).map_err(Error::internal));
+    let https = https.iter().map(|proxy| Proxy::https(proxy_url(proxy)?).map_err(Error::internal));
+    let direct = except.as_deref().and_then(NoProxy::from_string);
+    http.chain(https).map(|proxy| Ok(proxy?.no_proxy(direct.clone()))).collect()
+}
+
+/// The address of a proxy, which people write without a scheme, too. The client would go around one that it does not know.
+fn proxy_url(proxy: &Secret) -> Result<Url> {
+    let text = proxy.expose_secret();
+    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    // The value is not repeated: it may hold a password.
+    parse(&text).map_err(|_| Error::invalid("proxy", "A proxy must look like `http://proxy:3128`."))
 }
 
 /// Asks for what is missing and appends it, until the file is whole.

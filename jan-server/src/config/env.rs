@@ -54,7 +54,7 @@ const fn list(name: &'static str, path: &'static str) -> Alias {
     Alias { name, path, read: Read::List }
 }
 
-/// Short names first, then the original's.
+/// Short names first, then the original's; of those that mean the same value the first counts.
 pub(super) const ALIASES: &[Alias] = &[
     text("JAN_ADDR", "addr"),
     text("JAN_DATA_DIR", "data_dir"),
@@ -75,6 +75,17 @@ pub(super) const ALIASES: &[Alias] = &[
     text("LOG_FORMAT", "log.format"),
     text("SHUTDOWN_TIMEOUT", "limits.drain"),
     switch("ENABLE_SWAGGER", "api.swagger"),
+    // What downloaders everywhere read, in both spellings.
+    text("http_proxy", "pull.http_proxy"),
+    text("HTTP_PROXY", "pull.http_proxy"),
+    text("https_proxy", "pull.https_proxy"),
+    text("HTTPS_PROXY", "pull.https_proxy"),
+    text("all_proxy", "pull.http_proxy"),
+    text("all_proxy", "pull.https_proxy"),
+    text("ALL_PROXY", "pull.http_proxy"),
+    text("ALL_PROXY", "pull.https_proxy"),
+    text("no_proxy", "pull.no_proxy"),
+    text("NO_PROXY", "pull.no_proxy"),
 ];
 
 /// Variables of the same prefix that mean something elsewhere (the scripts, the tests).

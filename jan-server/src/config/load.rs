@@ -125,6 +125,8 @@ fn wrong(what: &str) -> Error {
 mod tests {
     use super::*;
     use crate::config::AuthMode;
+    use jan_core::Secret;
+    use jan_core::secret::ExposeSecret;
 
     fn load_with(variables: &[(&str, &str)], set: &[(&str, &str)]) -> Result<Config> {
         let own = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
@@ -157,6 +159,18 @@ mod tests {
         assert_eq!((config.rate_limit.enabled, config.auth.api_keys.len()), (false, 2));
         assert_eq!((config.limits.drain.as_secs(), config.limits.body.as_u64()), (5, 1 << 20));
         assert_eq!((config.auth.mode, config.log.level.as_str()), (AuthMode::Open, "debug"));
+    }
+
+    #[test]
+    fn the_proxy_for_one_scheme_counts_before_the_one_for_all() {
+        let variables =
+            [("ALL_PROXY", "http://me:very-secret@all:1"), ("HTTPS_PROXY", "http://tls:1"), ("no_proxy", "")];
+        let config = load_with(&variables, &[]).unwrap();
+        let url = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose_secret().to_owned());
+        assert_eq!(url(&config.pull.http_proxy).as_deref(), Some("http://me:very-secret@all:1"));
+        assert_eq!(url(&config.pull.https_proxy).as_deref(), Some("http://tls:1"));
+        assert_eq!(config.pull.no_proxy, None);
+        assert!(!config.to_toml().unwrap().contains("very-secret"));
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct Config {
     pub api: Api,
     /// Fetching of URLs that callers name.
     pub fetch: Fetch,
+    /// Downloading of models.
+    pub pull: Pull,
     /// What is logged.
     pub log: Log,
 }
@@ -66,6 +68,7 @@ impl Default for Config {
             cors: Cors::default(),
             api: Api::default(),
             fetch: Fetch::default(),
+            pull: Pull::default(),
             log: Log::default(),
         }
     }
@@ -257,6 +260,21 @@ impl Default for Api {
 pub struct Fetch {
     /// Lets callers name addresses of the private network.
     pub allow_private_urls: bool,
+}
+
+/// Downloading of models.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pull {
+    /// The proxy for `http` URLs. It may hold a password.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hidden")]
+    pub http_proxy: Option<Secret>,
+    /// The proxy for `https` URLs.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hidden")]
+    pub https_proxy: Option<Secret>,
+    /// Hosts that are asked directly, between commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_proxy: Option<String>,
 }
 
 /// What is logged.

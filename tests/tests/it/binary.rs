@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
 
+use jan_tests::PATIENCE;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -162,4 +164,38 @@ fn models_are_listed_and_files_are_checked() {
     let check = jan(&dir).args(["models", "check"]).arg(&file).output().unwrap();
     assert!(!check.status.success());
     assert!(text(&check.stderr).contains("GGUF"), "{}", text(&check.stderr));
+}
+
+/// A proxy that tells what it is asked first, and does nothing.
+fn proxy() -> (String, mpsc::Receiver<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, asked) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (tcp, _) = listener.accept().unwrap();
+        let request = BufReader::new(tcp).lines().next().unwrap().unwrap();
+        tell.send(request).unwrap();
+    });
+    (url, asked)
+}
+
+#[test]
+fn a_model_is_pulled_through_the_proxy_of_the_environment() {
+    let dir = tempfile::tempdir().unwrap();
+    for (variable, url, request) in [
+        ("HTTP_PROXY", "http://models.invalid/m.gguf", "GET http://models.invalid/m.gguf HTTP/1.1"),
+        ("https_proxy", "https://models.invalid/m.gguf", "CONNECT models.invalid:443 HTTP/1.1"),
+        ("ALL_PROXY", "https://models.invalid/m.gguf", "CONNECT models.invalid:443 HTTP/1.1"),
+    ] {
+        let (proxy, asked) = proxy();
+        // The flag has the last word over the variable, also of who is asked directly: so it is the configuration that
+        // counts, and nothing else reads the environment.
+        let mut pull = jan(&dir);
+        pull.args(["models", "pull", url, "--set", "pull.no_proxy=elsewhere.invalid"]);
+        let mut pull = pull.env(variable, &proxy).env("NO_PROXY", "*").stderr(Stdio::null()).spawn().unwrap();
+        let asked = asked.recv_timeout(PATIENCE);
+        pull.kill().unwrap();
+        pull.wait().unwrap();
+        assert_eq!(asked.as_deref(), Ok(request), "{variable}");
+    }
 }

@@ -1,15 +1,14 @@
-//! What a GGUF file says about itself, with plain getters, and the question whether it fits into this machine's
-//! memory. The tensors stay on disk here; `engine` reads them.
+//! A model file as the engine's library reads it, with plain getters, and the question whether it fits into this
+//! machine's memory. The tensors stay on disk here; `engine` reads them.
 
 use std::fs::File;
 use std::io::{BufReader, Seek};
 use std::path::{Path, PathBuf};
 
-use candle_core::quantized::GgmlDType;
-use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
+use candle_core::quantized::gguf_file::{Content, Value};
 use jan_core::{Error, ErrorKind, Result};
 
-use super::requant;
+use crate::gguf::ModelFile;
 
 /// A model file whose header was read.
 pub(super) struct Gguf {
@@ -72,40 +71,6 @@ impl Gguf {
     pub(super) fn broken(path: &Path, cause: &candle_core::Error) -> Error {
         unreadable(path, "has tensors that do not fit its architecture").because(cause.to_string())
     }
-
-    /// Bytes of memory that the weights and a cache of `context` positions will take, roughly.
-    pub(super) fn memory(&self, context: usize) -> u64 {
-        let tensors = self.content.tensor_infos.iter();
-        let weights = tensors.map(|(name, tensor)| tensor_memory(name, tensor)).fold(0, u64::saturating_add);
-        let heads = self.own("attention.head_count").unwrap_or(1).max(1);
-        let head = self.own("attention.key_length");
-        let head = head.unwrap_or(self.own("embedding_length").unwrap_or(0) / heads);
-        let kv_heads = self.own("attention.head_count_kv").unwrap_or(heads);
-        // Keys and values in f32; Qwen3 keeps them twice, once for prompts and once for answers.
-        let copies = if self.arch == "qwen3" { 2 } else { 1 };
-        let factors = [self.own("block_count").unwrap_or(0), kv_heads, head, context as u64, 2 * 4 * copies];
-        weights.saturating_add(factors.into_iter().fold(1, u64::saturating_mul))
-    }
-}
-
-/// What one tensor takes in memory.
-fn tensor_memory(name: &str, tensor: &TensorInfo) -> u64 {
-    let kept = requant::kept_as(tensor.ggml_dtype);
-    let elements = tensor.shape.elem_count() as u64;
-    let stored = (elements / kept.block_size() as u64).saturating_mul(kept.type_size() as u64);
-    // The engine's fast kernels work on a rearranged copy of the weights, made at the first use.
-    let fits_kernel = tensor.shape.dims().last().is_some_and(|width| width.is_multiple_of(256));
-    let rearranged = match kept {
-        GgmlDType::Q4K if fits_kernel => elements / 4 * 3,
-        GgmlDType::Q6K if fits_kernel => elements / 4 * 5,
-        GgmlDType::Q8_0 if fits_kernel => stored,
-        // Kept as f32 instead.
-        GgmlDType::F16 | GgmlDType::BF16 => stored,
-        _ => 0,
-    };
-    // Looked up row by row, so it is kept in f32 beside its use as the output matrix.
-    let embedding = if name == "token_embd.weight" { elements.saturating_mul(4) } else { 0 };
-    stored.saturating_add(rearranged).saturating_add(embedding)
 }
 
 /// A whole number out of any of the integer types that writers of these files use.
@@ -128,15 +93,16 @@ fn unreadable(path: &Path, why: impl std::fmt::Display) -> Error {
 }
 
 /// Refuses a model that would not fit: running out of memory later takes the whole process, not one request.
-pub(super) fn check_memory(gguf: &Gguf, context: usize) -> Result<()> {
-    let (needed, Some(free)) = (gguf.memory(context), free_memory()) else { return Ok(()) };
+pub(super) fn check_memory(path: &Path, context: usize) -> Result<()> {
+    let Some(free) = free_memory() else { return Ok(()) };
+    let needed = ModelFile::read(path)?.memory(context as u64);
     tracing::debug!(needed_mib = needed >> 20, free_mib = free >> 20, "memory for the local model");
     if needed <= free {
         return Ok(());
     }
     let message = format!(
         "The model {} needs about {} MiB of memory with a context of {context} tokens, and {} MiB are free.",
-        gguf.path.display(),
+        path.display(),
         needed >> 20,
         free >> 20
     );

@@ -129,7 +129,7 @@ impl LocalModel {
                 "the local model's context is bounded by its file or its forward pass"
             );
         }
-        gguf::check_memory(&gguf, context)?;
+        gguf::check_memory(path, context)?;
         let vocab = Arc::new(Vocab::read(&gguf)?);
         let template = Template::read(&gguf, &vocab)?;
         let grammars = Grammars::new(Arc::clone(&vocab))?;

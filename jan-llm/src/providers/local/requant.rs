@@ -92,8 +92,21 @@ fn to_q8(stored: &QTensor) -> candle_core::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gguf::TensorType;
+    use crate::gguf::memory::kept;
     use candle_core::Tensor;
     use candle_core::quantized::gguf_file;
+
+    #[test]
+    fn memory_is_counted_for_the_type_that_is_kept() {
+        use GgmlDType::{BF16, F16, F32, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
+        let types = [F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2K, Q3K, Q4K, Q5K, Q6K, BF16];
+        for (stored, number) in types.into_iter().zip([0, 1, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 30]) {
+            let (name, block, size) = kept(TensorType(number)).layout().unwrap();
+            let kept = kept_as(stored);
+            assert_eq!((block, size), (kept.block_size() as u64, kept.type_size() as u64), "{name}");
+        }
+    }
 
     #[test]
     fn a_slow_tensor_reads_as_q8_and_says_the_same() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use jan_core::{Error, Result};
-use jan_llm::pull::ModelFile;
+use jan_llm::gguf::ModelFile;
 
 use super::table::table;
 use super::{serve_command, size};

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use jan_core::{Error, Model, Result};
-use jan_llm::pull::{ModelFile, UNFINISHED};
+use jan_llm::gguf::ModelFile;
+use jan_llm::pull::UNFINISHED;
 
 use super::check::quantisation;
 use super::table::{headings, table};

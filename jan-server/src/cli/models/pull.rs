@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jan_core::{Error, Result};
-use jan_llm::pull::{ModelFile, Progress, Pull, file_name};
+use jan_llm::gguf::ModelFile;
+use jan_llm::pull::{Progress, Proxies, Pull, file_name};
 
 use super::check::rows;
 use super::table::table;
@@ -36,6 +37,8 @@ pub(super) async fn run(config: &Config, args: PullArgs) -> Result<ExitCode> {
     let path = folder(config).join(name(&args)?);
     let mut pull = Pull::new(args.url, &path);
     pull.sha256 = args.sha256;
+    let crate::config::Pull { http_proxy, https_proxy, no_proxy } = config.pull.clone();
+    pull.proxies = Proxies { http: http_proxy, https: https_proxy, except: no_proxy };
     let mut shown = Shown::new();
     let pulling = pull.run(|progress| shown.at(progress));
     let pulled = tokio::select! {

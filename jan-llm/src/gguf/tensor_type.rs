@@ -2,11 +2,13 @@
 
 /// How the numbers of a tensor are stored, by its number in the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TensorType(pub(super) u32);
+pub struct TensorType(pub(crate) u32);
 
 impl TensorType {
+    pub(super) const Q8_0: Self = Self(8);
+
     /// The usual name, numbers in a block, bytes of a block; `None` for one that is newer than this program.
-    pub(super) fn layout(self) -> Option<(&'static str, u64, u64)> {
+    pub(crate) fn layout(self) -> Option<(&'static str, u64, u64)> {
         Some(match self.0 {
             0 => ("F32", 1, 4),
             1 => ("F16", 1, 2),
@@ -42,25 +44,6 @@ impl TensorType {
             39 => ("MXFP4", 32, 17),
             _ => return None,
         })
-    }
-
-    /// How much memory a tensor of so many numbers, in rows so wide, becomes in the local engine. It unpacks half
-    /// precision, packs anew what it has no fast arithmetic for, and keeps a rearranged copy for its fast kernels.
-    pub(super) fn in_memory(self, numbers: u64, width: u64) -> u64 {
-        let kept = match self.layout() {
-            Some(("Q4_1" | "Q5_0" | "Q5_1", ..)) => Self(8).layout(),
-            layout => layout,
-        };
-        let Some((name, block, size)) = kept else { return 0 };
-        let stored = (numbers / block).saturating_mul(size);
-        let rearranged = match name {
-            "Q4_K" if width.is_multiple_of(256) => numbers / 4 * 3,
-            "Q6_K" if width.is_multiple_of(256) => numbers / 4 * 5,
-            "Q8_0" if width.is_multiple_of(256) => stored,
-            "F16" | "BF16" => stored,
-            _ => 0,
-        };
-        stored.saturating_add(rearranged)
     }
 }
 

@@ -1,5 +1,9 @@
 //! What a GGUF file says about itself, read without an engine: enough to tell a whole model from half of one or from a
-//! web page, and to show a person what they have. Pure but for the reading.
+//! web page, to show a person what they have, and to know whether it fits into memory. Pure but for the reading.
+
+mod fields;
+pub(crate) mod memory;
+mod tensor_type;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,11 +12,12 @@ use std::path::Path;
 
 use jan_core::{Error, ErrorKind, Result};
 
-use super::TensorType;
-use super::fields::{Broken, Reader};
+use fields::{Broken, Reader};
+
+pub use tensor_type::TensorType;
 
 /// The bytes that [`check_head`] looks at: magic, version, two counts.
-pub(super) const HEAD: usize = 24;
+pub(crate) const HEAD: usize = 24;
 /// No real file has more tensors, keys or dimensions; a broken one may claim any number.
 const MOST: u64 = 1 << 20;
 const DIMENSIONS: u32 = 8;
@@ -68,17 +73,10 @@ impl ModelFile {
         self.lists.get("tokenizer.ggml.tokens").copied()
     }
 
-    /// Bytes of memory that the model takes in this process with a context of so many tokens, roughly, as the local
-    /// engine counts them: its weights, and the keys and values of the context.
+    /// Bytes of memory that the model takes in the local engine with a context of so many tokens, roughly: its weights,
+    /// and the keys and values of the context.
     pub fn memory(&self, context: u64) -> u64 {
-        let heads = self.own("attention.head_count").unwrap_or(1).max(1);
-        let head = self.own("attention.key_length");
-        let head = head.unwrap_or(self.own("embedding_length").unwrap_or(0) / heads);
-        let kv_heads = self.own("attention.head_count_kv").unwrap_or(heads);
-        // Keys and values in f32; Qwen3 keeps them twice, once for prompts and once for answers.
-        let copies = if self.architecture() == "qwen3" { 2 } else { 1 };
-        let factors = [self.own("block_count").unwrap_or(0), kv_heads, head, context, 2 * 4 * copies];
-        self.weights.saturating_add(factors.into_iter().fold(1, u64::saturating_mul))
+        self.weights.saturating_add(memory::context(self, context))
     }
 
     fn parse(reader: impl Read + Seek, bytes: u64) -> Result<Self, Broken> {
@@ -148,15 +146,13 @@ impl ModelFile {
         let bytes = numbers.checked_div(block).unwrap_or(0).saturating_mul(size);
         let sum = self.tensors.entry(kind).or_default();
         *sum = sum.saturating_add(bytes);
-        // Looked up row by row, so it is kept in f32 beside its use as the output matrix.
-        let looked_up = if name == "token_embd.weight" { numbers.saturating_mul(4) } else { 0 };
-        self.weights = self.weights.saturating_add(kind.in_memory(numbers, width)).saturating_add(looked_up);
+        self.weights = self.weights.saturating_add(memory::tensor(&name, kind, numbers, width));
         Ok(offset.saturating_add(bytes))
     }
 }
 
 /// Whether a file that begins like this can be a model; fewer than [`HEAD`] bytes are judged as far as they go.
-pub(super) fn check_head(head: &[u8]) -> std::result::Result<(), String> {
+pub(crate) fn check_head(head: &[u8]) -> std::result::Result<(), String> {
     if !head.iter().zip(b"GGUF").all(|(a, b)| a == b) {
         return Err("does not begin with `GGUF`".into());
     }
@@ -176,7 +172,7 @@ pub(super) fn check_head(head: &[u8]) -> std::result::Result<(), String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::io::Cursor;
 
     use super::*;
@@ -186,7 +182,7 @@ pub(super) mod tests {
     }
 
     /// A model file with a tensor of so many bytes.
-    pub(in super::super) fn model(bytes: usize) -> Vec<u8> {
+    pub(crate) fn model(bytes: usize) -> Vec<u8> {
         let mut file = [&b"GGUF"[..], &3u32.to_le_bytes(), &1u64.to_le_bytes(), &4u64.to_le_bytes()].concat();
         file.extend([text("general.architecture"), 8u32.to_le_bytes().into(), text("llama")].concat());
         file.extend(
