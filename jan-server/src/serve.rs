@@ -9,19 +9,23 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::http::body::BoxError;
 use crate::server::Server;
 
 /// How many connections may wait to be accepted. The usual 128 overflows when a few hundred clients come at once, and
 /// those over it wait a second for their next try.
 const BACKLOG: u32 = 4096;
+/// What every HTTP/2 connection begins with, and no HTTP/1 request.
+const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// After a failed accept (too many open files, say) a moment is left for things to get better.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -84,7 +88,7 @@ impl Server {
         limits: &ServeSettings,
     ) -> io::Result<()> {
         let (places, drain) = (Arc::new(Semaphore::new(limits.connections)), GracefulShutdown::new());
-        let protocol = Arc::new(protocol(limits));
+        let protocol = Arc::new(Protocols::new(limits));
         let mut connections = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -131,31 +135,40 @@ impl Server {
     }
 }
 
-fn protocol(limits: &ServeSettings) -> auto::Builder<TokioExecutor> {
-    let mut protocol = auto::Builder::new(TokioExecutor::new());
-    // hyper measures nothing unless it is given a timer.
-    protocol.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
-    protocol
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(limits.head)
-        .keep_alive_timeout(limits.head);
-    protocol
+/// How hyper is to speak.
+struct Protocols {
+    http1: http1::Builder,
+    /// HTTP/2 by prior knowledge, and what cannot be told apart yet.
+    either: auto::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    fn new(limits: &ServeSettings) -> Self {
+        // hyper measures nothing unless it is given a timer.
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(limits.head);
+        let mut either = auto::Builder::new(TokioExecutor::new());
+        either.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
+        either
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(limits.head)
+            .keep_alive_timeout(limits.head);
+        Self { http1, either }
+    }
 }
 
 async fn connection(
     server: Server,
-    protocol: Arc<auto::Builder<TokioExecutor>>,
+    protocols: Arc<Protocols>,
     socket: TcpStream,
     peer: SocketAddr,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
     first_byte: Duration,
 ) {
-    // hyper waits for the first byte without a timer of its own, to tell HTTP/1 from HTTP/2.
-    let mut byte = [0];
-    if !matches!(tokio::time::timeout(first_byte, socket.peek(&mut byte)).await, Ok(Ok(1))) {
-        return;
-    }
+    // hyper waits for the first byte without a timer of its own.
+    let mut start = [0; HTTP2.len()];
+    let Ok(Ok(seen @ 1..)) = tokio::time::timeout(first_byte, socket.peek(&mut start)).await else { return };
     // Small chunks are the rule here: none may wait for the next.
     let _ = socket.set_nodelay(true);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -163,8 +176,14 @@ async fn connection(
         let server = server.clone();
         async move { Ok::<_, std::convert::Infallible>(server.handle(request).await) }
     });
-    let connection = protocol.serve_connection(TokioIo::new(socket), service).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
+    let socket = TokioIo::new(socket);
+    // hyper's own way to tell the protocols apart costs every request and every open stream something.
+    let ended: Result<(), BoxError> = if start.iter().zip(HTTP2).take(seen).all(|(is, wanted)| is == wanted) {
+        watcher.watch(protocols.either.serve_connection(socket, service).into_owned()).await
+    } else {
+        watcher.watch(protocols.http1.serve_connection(socket, service)).await.map_err(Into::into)
+    };
+    if let Err(error) = ended {
         tracing::debug!(%peer, error, "a connection ended early");
     }
 }
