@@ -76,7 +76,8 @@ impl Pool {
         loop {
             let (mut line, kept) = match self.idle.take() {
                 Some(line) => (line, true),
-                None => (self.dial(server).await?, false),
+                // Boxed: it is rare, and every request would carry its room.
+                None => (Box::pin(self.dial(server)).await?, false),
             };
             match line.ask(request).await {
                 Ok(response) => {
