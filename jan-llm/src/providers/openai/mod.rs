@@ -1,7 +1,7 @@
 //! OpenAI-compatible upstreams over HTTP: OpenAI itself, Ollama, vLLM, llama.cpp, and the many that speak alike.
 //!
 //! A request goes out as the bytes it came in, a reply comes back the same way; only what somebody has to know is read.
-//! The client is hyper-util's pooled one and not reqwest, which cost more per request in a probe (see ARCHITECTURE.md).
+//! The connections are hyper's, kept in a pool of our own (see ARCHITECTURE.md).
 
 mod pool;
 mod reply;
