@@ -1,7 +1,6 @@
 //! A JSON object whose members stay the bytes they came in. Whoever forwards an object that they only looked at, or
 //! changed one member of, neither parses the rest nor loses a field that this version has never heard of.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -33,14 +32,12 @@ impl JsonObject {
     /// different requests in the same bytes).
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let raw: RawMembers<'_> = serde_json::from_slice(&bytes).map_err(not_json)?;
-        let mut seen = BTreeSet::new();
-        for (key, _) in &raw.0 {
-            if !seen.insert(key.as_str()) {
-                let message = format!("`{key}` is given more than once.");
-                return Err(Error::invalid(key.clone(), message).code("duplicate_member"));
-            }
+        let mut keys: Vec<_> = raw.0.iter().map(|(key, _)| key.as_str()).collect();
+        keys.sort_unstable();
+        if let Some(key) = keys.iter().zip(keys.iter().skip(1)).find_map(|(a, b)| (a == b).then_some(*a)) {
+            let message = format!("`{key}` is given more than once.");
+            return Err(Error::invalid(key, message).code("duplicate_member"));
         }
-        drop(seen);
         let members =
             raw.0.into_iter().map(|(key, value)| (key, bytes.slice_ref(value.get().as_bytes()))).collect();
         Ok(Self { members, whole: Some(bytes) })

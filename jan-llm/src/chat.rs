@@ -49,7 +49,7 @@ impl Chat {
     }
 
     async fn ask(&self, request: ChatRequest, _who: &Principal) -> Result<ChatReply> {
-        self.provider.chat(request).await
+        (*self.provider).chat(request).await
     }
 }
 

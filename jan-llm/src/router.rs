@@ -63,7 +63,7 @@ impl Router {
         let mut open = self.routes.iter().filter(|route| route.open);
         let only_open = open.next().filter(|_| open.next().is_none());
         // With one open provider a miss needs no listing, unless a closed one may have changed its list.
-        if self.is_stale() && (only_open.is_none() || self.routes.len() > 1) {
+        if (only_open.is_none() || self.routes.len() > 1) && self.is_stale() {
             self.refresh().await;
             if let Some(route) = self.known(model) {
                 return Ok(route);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jan_core::secret::ExposeSecret;
+use jan_core::sql::file_url;
 use jan_core::{Error, ModelProvider, Result, SystemClock};
 use jan_llm::store::Durability;
 use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
@@ -56,8 +57,7 @@ pub async fn store(config: &Config) -> Result<Store> {
         Some(url) => Store::open(url, durability).await,
         None => {
             std::fs::create_dir_all(&config.data_dir).map_err(|e| no_folder(&config.data_dir, &e))?;
-            let url = format!("sqlite:{}", config.data_dir.join(DATABASE).display());
-            Store::open(&url, durability).await
+            Store::open(&file_url(config.data_dir.join(DATABASE)), durability).await
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The accept loop. hyper does the protocol; this file bounds what a stranger can hold on to (connections, silence, slow
 //! heads) and ends in good order: no stream is cut that can finish within the limit.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -8,20 +9,25 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
+use crate::http::body::BoxError;
 use crate::server::Server;
 
 /// How many connections may wait to be accepted. The usual 128 overflows when a few hundred clients come at once, and
 /// those over it wait a second for their next try.
 const BACKLOG: u32 = 4096;
+/// What every HTTP/2 connection begins with, and no HTTP/1 request.
+const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// After a failed accept (too many open files, say) a moment is left for things to get better.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -84,7 +90,7 @@ impl Server {
         limits: &ServeSettings,
     ) -> io::Result<()> {
         let (places, drain) = (Arc::new(Semaphore::new(limits.connections)), GracefulShutdown::new());
-        let protocol = Arc::new(protocol(limits));
+        let protocols = Arc::new(Protocols::new(limits));
         let mut connections = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -101,18 +107,9 @@ impl Server {
             };
             match accepted {
                 Ok((socket, peer)) => {
-                    let connection = connection(
-                        self.clone(),
-                        protocol.clone(),
-                        socket,
-                        peer,
-                        drain.watcher(),
-                        limits.first_byte,
-                    );
-                    connections.spawn(async move {
-                        let _place = place;
-                        connection.await;
-                    });
+                    let (server, protocols) = (self.clone(), protocols.clone());
+                    let watcher = drain.watcher();
+                    connections.spawn(connection(server, protocols, socket, peer, watcher, place));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -131,40 +128,60 @@ impl Server {
     }
 }
 
-fn protocol(limits: &ServeSettings) -> auto::Builder<TokioExecutor> {
-    let mut protocol = auto::Builder::new(TokioExecutor::new());
-    // hyper measures nothing unless it is given a timer.
-    protocol.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
-    protocol
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(limits.head)
-        .keep_alive_timeout(limits.head);
-    protocol
+/// How connections are spoken with.
+struct Protocols {
+    first_byte: Duration,
+    http1: http1::Builder,
+    /// HTTP/2 by prior knowledge, and what cannot be told apart yet.
+    either: auto::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    fn new(limits: &ServeSettings) -> Self {
+        // hyper measures nothing unless it is given a timer.
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(limits.head);
+        let mut either = auto::Builder::new(TokioExecutor::new());
+        either.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
+        either
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(limits.head)
+            .keep_alive_timeout(limits.head);
+        Self { first_byte: limits.first_byte, http1, either }
+    }
 }
 
 async fn connection(
     server: Server,
-    protocol: Arc<auto::Builder<TokioExecutor>>,
+    protocols: Arc<Protocols>,
     socket: TcpStream,
     peer: SocketAddr,
-    watcher: hyper_util::server::graceful::Watcher,
-    first_byte: Duration,
+    watcher: Watcher,
+    _place: Result<OwnedSemaphorePermit, AcquireError>,
 ) {
-    // hyper waits for the first byte without a timer of its own, to tell HTTP/1 from HTTP/2.
-    let mut byte = [0];
-    if !matches!(tokio::time::timeout(first_byte, socket.peek(&mut byte)).await, Ok(Ok(1))) {
+    // hyper waits for the first byte without a timer of its own.
+    let mut start = [0; HTTP2.len()];
+    let Ok(Ok(seen @ 1..)) = tokio::time::timeout(protocols.first_byte, socket.peek(&mut start)).await else {
         return;
-    }
+    };
     // Small chunks are the rule here: none may wait for the next.
     let _ = socket.set_nodelay(true);
+    // Boxed, because hyper keeps the room of a request's future for as long as its reply streams.
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(PeerAddr(peer));
-        let server = server.clone();
-        async move { Ok::<_, std::convert::Infallible>(server.handle(request).await) }
+        Box::pin(server.handle(request).map(Ok::<_, Infallible>))
     });
-    let connection = protocol.serve_connection(TokioIo::new(socket), service).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
+    let socket = TokioIo::new(socket);
+    // hyper's own way to tell the protocols apart costs every request and every open stream something.
+    let may_be_http2 = start.iter().zip(HTTP2).take(seen).all(|(is, wanted)| is == wanted);
+    let ended: Result<(), BoxError> = if may_be_http2 {
+        let either = protocols.either.serve_connection(socket, service).into_owned();
+        Box::pin(watcher.watch(either)).await
+    } else {
+        watcher.watch(protocols.http1.serve_connection(socket, service)).await.map_err(Into::into)
+    };
+    if let Err(error) = ended {
         tracing::debug!(%peer, error, "a connection ended early");
     }
 }

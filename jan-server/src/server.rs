@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 
@@ -33,12 +34,12 @@ impl Server {
     }
 
     /// Answers one request. What goes wrong is a reply as well.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    pub fn handle<B>(&self, request: Request<B>) -> impl Future<Output = Response<Body>> + Send + use<B>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        gateway::pass(self.rooms.clone(), request).await
+        gateway::pass(self.rooms.clone(), request)
     }
 }
 
@@ -56,7 +57,6 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let rooms = self.rooms.clone();
-        Box::pin(async move { Ok(gateway::pass(rooms, request).await) })
+        Box::pin(self.handle(request).map(Ok))
     }
 }

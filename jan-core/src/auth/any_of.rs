@@ -29,7 +29,7 @@ impl AnyOf {
 impl AuthVerifier for AnyOf {
     async fn verify(&self, credential: Credential<'_>) -> Result<Option<Arc<Principal>>> {
         for verifier in &self.0 {
-            if let Some(principal) = verifier.verify(credential).await? {
+            if let Some(principal) = (**verifier).verify(credential).await? {
                 return Ok(Some(principal));
             }
         }

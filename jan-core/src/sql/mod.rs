@@ -54,6 +54,12 @@ pub enum Backend {
     Postgres,
 }
 
+/// The URL of a SQLite file: its path, with the characters escaped that mean something in a URL.
+pub fn file_url(path: impl AsRef<std::path::Path>) -> String {
+    let path = path.as_ref().display().to_string();
+    format!("sqlite:{}", path.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
+}
+
 impl Db {
     /// Opens the database that `url` names: `sqlite:PATH` (made if it is not there) or `postgres://…`.
     ///

@@ -12,6 +12,7 @@ const MAX_BLOCKS: usize = 100;
 const MAX_TEXT: usize = 100_000;
 const MAX_CODE: usize = 50_000;
 const MAX_CALLS: usize = 16;
+const MAX_CALL_ID: usize = 256;
 const MAX_ANNOTATIONS: usize = 100;
 
 /// Every item type of OpenAI's and of the original. Others must carry the prefix of who made them up (`acme:thing`).
@@ -105,6 +106,7 @@ fn normal(mut item: Map<String, Value>, at: &str) -> Result<JsonObject> {
     if kind.ends_with("_output") && kind != "tool_search_output" && kind != "program_output" {
         one_of(&item, "call_id", at, |call| !call.is_empty())?.ok_or_else(|| required(at, "call_id"))?;
     }
+    one_of(&item, "call_id", at, |call| call.len() <= MAX_CALL_ID && !call.contains('\0'))?;
     short(&item, "arguments", at, MAX_TEXT)?;
     let mut body = JsonObject::new();
     for (member, value) in &item {

@@ -112,6 +112,12 @@ impl Talk {
         shown
     }
 
+    /// What a branch is called now.
+    fn name_of(&self, number: i64) -> String {
+        let row = self.tree.rows.iter().find(|row| row.number == number);
+        row.map(|row| row.name.clone()).unwrap_or_default()
+    }
+
     fn item_mut(&mut self, which: &ItemRef<'_>) -> Result<&mut Placed> {
         let wanted = |placed: &&mut Placed| match which {
             ItemRef::Id(id) => placed.item.id == *id,
@@ -289,7 +295,11 @@ impl ConversationStore for MemoryConversations {
     }
 
     async fn item(&self, owner: &UserId, id: &str, which: ItemRef<'_>) -> Result<Item> {
-        self.on(owner, id, |talk| talk.item_mut(&which).map(|placed| placed.item.clone()))
+        self.on(owner, id, |talk| {
+            let placed = talk.item_mut(&which)?;
+            let (number, item) = (placed.branch, placed.item.clone());
+            Ok(Item { branch: talk.name_of(number), ..item })
+        })
     }
 
     async fn merge_item(
@@ -303,9 +313,9 @@ impl ConversationStore for MemoryConversations {
         self.on(owner, id, |talk| {
             let placed = talk.item_mut(&which)?;
             placed.item.body.merge(&members);
-            let item = placed.item.clone();
+            let (number, item) = (placed.branch, placed.item.clone());
             talk.touch(at);
-            Ok(item)
+            Ok(Item { branch: talk.name_of(number), ..item })
         })
     }
 

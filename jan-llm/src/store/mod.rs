@@ -62,7 +62,7 @@ impl Store {
     /// As [`Store::open`].
     #[cfg(feature = "sqlite")]
     pub async fn sqlite(path: impl AsRef<std::path::Path>) -> Result<Self> {
-        Self::open(&format!("sqlite:{}", path.as_ref().display()), Durability::default()).await
+        Self::open(&jan_core::sql::file_url(path), Durability::default()).await
     }
 }
 

@@ -17,6 +17,8 @@ const IDENTITY: [HeaderName; 6] = [
     HeaderName::from_static("x-auth-method"),
 ];
 
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
 /// Removes headers by which a caller could pretend to be somebody.
 pub(crate) fn strip_identity(headers: &mut HeaderMap) {
     for name in &IDENTITY {
@@ -44,7 +46,7 @@ pub(crate) async fn authenticate(verifier: &dyn AuthVerifier, headers: &HeaderMa
 fn credential(headers: &HeaderMap) -> Result<Credential<'_>> {
     let unreadable =
         |_| Error::unauthenticated("The credential is not plain text.").code("invalid_credential");
-    if let Some(key) = headers.get("x-api-key") {
+    if let Some(key) = headers.get(X_API_KEY) {
         return Ok(Credential::ApiKey(key.to_str().map_err(unreadable)?.trim()));
     }
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(Credential::None) };

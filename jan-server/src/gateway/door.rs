@@ -1,11 +1,13 @@
 //! The way of every request: id, route, limits, credential, handler; and of every reply: its headers, its log line.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body as HttpBody;
 use jan_core::{AuthMethod, Error, ErrorKind, Principal, Result};
@@ -13,20 +15,29 @@ use jan_core::{AuthMethod, Error, ErrorKind, Principal, Result};
 use super::auth;
 use super::rate::Count;
 use super::request_id::{self, RequestId};
-use crate::http::body::{Body, BoxError, incoming};
+use crate::http::body::{Body, BoxError, RequestBody, incoming};
 use crate::http::call::{Call, too_large};
 use crate::http::error::to_response;
 use crate::rooms::Rooms;
 use crate::router::{Access, Found, Row, find};
 use crate::serve::PeerAddr;
 
+const X_AUTH_METHOD: HeaderName = HeaderName::from_static("x-auth-method");
+
 /// Answers one request. Never fails: what goes wrong is a reply too.
-pub(crate) async fn pass<B>(rooms: Arc<Rooms>, request: Request<B>) -> Response<Body>
+pub(crate) fn pass<B>(
+    rooms: Arc<Rooms>,
+    request: Request<B>,
+) -> impl Future<Output = Response<Body>> + Send + use<B>
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let (mut head, body) = request.into_parts();
+    let (head, body) = request.into_parts();
+    answered(rooms, head, incoming(body))
+}
+
+async fn answered(rooms: Arc<Rooms>, mut head: Parts, body: RequestBody) -> Response<Body> {
     let id = RequestId::of(&head.headers);
     auth::strip_identity(&mut head.headers);
     let asked_by_page = head.headers.contains_key(ORIGIN).then(|| head.headers.clone());
@@ -35,7 +46,7 @@ where
         tracing::enabled!(tracing::Level::DEBUG).then(|| (head.method.clone(), head.uri.path().to_owned()));
 
     let mut marks = Marks::default();
-    let answer = answer(rooms.clone(), head, incoming(body), &id, &mut marks);
+    let answer = answer(&rooms, &head, body, &id, &mut marks);
     let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => to_response(&error, id.as_str()),
@@ -43,7 +54,8 @@ where
     };
 
     let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static(request_id::HEADER), id.header());
+    headers.reserve(8);
+    headers.insert(request_id::HEADER, id.header());
     marks.write(headers);
     if let Some(page) = asked_by_page {
         rooms.cors.mark(&page, headers);
@@ -65,8 +77,7 @@ struct Marks {
 impl Marks {
     fn write(self, headers: &mut HeaderMap) {
         if let Some(method) = self.auth {
-            headers
-                .insert(HeaderName::from_static("x-auth-method"), HeaderValue::from_static(method.as_str()));
+            headers.insert(X_AUTH_METHOD, HeaderValue::from_static(method.as_str()));
         }
         if let Some(count) = self.count {
             count.mark(headers);
@@ -78,15 +89,15 @@ impl Marks {
 }
 
 async fn answer(
-    rooms: Arc<Rooms>,
-    head: http::request::Parts,
-    body: crate::http::body::RequestBody,
+    rooms: &Arc<Rooms>,
+    head: &Parts,
+    body: RequestBody,
     id: &RequestId,
     marks: &mut Marks,
 ) -> Result<Response<Body>> {
     let (row, path) = match find(&head.method, head.uri.path()) {
         Found::Row(row, path) => (row, path),
-        Found::OtherMethods(methods) if is_preflight(&head) => return Ok(rooms.cors.preflight(&methods)),
+        Found::OtherMethods(methods) if is_preflight(head) => return Ok(rooms.cors.preflight(&methods)),
         Found::OtherMethods(methods) => {
             let message = format!("This route takes {methods}.");
             marks.allow = Some(methods);
@@ -97,13 +108,13 @@ async fn answer(
             return Err(Error::not_found(message).code("route_not_found"));
         }
     };
-    let who = admit(&rooms, row, path.prefixed, &head, marks).await?;
+    let who = admit(rooms, row, path.prefixed, head, marks).await?;
     let body_limit = rooms.settings.body_limit;
     // A body that says beforehand that it is too long is refused before it is sent.
     if body.size_hint().lower() > body_limit as u64 {
         return Err(too_large(body_limit));
     }
-    let body = Mutex::new(body);
+    let (rooms, body) = (rooms.clone(), Mutex::new(body));
     let query = head.uri.query().map(str::to_owned);
     let call = Call { rooms, who, request_id: id.clone(), body, path: path.variables, query, body_limit };
     (row.handler)(call).await
@@ -114,7 +125,7 @@ async fn admit(
     rooms: &Rooms,
     row: &Row,
     prefixed: bool,
-    head: &http::request::Parts,
+    head: &Parts,
     marks: &mut Marks,
 ) -> Result<Arc<Principal>> {
     let group = row.limit_group(prefixed);
@@ -134,7 +145,7 @@ async fn admit(
     Ok(who)
 }
 
-fn is_preflight(head: &http::request::Parts) -> bool {
+fn is_preflight(head: &Parts) -> bool {
     head.method == Method::OPTIONS
         && head.headers.contains_key(ORIGIN)
         && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)

@@ -15,6 +15,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const SHARDS: usize = 16;
 
+const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-minute");
+const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-minute");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+
 /// Which limit of the table a route counts against, beside the one for all routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LimitGroup {
@@ -126,14 +132,11 @@ impl Count {
     /// Tells the caller.
     pub(crate) fn mark(self, headers: &mut HeaderMap) {
         let (limit, remaining) = (HeaderValue::from(self.limit), HeaderValue::from(self.remaining));
-        headers.insert(HeaderName::from_static("x-ratelimit-limit-minute"), limit.clone());
-        headers.insert(HeaderName::from_static("x-ratelimit-remaining-minute"), remaining.clone());
-        headers.insert(HeaderName::from_static("ratelimit-limit"), limit);
-        headers.insert(HeaderName::from_static("ratelimit-remaining"), remaining);
-        headers.insert(
-            HeaderName::from_static("ratelimit-reset"),
-            HeaderValue::from(self.reset.as_secs().max(1)),
-        );
+        headers.insert(X_LIMIT, limit.clone());
+        headers.insert(X_REMAINING, remaining.clone());
+        headers.insert(LIMIT, limit);
+        headers.insert(REMAINING, remaining);
+        headers.insert(RESET, HeaderValue::from(self.reset.as_secs().max(1)));
     }
 }
 

@@ -1,8 +1,9 @@
 //! OpenAI-compatible upstreams over HTTP: OpenAI itself, Ollama, vLLM, llama.cpp, and the many that speak alike.
 //!
 //! A request goes out as the bytes it came in, a reply comes back the same way; only what somebody has to know is read.
-//! The client is hyper-util's pooled one and not reqwest, which cost more per request in a probe (see ARCHITECTURE.md).
+//! The connections are hyper's, kept in a pool of our own (see ARCHITECTURE.md).
 
+mod pool;
 mod reply;
 mod stream;
 mod transport;
@@ -11,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jan_core::model::EmbeddingRequest;
 use jan_core::secret::ExposeSecret;
 use jan_core::{
@@ -143,20 +145,20 @@ impl EmbeddingProvider for OpenAi {
 }
 
 /// The headers that every request carries.
-fn fixed_headers(upstream: &Upstream) -> Result<Vec<(HeaderName, HeaderValue)>> {
-    let mut headers = vec![
-        (http::header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (http::header::USER_AGENT, HeaderValue::from_static(concat!("jan-llm/", env!("CARGO_PKG_VERSION")))),
-    ];
+fn fixed_headers(upstream: &Upstream) -> Result<HeaderMap> {
+    let agent = HeaderValue::from_static(concat!("jan-llm/", env!("CARGO_PKG_VERSION")));
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(USER_AGENT, agent);
     let bad = |name: &str| Error::invalid("headers", format!("The upstream header `{name}` cannot be sent."));
     let mut secret = |name: HeaderName, value: String| {
         let mut value = HeaderValue::try_from(value).map_err(|_| bad(name.as_str()))?;
         value.set_sensitive(true);
-        headers.push((name, value));
+        headers.insert(name, value);
         Ok::<_, Error>(())
     };
     if let Some(key) = &upstream.api_key {
-        secret(http::header::AUTHORIZATION, format!("Bearer {}", key.expose_secret()))?;
+        secret(AUTHORIZATION, format!("Bearer {}", key.expose_secret()))?;
     }
     for (name, value) in &upstream.headers {
         let name = HeaderName::try_from(name.as_str()).map_err(|_| bad(name))?;

@@ -7,18 +7,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::Body;
-use hyper::body::Incoming;
 use jan_core::chat::ChunkBody;
 use jan_core::{ChatChunk, Result};
 use tokio::time::{Instant, Sleep};
 
+use super::pool::ReplyBody;
 use super::reply::from_event;
 use super::transport::{cut, too_slow};
 use crate::sse::Decoder;
 
 /// The chunks of one answer, as [`jan_core::ChatStream`] promises them: complete, or ending with an error.
 pub(super) struct Chunks {
-    body: Incoming,
+    body: ReplyBody,
     decoder: Decoder,
     idle: Idle,
     /// Copies of the last two chunks. An upstream that ends its stream in good order but never says `[DONE]` is believed
@@ -29,7 +29,7 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    pub(super) fn new(body: Incoming, idle_timeout: Duration) -> Self {
+    pub(super) fn new(body: ReplyBody, idle_timeout: Duration) -> Self {
         Self {
             body,
             decoder: Decoder::default(),

@@ -1,46 +1,44 @@
-//! The connection pool to one upstream, and one request over it.
+//! One request to an upstream: what is sent, how long it may take, what comes back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jan_core::{Error, ErrorKind, Result};
-
 use rustls::{ClientConfig, RootCertStore};
 use thread_local::ThreadLocal;
 
+use super::pool::{Pool, ReplyBody};
 use super::{Upstream, fixed_headers, reply, stream};
 
 /// A whole answer of more than this is refused: 16 MiB.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
-/// Idle connections are closed before the usual upstream would close them under our hands.
-const POOL_IDLE: Duration = Duration::from_secs(25);
-
-type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
-
 /// Sends requests to one upstream.
 pub(super) struct Transport {
     /// A wrong URL is kept as the sentence that says so.
     target: Result<Target, String>,
     /// A pool of connections for each thread: where a thread runs a runtime of its own, as in our server, a request then
     /// never wakes another thread, which costs more than all that we do to it.
-    clients: ThreadLocal<HttpClient>,
+    pools: ThreadLocal<Pool>,
     connect_timeout: Duration,
     tls: ClientConfig,
     reply_timeout: Duration,
     idle_timeout: Duration,
 }
 
+/// Where requests go and what they all carry, made once.
 struct Target {
+    /// The scheme and authority to connect to.
+    server: Uri,
+    /// The path that every request's begins with.
     base: String,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: HeaderMap,
 }
 
 impl Transport {
@@ -52,7 +50,7 @@ impl Transport {
     pub(super) fn deferred(upstream: &Upstream) -> Self {
         Self {
             target: Target::read(upstream).map_err(|e| e.message().to_owned()),
-            clients: ThreadLocal::new(),
+            pools: ThreadLocal::new(),
             connect_timeout: upstream.connect_timeout,
             tls: tls(&upstream.url),
             reply_timeout: upstream.reply_timeout,
@@ -60,17 +58,14 @@ impl Transport {
         }
     }
 
-    fn client(&self) -> &HttpClient {
-        self.clients.get_or(|| {
+    fn pool(&self) -> &Pool {
+        self.pools.get_or(|| {
             let mut tcp = HttpConnector::new();
             tcp.enforce_http(false);
             tcp.set_nodelay(true);
             tcp.set_connect_timeout(Some(self.connect_timeout));
             let builder = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone());
-            Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(POOL_IDLE)
-                .build(builder.https_or_http().enable_http1().wrap_connector(tcp))
+            Pool::new(builder.https_or_http().enable_http1().wrap_connector(tcp))
         })
     }
 
@@ -83,17 +78,10 @@ impl Transport {
             .map_err(|sentence| Error::unavailable(sentence.clone()).code("bad_upstream"))?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = Uri::try_from(format!("{}{path}", target.base)).map_err(Error::internal)?;
-        request.headers_mut().reserve(target.headers.len() + 2);
-        for (name, value) in &target.headers {
-            request.headers_mut().insert(name, value.clone());
-        }
-        let sent = tokio::time::timeout(self.reply_timeout, self.client().request(request)).await;
-        let response = match sent {
-            Err(_) => return Err(too_slow()),
-            Ok(Err(error)) => return Err(not_sent(error)),
-            Ok(Ok(response)) => response,
-        };
+        *request.uri_mut() = Uri::try_from([&target.base, path].concat()).map_err(Error::internal)?;
+        *request.headers_mut() = target.headers.clone();
+        let sent = tokio::time::timeout(self.reply_timeout, self.pool().send(&target.server, request)).await;
+        let response = sent.unwrap_or_else(|_| Err(too_slow()))?;
         let (head, body) = response.into_parts();
         let reply = Reply { headers: head.headers, body, idle_timeout: self.idle_timeout };
         if head.status.is_success() { Ok(reply) } else { Err(reply::into_error(head.status, reply).await) }
@@ -103,7 +91,7 @@ impl Transport {
 /// The head of a reply, and its body still to come.
 pub(super) struct Reply {
     pub(super) headers: HeaderMap,
-    body: hyper::body::Incoming,
+    body: ReplyBody,
     idle_timeout: Duration,
 }
 
@@ -149,20 +137,32 @@ impl Reply {
 
 impl Target {
     fn read(upstream: &Upstream) -> Result<Self> {
-        let base = upstream.url.trim_end_matches('/');
-        let uri = Uri::try_from(base).ok();
-        let good = uri.is_some_and(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.host().is_some()
-                && uri.query().is_none()
-        });
-        if !good {
+        let url = Uri::try_from(upstream.url.trim_end_matches('/')).ok();
+        let good = |url: &Uri| {
+            matches!(url.scheme_str(), Some("http" | "https"))
+                && url.host().is_some()
+                && url.query().is_none()
+        };
+        let Some(url) = url.filter(good) else {
             let message = "The upstream URL must look like `http://localhost:11434/v1`.";
             return Err(Error::invalid("url", message));
-        }
+        };
         let mut headers = fixed_headers(upstream)?;
-        headers.retain(|(name, _)| name != HOST);
-        Ok(Self { base: base.to_owned(), headers })
+        headers.insert(HOST, HeaderValue::try_from(host(&url)).map_err(Error::internal)?);
+        let base = url.path().trim_end_matches('/').to_owned();
+        let mut server = url.into_parts();
+        server.path_and_query = Some(PathAndQuery::from_static("/"));
+        Ok(Self { server: Uri::from_parts(server).map_err(Error::internal)?, base, headers })
+    }
+}
+
+/// The host as the `Host` header names it: with the port if it is not the scheme's own.
+fn host(url: &Uri) -> String {
+    let usual = if url.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    let host = url.host().unwrap_or_default();
+    match url.port_u16().filter(|port| *port != usual) {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
     }
 }
 
@@ -183,16 +183,6 @@ fn tls(url: &str) -> ClientConfig {
         Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
         Err(_) => ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),
     }
-}
-
-fn not_sent(error: hyper_util::client::legacy::Error) -> Error {
-    if error.is_connect() {
-        let message = "The upstream cannot be reached.";
-        return Error::new(ErrorKind::Upstream, message).code("upstream_unreachable").because(error);
-    }
-    Error::upstream("The upstream closed the connection without an answer.")
-        .code("upstream_cut")
-        .because(error)
 }
 
 pub(super) fn cut(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
