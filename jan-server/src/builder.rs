@@ -101,6 +101,7 @@ impl ServerBuilder {
                 chat: Chat::over(model),
                 conversations: Conversations::new(&store, clock.clone()),
                 projects: Projects::new(&store, clock.clone()),
+                store,
                 verifier,
                 issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),
                 started: clock.now(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jan_core::{AuthVerifier, Clock, TokenIssuer};
-use jan_llm::{Chat, Conversations, Projects};
+use jan_llm::{Chat, Conversations, Projects, Store};
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::RateLimits;
@@ -13,6 +13,8 @@ pub(crate) struct Rooms {
     pub(crate) chat: Chat,
     pub(crate) conversations: Conversations,
     pub(crate) projects: Projects,
+    /// What the rooms above are made from, and the shell's own records stand in.
+    pub(crate) store: Store,
     pub(crate) verifier: Arc<dyn AuthVerifier>,
     /// Absent when tokens come from somebody else.
     pub(crate) issuer: Option<Arc<dyn TokenIssuer>>,

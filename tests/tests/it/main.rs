@@ -14,10 +14,12 @@ mod chat;
 mod conventions;
 mod door;
 mod examples;
+mod idempotency;
 mod limits;
 mod local_model;
 mod models;
 mod rooms;
 mod sdks;
+#[cfg(unix)]
 mod swagger;
 mod upstreams;
