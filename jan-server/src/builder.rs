@@ -11,6 +11,7 @@ use crate::gateway::cors::Cors;
 use crate::gateway::rate::{RateLimits, RateSettings};
 use crate::rooms::{Rooms, Settings};
 use crate::server::Server;
+use crate::sweep::Sweeper;
 
 /// The parts of a server, being collected.
 #[derive(Default)]
@@ -109,6 +110,7 @@ impl ServerBuilder {
                 rate: self.rate.as_ref().map(RateLimits::new),
                 cors: Cors::new(self.origins),
                 settings: self.settings,
+                sweeper: Sweeper::default(),
                 draining: false.into(),
             }),
         })

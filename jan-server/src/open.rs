@@ -144,6 +144,7 @@ fn settings(config: &Config) -> Settings {
         body_limit: usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX),
         body_timeout: config.limits.body_timeout,
         docs: config.api.swagger,
+        retention: config.database.retention,
         ..Settings::default()
     }
 }

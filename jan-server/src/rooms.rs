@@ -8,6 +8,7 @@ use jan_llm::{Chat, Conversations, Projects, Store};
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::RateLimits;
+use crate::sweep::Sweeper;
 
 pub(crate) struct Rooms {
     pub(crate) chat: Chat,
@@ -23,6 +24,7 @@ pub(crate) struct Rooms {
     pub(crate) cors: Cors,
     pub(crate) settings: Settings,
     pub(crate) started: Duration,
+    pub(crate) sweeper: Sweeper,
     pub(crate) draining: std::sync::atomic::AtomicBool,
 }
 
@@ -41,6 +43,8 @@ pub struct Settings {
     /// How long a streamed chat waits for the model's first word before the reply's head is sent without it. Until then
     /// a failure is a JSON error with its status; later it is an error event. Default: 5 s.
     pub first_word: Duration,
+    /// How long what was deleted is kept before it is taken away for good ([`crate::Server::sweep`]). Default: 30 days.
+    pub retention: Duration,
 }
 
 impl Default for Settings {
@@ -51,6 +55,7 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(60),
             docs: true,
             first_word: Duration::from_secs(5),
+            retention: Duration::from_secs(30 * 24 * 60 * 60),
         }
     }
 }
