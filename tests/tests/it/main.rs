@@ -12,6 +12,7 @@ mod app;
 mod binary;
 mod chat;
 mod conventions;
+mod crash;
 mod door;
 mod examples;
 mod idempotency;
@@ -21,5 +22,6 @@ mod models;
 mod rooms;
 mod sdks;
 #[cfg(unix)]
+mod stores;
 mod swagger;
 mod upstreams;
