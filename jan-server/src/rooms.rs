@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jan_core::{AuthVerifier, Clock, TokenIssuer};
+use jan_llm::completions::Completions;
+use jan_llm::prompt::Orchestration;
+use jan_llm::turn::TitleSettings;
 use jan_llm::{Chat, Conversations, Projects};
 
 use crate::gateway::cors::Cors;
@@ -11,6 +14,7 @@ use crate::gateway::rate::RateLimits;
 
 pub(crate) struct Rooms {
     pub(crate) chat: Chat,
+    pub(crate) completions: Completions,
     pub(crate) conversations: Conversations,
     pub(crate) projects: Projects,
     pub(crate) verifier: Arc<dyn AuthVerifier>,
@@ -39,6 +43,11 @@ pub struct Settings {
     /// How long a streamed chat waits for the model's first word before the reply's head is sent without it. Until then
     /// a failure is a JSON error with its status; later it is an error event. Default: 5 s.
     pub first_word: Duration,
+    /// How conversations get their titles. Default: from the words of the first message.
+    pub titles: TitleSettings,
+    /// Which prompt modules are put before a conversation, besides the project's instruction and the user's profile.
+    /// Default: none.
+    pub orchestration: Orchestration,
 }
 
 impl Default for Settings {
@@ -49,6 +58,8 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(60),
             docs: true,
             first_word: Duration::from_secs(5),
+            titles: TitleSettings::default(),
+            orchestration: Orchestration::default(),
         }
     }
 }
