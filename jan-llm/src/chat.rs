@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use jan_core::{ChatAnswer, ChatReply, ChatRequest, ChatStream, ModelProvider, Principal, Result};
+use jan_core::conversation::{Fork, ForkPoint, Item};
+use jan_core::{ChatAnswer, ChatRequest, ChatStream, Error, JsonObject, ModelProvider, Principal, Result};
 use serde_json::{Map, Value};
+
+use crate::conversations::item_shape;
+use crate::turn::{Again, Keeper, Kept, Manner, Turn, Wishes, tell_branch};
 
 /// Answers chats through a [`ModelProvider`]. Cheap to clone.
 #[derive(Clone)]
 pub struct Chat {
     provider: Arc<dyn ModelProvider>,
+    keeper: Option<Arc<Keeper>>,
 }
 
 impl Chat {
@@ -19,7 +24,14 @@ impl Chat {
 
     /// A chat service over a provider that others hold too.
     pub fn over(provider: Arc<dyn ModelProvider>) -> Self {
-        Self { provider }
+        Self { provider, keeper: None }
+    }
+
+    /// Keeps chats that ask for it (`conversation`, `store`).
+    #[must_use]
+    pub fn keeping(mut self, keeper: Keeper) -> Self {
+        self.keeper = Some(Arc::new(keeper));
+        self
     }
 
     /// The provider behind the service.
@@ -34,7 +46,7 @@ impl Chat {
     pub async fn complete(&self, request: ChatRequest, who: &Principal) -> Result<ChatAnswer> {
         let request =
             if request.wants_stream() { request.stream(false).without("stream_options") } else { request };
-        self.ask(request, who).await?.into_answer().await
+        self.turn(request, who, &Manner::default()).await?.complete().await
     }
 
     /// Answers `who` chunk by chunk; the last chunk carries usage unless the request declines it. Dropping the stream
@@ -44,13 +56,94 @@ impl Chat {
     /// As [`ModelProvider::chat`] before the first chunk; later errors are the stream's last item.
     pub async fn stream(&self, request: ChatRequest, who: &Principal) -> Result<ChatStream> {
         let request = if request.wants_stream() { request } else { request.stream(true) };
-        let request = if request.wants_usage() { ask_for_usage(request)? } else { request };
-        self.ask(request, who).await?.into_stream()
+        self.turn(request, who, &Manner::default()).await?.stream().await
     }
 
-    async fn ask(&self, request: ChatRequest, _who: &Principal) -> Result<ChatReply> {
-        (*self.provider).chat(request).await
+    /// Makes a chat ready to be asked: finds its conversation, puts what was said and what the model is to know before
+    /// it. A chat that is not to be kept stays as it is.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] naming the member, [`jan_core::ErrorKind::NotFound`] for a conversation that is
+    /// not `who`'s.
+    pub async fn turn(&self, request: ChatRequest, who: &Principal, manner: &Manner<'_>) -> Result<Turn> {
+        let Some(wishes) = Wishes::of(&request, manner)? else { return self.ready(request, None) };
+        let keeper = self.keeper()?;
+        let (request, kept) = keeper.prepare(&*self.provider, request, &who.user, wishes, manner).await?;
+        self.ready(request, Some(kept))
     }
+
+    /// Another answer to the user's message that `item` is or answers, on a branch that takes the active one's place; the
+    /// members of `body` are parameters of the chat (`model`, `temperature`, `stream`, …).
+    ///
+    /// # Errors
+    /// As [`Chat::turn`]; [`jan_core::ErrorKind::Invalid`] when no user's message stands before the item.
+    pub async fn regenerate(
+        &self,
+        who: &Principal,
+        id: &str,
+        item: &str,
+        body: &JsonObject,
+    ) -> Result<(Turn, Item)> {
+        let keeper = self.keeper()?;
+        let conversation = keeper.conversations.get(&who.user, id).await?;
+        let (mut before, question, model) = keeper.question(&who.user, id, item).await?;
+        let point = ForkPoint::After(question.id.clone());
+        let fork = keeper.conversations.take_over(point, "Kept when another answer was asked for.");
+        before.push(question.clone());
+        let again = Again { before, fresh: Vec::new(), fork, model };
+        let (request, kept) =
+            keeper.prepare_again(&*self.provider, body, &who.user, conversation, again).await?;
+        Ok((self.ready(request, Some(kept))?, question))
+    }
+
+    /// The user's message `item` with other `content`, on a branch that takes the active one's place; answered at once
+    /// when the body says `regenerate`, with its other members as parameters of the chat.
+    ///
+    /// # Errors
+    /// As [`Chat::regenerate`]; [`jan_core::ErrorKind::Invalid`] when the item is no user's message.
+    pub async fn edit(&self, who: &Principal, id: &str, item: &str, body: &JsonObject) -> Result<Edit> {
+        let keeper = self.keeper()?;
+        let (new, fork) = keeper.conversations.edited(&who.user, id, item, body).await?;
+        if body.get("regenerate")?.unwrap_or(false) {
+            let conversation = keeper.conversations.get(&who.user, id).await?;
+            let (before, _, model) = keeper.question(&who.user, id, item).await?;
+            let again = Again { before, fresh: vec![new], fork, model };
+            let (request, kept) =
+                keeper.prepare_again(&*self.provider, body, &who.user, conversation, again).await?;
+            return Ok(Edit::Answered(self.ready(request, Some(kept))?));
+        }
+        let naming = fork.naming.clone();
+        let fork = Fork { items: vec![new], ..fork };
+        let (branch, items) = keeper.conversations.store().fork(&who.user, id, fork).await?;
+        let mut told = JsonObject::new();
+        tell_branch(&mut told, &branch, &naming)?;
+        for item in &items {
+            told.set("user_item", &item_shape(item)?)?;
+        }
+        Ok(Edit::Kept(told))
+    }
+
+    fn keeper(&self) -> Result<&Keeper> {
+        self.keeper.as_deref().ok_or_else(|| {
+            Error::invalid("conversation", "Nothing is kept here: this chat service has no store.")
+                .code("no_store")
+        })
+    }
+
+    fn ready(&self, request: ChatRequest, kept: Option<Kept>) -> Result<Turn> {
+        // What is kept is counted too, whether the caller wants to see it or not.
+        let counts = request.wants_stream() && (request.wants_usage() || kept.is_some());
+        let request = if counts { ask_for_usage(request)? } else { request };
+        Ok(Turn { provider: self.provider.clone(), request, kept: kept.map(Box::new) })
+    }
+}
+
+/// What became of an edit.
+pub enum Edit {
+    /// It is kept; this is what its caller is told.
+    Kept(JsonObject),
+    /// It is kept together with the answer of this turn.
+    Answered(Turn),
 }
 
 /// Usage is always measured: where the caller says nothing, the model is asked to report it.

@@ -24,12 +24,14 @@
 //! | [`settings`] | what a user has chosen |
 //! | [`sse`] | the decoder of server-sent events |
 //! | [`conversations`] | conversations, their items and branches, as their owners use them |
+//! | [`turn`], [`completions`] | what is kept of a chat: in a conversation, by itself |
 //! | [`projects`] | conversations that belong together |
 //! | [`store`] | where chats are kept: memory, SQLite, Postgres |
 //! | [`gguf`] | what a model file says about itself (features `local`, `pull`) |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
 pub mod chat;
+pub mod completions;
 pub mod conversations;
 #[cfg(any(feature = "local", feature = "pull"))]
 pub mod gguf;
@@ -44,6 +46,7 @@ pub mod sse;
 pub mod store;
 pub mod titles;
 pub mod trim;
+pub mod turn;
 
 pub use chat::Chat;
 pub use conversations::Conversations;
@@ -57,3 +60,4 @@ pub use providers::{OpenAi, Upstream};
 pub use router::Router;
 pub use settings::UserSettings;
 pub use store::Store;
+pub use turn::Keeper;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jan_core::auth::{AnyOf, Cached, LocalIssuer};
 use jan_core::{AuthVerifier, Clock, Error, ModelProvider, Result, SystemClock, TokenIssuer};
-use jan_llm::{Chat, Conversations, Projects, Store};
+use jan_llm::completions::Completions;
+use jan_llm::{Chat, Conversations, Keeper, Projects, Store};
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::{RateLimits, RateSettings};
@@ -97,9 +98,12 @@ impl ServerBuilder {
         };
         let model = self.model.unwrap_or_else(|| Arc::new(crate::no_model::NoModel));
         let store = self.store.unwrap_or_default();
+        let mut keeper = Keeper::new(&store, clock.clone());
+        (keeper.titles, keeper.orchestration) = (self.settings.titles.clone(), self.settings.orchestration);
         Ok(Server {
             rooms: Arc::new(Rooms {
-                chat: Chat::over(model),
+                chat: Chat::over(model).keeping(keeper),
+                completions: Completions::new(&store, clock.clone()),
                 conversations: Conversations::new(&store, clock.clone()),
                 projects: Projects::new(&store, clock.clone()),
                 store,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jan_core::secret::ExposeSecret;
 use jan_core::sql::file_url;
 use jan_core::{Error, ModelProvider, Result, SystemClock};
+use jan_llm::prompt::Orchestration;
 use jan_llm::store::Durability;
+use jan_llm::turn::TitleSettings;
 use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 
 use crate::config::{AuthMode, Config, DurabilityMode};
@@ -145,6 +147,13 @@ fn settings(config: &Config) -> Settings {
         body_timeout: config.limits.body_timeout,
         docs: config.api.swagger,
         retention: config.database.retention,
+        titles: TitleSettings { model: config.titles.model.clone() },
+        orchestration: Orchestration {
+            enabled: config.prompts.enabled,
+            memory: config.prompts.memory,
+            tools: config.prompts.tools,
+            templates: config.prompts.templates,
+        },
         ..Settings::default()
     }
 }

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jan_core::{AuthVerifier, Clock, TokenIssuer};
+use jan_llm::completions::Completions;
+use jan_llm::prompt::Orchestration;
+use jan_llm::turn::TitleSettings;
 use jan_llm::{Chat, Conversations, Projects, Store};
 
 use crate::gateway::cors::Cors;
@@ -12,6 +15,7 @@ use crate::sweep::Sweeper;
 
 pub(crate) struct Rooms {
     pub(crate) chat: Chat,
+    pub(crate) completions: Completions,
     pub(crate) conversations: Conversations,
     pub(crate) projects: Projects,
     /// What the rooms above are made from, and the shell's own records stand in.
@@ -45,6 +49,11 @@ pub struct Settings {
     pub first_word: Duration,
     /// How long what was deleted is kept before it is taken away for good ([`crate::Server::sweep`]). Default: 30 days.
     pub retention: Duration,
+    /// How conversations get their titles. Default: from the words of the first message.
+    pub titles: TitleSettings,
+    /// Which prompt modules are put before a conversation, besides the project's instruction and the user's profile.
+    /// Default: none.
+    pub orchestration: Orchestration,
 }
 
 impl Default for Settings {
@@ -56,6 +65,8 @@ impl Default for Settings {
             docs: true,
             first_word: Duration::from_secs(5),
             retention: Duration::from_secs(30 * 24 * 60 * 60),
+            titles: TitleSettings::default(),
+            orchestration: Orchestration::default(),
         }
     }
 }

@@ -10,7 +10,10 @@ use crate::gateway::rate::LimitGroup;
 use crate::http::call::Call;
 use crate::http::reply::Reply;
 use crate::openapi::entries::{self as doc, Doc};
-use crate::routes::{auth, branches, chat, conversations, docs, embeddings, health, items, models, projects};
+use crate::routes::{
+    auth, branches, chat, completions, conversations, docs, embeddings, health, items, models, projects,
+    regenerate,
+};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,11 @@ macro_rules! row {
 pub(crate) static TABLE: &[Row] = &[
     //   method path                         service  access  limit       repeat   handler                 documentation
     row!(POST "/v1/chat/completions",        Llm,     User,   V1,         Replays, chat::create,           doc::CHAT_CREATE),
+    row!(GET  "/v1/chat/completions",        Llm,     User,   V1,         Runs,    completions::all,       doc::conversations::COMPLETIONS_LIST),
+    row!(GET  "/v1/chat/completions/{id}",   Llm,     User,   V1,         Runs,    completions::get,       doc::conversations::COMPLETIONS_GET),
+    row!(POST "/v1/chat/completions/{id}",   Llm,     User,   V1,         Runs,    completions::update,    doc::conversations::COMPLETIONS_UPDATE),
+    row!(DELETE "/v1/chat/completions/{id}", Llm,     User,   V1,         Runs,    completions::delete,    doc::conversations::COMPLETIONS_DELETE),
+    row!(GET  "/v1/chat/completions/{id}/messages", Llm, User, V1,        Runs,    completions::messages,  doc::conversations::COMPLETIONS_MESSAGES),
     row!(GET  "/v1/models",                  Llm,     User,   V1,         Runs,    models::list,           doc::MODELS_LIST),
     row!(GET  "/v1/models/{*id}",            Llm,     User,   V1,         Runs,    models::get,            doc::MODELS_GET),
     row!(POST "/v1/embeddings",              Llm,     User,   V1,         Runs,    embeddings::create,     doc::EMBEDDINGS_CREATE),
@@ -88,6 +96,9 @@ pub(crate) static TABLE: &[Row] = &[
     row!(DELETE "/v1/conversations/{id}/items/{item_id}", Llm, User, V1,  Runs,    items::delete,          doc::conversations::ITEMS_DELETE),
     row!(GET  "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm, User, V1, Runs,    items::by_call, doc::conversations::ITEMS_BY_CALL),
     row!(PATCH "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm, User, V1, Runs,    items::report_call, doc::conversations::ITEMS_REPORT),
+    row!(POST "/v1/conversations/{id}/items/{item_id}/edit", Llm, User, V1, Replays, regenerate::edit,     doc::conversations::ITEMS_EDIT),
+    row!(PUT  "/v1/conversations/{id}/items/{item_id}/edit", Llm, User, V1, Replays, regenerate::edit,     doc::conversations::ITEMS_PUT),
+    row!(POST "/v1/conversations/{id}/items/{item_id}/regenerate", Llm, User, V1, Replays, regenerate::regenerate, doc::conversations::ITEMS_REGENERATE),
     row!(GET  "/v1/conversations/{id}/branches", Llm, User,   V1,         Runs,    branches::all,          doc::conversations::BRANCHES_LIST),
     row!(POST "/v1/conversations/{id}/branches", Llm, User,   V1,         Replays, branches::create,       doc::conversations::BRANCHES_CREATE),
     row!(GET  "/v1/conversations/{id}/branches/{name}", Llm, User, V1,    Runs,    branches::get,          doc::conversations::BRANCHES_GET),
@@ -223,9 +234,7 @@ mod tests {
     fn what_makes_something_can_be_repeated_and_is_somebodys() {
         let made = |row: &&Row| row.repeat == Repeat::Replays;
         // Keys are their callers': on a public route everybody would share them.
-        assert!(
-            TABLE.iter().filter(made).all(|row| row.method == Method::POST && row.access == Access::User)
-        );
+        assert!(TABLE.iter().filter(made).all(|row| row.method != Method::GET && row.access == Access::User));
         let paths: Vec<_> = TABLE.iter().filter(made).map(|row| row.without_prefix(row.path)).collect();
         assert!(paths.contains(&"/v1/chat/completions") && paths.contains(&"/v1/conversations"));
     }

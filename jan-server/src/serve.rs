@@ -155,6 +155,7 @@ impl Protocols {
     }
 }
 
+/// Serves one connection to its end, and gives its place back then.
 async fn connection(
     server: Server,
     protocols: Arc<Protocols>,

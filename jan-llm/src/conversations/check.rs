@@ -44,7 +44,7 @@ pub(super) fn title(body: &JsonObject) -> Result<Option<String>> {
     Ok(title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty()))
 }
 
-pub(super) fn referrer(body: &JsonObject) -> Result<Option<Option<String>>> {
+pub(crate) fn referrer(body: &JsonObject) -> Result<Option<Option<String>>> {
     removable(body, "referrer", MAX_REFERRER)
 }
 

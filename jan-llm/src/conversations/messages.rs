@@ -4,7 +4,7 @@
 use jan_core::chat::{Content, FunctionCall, Message, Part, ToolCall};
 use jan_core::conversation::Item;
 use jan_core::record::Millis;
-use jan_core::{Error, JsonObject, Result, id};
+use jan_core::{JsonObject, Result, id};
 use serde_json::{Map, Value, json};
 
 use super::item::text_block;
@@ -201,9 +201,6 @@ fn tool(call: &str, output: &Value) -> Message {
 
 /// What of a request's messages is new, after what the conversation already says: nothing is kept or told twice when a
 /// client sends the whole talk, or its last message, again.
-///
-/// # Errors
-/// Never; the signature leaves room for stricter rules.
 pub fn new_messages(history: &[Message], request: &[Message]) -> Vec<Message> {
     let same = |a: &Message, b: &Message| {
         a.role == b.role
@@ -240,12 +237,6 @@ fn pictures(message: &Message) -> Vec<String> {
 
 fn image_url(image: &Value) -> String {
     image.as_str().or_else(|| image.get("url")?.as_str()).unwrap_or_default().to_owned()
-}
-
-/// The words of a body's `content` or of a whole message item, for titles.
-pub fn words(item: &Item) -> String {
-    let body: Result<Map<String, Value>> = item.body.to();
-    body.map_or_else(|_: Error| String::new(), |body| said(&body).text())
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ use jan_core::conversation::{
 use jan_core::page::{Page, PageRequest};
 use jan_core::{Clock, Error, JsonObject, Result, UserId, id};
 
-pub use messages::{from_message, new_messages, reasoning, to_messages, words};
+pub(crate) use check::{metadata as check_metadata, referrer as check_referrer};
+pub use messages::{from_message, new_messages, reasoning, to_messages};
 pub use shape::{BranchShape, ConversationShape, item_shape};
 
 use crate::store::Store;

@@ -41,6 +41,10 @@ pub struct Config {
     pub limits: Limits,
     /// How many requests are let in.
     pub rate_limit: RateLimit,
+    /// How conversations get their titles.
+    pub titles: Titles,
+    /// What the model is told before a conversation.
+    pub prompts: Prompts,
     /// Which web pages may call.
     pub cors: Cors,
     /// How replies look.
@@ -65,6 +69,8 @@ impl Default for Config {
             auth: Auth::default(),
             limits: Limits::default(),
             rate_limit: RateLimit::default(),
+            titles: Titles::default(),
+            prompts: Prompts::default(),
             cors: Cors::default(),
             api: Api::default(),
             fetch: Fetch::default(),
@@ -238,6 +244,29 @@ impl Default for RateLimit {
             crate::RateSettings::default();
         Self { enabled: true, global_minute, global_hour, v1_minute, llm_minute }
     }
+}
+
+/// How conversations get their titles.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Titles {
+    /// The model that makes them; without one they are made of the first message's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
+/// What the model is told before a conversation, besides the project's instruction and the user's profile.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Prompts {
+    /// The date; and whether the following count.
+    pub enabled: bool,
+    /// What is remembered of the user.
+    pub memory: bool,
+    /// How to use tools.
+    pub tools: bool,
+    /// Help with code, and with questions that take several steps.
+    pub templates: bool,
 }
 
 /// Which web pages may call.

@@ -47,7 +47,7 @@ async fn answered(rooms: Arc<Rooms>, mut head: Parts, body: RequestBody) -> Resp
         tracing::enabled!(tracing::Level::DEBUG).then(|| (head.method.clone(), head.uri.path().to_owned()));
 
     let mut marks = Marks::default();
-    let answer = answer(&rooms, &head, body, &id, &mut marks);
+    let answer = answer(&rooms, &mut head, body, &id, &mut marks);
     let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => to_response(&error, id.as_str()),
@@ -91,7 +91,7 @@ impl Marks {
 
 async fn answer(
     rooms: &Arc<Rooms>,
-    head: &Parts,
+    head: &mut Parts,
     body: RequestBody,
     id: &RequestId,
     marks: &mut Marks,
@@ -116,9 +116,16 @@ async fn answer(
     if body.size_hint().lower() > body_limit as u64 {
         return Err(too_large(body_limit));
     }
-    let (rooms, body) = (rooms.clone(), Mutex::new(body));
-    let query = head.uri.query().map(str::to_owned);
-    let call = Call { rooms, who, request_id: id.clone(), body, path: path.variables, query, body_limit };
+    let call = Call {
+        rooms: rooms.clone(),
+        who,
+        request_id: id.clone(),
+        body: Mutex::new(body),
+        path: path.variables,
+        query: head.uri.query().map(str::to_owned),
+        headers: std::mem::take(&mut head.headers),
+        body_limit,
+    };
     let Some(key) = key else { return (row.handler)(call).await };
     let asked = head.uri.path_and_query().map_or("", |asked| row.without_prefix(asked.as_str()));
     // Boxed, so that requests without a key need no room for it.

@@ -1,10 +1,12 @@
 //! One request on its way through the house: what every handler gets.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jan_core::page::{Order, PageRequest};
 use jan_core::{Error, ErrorKind, JsonObject, Principal, Result, UserId};
@@ -25,6 +27,7 @@ pub(crate) struct Call {
     pub(crate) path: Vec<(String, String)>,
     /// What follows the path's `?`.
     pub(crate) query: Option<String>,
+    pub(crate) headers: HeaderMap,
     /// The most bytes this route takes.
     pub(crate) body_limit: usize,
 }
@@ -48,6 +51,19 @@ impl Call {
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
             .filter(|value| !value.is_empty())
+    }
+
+    /// The parameters `name[KEY]=value` of the query.
+    pub(crate) fn queries(&self, name: &str) -> BTreeMap<String, String> {
+        let pairs = form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes());
+        let member =
+            |key: &str| Some(key.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.to_owned());
+        pairs.filter_map(|(key, value)| Some((member(&key)?, value.into_owned()))).collect()
+    }
+
+    /// A header, if it is there and is text.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name)?.to_str().ok().map(str::to_owned)
     }
 
     /// The part of a list that the query asks for (`limit`, `after` or `cursor`, `order`).

@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response};
 use jan_core::{ChatRequest, ChatStream};
+use jan_llm::turn::{Manner, Turn};
 
 use crate::http::body::Body;
 use crate::http::call::Call;
@@ -13,16 +14,48 @@ use crate::http::sse::ChatEvents;
 /// Answers a chat, whole or as a stream.
 pub(crate) async fn create(mut call: Call) -> Reply {
     let request = ChatRequest::parse(call.bytes().await?)?;
-    if request.wants_stream() {
-        let chunks = call.rooms.chat.stream(request, &call.who).await?;
-        return events(call, chunks).await;
-    }
-    let answer = call.rooms.chat.complete(request, &call.who).await?;
-    Ok(raw_json(answer.to_bytes()))
+    let (referrer, persona) = (call.query("referrer"), persona(&call));
+    let manner = Manner { referrer: referrer.as_deref(), persona: persona.as_deref() };
+    let turn = call.rooms.chat.turn(request, &call.who, &manner).await?;
+    answer(call, turn).await
+}
+
+fn persona(call: &Call) -> Option<String> {
+    call.query("persona").or_else(|| call.header("x-prompt-persona"))
+}
+
+/// Asks the model, and tells in the head of the reply what is known before its first word.
+pub(crate) async fn answer(call: Call, turn: Turn) -> Reply {
+    let marks = marks(&turn);
+    let reply = if turn.wants_stream() {
+        let chunks = turn.stream().await?;
+        events(call, chunks).await
+    } else {
+        Ok(raw_json(turn.complete().await?.to_bytes()))
+    };
+    reply.map(|mut response| {
+        response.headers_mut().extend(marks);
+        response
+    })
+}
+
+/// Which conversation the turn is kept in, and what the model was told before it.
+pub(crate) fn marks(turn: &Turn) -> Vec<(HeaderName, HeaderValue)> {
+    let text = |value: &str| HeaderValue::try_from(value).ok();
+    let conversation = turn.conversation_id().and_then(text);
+    let modules = Some(turn.applied().join(",")).filter(|modules| !modules.is_empty());
+    let marks = [
+        conversation.map(|id| (HeaderName::from_static("x-conversation-id"), id)),
+        modules
+            .as_deref()
+            .and_then(text)
+            .map(|names| (HeaderName::from_static("x-applied-prompt-modules"), names)),
+    ];
+    marks.into_iter().flatten().collect()
 }
 
 /// Waits a moment for the first chunk, so that what fails at once fails with its status, then streams.
-async fn events(call: Call, mut chunks: ChatStream) -> Reply {
+pub(crate) async fn events(call: Call, mut chunks: ChatStream) -> Reply {
     let first = tokio::time::timeout(call.rooms.settings.first_word, chunks.next()).await.ok().flatten();
     if let Some(Err(error)) = first {
         return Err(error);

@@ -4,6 +4,7 @@
 pub(crate) mod auth;
 pub(crate) mod branches;
 pub(crate) mod chat;
+pub(crate) mod completions;
 pub(crate) mod conversations;
 pub(crate) mod docs;
 pub(crate) mod embeddings;
@@ -11,3 +12,4 @@ pub(crate) mod health;
 pub(crate) mod items;
 pub(crate) mod models;
 pub(crate) mod projects;
+pub(crate) mod regenerate;

@@ -136,6 +136,78 @@ pub(crate) static BRANCHES_ACTIVATE: Doc =
     Doc::new("activateBranch", TAG, "Make a branch the active one", "New items go there.")
         .json(200, named::<shape::Activated>);
 
+const EDIT_WORDS: &str = "The new wording stands on a branch that takes the active one's name; the old one is kept under the \
+                          name in `old_main_backup`. With `regenerate` the model answers at once (`model`, `temperature`, \
+                          `stream` and all other parameters of a chat count); when it fails, nothing is changed.";
+
+pub(crate) static ITEMS_EDIT: Doc = Doc::new("editConversationItem", TAG, "Reword a message", EDIT_WORDS)
+    .takes(named::<shape::EditItem>)
+    .json_or_events(200, named::<shape::Regenerated>, named::<super::schemas::ChatCompletionChunk>);
+
+pub(crate) static ITEMS_PUT: Doc = Doc::new("putConversationItemEdit", TAG, "Reword a message", EDIT_WORDS)
+    .takes(named::<shape::EditItem>)
+    .json_or_events(200, named::<shape::Regenerated>, named::<super::schemas::ChatCompletionChunk>);
+
+pub(crate) static ITEMS_REGENERATE: Doc = Doc::new(
+    "regenerateConversationItem",
+    TAG,
+    "Ask for another answer",
+    "To the user's message that this item is or answers. The answer stands on a branch that takes the active one's name; \
+     the old one is kept. Every parameter of a chat counts (`model`, `temperature`, `max_tokens`, `stream`, …); without \
+     `model` the one that answered before is asked. When it fails, nothing is changed.",
+)
+.takes(named::<shape::Regenerate>)
+.json_or_events(200, named::<shape::Regenerated>, named::<super::schemas::ChatCompletionChunk>);
+
+const KEPT: &str = "Chat";
+
+const COMPLETIONS: &[(&str, &str)] = &[
+    ("limit", "How many at the most, 1 to 100. Default: 20."),
+    ("after", "The id of the last one already seen."),
+    ("order", "`asc` (the default) or `desc`, by their making."),
+    ("model", "Only those of this model."),
+    ("metadata[KEY]", "Only those with this pair."),
+];
+
+pub(crate) static COMPLETIONS_LIST: Doc = Doc::new(
+    "listChatCompletions",
+    KEPT,
+    "List kept chat completions",
+    "Those asked for with `store: true`.",
+)
+.query(COMPLETIONS)
+.list(named::<super::schemas::ChatCompletion>);
+
+pub(crate) static COMPLETIONS_GET: Doc = Doc::new(
+    "getChatCompletion",
+    KEPT,
+    "Get a kept chat completion",
+    "As its caller got it, with its metadata.",
+)
+.json(200, named::<super::schemas::ChatCompletion>);
+
+pub(crate) static COMPLETIONS_UPDATE: Doc = Doc::new(
+    "updateChatCompletion",
+    KEPT,
+    "Change a kept chat completion's metadata",
+    "It is replaced whole.",
+)
+.takes(named::<shape::NewMetadata>)
+.json(200, named::<super::schemas::ChatCompletion>);
+
+pub(crate) static COMPLETIONS_DELETE: Doc =
+    Doc::new("deleteChatCompletion", KEPT, "Delete a kept chat completion", "For good.")
+        .json(200, named::<shape::Deleted>);
+
+pub(crate) static COMPLETIONS_MESSAGES: Doc = Doc::new(
+    "getChatCompletionMessages",
+    KEPT,
+    "Get what was asked",
+    "The messages of a kept chat completion.",
+)
+.query(PAGE)
+.list(named::<super::schemas::ChatMessage>);
+
 pub(crate) mod projects {
     //! Projects in words.
 

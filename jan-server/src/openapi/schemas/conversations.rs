@@ -192,3 +192,46 @@ pub(crate) struct UpdateProject {
     is_archived: Option<bool>,
     is_favorite: Option<bool>,
 }
+
+/// Another wording.
+#[derive(ToSchema)]
+pub(crate) struct EditItem {
+    /// Text, or an array of blocks.
+    #[schema(value_type = Value, example = "Hello again!")]
+    content: Value,
+    /// Answer it at once.
+    regenerate: Option<bool>,
+    model: Option<String>,
+    stream: Option<bool>,
+}
+
+/// How to answer again; any parameter of a chat may stand here.
+#[derive(ToSchema)]
+pub(crate) struct Regenerate {
+    model: Option<String>,
+    temperature: Option<f64>,
+    max_tokens: Option<u32>,
+    stream: Option<bool>,
+}
+
+/// What became of the branches, and the answer.
+#[derive(ToSchema)]
+pub(crate) struct Regenerated {
+    branch: String,
+    old_main_backup: Option<String>,
+    branch_created: bool,
+    new_branch: Branch,
+    user_item: Option<Item>,
+    user_item_id: Option<String>,
+    /// The answer's items.
+    items: Option<Vec<Item>>,
+    #[schema(value_type = Option<Object>)]
+    completion: Option<Value>,
+}
+
+/// Pairs that replace the old ones.
+#[derive(ToSchema)]
+pub(crate) struct NewMetadata {
+    #[schema(value_type = Object)]
+    metadata: Value,
+}

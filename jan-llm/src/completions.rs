@@ -1,0 +1,192 @@
+//! Chat completions that are kept by themselves (`store: true`), as OpenAI keeps them: to be listed, read again, given
+//! metadata, deleted.
+
+use std::sync::Arc;
+
+use jan_core::chat::{AnswerBody, Message};
+use jan_core::conversation::Metadata;
+use jan_core::page::{Page, PageRequest};
+use jan_core::record::{Kept, Records};
+use jan_core::{ChatRequest, Clock, Error, ErrorKind, JsonObject, Result, UserId, id};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
+
+use crate::conversations::check_metadata;
+use crate::store::Store;
+
+/// Keeps chat completions. Cheap to clone.
+#[derive(Clone)]
+pub struct Completions {
+    records: Records<Completion>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A completion as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Completion {
+    messages: Vec<Message>,
+    metadata: Metadata,
+    /// The answer as its caller got it.
+    answer: Box<RawValue>,
+}
+
+/// A completion that waits for its answer.
+pub(crate) struct Pending {
+    pub(crate) id: String,
+    messages: Vec<Message>,
+    metadata: Metadata,
+}
+
+/// Which completions a list holds.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Those of a model.
+    pub model: Option<String>,
+    /// Those with these pairs.
+    pub metadata: Metadata,
+}
+
+impl Completions {
+    /// The completions in `store`.
+    pub fn new(store: &Store, clock: Arc<dyn Clock>) -> Self {
+        Self { records: Records::new("chat.completion", store.records.clone()), clock }
+    }
+
+    /// Checks what can be checked before the model is asked. The id is ours: upstreams do not promise that theirs is one.
+    pub(crate) fn begin(&self, request: &ChatRequest, messages: &[Message]) -> Result<Pending> {
+        let mut object = JsonObject::new();
+        if let Some(metadata) = request.get::<Value>("metadata")? {
+            object.set("metadata", &metadata)?;
+        }
+        let metadata = check_metadata(&object)?.unwrap_or_default();
+        Ok(Pending { id: id::random("chatcmpl-", 24), messages: messages.to_vec(), metadata })
+    }
+
+    /// Keeps an answer. Completions are listed by the model that answered.
+    pub(crate) async fn keep(
+        &self,
+        owner: &UserId,
+        pending: Pending,
+        answer: &AnswerBody,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let bytes = serde_json::from_slice(bytes).map_err(Error::internal)?;
+        let body = Completion { messages: pending.messages, metadata: pending.metadata, answer: bytes };
+        let kept = Kept::new(pending.id, self.clock.millis(), body).group(Some(answer.model.clone()));
+        self.records.insert(owner, &kept).await
+    }
+
+    /// A page of the owner's completions, by their making.
+    ///
+    /// # Errors
+    /// As [`Records::list`].
+    pub async fn list(
+        &self,
+        owner: &UserId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page<JsonObject>> {
+        let mut found = Vec::new();
+        let mut at = page.clone();
+        loop {
+            let next = self.records.list(owner, filter.model.as_deref(), &at).await?;
+            at.after = next.items.last().map(|last| last.id.clone());
+            let fits = |kept: &&Kept<Completion>| {
+                filter.metadata.iter().all(|(key, value)| kept.body.metadata.get(key) == Some(value))
+            };
+            for kept in next.items.iter().filter(fits) {
+                if found.len() == page.limit as usize {
+                    return Ok(Page { items: found, has_more: true });
+                }
+                found.push(shape(kept)?);
+            }
+            let full = found.len() == page.limit as usize;
+            if !next.has_more || full && filter.metadata.is_empty() {
+                return Ok(Page { items: found, has_more: next.has_more });
+            }
+        }
+    }
+
+    /// The completion of this id, as its caller got it, with its metadata.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`].
+    pub async fn get(&self, owner: &UserId, id: &str) -> Result<JsonObject> {
+        shape(&self.kept(owner, id).await?)
+    }
+
+    /// The messages that were asked, each with an id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Invalid`] naming `after` when it is none of them.
+    pub async fn messages(&self, owner: &UserId, id: &str, page: &PageRequest) -> Result<Page<Value>> {
+        let kept = self.kept(owner, id).await?;
+        let messages: Vec<(usize, Value)> = kept
+            .body
+            .messages
+            .iter()
+            .enumerate()
+            .map(|(i, message)| (i, message_shape(id, i, message)))
+            .collect();
+        let after = match &page.after {
+            None => None,
+            Some(after) => {
+                let found =
+                    messages.iter().find(|(_, message)| message.get("id").is_some_and(|id| id == after));
+                Some(found.ok_or_else(|| page.unknown_cursor())?.0)
+            }
+        };
+        Ok(page.cut(messages.iter(), after, |(i, _)| *i).map(|(_, message)| message))
+    }
+
+    /// Replaces the metadata.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] naming the pair, [`ErrorKind::NotFound`].
+    pub async fn update(&self, owner: &UserId, id: &str, body: &JsonObject) -> Result<JsonObject> {
+        let metadata = check_metadata(body)?
+            .ok_or_else(|| Error::invalid("metadata", "`metadata` is required.").code("missing_parameter"))?;
+        let change = |kept: &mut Kept<Completion>| {
+            kept.body.metadata.clone_from(&metadata);
+            Ok(())
+        };
+        let changed = self.records.update(owner, id, change).await;
+        shape(&changed.map_err(|e| if e.kind() == ErrorKind::NotFound { not_found(id) } else { e })?)
+    }
+
+    /// Deletes one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`].
+    pub async fn delete(&self, owner: &UserId, id: &str) -> Result<()> {
+        if self.records.delete(owner, id).await? { Ok(()) } else { Err(not_found(id)) }
+    }
+
+    async fn kept(&self, owner: &UserId, id: &str) -> Result<Kept<Completion>> {
+        self.records.get(owner, id).await?.ok_or_else(|| not_found(id))
+    }
+}
+
+fn shape(kept: &Kept<Completion>) -> Result<JsonObject> {
+    let mut shape = JsonObject::parse(kept.body.answer.get().to_owned().into())?;
+    shape.set("id", &kept.id)?;
+    shape.set("metadata", &kept.body.metadata)?;
+    Ok(shape)
+}
+
+/// Parts stand in `content_parts`; `content` is text or nothing, as OpenAI has it.
+fn message_shape(id: &str, i: usize, message: &Message) -> Value {
+    let mut shape = json!(message);
+    if let Some(members) = shape.as_object_mut() {
+        members.insert("id".into(), format!("{id}-{i}").into());
+        if let Some(parts) = members.get("content").filter(|content| content.is_array()).cloned() {
+            members.insert("content".into(), message.text().into());
+            members.insert("content_parts".into(), parts);
+        }
+    }
+    shape
+}
+
+fn not_found(id: &str) -> Error {
+    Error::not_found(format!("There is no kept chat completion `{id}`.")).code("completion_not_found")
+}

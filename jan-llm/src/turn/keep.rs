@@ -1,0 +1,244 @@
+//! What is kept of a turn, and how: all of it in one write, when the answer is whole.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use jan_core::chat::{AnswerBody, Message};
+use jan_core::conversation::{Append, Branch, Change, Conversation, Fork, Item, Naming};
+use jan_core::{ChatAnswer, JsonObject, ModelProvider, Result, UserId};
+use serde_json::{Value, json};
+
+use super::Keeper;
+#[cfg(feature = "client")]
+use super::keeper::TITLE_PATIENCE;
+use crate::completions::Pending;
+use crate::conversations::{from_message, item_shape, reasoning};
+use crate::titles;
+
+/// A title that a model is asked for.
+pub(super) type Asked = BoxFuture<'static, Option<String>>;
+
+/// A turn that is to be kept.
+pub(crate) struct Kept {
+    keeper: Keeper,
+    pub(super) owner: UserId,
+    model: String,
+    store_reasoning: bool,
+    completion: Option<Pending>,
+    conversation: Option<Conversation>,
+    is_new: bool,
+    stores: bool,
+    pub(super) destination: Destination,
+    /// What the caller said that the conversation did not hold yet.
+    pub(super) fresh: Vec<Item>,
+    pub(super) applied: Vec<&'static str>,
+    pub(super) trimmed: bool,
+    user_messages: usize,
+    first_words: String,
+}
+
+/// Where the turn goes.
+pub(super) enum Destination {
+    /// The end of the active branch.
+    End,
+    /// A branch that takes the active one's place.
+    Fork(Box<Fork>),
+}
+
+impl Kept {
+    pub(super) fn new(
+        keeper: Keeper,
+        owner: UserId,
+        model: &str,
+        store_reasoning: bool,
+        completion: Option<Pending>,
+    ) -> Self {
+        Self {
+            keeper,
+            owner,
+            model: model.to_owned(),
+            store_reasoning,
+            completion,
+            conversation: None,
+            is_new: false,
+            stores: false,
+            destination: Destination::End,
+            fresh: Vec::new(),
+            applied: Vec::new(),
+            trimmed: false,
+            user_messages: 0,
+            first_words: String::new(),
+        }
+    }
+
+    pub(super) fn attach(&mut self, conversation: Conversation, is_new: bool, stores: bool) {
+        (self.conversation, self.is_new, self.stores) = (Some(conversation), is_new, stores);
+    }
+
+    pub(super) fn conversation_id(&self) -> Option<&str> {
+        self.conversation.as_ref().map(|conversation| conversation.id.as_str())
+    }
+
+    pub(super) fn project_id(&self) -> Option<&str> {
+        self.conversation.as_ref()?.project_id.as_deref()
+    }
+
+    pub(super) fn count_user_messages(&mut self, talk: &[Message]) {
+        let mut users = talk.iter().filter(|message| message.role == "user").peekable();
+        self.first_words = users.peek().map(|first| first.text()).unwrap_or_default();
+        self.user_messages = users.count();
+    }
+
+    /// The id under which a kept completion can be asked for later.
+    pub(super) fn completion_id(&self) -> Option<&str> {
+        self.completion.as_ref().map(|pending| pending.id.as_str())
+    }
+
+    /// What a client is told of the conversation, in the answer or in the stream's first chunk.
+    pub(super) fn told(&self, title: Option<&str>) -> Option<Value> {
+        let conversation = self.conversation.as_ref()?;
+        let mut told = json!({"id": conversation.id});
+        let title = title.or(conversation.title.as_deref());
+        if let (Some(members), Some(title)) = (told.as_object_mut(), title) {
+            members.insert("title".into(), title.into());
+        }
+        Some(told)
+    }
+
+    /// Asks the operator's model for a title, if one is due and a model makes them. No longer than [`TITLE_PATIENCE`].
+    pub(super) fn ask_for_title(&self, provider: &Arc<dyn ModelProvider>) -> Option<Asked> {
+        let model = self.keeper.titles.model.as_deref().filter(|_| self.title_is_due())?;
+        let request = titles::request(model, &[Message::new("user", self.first_words.clone())]);
+        let provider = provider.clone();
+        Some(Box::pin(bounded(async move {
+            let answer = (*provider).chat(request).await.ok()?.into_answer().await.ok()?.parse().ok()?;
+            titles::clean(&answer.choices.first()?.message.text())
+        })))
+    }
+
+    fn title_is_due(&self) -> bool {
+        let Some(conversation) = self.conversation.as_ref().filter(|_| self.stores) else { return false };
+        let locked = conversation.title_locked
+            || conversation.metadata.get("title_locked").is_some_and(|locked| locked == "true");
+        titles::is_due(self.user_messages, conversation.title.as_deref().unwrap_or_default(), locked)
+    }
+
+    /// Keeps the turn of a whole answer, and adds to the answer what its caller is told beside it.
+    pub(super) async fn finish_answer(
+        mut self: Box<Self>,
+        mut answer: ChatAnswer,
+        asked: Option<String>,
+    ) -> Result<(ChatAnswer, JsonObject)> {
+        if let Some(id) = self.completion_id().map(str::to_owned) {
+            answer.object_mut().set("id", &id)?;
+        }
+        let body = answer.parse()?;
+        let trimmed = self.trimmed;
+        let title = self.title(asked);
+        let outcome = self.finish(body, &answer.to_bytes(), title.clone()).await?;
+        if let Some(told) = self.told(title.as_deref()) {
+            answer.object_mut().set("conversation", &told)?;
+        }
+        if trimmed {
+            answer.object_mut().set("trimmed", &true)?;
+        }
+        Ok((answer, outcome))
+    }
+
+    /// The title that the conversation gets with this turn, if it gets one: the model's, or one made of the first words.
+    pub(super) fn title(&self, asked: Option<String>) -> Option<String> {
+        self.title_is_due().then(|| asked.unwrap_or_else(|| titles::plain(&self.first_words)))
+    }
+
+    /// Writes the turn; when this returns, it is kept.
+    pub(super) async fn finish(
+        &mut self,
+        answer: AnswerBody,
+        bytes: &[u8],
+        title: Option<String>,
+    ) -> Result<JsonObject> {
+        let now = self.keeper.clock.millis();
+        if let Some(pending) = self.completion.take() {
+            self.keeper.completions.keep(&self.owner, pending, &answer, bytes).await?;
+        }
+        let Some(mut conversation) = self.conversation.clone().filter(|_| self.stores) else {
+            return Ok(JsonObject::new());
+        };
+        let mut items = std::mem::take(&mut self.fresh);
+        let asked = items.len();
+        items.append(&mut self.answer_items(&answer, now)?);
+        let store = self.keeper.conversations.store().clone();
+        let mut outcome = JsonObject::new();
+        let kept = match std::mem::replace(&mut self.destination, Destination::End) {
+            Destination::End if self.is_new => {
+                conversation.title.clone_from(&title);
+                store.create(&self.owner, conversation, items).await?
+            }
+            Destination::End => {
+                let append = Append { branch: None, items, at: now };
+                let kept = store.append(&self.owner, &conversation.id, append).await?;
+                if let Some(title) = title {
+                    let change = Change { title: Some((Some(title), false)), at: now, ..Change::default() };
+                    store.update(&self.owner, &conversation.id, change).await?;
+                }
+                kept
+            }
+            Destination::Fork(fork) => {
+                let naming = fork.naming.clone();
+                let (branch, kept) =
+                    store.fork(&self.owner, &conversation.id, Fork { items, ..*fork }).await?;
+                tell_branch(&mut outcome, &branch, &naming)?;
+                kept
+            }
+        };
+        let shapes = kept.iter().map(item_shape).collect::<Result<Vec<_>>>()?;
+        if let Some(user) = shapes.get(..asked).and_then(<[_]>::last) {
+            outcome.set("user_item", user)?;
+        }
+        outcome.set("items", &shapes.get(asked..).unwrap_or_default())?;
+        Ok(outcome)
+    }
+
+    /// The items of the first choice; the others were offered, not said.
+    fn answer_items(&self, answer: &AnswerBody, now: i64) -> Result<Vec<Item>> {
+        let Some(choice) = answer.choices.first() else { return Ok(Vec::new()) };
+        let mut items = Vec::new();
+        let thought = choice.message.rest.get("reasoning_content").and_then(Value::as_str);
+        if let Some(thought) = thought.filter(|_| self.store_reasoning) {
+            items.push(reasoning(thought, now)?);
+        }
+        let mut said = from_message(&choice.message, now)?;
+        for item in said.iter_mut().filter(|item| item.text("type").as_deref() == Some("message")) {
+            item.body.set("model", &self.model)?;
+            if let Some(reason) = choice.finish_reason.as_deref().filter(|reason| *reason != "stop") {
+                item.body.set("finish_reason", reason)?;
+            }
+        }
+        if let (Some(last), Some(usage)) = (said.last_mut(), &answer.usage) {
+            last.body.set("usage", usage)?;
+        }
+        items.append(&mut said);
+        Ok(items)
+    }
+}
+
+/// What the original tells of a branch that an edit or another answer made.
+pub(crate) fn tell_branch(outcome: &mut JsonObject, branch: &Branch, naming: &Naming) -> Result<()> {
+    outcome.set("branch", &branch.name)?;
+    if let Naming::TakeOver { backup } = naming {
+        outcome.set("old_main_backup", backup)?;
+    }
+    outcome.set("branch_created", &true)?;
+    outcome.set("new_branch", &crate::conversations::BranchShape::from(branch.clone()))
+}
+
+#[cfg(feature = "client")]
+async fn bounded(asked: impl Future<Output = Option<String>>) -> Option<String> {
+    tokio::time::timeout(TITLE_PATIENCE, asked).await.ok().flatten()
+}
+
+/// Without a timer the model's own limits count.
+#[cfg(not(feature = "client"))]
+async fn bounded(asked: impl Future<Output = Option<String>>) -> Option<String> {
+    asked.await
+}

@@ -1,0 +1,87 @@
+//! One turn of a conversation: what was said goes in before the request, the request is answered, and the whole turn is
+//! kept in one piece: the caller's new messages, the answer's text, reasoning if it is asked for, tool calls, usage. A
+//! turn that fails or breaks off leaves the conversation as it was.
+
+mod keep;
+mod keeper;
+mod prepare;
+mod stream;
+
+use std::sync::Arc;
+
+use jan_core::{ChatAnswer, ChatRequest, ChatStream, JsonObject, ModelProvider, Result};
+
+pub(crate) use keep::{Kept, tell_branch};
+pub use keeper::{Keeper, TitleSettings};
+pub(crate) use prepare::{Again, Wishes};
+
+/// How a chat is asked for, beside its body.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner<'a> {
+    /// Which app or page the chat comes from. A chat that says so is kept in a conversation.
+    pub referrer: Option<&'a str>,
+    /// Who the model should be; prompt templates may use it.
+    pub persona: Option<&'a str>,
+}
+
+/// A chat that is ready to be asked. Dropping it, or what it returns, stops the model and keeps nothing.
+#[must_use = "a turn does nothing until it is completed or streamed"]
+pub struct Turn {
+    pub(crate) provider: Arc<dyn ModelProvider>,
+    pub(crate) request: ChatRequest,
+    pub(crate) kept: Option<Box<Kept>>,
+}
+
+impl Turn {
+    /// The conversation that the turn is kept in.
+    pub fn conversation_id(&self) -> Option<&str> {
+        self.kept.as_ref()?.conversation_id()
+    }
+
+    /// The prompt modules that were put before the conversation, in their order.
+    pub fn applied(&self) -> &[&'static str] {
+        self.kept.as_ref().map_or(&[], |kept| &kept.applied)
+    }
+
+    /// Whether the answer is wanted as a stream.
+    pub fn wants_stream(&self) -> bool {
+        self.request.wants_stream()
+    }
+
+    /// The whole answer, kept when this returns.
+    ///
+    /// # Errors
+    /// As [`ModelProvider::chat`]; an answer that broke off is an error; [`jan_core::ErrorKind::Internal`] or
+    /// [`jan_core::ErrorKind::Unavailable`] when it cannot be kept.
+    pub async fn complete(self) -> Result<ChatAnswer> {
+        Ok(self.complete_with_outcome().await?.0)
+    }
+
+    /// The same, with what was kept as the reply of an edit or another answer shows it.
+    ///
+    /// # Errors
+    /// As [`Turn::complete`].
+    pub async fn complete_with_outcome(self) -> Result<(ChatAnswer, JsonObject)> {
+        let provider = self.provider;
+        let Some(kept) = self.kept else {
+            return Ok(((*provider).chat(self.request).await?.into_answer().await?, JsonObject::new()));
+        };
+        let title = async {
+            Ok(futures_util::future::OptionFuture::from(kept.ask_for_title(&provider)).await.flatten())
+        };
+        let answer = async { (*provider).chat(self.request).await?.into_answer().await };
+        let (answer, title) = futures_util::future::try_join(answer, title).await?;
+        kept.finish_answer(answer, title).await
+    }
+
+    /// The answer chunk by chunk. When the stream ends, it is kept; one that breaks off is not.
+    ///
+    /// # Errors
+    /// As [`Turn::complete`] before the first chunk; later errors are the stream's last item.
+    pub async fn stream(self) -> Result<ChatStream> {
+        let chunks = (*self.provider).chat(self.request).await?.into_stream()?;
+        let Some(kept) = self.kept else { return Ok(chunks) };
+        let title = kept.ask_for_title(&self.provider);
+        Ok(ChatStream::new(stream::KeptStream::new(chunks, kept, title)))
+    }
+}

@@ -1,0 +1,40 @@
+//! `/v1/conversations/{id}/items/{item_id}/edit` and `…/regenerate`: what was said is kept, what is said instead stands
+//! on a branch of its own.
+
+use jan_core::JsonObject;
+use jan_core::conversation::Item;
+use jan_llm::chat::Edit;
+use jan_llm::turn::Turn;
+
+use super::chat::answer;
+use crate::http::call::Call;
+use crate::http::reply::{Reply, bare};
+
+/// Another answer to a message; streamed when the body says so.
+pub(crate) async fn regenerate(mut call: Call) -> Reply {
+    let (id, item, body) = (call.path("id")?, call.path("item_id")?, call.object_or_nothing().await?);
+    let (turn, question) = call.rooms.chat.regenerate(&call.who, &id, &item, &body).await?;
+    told(call, turn, Some(question)).await
+}
+
+/// Another wording of a user's message, answered at once when the body says `regenerate`.
+pub(crate) async fn edit(mut call: Call) -> Reply {
+    let (id, item, body) = (call.path("id")?, call.path("item_id")?, call.object().await?);
+    match call.rooms.chat.edit(&call.who, &id, &item, &body).await? {
+        Edit::Kept(told) => bare(&told),
+        Edit::Answered(turn) => told(call, turn, None).await,
+    }
+}
+
+/// What became of the branches, the new items, and the answer as a chat completion.
+async fn told(call: Call, turn: Turn, question: Option<Item>) -> Reply {
+    if turn.wants_stream() {
+        return answer(call, turn).await;
+    }
+    let (answer, mut told): (_, JsonObject) = turn.complete_with_outcome().await?;
+    if let Some(question) = question {
+        told.set("user_item_id", &question.id)?;
+    }
+    told.set("completion", &JsonObject::parse(answer.to_bytes())?)?;
+    bare(&told)
+}
