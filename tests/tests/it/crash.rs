@@ -46,8 +46,10 @@ async fn survives(start: impl Fn() -> Serving) {
             writers.spawn(write(client.clone(), url, name, acknowledged.clone()));
         }
         let mut enough = acknowledged.subscribe();
-        let enough = tokio::time::timeout(PATIENCE, enough.wait_for(|count| *count >= ACKNOWLEDGED)).await;
-        assert!(enough.is_ok(), "only {} writes were acknowledged", *acknowledged.borrow());
+        // What is waited for comes as a guard that would hold up the writers.
+        let waiting = enough.wait_for(|count| *count >= ACKNOWLEDGED);
+        let came = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+        assert!(came, "only {} writes were acknowledged", *acknowledged.borrow());
         serving.kill();
         while let Some(theirs) = writers.join_next().await {
             written.extend(theirs.unwrap());
