@@ -13,7 +13,7 @@ store_part() {
   for durability in process full; do
     start_with_store "$durability"
     say "conversations, durability $durability: making $few and $many"
-    fill "$few_key" "$few"
+    fill "$few_key" "$few" >/dev/null
     note "$durability" made_per_s "$(field "$(fill "$many_key" "$many")" per_s)"
     for round in $(seq "$rounds"); do
       say "conversations, durability $durability, round $round of $rounds"
