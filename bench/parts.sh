@@ -16,6 +16,12 @@ stop_all() {
   rm -rf "$work"
 }
 
+# Ends one of those that were started, before the others.
+stop_one() { # pid
+  kill "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null || true
+}
+
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 wait_for_port() { # port, log to show if nothing comes

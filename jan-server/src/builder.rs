@@ -12,6 +12,7 @@ use crate::gateway::cors::Cors;
 use crate::gateway::rate::{RateLimits, RateSettings};
 use crate::rooms::{Rooms, Settings};
 use crate::server::Server;
+use crate::sweep::Sweeper;
 
 /// The parts of a server, being collected.
 #[derive(Default)]
@@ -105,6 +106,7 @@ impl ServerBuilder {
                 completions: Completions::new(&store, clock.clone()),
                 conversations: Conversations::new(&store, clock.clone()),
                 projects: Projects::new(&store, clock.clone()),
+                store,
                 verifier,
                 issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),
                 started: clock.now(),
@@ -112,6 +114,7 @@ impl ServerBuilder {
                 rate: self.rate.as_ref().map(RateLimits::new),
                 cors: Cors::new(self.origins),
                 settings: self.settings,
+                sweeper: Sweeper::default(),
                 draining: false.into(),
             }),
         })

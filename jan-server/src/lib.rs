@@ -19,6 +19,7 @@
 //! | `http` | bodies, replies, events, errors as statuses |
 //! | `openapi` | the document, made from the table |
 //! | `serve` | the accept loop |
+//! | `sweep` | what is taken away for good, and when |
 //! | `config`, `open`, `cli` | the binary (feature `cli`) |
 
 mod builder;
@@ -37,6 +38,7 @@ mod router;
 mod routes;
 mod serve;
 mod server;
+mod sweep;
 
 pub use crate::gateway::rate::RateSettings;
 pub use crate::http::body::{Body, BoxError};

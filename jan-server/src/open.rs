@@ -153,6 +153,7 @@ fn settings(config: &Config) -> Settings {
             tools: config.prompts.tools,
             templates: config.prompts.templates,
         },
+        retention: config.database.retention,
         ..Settings::default()
     }
 }

@@ -7,16 +7,19 @@ use jan_core::{AuthVerifier, Clock, TokenIssuer};
 use jan_llm::completions::Completions;
 use jan_llm::prompt::Orchestration;
 use jan_llm::turn::TitleSettings;
-use jan_llm::{Chat, Conversations, Projects};
+use jan_llm::{Chat, Conversations, Projects, Store};
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::RateLimits;
+use crate::sweep::Sweeper;
 
 pub(crate) struct Rooms {
     pub(crate) chat: Chat,
     pub(crate) completions: Completions,
     pub(crate) conversations: Conversations,
     pub(crate) projects: Projects,
+    /// What the rooms above are made from, and the shell's own records stand in.
+    pub(crate) store: Store,
     pub(crate) verifier: Arc<dyn AuthVerifier>,
     /// Absent when tokens come from somebody else.
     pub(crate) issuer: Option<Arc<dyn TokenIssuer>>,
@@ -25,6 +28,7 @@ pub(crate) struct Rooms {
     pub(crate) cors: Cors,
     pub(crate) settings: Settings,
     pub(crate) started: Duration,
+    pub(crate) sweeper: Sweeper,
     pub(crate) draining: std::sync::atomic::AtomicBool,
 }
 
@@ -48,6 +52,8 @@ pub struct Settings {
     /// Which prompt modules are put before a conversation, besides the project's instruction and the user's profile.
     /// Default: none.
     pub orchestration: Orchestration,
+    /// How long what was deleted is kept before it is taken away for good ([`crate::Server::sweep`]). Default: 30 days.
+    pub retention: Duration,
 }
 
 impl Default for Settings {
@@ -60,6 +66,7 @@ impl Default for Settings {
             first_word: Duration::from_secs(5),
             titles: TitleSettings::default(),
             orchestration: Orchestration::default(),
+            retention: Duration::from_secs(30 * 24 * 60 * 60),
         }
     }
 }

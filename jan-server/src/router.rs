@@ -33,6 +33,15 @@ pub(crate) enum Service {
     Llm,
 }
 
+/// What becomes of a request that is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It is acted on again.
+    Runs,
+    /// It makes something. With an `Idempotency-Key` it is answered as it was, and nothing is made twice.
+    Replays,
+}
+
 /// One route.
 pub(crate) struct Row {
     pub(crate) method: Method,
@@ -40,19 +49,21 @@ pub(crate) struct Row {
     pub(crate) service: Service,
     pub(crate) access: Access,
     pub(crate) limit: LimitGroup,
+    pub(crate) repeat: Repeat,
     pub(crate) handler: fn(Call) -> BoxFuture<'static, Reply>,
     pub(crate) doc: &'static Doc,
 }
 
 /// A line of the table.
 macro_rules! row {
-    ($method:ident $path:literal, $service:ident, $access:ident, $limit:ident, $handler:path, $doc:path) => {
+    ($method:ident $path:literal, $service:ident, $access:ident, $limit:ident, $repeat:ident, $handler:path, $doc:path) => {
         Row {
             method: Method::$method,
             path: $path,
             service: Service::$service,
             access: Access::$access,
             limit: LimitGroup::$limit,
+            repeat: Repeat::$repeat,
             handler: |call| Box::pin($handler(call)),
             doc: &$doc,
         }
@@ -61,51 +72,51 @@ macro_rules! row {
 
 #[rustfmt::skip]
 pub(crate) static TABLE: &[Row] = &[
-    //   method path                         service  access  limit       handler                 documentation
-    row!(POST "/v1/chat/completions",        Llm,     User,   V1,         chat::create,           doc::CHAT_CREATE),
-    row!(GET  "/v1/chat/completions",        Llm,     User,   V1,         completions::all,       doc::conversations::COMPLETIONS_LIST),
-    row!(GET  "/v1/chat/completions/{id}",   Llm,     User,   V1,         completions::get,       doc::conversations::COMPLETIONS_GET),
-    row!(POST "/v1/chat/completions/{id}",   Llm,     User,   V1,         completions::update,    doc::conversations::COMPLETIONS_UPDATE),
-    row!(DELETE "/v1/chat/completions/{id}", Llm,     User,   V1,         completions::delete,    doc::conversations::COMPLETIONS_DELETE),
-    row!(GET  "/v1/chat/completions/{id}/messages", Llm, User, V1,        completions::messages,  doc::conversations::COMPLETIONS_MESSAGES),
-    row!(GET  "/v1/models",                  Llm,     User,   V1,         models::list,           doc::MODELS_LIST),
-    row!(GET  "/v1/models/{*id}",            Llm,     User,   V1,         models::get,            doc::MODELS_GET),
-    row!(POST "/v1/embeddings",              Llm,     User,   V1,         embeddings::create,     doc::EMBEDDINGS_CREATE),
-    row!(POST "/v1/conversations",           Llm,     User,   V1,         conversations::create,  doc::conversations::CREATE),
-    row!(GET  "/v1/conversations",           Llm,     User,   V1,         conversations::all,     doc::conversations::LIST),
-    row!(DELETE "/v1/conversations",         Llm,     User,   V1,         conversations::delete_all, doc::conversations::DELETE_ALL),
-    row!(POST "/v1/conversations/bulk-delete", Llm,   User,   V1,         conversations::bulk_delete, doc::conversations::BULK_DELETE),
-    row!(GET  "/v1/conversations/{id}",      Llm,     User,   V1,         conversations::get,     doc::conversations::GET),
-    row!(POST "/v1/conversations/{id}",      Llm,     User,   V1,         conversations::update,  doc::conversations::UPDATE),
-    row!(PATCH "/v1/conversations/{id}",     Llm,     User,   V1,         conversations::update,  doc::conversations::PATCH),
-    row!(DELETE "/v1/conversations/{id}",    Llm,     User,   V1,         conversations::delete,  doc::conversations::DELETE),
-    row!(POST "/v1/conversations/{id}/items", Llm,    User,   V1,         items::create,          doc::conversations::ITEMS_CREATE),
-    row!(GET  "/v1/conversations/{id}/items", Llm,    User,   V1,         items::all,             doc::conversations::ITEMS_LIST),
-    row!(GET  "/v1/conversations/{id}/items/{item_id}", Llm, User, V1,    items::get,             doc::conversations::ITEMS_GET),
-    row!(DELETE "/v1/conversations/{id}/items/{item_id}", Llm, User, V1,  items::delete,          doc::conversations::ITEMS_DELETE),
-    row!(GET  "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm, User, V1, items::by_call, doc::conversations::ITEMS_BY_CALL),
-    row!(PATCH "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm, User, V1, items::report_call, doc::conversations::ITEMS_REPORT),
-    row!(POST "/v1/conversations/{id}/items/{item_id}/edit", Llm, User, V1, regenerate::edit,     doc::conversations::ITEMS_EDIT),
-    row!(PUT  "/v1/conversations/{id}/items/{item_id}/edit", Llm, User, V1, regenerate::edit,     doc::conversations::ITEMS_PUT),
-    row!(POST "/v1/conversations/{id}/items/{item_id}/regenerate", Llm, User, V1, regenerate::regenerate, doc::conversations::ITEMS_REGENERATE),
-    row!(GET  "/v1/conversations/{id}/branches", Llm, User,   V1,         branches::all,          doc::conversations::BRANCHES_LIST),
-    row!(POST "/v1/conversations/{id}/branches", Llm, User,   V1,         branches::create,       doc::conversations::BRANCHES_CREATE),
-    row!(GET  "/v1/conversations/{id}/branches/{name}", Llm, User, V1,    branches::get,          doc::conversations::BRANCHES_GET),
-    row!(DELETE "/v1/conversations/{id}/branches/{name}", Llm, User, V1,  branches::delete,       doc::conversations::BRANCHES_DELETE),
-    row!(POST "/v1/conversations/{id}/branches/{name}/activate", Llm, User, V1, branches::activate, doc::conversations::BRANCHES_ACTIVATE),
-    row!(GET  "/v1/projects",                Llm,     User,   V1,         projects::all,          doc::projects::LIST),
-    row!(POST "/v1/projects",                Llm,     User,   V1,         projects::create,       doc::projects::CREATE),
-    row!(GET  "/v1/projects/{id}",           Llm,     User,   V1,         projects::get,          doc::projects::GET),
-    row!(PATCH "/v1/projects/{id}",          Llm,     User,   V1,         projects::update,       doc::projects::UPDATE),
-    row!(DELETE "/v1/projects/{id}",         Llm,     User,   V1,         projects::delete,       doc::projects::DELETE),
-    row!(GET  "/v1/projects/{id}/conversations", Llm, User,   V1,         conversations::of_project, doc::projects::CONVERSATIONS),
-    row!(GET  "/v1/version",                 Llm,     User,   V1,         health::version,        doc::VERSION),
-    row!(POST "/auth/guest-login",           Llm,     Public, GlobalOnly, auth::guest_login,      doc::GUEST_LOGIN),
-    row!(POST "/auth/refresh-token",         Llm,     Public, GlobalOnly, auth::refresh_token,    doc::REFRESH_TOKEN),
-    row!(GET  "/healthz",                    Gateway, Public, GlobalOnly, health::healthz,        doc::HEALTHZ),
-    row!(GET  "/readyz",                     Gateway, Public, GlobalOnly, health::readyz,         doc::READYZ),
-    row!(GET  "/api/openapi.json",           Gateway, Public, GlobalOnly, docs::openapi,          doc::OPENAPI),
-    row!(GET  "/api/swagger/{*file}",        Gateway, Public, GlobalOnly, docs::swagger,          doc::SWAGGER),
+    //   method path                                                 service  access  limit       repeat   handler                     documentation
+    row!(POST   "/v1/chat/completions",                              Llm,     User,   V1,         Replays, chat::create,               doc::CHAT_CREATE),
+    row!(GET    "/v1/chat/completions",                              Llm,     User,   V1,         Runs,    completions::all,           doc::conversations::COMPLETIONS_LIST),
+    row!(GET    "/v1/chat/completions/{id}",                         Llm,     User,   V1,         Runs,    completions::get,           doc::conversations::COMPLETIONS_GET),
+    row!(POST   "/v1/chat/completions/{id}",                         Llm,     User,   V1,         Runs,    completions::update,        doc::conversations::COMPLETIONS_UPDATE),
+    row!(DELETE "/v1/chat/completions/{id}",                         Llm,     User,   V1,         Runs,    completions::delete,        doc::conversations::COMPLETIONS_DELETE),
+    row!(GET    "/v1/chat/completions/{id}/messages",                Llm,     User,   V1,         Runs,    completions::messages,      doc::conversations::COMPLETIONS_MESSAGES),
+    row!(GET    "/v1/models",                                        Llm,     User,   V1,         Runs,    models::list,               doc::MODELS_LIST),
+    row!(GET    "/v1/models/{*id}",                                  Llm,     User,   V1,         Runs,    models::get,                doc::MODELS_GET),
+    row!(POST   "/v1/embeddings",                                    Llm,     User,   V1,         Runs,    embeddings::create,         doc::EMBEDDINGS_CREATE),
+    row!(POST   "/v1/conversations",                                 Llm,     User,   V1,         Replays, conversations::create,      doc::conversations::CREATE),
+    row!(GET    "/v1/conversations",                                 Llm,     User,   V1,         Runs,    conversations::all,         doc::conversations::LIST),
+    row!(DELETE "/v1/conversations",                                 Llm,     User,   V1,         Runs,    conversations::delete_all,  doc::conversations::DELETE_ALL),
+    row!(POST   "/v1/conversations/bulk-delete",                     Llm,     User,   V1,         Runs,    conversations::bulk_delete, doc::conversations::BULK_DELETE),
+    row!(GET    "/v1/conversations/{id}",                            Llm,     User,   V1,         Runs,    conversations::get,         doc::conversations::GET),
+    row!(POST   "/v1/conversations/{id}",                            Llm,     User,   V1,         Runs,    conversations::update,      doc::conversations::UPDATE),
+    row!(PATCH  "/v1/conversations/{id}",                            Llm,     User,   V1,         Runs,    conversations::update,      doc::conversations::PATCH),
+    row!(DELETE "/v1/conversations/{id}",                            Llm,     User,   V1,         Runs,    conversations::delete,      doc::conversations::DELETE),
+    row!(POST   "/v1/conversations/{id}/items",                      Llm,     User,   V1,         Replays, items::create,              doc::conversations::ITEMS_CREATE),
+    row!(GET    "/v1/conversations/{id}/items",                      Llm,     User,   V1,         Runs,    items::all,                 doc::conversations::ITEMS_LIST),
+    row!(GET    "/v1/conversations/{id}/items/{item_id}",            Llm,     User,   V1,         Runs,    items::get,                 doc::conversations::ITEMS_GET),
+    row!(DELETE "/v1/conversations/{id}/items/{item_id}",            Llm,     User,   V1,         Runs,    items::delete,              doc::conversations::ITEMS_DELETE),
+    row!(GET    "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm,     User,   V1,         Runs,    items::by_call,             doc::conversations::ITEMS_BY_CALL),
+    row!(PATCH  "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm,     User,   V1,         Runs,    items::report_call,         doc::conversations::ITEMS_REPORT),
+    row!(POST   "/v1/conversations/{id}/items/{item_id}/edit",       Llm,     User,   V1,         Replays, regenerate::edit,           doc::conversations::ITEMS_EDIT),
+    row!(PUT    "/v1/conversations/{id}/items/{item_id}/edit",       Llm,     User,   V1,         Runs,    regenerate::edit,           doc::conversations::ITEMS_PUT),
+    row!(POST   "/v1/conversations/{id}/items/{item_id}/regenerate", Llm,     User,   V1,         Replays, regenerate::regenerate,     doc::conversations::ITEMS_REGENERATE),
+    row!(GET    "/v1/conversations/{id}/branches",                   Llm,     User,   V1,         Runs,    branches::all,              doc::conversations::BRANCHES_LIST),
+    row!(POST   "/v1/conversations/{id}/branches",                   Llm,     User,   V1,         Replays, branches::create,           doc::conversations::BRANCHES_CREATE),
+    row!(GET    "/v1/conversations/{id}/branches/{name}",            Llm,     User,   V1,         Runs,    branches::get,              doc::conversations::BRANCHES_GET),
+    row!(DELETE "/v1/conversations/{id}/branches/{name}",            Llm,     User,   V1,         Runs,    branches::delete,           doc::conversations::BRANCHES_DELETE),
+    row!(POST   "/v1/conversations/{id}/branches/{name}/activate",   Llm,     User,   V1,         Runs,    branches::activate,         doc::conversations::BRANCHES_ACTIVATE),
+    row!(GET    "/v1/projects",                                      Llm,     User,   V1,         Runs,    projects::all,              doc::projects::LIST),
+    row!(POST   "/v1/projects",                                      Llm,     User,   V1,         Replays, projects::create,           doc::projects::CREATE),
+    row!(GET    "/v1/projects/{id}",                                 Llm,     User,   V1,         Runs,    projects::get,              doc::projects::GET),
+    row!(PATCH  "/v1/projects/{id}",                                 Llm,     User,   V1,         Runs,    projects::update,           doc::projects::UPDATE),
+    row!(DELETE "/v1/projects/{id}",                                 Llm,     User,   V1,         Runs,    projects::delete,           doc::projects::DELETE),
+    row!(GET    "/v1/projects/{id}/conversations",                   Llm,     User,   V1,         Runs,    conversations::of_project,  doc::projects::CONVERSATIONS),
+    row!(GET    "/v1/version",                                       Llm,     User,   V1,         Runs,    health::version,            doc::VERSION),
+    row!(POST   "/auth/guest-login",                                 Llm,     Public, GlobalOnly, Runs,    auth::guest_login,          doc::GUEST_LOGIN),
+    row!(POST   "/auth/refresh-token",                               Llm,     Public, GlobalOnly, Runs,    auth::refresh_token,        doc::REFRESH_TOKEN),
+    row!(GET    "/healthz",                                          Gateway, Public, GlobalOnly, Runs,    health::healthz,            doc::HEALTHZ),
+    row!(GET    "/readyz",                                           Gateway, Public, GlobalOnly, Runs,    health::readyz,             doc::READYZ),
+    row!(GET    "/api/openapi.json",                                 Gateway, Public, GlobalOnly, Runs,    docs::openapi,              doc::OPENAPI),
+    row!(GET    "/api/swagger/{*file}",                              Gateway, Public, GlobalOnly, Runs,    docs::swagger,              doc::SWAGGER),
 ];
 
 /// A path that was found: its variable parts, and whether it was asked for under its service's prefix.
@@ -135,6 +146,11 @@ impl Row {
     /// The limit that counts; under the prefix of the LLM API it is the caller's and not the address's.
     pub(crate) fn limit_group(&self, prefixed: bool) -> LimitGroup {
         if prefixed && self.limit == LimitGroup::V1 { LimitGroup::Llm } else { self.limit }
+    }
+
+    /// A path that this row answers, without the prefix of its service: the same request under either.
+    pub(crate) fn without_prefix<'a>(&self, path: &'a str) -> &'a str {
+        self.service.prefix().and_then(|prefix| path.strip_prefix(prefix)).unwrap_or(path)
     }
 
     /// Every path that this row answers.
@@ -212,6 +228,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_makes_something_can_be_repeated_and_is_somebodys() {
+        let made = |row: &&Row| row.repeat == Repeat::Replays;
+        // Keys are their callers': on a public route everybody would share them.
+        assert!(
+            TABLE.iter().filter(made).all(|row| row.method == Method::POST && row.access == Access::User)
+        );
+        let paths: Vec<_> = TABLE.iter().filter(made).map(|row| row.without_prefix(row.path)).collect();
+        assert!(paths.contains(&"/v1/chat/completions") && paths.contains(&"/v1/conversations"));
     }
 
     #[test]

@@ -92,6 +92,9 @@ impl Server {
         let (places, drain) = (Arc::new(Semaphore::new(limits.connections)), GracefulShutdown::new());
         let protocols = Arc::new(Protocols::new(limits));
         let mut connections = JoinSet::new();
+        // Swept in the background while this serves; a set, because it ends its tasks when it is dropped.
+        let mut sweeping = JoinSet::new();
+        sweeping.spawn(self.clone().sweep_regularly());
         let mut stop = std::pin::pin!(stop);
         loop {
             // A place first, so that whoever is over the cap waits in the backlog and costs nothing.

@@ -147,6 +147,7 @@ mod tests {
                 ("JAN__LIMITS__DRAIN", "5s"),
                 ("JAN__LIMITS__BODY", "1MiB"),
                 ("SHUTDOWN_TIMEOUT", "9s"),
+                ("JAN__DATABASE__RETENTION", "90d"),
                 ("LOG_LEVEL", "warn"),
                 ("JAN_LOG", "debug"),
                 ("PATH", "/bin"),
@@ -158,6 +159,7 @@ mod tests {
         assert_eq!(config.providers["upstream"].url, "http://localhost:1/v1");
         assert_eq!((config.rate_limit.enabled, config.auth.api_keys.len()), (false, 2));
         assert_eq!((config.limits.drain.as_secs(), config.limits.body.as_u64()), (5, 1 << 20));
+        assert_eq!(config.database.retention.as_secs(), 90 * 24 * 60 * 60);
         assert_eq!((config.auth.mode, config.log.level.as_str()), (AuthMode::Open, "debug"));
     }
 
@@ -182,6 +184,7 @@ mod tests {
             (&[], &[("limits.bodi", "1")], &["bodi", "body"]),
             (&[], &[("limits.drain", "soon")], &["limits.drain"]),
             (&[], &[("addr", "localhost")], &["addr"]),
+            (&[], &[("database.retention", "long")], &["database.retention"]),
             (&[("JAN_UPSTREAM_URL", "localhost:1")], &[], &["providers.upstream.url", "localhost:1"]),
             (&[("JAN_CONFIG", "/does/not/exist.toml")], &[], &["exist.toml"]),
         ] {
@@ -200,6 +203,7 @@ mod tests {
         )
         .unwrap();
         let text = config.to_toml().unwrap();
+        assert!(text.contains("retention = \"30d\""), "{text}");
         assert!(text.contains("********") && !text.contains("very-secret"));
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("jan.toml");

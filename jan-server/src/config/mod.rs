@@ -81,7 +81,7 @@ impl Default for Config {
 }
 
 /// Where conversations and all that belongs to them are kept.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
     /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/NAME`, or `memory`; the file `jan.db` in the data folder unless told.
@@ -89,6 +89,16 @@ pub struct Database {
     pub url: Option<Secret>,
     /// `process`: an acknowledged write survives the death of the process. `full`: of the machine.
     pub durability: DurabilityMode,
+    /// How long what was deleted is kept before it is taken away for good.
+    #[serde(with = "age")]
+    pub retention: Duration,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        let retention = crate::Settings::default().retention;
+        Self { url: None, durability: DurabilityMode::default(), retention }
+    }
 }
 
 /// What an acknowledged write survives.
@@ -401,6 +411,38 @@ mod span {
     pub(super) use jiff::fmt::serde::unsigned_duration::friendly::compact::required::{
         deserialize, serialize,
     };
+}
+
+/// Longer durations, where a day is 24 hours: `30d`, or as `span`.
+mod age {
+    use std::time::Duration;
+
+    use serde::de::{Error as _, IntoDeserializer};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::span;
+
+    const DAY: u64 = 24 * 60 * 60;
+
+    pub(super) fn serialize<S: Serializer>(age: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        match age.as_secs() / DAY {
+            days if *age == Duration::from_secs(days * DAY) => {
+                serializer.collect_str(&format_args!("{days}d"))
+            }
+            _ => span::serialize(age, serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.trim().strip_suffix('d').map(|days| days.trim_end().parse::<u64>()) {
+            Some(Ok(days)) => match days.checked_mul(DAY) {
+                Some(seconds) => Ok(Duration::from_secs(seconds)),
+                None => Err(D::Error::custom(format!("`{text}` is too long"))),
+            },
+            _ => span::deserialize(text.into_deserializer()),
+        }
+    }
 }
 
 fn mask(secret: &Secret) -> &'static str {

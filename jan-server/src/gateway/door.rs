@@ -18,6 +18,7 @@ use super::request_id::{self, RequestId};
 use crate::http::body::{Body, BoxError, RequestBody, incoming};
 use crate::http::call::{Call, too_large};
 use crate::http::error::to_response;
+use crate::http::idempotency;
 use crate::rooms::Rooms;
 use crate::router::{Access, Found, Row, find};
 use crate::serve::PeerAddr;
@@ -109,6 +110,7 @@ async fn answer(
         }
     };
     let who = admit(rooms, row, path.prefixed, head, marks).await?;
+    let key = idempotency::key(row, &head.headers)?;
     let body_limit = rooms.settings.body_limit;
     // A body that says beforehand that it is too long is refused before it is sent.
     if body.size_hint().lower() > body_limit as u64 {
@@ -124,7 +126,10 @@ async fn answer(
         headers: std::mem::take(&mut head.headers),
         body_limit,
     };
-    (row.handler)(call).await
+    let Some(key) = key else { return (row.handler)(call).await };
+    let asked = head.uri.path_and_query().map_or("", |asked| row.without_prefix(asked.as_str()));
+    // Boxed, so that requests without a key need no room for it.
+    Box::pin(idempotency::once(key, &head.method, asked, call, row.handler)).await
 }
 
 /// Counts the request and checks the credential.

@@ -9,6 +9,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 
+use super::idempotency::Recorder;
 use super::sse::ChatEvents;
 
 /// Any error, as body types carry them.
@@ -38,11 +39,12 @@ where
 }
 
 /// The body of a reply. Dropping it before its end stops the work behind it.
-pub struct Body(Kind);
+pub struct Body(pub(super) Kind);
 
-enum Kind {
+pub(super) enum Kind {
     Full(Option<Bytes>),
     Events(Box<ChatEvents>),
+    Recorded(Box<Recorder>),
 }
 
 impl Body {
@@ -61,6 +63,11 @@ impl Body {
     pub(crate) fn events(events: ChatEvents) -> Self {
         Self(Kind::Events(Box::new(events)))
     }
+
+    /// A stream of events that is kept while it is sent.
+    pub(super) fn recorded(events: Recorder) -> Self {
+        Self(Kind::Recorded(Box::new(events)))
+    }
 }
 
 impl HttpBody for Body {
@@ -76,6 +83,9 @@ impl HttpBody for Body {
             Kind::Events(events) => {
                 events.poll_bytes(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
+            Kind::Recorded(events) => {
+                events.poll_bytes(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+            }
         }
     }
 
@@ -86,7 +96,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Events(_) => SizeHint::default(),
+            Kind::Events(_) | Kind::Recorded(_) => SizeHint::default(),
         }
     }
 }
@@ -96,6 +106,7 @@ impl fmt::Debug for Body {
         match &self.0 {
             Kind::Full(bytes) => f.debug_tuple("Full").field(&bytes.as_ref().map_or(0, Bytes::len)).finish(),
             Kind::Events(_) => f.write_str("Events"),
+            Kind::Recorded(events) => events.fmt(f),
         }
     }
 }

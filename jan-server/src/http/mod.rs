@@ -3,5 +3,6 @@
 pub(crate) mod body;
 pub(crate) mod call;
 pub(crate) mod error;
+pub(crate) mod idempotency;
 pub(crate) mod reply;
 pub(crate) mod sse;

@@ -16,6 +16,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Chunks that are ready at once leave in one write, up to this many bytes.
 const WRITE: usize = 32 * 1024;
 
+/// How a whole answer ends.
+pub(super) const DONE: &[u8] = b"data: [DONE]\n\n";
+
 /// The bytes of an event stream. Dropping it stops the model.
 pub(crate) struct ChatEvents {
     /// A chunk taken from the stream before it became a body.
@@ -45,7 +48,7 @@ impl ChatEvents {
                     self.report(&fault);
                     event(&mut out, &error::to_json(&fault, &self.request_id));
                 }
-                Poll::Ready(None) if self.chunks.take().is_some() => event(&mut out, b"[DONE]"),
+                Poll::Ready(None) if self.chunks.take().is_some() => out.put_slice(DONE),
                 Poll::Ready(None) if out.is_empty() => return Poll::Ready(None),
                 Poll::Ready(None) => break,
             }
@@ -55,6 +58,11 @@ impl ChatEvents {
         }
         self.last_write = Instant::now();
         Poll::Ready(Some(out.freeze()))
+    }
+
+    /// Nothing follows what was written last.
+    pub(super) fn is_over(&self) -> bool {
+        self.chunks.is_none()
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ChatChunk>>> {

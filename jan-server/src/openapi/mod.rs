@@ -10,7 +10,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::router::{Access, Row, TABLE};
+use crate::http::idempotency;
+use crate::router::{Access, Repeat, Row, TABLE};
 use entries::{Gives, SchemaOf};
 
 /// The schemas that the document's paths refer to, by name.
@@ -93,7 +94,12 @@ fn parameters(row: &Row) -> Vec<Value> {
     let in_query = row.doc.query.iter().map(
         |(name, about)| json!({"name": name, "in": "query", "description": about, "schema": {"type": "string"}}),
     );
-    in_path.chain(in_query).collect()
+    let key = (row.repeat == Repeat::Replays).then(|| {
+        let about = "A key of your own choice, new for each request. The same request sent again with it within 24 hours \
+                     gets the answer of the first, and nothing is made twice.";
+        json!({"name": idempotency::NAME, "in": "header", "description": about, "schema": {"type": "string", "maxLength": 255}})
+    });
+    in_path.chain(in_query).chain(key).collect()
 }
 
 fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {

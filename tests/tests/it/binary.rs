@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use crate::app::binary;
 
-fn jan(dir: &TempDir) -> Command {
+/// The binary in a folder of its own, with nothing of the caller's environment.
+pub(crate) fn jan(dir: &TempDir) -> Command {
     let mut command = Command::new(binary("jan-server"));
     command.current_dir(dir.path()).env_clear().env("JAN_DATA_DIR", dir.path().join("data"));
     command
@@ -21,10 +22,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A server started by the binary, and its address read from its log.
-struct Serving(Child, String);
+pub(crate) struct Serving(Child, pub(crate) String);
 
 impl Serving {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.env("JAN_ADDR", "127.0.0.1:0").stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let line = log
@@ -38,8 +39,14 @@ impl Serving {
         Self(child, format!("http://{address}"))
     }
 
+    /// Ends it as a crash would, without a word.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
     /// The exit code after a SIGTERM.
-    fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(mut self) -> Option<i32> {
         let killed = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
         assert!(killed.success());
         self.0.wait().unwrap().code()

@@ -13,14 +13,18 @@ mod binary;
 mod chat;
 mod conventions;
 mod conversations;
+mod crash;
 mod door;
 mod examples;
+mod idempotency;
 mod limits;
 mod local_model;
 mod models;
 mod owners;
 mod rooms;
 mod sdks;
+#[cfg(unix)]
+mod stores;
 mod swagger;
 mod turns;
 mod upstreams;

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,28 +17,54 @@ use tokio::net::TcpStream;
 use crate::Target;
 use crate::numbers::Times;
 
-/// A request made once and sent many times.
+/// A request made once and sent many times, or several that take turns. Clones share the turns.
 #[derive(Clone)]
 pub(crate) struct Ask {
     address: SocketAddr,
-    request: Request<Full<Bytes>>,
+    requests: Arc<[Request<Full<Bytes>>]>,
+    turn: Arc<AtomicUsize>,
 }
 
 impl Ask {
+    /// A chat, or a turn in each of the target's conversations.
     pub(crate) fn chat(target: &Target, stream: bool) -> io::Result<Self> {
         let model = serde_json::Value::from(target.model.as_str());
         let extra = if stream { r#","stream":true,"stream_options":{"include_usage":true}"# } else { "" };
         let messages =
             r#"[{"role":"system","content":"Be brief."},{"role":"user","content":"Tell me of rivers."}]"#;
-        let body = format!(r#"{{"model":{model},"messages":{messages}{extra}}}"#);
+        let body = |more: &str| format!(r#"{{"model":{model},"messages":{messages}{extra}{more}}}"#);
+        let bodies: Vec<_> = match &target.conversations {
+            None => vec![body("")],
+            Some(file) => std::fs::read_to_string(file)?
+                .split_whitespace()
+                .map(|id| body(&format!(r#","conversation":"{id}""#)))
+                .collect(),
+        };
+        Self::post(target, bodies)
+    }
+
+    /// These bodies in turn, as JSON.
+    pub(crate) fn post(target: &Target, bodies: Vec<String>) -> io::Result<Self> {
+        let mut ask = Self::get_as(target)?;
+        let of = |body: String| {
+            let mut request = ask.request().clone();
+            *request.method_mut() = http::Method::POST;
+            *request.body_mut() = Full::new(body.into());
+            request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            request
+        };
+        ask.requests = bodies.into_iter().map(of).collect();
+        if ask.requests.is_empty() { Err(io::Error::other("nothing to ask")) } else { Ok(ask) }
+    }
+
+    /// The target's URL, with its token.
+    pub(crate) fn get_as(target: &Target) -> io::Result<Self> {
         let mut ask = Self::get(&target.url)?;
-        *ask.request.method_mut() = http::Method::POST;
-        *ask.request.body_mut() = Full::new(body.into());
-        let headers = ask.request.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(token) = &target.token {
             let value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(io::Error::other)?;
-            headers.insert(header::AUTHORIZATION, value);
+            let mut request = ask.request().clone();
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+            ask.requests = Arc::new([request]);
         }
         Ok(ask)
     }
@@ -51,7 +79,18 @@ impl Ask {
         }
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let request = Request::get(path).header(header::HOST, host);
-        Ok(Self { address, request: request.body(Full::default()).map_err(io::Error::other)? })
+        let request = request.body(Full::default()).map_err(io::Error::other)?;
+        Ok(Self { address, requests: Arc::new([request]), turn: Arc::default() })
+    }
+
+    /// The next request.
+    fn request(&self) -> &Request<Full<Bytes>> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "there is at least one, and the turn is less than their number"
+        )]
+        &self.requests[turn % self.requests.len()]
     }
 }
 
@@ -72,7 +111,7 @@ impl Connection {
 
     async fn send(&mut self, ask: &Ask) -> io::Result<Incoming> {
         self.sender.ready().await.map_err(io::Error::other)?;
-        let response = self.sender.send_request(ask.request.clone()).await.map_err(io::Error::other)?;
+        let response = self.sender.send_request(ask.request().clone()).await.map_err(io::Error::other)?;
         let status = response.status();
         if status.is_success() {
             return Ok(response.into_body());
@@ -85,12 +124,14 @@ impl Connection {
     /// Sends a request and reads its answer; how long it took.
     pub(crate) async fn whole(&mut self, ask: &Ask) -> io::Result<Duration> {
         let sent = Instant::now();
-        let body = self.send(ask).await?.collect().await.map_err(io::Error::other)?;
-        let time = sent.elapsed();
-        if body.to_bytes().is_empty() {
-            return Err(io::Error::other("an empty answer"));
-        }
-        Ok(time)
+        self.answer(ask).await?;
+        Ok(sent.elapsed())
+    }
+
+    /// Sends a request and reads its answer.
+    pub(crate) async fn answer(&mut self, ask: &Ask) -> io::Result<Bytes> {
+        let body = self.send(ask).await?.collect().await.map_err(io::Error::other)?.to_bytes();
+        if body.is_empty() { Err(io::Error::other("an empty answer")) } else { Ok(body) }
     }
 
     /// Sends a request for a stream.

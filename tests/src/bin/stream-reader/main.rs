@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a tool: its results are one JSON line on stdout")]
 
 mod client;
+mod fill;
 mod numbers;
 mod requests;
 mod start;
@@ -60,6 +61,17 @@ enum Mode {
         #[arg(long, default_value_t = 5)]
         secs: u32,
     },
+    /// Makes conversations at the target's URL and writes their ids to a file, a line each.
+    Fill {
+        #[command(flatten)]
+        target: Target,
+        #[arg(long, default_value_t = 1000)]
+        count: usize,
+        #[arg(long, default_value_t = 64)]
+        conns: usize,
+        #[arg(long)]
+        ids: PathBuf,
+    },
     /// Starts a server and measures the time to its first good answer to GET; then stops it.
     Start {
         /// What to ask for, for example http://127.0.0.1:8000/healthz
@@ -76,7 +88,7 @@ enum Mode {
 /// Whom to ask, and how.
 #[derive(Args, Clone)]
 struct Target {
-    /// The full URL of the chat route.
+    /// The full URL of the route.
     #[arg(long)]
     url: String,
     /// A bearer token.
@@ -84,6 +96,19 @@ struct Target {
     token: Option<String>,
     #[arg(long, default_value = "fake-model")]
     model: String,
+    /// A file of conversations' ids that the chats belong to, in turn.
+    #[arg(long)]
+    conversations: Option<PathBuf>,
+    /// Sends GET instead of chats.
+    #[arg(long)]
+    get: bool,
+}
+
+impl Target {
+    /// What is asked again and again for a whole answer.
+    fn ask(&self) -> std::io::Result<client::Ask> {
+        if self.get { client::Ask::get_as(self) } else { client::Ask::chat(self, false) }
+    }
 }
 
 // One thread: the reader shares two cores with what it measures.
@@ -96,6 +121,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Mode::Hold { target, count } => streams::hold(&target, count).await?,
         Mode::Rate { target, rate, secs } => requests::rate(&target, rate, secs).await?,
         Mode::Closed { target, conns, secs } => requests::closed(&target, conns, secs).await?,
+        Mode::Fill { target, count, conns, ids } => fill::fill(&target, count, conns, &ids).await?,
         Mode::Start { url, command } => start::start(&url, &command).await?,
         Mode::Table { file } => table::table(&std::fs::read_to_string(file)?),
     };

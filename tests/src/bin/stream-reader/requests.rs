@@ -15,7 +15,7 @@ use crate::numbers::{Line, Times};
 /// Sends `rate` requests a second for `secs` seconds. No request waits for another's answer: one that finds no free
 /// connection opens one, so a slow server is shown as slow.
 pub(crate) async fn rate(target: &Target, rate: u32, secs: u32) -> io::Result<String> {
-    let ask = Ask::chat(target, false)?;
+    let ask = target.ask()?;
     let mut open = Vec::new();
     for _ in 0..16 {
         open.push(Connection::open(&ask).await?);
@@ -50,7 +50,7 @@ async fn paced(ask: Ask, free: Rc<RefCell<Vec<Connection>>>, rate: u32, secs: u3
 
 /// Asks again on each of `conns` connections as soon as the answer is there, for `secs` seconds.
 pub(crate) async fn closed(target: &Target, conns: usize, secs: u32) -> io::Result<String> {
-    let ask = Ask::chat(target, false)?;
+    let ask = target.ask()?;
     let until = Instant::now() + Duration::from_secs(secs.into());
     let mut askers = JoinSet::new();
     for _ in 0..conns {

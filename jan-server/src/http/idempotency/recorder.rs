@@ -1,0 +1,62 @@
+//! A stream that is kept while it is sent, and kept for good before its end is: whoever saw it whole can have it again.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+
+use super::claim::{Claim, Settled};
+use super::record::{Answer, LARGEST, Outcome};
+use crate::http::sse::{ChatEvents, DONE};
+
+/// The bytes of an event stream, recorded. Dropping it before its end stops the model and frees the key.
+pub(crate) struct Recorder {
+    events: ChatEvents,
+    seen: Vec<u8>,
+    /// Until the end is known.
+    open: Option<(Claim, Answer)>,
+    /// The last bytes, held back until the end is kept.
+    last: Option<(Settled, Bytes)>,
+}
+
+impl Recorder {
+    pub(super) fn new(events: ChatEvents, answer: Answer, claim: Claim) -> Self {
+        Self { events, seen: Vec::new(), open: Some((claim, answer)), last: None }
+    }
+
+    /// What can be written now.
+    pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some((settled, _)) = &mut self.last {
+                ready!(Pin::new(settled).poll(cx));
+                return Poll::Ready(self.last.take().map(|(_, bytes)| bytes));
+            }
+            let Some(bytes) = ready!(self.events.poll_bytes(cx)) else { return Poll::Ready(None) };
+            self.record(&bytes);
+            if !self.events.is_over() {
+                return Poll::Ready(Some(bytes));
+            }
+            let Some((claim, answer)) = self.open.take() else { return Poll::Ready(Some(bytes)) };
+            let settled = if bytes.ends_with(DONE) {
+                claim.settle(Outcome::of(answer, std::mem::take(&mut self.seen)))
+            } else {
+                claim.free()
+            };
+            self.last = Some((settled, bytes));
+        }
+    }
+
+    /// Of what is too large to be kept, only that it is too large.
+    fn record(&mut self, bytes: &Bytes) {
+        if self.seen.len() <= LARGEST {
+            self.seen.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("seen", &self.seen.len()).finish_non_exhaustive()
+    }
+}
