@@ -52,5 +52,5 @@ pub use providers::local;
 #[cfg(feature = "client")]
 pub use providers::{OpenAi, Upstream};
 pub use router::Router;
-pub use settings::UserSettings;
+pub use settings::{SettingsStore, UserSettings};
 pub use store::Store;
