@@ -22,6 +22,7 @@
 //! | [`trim`] | fits a conversation into a model's context |
 //! | [`titles`] | names conversations |
 //! | [`settings`] | what a user has chosen |
+//! | [`shares`] | what is shown of a conversation to whoever has the link |
 //! | [`sse`] | the decoder of server-sent events |
 //! | [`conversations`] | conversations, their items and branches, as their owners use them |
 //! | [`projects`] | conversations that belong together |
@@ -37,6 +38,7 @@ pub mod providers;
 pub mod pull;
 pub mod router;
 pub mod settings;
+pub mod shares;
 pub mod sse;
 pub mod store;
 pub mod titles;
@@ -53,4 +55,5 @@ pub use providers::local;
 pub use providers::{OpenAi, Upstream};
 pub use router::Router;
 pub use settings::{SettingsStore, UserSettings};
+pub use shares::Shares;
 pub use store::Store;
