@@ -23,6 +23,7 @@
 //! | [`titles`] | names conversations |
 //! | [`settings`] | what a user has chosen |
 //! | [`shares`] | what is shown of a conversation to whoever has the link |
+//! | [`usage`] | how many tokens somebody used |
 //! | [`sse`] | the decoder of server-sent events |
 //! | [`conversations`] | conversations, their items and branches, as their owners use them |
 //! | [`projects`] | conversations that belong together |
@@ -43,6 +44,7 @@ pub mod sse;
 pub mod store;
 pub mod titles;
 pub mod trim;
+pub mod usage;
 
 pub use chat::Chat;
 pub use conversations::Conversations;
@@ -57,3 +59,4 @@ pub use router::Router;
 pub use settings::{SettingsStore, UserSettings};
 pub use shares::Shares;
 pub use store::Store;
+pub use usage::Meter;
