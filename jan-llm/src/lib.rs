@@ -50,6 +50,7 @@ pub use chat::Chat;
 pub use conversations::Conversations;
 pub use jan_core::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Model, ModelProvider};
 pub use projects::Projects;
+pub use prompt::Templates;
 pub use providers::Echo;
 #[cfg(feature = "local")]
 pub use providers::local;
