@@ -15,6 +15,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`account`] | all that somebody has: taken along, given back, taken away |
 //! | [`chat`] | the chat service: prepare → provider → answer, streamed or whole by one path |
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
@@ -30,6 +31,7 @@
 //! | [`store`] | where chats are kept: memory, SQLite, Postgres |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
+pub mod account;
 pub mod chat;
 pub mod conversations;
 pub mod projects;
@@ -46,6 +48,7 @@ pub mod titles;
 pub mod trim;
 pub mod usage;
 
+pub use account::Account;
 pub use chat::Chat;
 pub use conversations::Conversations;
 pub use jan_core::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Model, ModelProvider};
