@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jan_core::auth::{AnyOf, Cached, LocalIssuer};
 use jan_core::{AuthVerifier, Clock, Error, ModelProvider, Result, SystemClock, TokenIssuer};
-use jan_llm::{Chat, Conversations, Projects, Store};
+use jan_llm::{Account, Chat, Conversations, Meter, Projects, SettingsStore, Shares, Store, Templates};
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::{RateLimits, RateSettings};
@@ -101,6 +101,11 @@ impl ServerBuilder {
                 chat: Chat::over(model),
                 conversations: Conversations::new(&store, clock.clone()),
                 projects: Projects::new(&store, clock.clone()),
+                user_settings: SettingsStore::new(&store, clock.clone()),
+                shares: Shares::new(&store, clock.clone()),
+                templates: Templates::new(&store, clock.clone()),
+                usage: Meter::new(&store, clock.clone()),
+                account: Account::new(&store),
                 verifier,
                 issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),
                 started: clock.now(),

@@ -144,6 +144,8 @@ fn settings(config: &Config) -> Settings {
         body_limit: usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX),
         body_timeout: config.limits.body_timeout,
         docs: config.api.swagger,
+        sharing: config.sharing.enabled,
+        public_url: config.public_url.clone(),
         ..Settings::default()
     }
 }
@@ -155,6 +157,8 @@ fn rates(config: &Config) -> RateSettings {
         global_hour: limits.global_hour,
         v1_minute: limits.v1_minute,
         llm_minute: limits.llm_minute,
+        shares_minute: limits.shares_minute,
+        shares_hour: limits.shares_hour,
     }
 }
 

@@ -10,7 +10,10 @@ use crate::gateway::rate::LimitGroup;
 use crate::http::call::Call;
 use crate::http::reply::Reply;
 use crate::openapi::entries::{self as doc, Doc};
-use crate::routes::{auth, branches, chat, conversations, docs, embeddings, health, items, models, projects};
+use crate::routes::{
+    auth, branches, chat, conversations, docs, embeddings, health, items, models, projects, shares,
+    templates, usage, users,
+};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,25 @@ pub(crate) static TABLE: &[Row] = &[
     row!(GET  "/v1/conversations/{id}/branches/{name}", Llm, User, V1,    branches::get,          doc::conversations::BRANCHES_GET),
     row!(DELETE "/v1/conversations/{id}/branches/{name}", Llm, User, V1,  branches::delete,       doc::conversations::BRANCHES_DELETE),
     row!(POST "/v1/conversations/{id}/branches/{name}/activate", Llm, User, V1, branches::activate, doc::conversations::BRANCHES_ACTIVATE),
+    row!(POST "/v1/conversations/{id}/share", Llm,    User,   V1,         shares::create,         doc::shares::CREATE),
+    row!(GET  "/v1/conversations/{id}/shares", Llm,   User,   V1,         shares::of_conversation, doc::shares::OF_CONVERSATION),
+    row!(DELETE "/v1/conversations/{id}/shares/{share_id}", Llm, User, V1, shares::revoke_of_conversation, doc::shares::REVOKE_OF_CONVERSATION),
+    row!(POST "/v1/conversations/{id}/items/{item_id}/share", Llm, User, V1, shares::create_of_item, doc::shares::CREATE_OF_ITEM),
+    row!(GET  "/v1/shares",                  Llm,     User,   V1,         shares::all,            doc::shares::LIST),
+    row!(DELETE "/v1/shares/{id}",           Llm,     User,   V1,         shares::revoke,         doc::shares::REVOKE),
+    row!(GET  "/v1/public/shares/{slug}",    Gateway, Public, Shares,     shares::public,         doc::shares::PUBLIC),
+    row!(HEAD "/v1/public/shares/{slug}",    Gateway, Public, Shares,     shares::public_head,    doc::shares::PUBLIC_HEAD),
+    row!(GET  "/v1/share/{slug}",            Gateway, Public, Shares,     shares::public,         doc::shares::PUBLIC_ALIAS),
+    row!(GET  "/v1/users/me",                Llm,     User,   V1,         users::me,              doc::users::ME),
+    row!(DELETE "/v1/users/me",              Llm,     User,   V1,         users::delete,          doc::users::DELETE_ME),
+    row!(GET  "/v1/users/me/settings",       Llm,     User,   V1,         users::settings,        doc::users::SETTINGS),
+    row!(PATCH "/v1/users/me/settings",      Llm,     User,   V1,         users::change_settings, doc::users::CHANGE_SETTINGS),
+    row!(GET  "/v1/users/me/settings/preferences", Llm, User, V1,         users::preferences,     doc::users::PREFERENCES),
+    row!(PATCH "/v1/users/me/settings/preferences", Llm, User, V1,        users::change_preferences, doc::users::CHANGE_PREFERENCES),
+    row!(GET  "/v1/usage/me",                Llm,     User,   V1,         usage::me,              doc::usage::ME),
+    row!(GET  "/v1/usage/me/daily",          Llm,     User,   V1,         usage::daily,           doc::usage::DAILY),
+    row!(GET  "/v1/usage/projects/{id}",     Llm,     User,   V1,         usage::of_project,      doc::usage::OF_PROJECT),
+    row!(GET  "/v1/prompt-templates/{key}",  Gateway, Public, V1,         templates::get,         doc::templates::GET),
     row!(GET  "/v1/projects",                Llm,     User,   V1,         projects::all,          doc::projects::LIST),
     row!(POST "/v1/projects",                Llm,     User,   V1,         projects::create,       doc::projects::CREATE),
     row!(GET  "/v1/projects/{id}",           Llm,     User,   V1,         projects::get,          doc::projects::GET),
@@ -173,7 +195,7 @@ pub(crate) fn find(method: &Method, path: &str) -> Found {
         }
         None => {
             let mut methods: Vec<_> = place.rows.iter().map(|row| row.method.as_str()).collect();
-            if methods.contains(&"GET") {
+            if methods.contains(&"GET") && !methods.contains(&"HEAD") {
                 methods.push("HEAD");
             }
             Found::OtherMethods(methods.join(", "))

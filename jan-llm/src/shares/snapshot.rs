@@ -1,12 +1,12 @@
 //! What a share shows, frozen: the words of user and assistant, and nothing that says whose they are. Every member that
-//! stands in a snapshot is named here; what a conversation or an item holds besides (metadata, project, referrer,
-//! instructions, thoughts, arguments and outputs of tools) cannot get into one.
+//! stands in a snapshot is named here; what a conversation, an item or a block holds besides (metadata, project, referrer,
+//! instructions, thoughts, files, arguments and outputs of tools) cannot get into one.
 
 use jan_core::conversation::{Item, ItemRef};
 use jan_core::record::Millis;
 use jan_core::{Error, ErrorKind, Result, UserId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::shape::seconds;
 use super::{ShareOptions, whole_list};
@@ -160,14 +160,30 @@ fn shared(item: &Item, images: bool) -> Result<Option<SharedItem>> {
     if !is_said && !is_tool {
         return Ok(None);
     }
-    let mut content: Vec<Value> =
+    let content: Vec<Value> =
         if is_said { item.body.get("content")?.unwrap_or_default() } else { Vec::new() };
-    content.retain(|block| images || !is_picture(block));
+    let content = content.iter().filter_map(|block| shown(block, images)).collect();
     let (id, call_id) = (item.id.clone(), item.text("call_id"));
     Ok(Some(SharedItem { id, kind, role, content, call_id, created_at: seconds(item.created_at) }))
 }
 
-fn is_picture(block: &Value) -> bool {
-    let kind = block.get("type").and_then(Value::as_str).unwrap_or_default();
-    kind.contains("image") || block.get("image_url").is_some()
+/// A block as the public may see it: words, and pictures if they are wanted.
+fn shown(block: &Value, images: bool) -> Option<Value> {
+    let members: &[&str] = match block.get("type")?.as_str()? {
+        "text" | "input_text" | "output_text" => &["type", "text", "annotations"],
+        "refusal" => &["type", "refusal"],
+        "image" | "image_url" | "input_image" | "output_image" if images => {
+            &["type", "image_url", "image", "detail"]
+        }
+        _ => return None,
+    };
+    let mut shown: Map<String, Value> = members
+        .iter()
+        .filter_map(|member| Some(((*member).to_owned(), block.get(*member)?.clone())))
+        .collect();
+    // A quotation of the web is public; one of a file names the file.
+    if let Some(Value::Array(annotations)) = shown.get_mut("annotations") {
+        annotations.retain(|one| one.get("type").and_then(Value::as_str) == Some("url_citation"));
+    }
+    Some(Value::Object(shown))
 }

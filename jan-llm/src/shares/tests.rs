@@ -40,7 +40,12 @@ impl House {
                 {"role": "user", "content": [{"type": "input_text", "text": "Tea?"}, image], "secret": "secret-member"},
                 {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "secret-thought"}]},
                 {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "secret-arguments"},
-                {"role": "assistant", "content": "Yes.", "model": "m-1"},
+                {"role": "assistant", "model": "m-1", "content": [
+                    {"type": "thinking", "thinking": "secret-thought"},
+                    {"type": "input_file", "filename": "secret.pdf"},
+                    {"type": "output_text", "text": "Yes.", "secret": 1, "annotations": [
+                        {"type": "file_citation", "filename": "secret.pdf"},
+                        {"type": "url_citation", "url": "https://tea.example"}]}]},
             ]
         }));
         let (talk, items) = self.conversations.create(&me(), &new).await.unwrap();
@@ -78,6 +83,9 @@ async fn the_public_sees_what_was_said_and_nothing_of_whose_it_is() {
         "pictures are only shown if that was wanted"
     );
     assert_eq!((&seen["snapshot"]["model_name"], &items[2]["id"]), (&json!("m-1"), &json!(answer)));
+    let said = json!([{"type": "output_text", "text": "Yes.",
+                       "annotations": [{"type": "url_citation", "url": "https://tea.example"}]}]);
+    assert_eq!(items[2]["content"], said);
     let text = seen.to_string();
     for secret in ["owner-of-it", "proj_secret", "secret", "metadata", "referrer", &talk, &share.id] {
         assert!(!text.contains(secret), "{secret} is in {text}");

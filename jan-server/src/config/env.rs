@@ -70,6 +70,8 @@ pub(super) const ALIASES: &[Alias] = &[
     switch("JAN_ALLOW_PRIVATE_URLS", "fetch.allow_private_urls"),
     switch("JAN_API_BARE", "api.bare"),
     list("JAN_CORS_ORIGINS", "cors.origins"),
+    text("JAN_PUBLIC_URL", "public_url"),
+    switch("CONVERSATION_SHARING_ENABLED", "sharing.enabled"),
     text("JAN_LOG", "log.level"),
     text("LOG_LEVEL", "log.level"),
     text("LOG_FORMAT", "log.format"),

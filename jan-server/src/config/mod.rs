@@ -43,6 +43,11 @@ pub struct Config {
     pub rate_limit: RateLimit,
     /// Which web pages may call.
     pub cors: Cors,
+    /// Where the world finds this server, for links that it gives away; links are relative unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+    /// What is shown to whoever has the link.
+    pub sharing: Sharing,
     /// How replies look.
     pub api: Api,
     /// Fetching of URLs that callers name.
@@ -64,6 +69,8 @@ impl Default for Config {
             limits: Limits::default(),
             rate_limit: RateLimit::default(),
             cors: Cors::default(),
+            public_url: None,
+            sharing: Sharing::default(),
             api: Api::default(),
             fetch: Fetch::default(),
             log: Log::default(),
@@ -217,13 +224,24 @@ pub struct RateLimit {
     pub v1_minute: u32,
     /// `/llm`, a minute, by caller.
     pub llm_minute: u32,
+    /// Public shares, a minute, by address.
+    pub shares_minute: u32,
+    /// Public shares, an hour, by address.
+    pub shares_hour: u32,
 }
 
 impl Default for RateLimit {
     fn default() -> Self {
-        let crate::RateSettings { global_minute, global_hour, v1_minute, llm_minute, .. } =
-            crate::RateSettings::default();
-        Self { enabled: true, global_minute, global_hour, v1_minute, llm_minute }
+        let rates = crate::RateSettings::default();
+        Self {
+            enabled: true,
+            global_minute: rates.global_minute,
+            global_hour: rates.global_hour,
+            v1_minute: rates.v1_minute,
+            llm_minute: rates.llm_minute,
+            shares_minute: rates.shares_minute,
+            shares_hour: rates.shares_hour,
+        }
     }
 }
 
@@ -233,6 +251,20 @@ impl Default for RateLimit {
 pub struct Cors {
     /// Origins as a browser writes them; pages of this computer when empty.
     pub origins: Vec<String>,
+}
+
+/// What is shown to whoever has the link.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sharing {
+    /// Lets owners share conversations.
+    pub enabled: bool,
+}
+
+impl Default for Sharing {
+    fn default() -> Self {
+        Self { enabled: crate::Settings::default().sharing }
+    }
 }
 
 /// How replies look.

@@ -105,7 +105,8 @@ async fn answer(
     }
     let body = Mutex::new(body);
     let query = head.uri.query().map(str::to_owned);
-    let call = Call { rooms, who, request_id: id.clone(), body, path: path.variables, query, body_limit };
+    let (path, headers) = (path.variables, head.headers);
+    let call = Call { rooms, who, request_id: id.clone(), body, path, query, headers, body_limit };
     (row.handler)(call).await
 }
 
