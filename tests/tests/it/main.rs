@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod account;
 mod app;
 mod binary;
 mod chat;
@@ -19,5 +20,8 @@ mod local_model;
 mod models;
 mod rooms;
 mod sdks;
+mod settings;
+mod shares;
 mod swagger;
 mod upstreams;
+mod usage;
