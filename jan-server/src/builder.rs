@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jan_core::auth::{AnyOf, Cached, LocalIssuer};
 use jan_core::{AuthVerifier, Clock, Error, ModelProvider, Result, SystemClock, TokenIssuer};
 use jan_llm::completions::Completions;
-use jan_llm::{Chat, Conversations, Keeper, Projects, Store};
+use jan_llm::{
+    Account, Chat, Conversations, Keeper, Meter, Projects, SettingsStore, Shares, Store, Templates,
+};
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::{RateLimits, RateSettings};
@@ -106,6 +108,11 @@ impl ServerBuilder {
                 completions: Completions::new(&store, clock.clone()),
                 conversations: Conversations::new(&store, clock.clone()),
                 projects: Projects::new(&store, clock.clone()),
+                user_settings: SettingsStore::new(&store, clock.clone()),
+                shares: Shares::new(&store, clock.clone()),
+                templates: Templates::new(&store, clock.clone()),
+                usage: Meter::new(&store, clock.clone()),
+                account: Account::new(&store),
                 store,
                 verifier,
                 issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),

@@ -154,6 +154,8 @@ fn settings(config: &Config) -> Settings {
             templates: config.prompts.templates,
         },
         retention: config.database.retention,
+        sharing: config.sharing.enabled,
+        public_url: config.public_url.clone(),
         ..Settings::default()
     }
 }
@@ -165,6 +167,8 @@ fn rates(config: &Config) -> RateSettings {
         global_hour: limits.global_hour,
         v1_minute: limits.v1_minute,
         llm_minute: limits.llm_minute,
+        shares_minute: limits.shares_minute,
+        shares_hour: limits.shares_hour,
     }
 }
 

@@ -7,7 +7,7 @@ use jan_core::{AuthVerifier, Clock, TokenIssuer};
 use jan_llm::completions::Completions;
 use jan_llm::prompt::Orchestration;
 use jan_llm::turn::TitleSettings;
-use jan_llm::{Chat, Conversations, Projects, Store};
+use jan_llm::{Account, Chat, Conversations, Meter, Projects, SettingsStore, Shares, Store, Templates};
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::RateLimits;
@@ -20,6 +20,13 @@ pub(crate) struct Rooms {
     pub(crate) projects: Projects,
     /// What the rooms above are made from, and the shell's own records stand in.
     pub(crate) store: Store,
+    /// What users chose for themselves.
+    pub(crate) user_settings: SettingsStore,
+    pub(crate) shares: Shares,
+    pub(crate) templates: Templates,
+    /// Counts tokens; whoever answers chats tells it.
+    pub(crate) usage: Meter,
+    pub(crate) account: Account,
     pub(crate) verifier: Arc<dyn AuthVerifier>,
     /// Absent when tokens come from somebody else.
     pub(crate) issuer: Option<Arc<dyn TokenIssuer>>,
@@ -44,6 +51,11 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// Serves the OpenAPI document and Swagger UI. Default: yes.
     pub docs: bool,
+    /// Lets owners show conversations to whoever has the link. Default: yes.
+    pub sharing: bool,
+    /// Where the world finds this server (`https://chat.example`), for links that it gives away. Default: nowhere; links
+    /// are relative.
+    pub public_url: Option<String>,
     /// How long a streamed chat waits for the model's first word before the reply's head is sent without it. Until then
     /// a failure is a JSON error with its status; later it is an error event. Default: 5 s.
     pub first_word: Duration,
@@ -63,6 +75,8 @@ impl Default for Settings {
             body_limit: 8 * 1024 * 1024,
             body_timeout: Duration::from_secs(60),
             docs: true,
+            sharing: true,
+            public_url: None,
             first_word: Duration::from_secs(5),
             titles: TitleSettings::default(),
             orchestration: Orchestration::default(),

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod account;
 mod app;
 mod binary;
 mod chat;
@@ -23,8 +24,11 @@ mod models;
 mod owners;
 mod rooms;
 mod sdks;
+mod settings;
+mod shares;
 #[cfg(unix)]
 mod stores;
 mod swagger;
 mod turns;
 mod upstreams;
+mod usage;
