@@ -20,8 +20,11 @@ const MAX_KEY: usize = 100;
 pub struct Templates {
     records: Records<Template>,
     clock: Arc<dyn Clock>,
-    remembered: Arc<RwLock<Option<(Millis, Arc<ActiveTemplates>)>>>,
+    remembered: Arc<RwLock<Option<Remembered>>>,
 }
+
+/// The templates as they were read at a time.
+type Remembered = (Millis, Arc<ActiveTemplates>);
 
 /// A template as it is kept. Its record's key is the template's key.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -115,7 +118,7 @@ impl Templates {
     /// The store's.
     pub async fn all_active(&self) -> Result<Arc<ActiveTemplates>> {
         let now = self.clock.millis();
-        let fresh = |(at, known): &(Millis, Arc<ActiveTemplates>)| (now - at < FRESH).then(|| known.clone());
+        let fresh = |(at, known): &Remembered| (now - at < FRESH).then(|| known.clone());
         let known = self.remembered.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(fresh);
         if let Some(known) = known {
             return Ok(known);

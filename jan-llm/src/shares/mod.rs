@@ -206,7 +206,8 @@ impl Shares {
         for share in same.iter().filter(|share| Some((share.created_at, share.id.clone())) != newest) {
             self.take_back(owner, &share.id).await?;
         }
-        Ok(new)
+        // As it is by now: somebody else may have shared the same in this very moment.
+        self.shares.get(owner, &new.id).await?.ok_or_else(|| not_found(&new.id))
     }
 
     /// A page of the owner's shares, of one conversation if it is named, newest first unless told.
@@ -244,7 +245,7 @@ impl Shares {
         let found = self.shares.get(owner, id).await?;
         let found = found.filter(|share| conversation.is_none_or(|of| share.group.as_deref() == Some(of)));
         if found.is_none() {
-            return Err(Error::not_found(format!("There is no share `{id}`.")).code("share_not_found"));
+            return Err(not_found(id));
         }
         self.take_back(owner, id).await
     }
@@ -294,15 +295,28 @@ impl Shares {
     /// # Errors
     /// [`ErrorKind::Invalid`] when it is no slug, [`ErrorKind::NotFound`], [`ErrorKind::Gone`] when it was taken back.
     pub async fn public(&self, slug: &str) -> Result<PublicShare> {
+        let (found, snapshot) = self.found(slug).await?;
+        self.views.count(found.id, UserId::new(found.group.unwrap_or_default()), self.clock.millis());
+        Ok(PublicShare::new(slug.to_owned(), found.created_at, snapshot))
+    }
+
+    /// Whether there is something to see; that counts no view.
+    ///
+    /// # Errors
+    /// As [`Shares::public`].
+    pub async fn is_public(&self, slug: &str) -> Result<()> {
+        self.found(slug).await.map(drop)
+    }
+
+    async fn found(&self, slug: &str) -> Result<(Kept<Public>, Snapshot)> {
         if slug.len() != SLUG || !slug.bytes().all(|c| c.is_ascii_alphanumeric()) {
             return Err(Error::invalid("slug", format!("A slug is {SLUG} letters and digits.")));
         }
         let found = self.public.find(&house(), slug).await?;
-        let found = found.ok_or_else(|| Error::not_found("There is no such share."))?;
+        let mut found = found.ok_or_else(|| Error::not_found("There is no such share."))?;
         let gone = || Error::new(ErrorKind::Gone, "This share was taken back by its owner.");
-        let snapshot = found.body.snapshot.ok_or_else(gone)?;
-        self.views.count(found.id, UserId::new(found.group.unwrap_or_default()), self.clock.millis());
-        Ok(PublicShare::new(slug.to_owned(), found.created_at, snapshot))
+        let snapshot = found.body.snapshot.take().ok_or_else(gone)?;
+        Ok((found, snapshot))
     }
 
     /// Writes down the views counted since the last time. Best effort: what cannot be written is forgotten.
@@ -334,6 +348,10 @@ fn may_be_shared(talk: &Conversation) -> Result<()> {
 fn title(given: Option<String>) -> String {
     let given = given.map(|title| title.trim().chars().filter(|c| *c != '\0').take(MAX_TITLE).collect());
     given.filter(|title: &String| !title.is_empty()).unwrap_or_else(|| "Shared conversation".to_owned())
+}
+
+fn not_found(id: &str) -> Error {
+    Error::not_found(format!("There is no share `{id}`.")).code("share_not_found")
 }
 
 /// What was deleted meanwhile needs no change.

@@ -72,11 +72,6 @@ impl PublicShare {
         let title = snapshot.title.clone();
         Self { object: "public_share", slug, title, created_at: seconds(created_at), snapshot }
     }
-
-    /// Two replies with the same tag are the same: a snapshot never changes.
-    pub fn tag(&self) -> &str {
-        &self.slug
-    }
 }
 
 pub(super) fn seconds(millis: Millis) -> i64 {

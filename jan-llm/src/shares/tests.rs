@@ -190,6 +190,7 @@ async fn is_taken_back(store: Store) {
         assert_eq!(house.kind_of(malformed).await, Some(ErrorKind::Invalid), "{malformed}");
     }
 
+    house.shares.is_public(&whole.body.slug).await.unwrap();
     house.shares.flush().await;
     let page = PageRequest { limit: 1, ..PageRequest::default() };
     let list = house.shares.list(&me(), None, false, &page).await.unwrap();

@@ -1,5 +1,6 @@
 //! Shares: made, listed and taken back by their owners; read by whoever has the link.
 
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Response, StatusCode};
 use jan_core::page::{Order, Page};
@@ -10,7 +11,7 @@ use serde_json::json;
 
 use crate::http::body::Body;
 use crate::http::call::Call;
-use crate::http::reply::{Reply, enveloped, enveloped_created, enveloped_list};
+use crate::http::reply::{Reply, enveloped, enveloped_created, enveloped_list, with_type};
 
 /// Taken back shares are gone from caches after this time.
 const FRESH: HeaderValue = HeaderValue::from_static("public, max-age=300");
@@ -69,31 +70,40 @@ async fn take_back(call: &Call, conversation: Option<String>, id: String) -> Rep
 /// What the public sees.
 pub(crate) async fn public(call: Call) -> Reply {
     enabled(&call)?;
-    let share = call.rooms.shares.public(&call.path("slug")?).await?;
-    // Weak: the envelope differs from reply to reply.
-    let tag = format!("W/\"{}\"", share.tag());
-    let known = call.headers.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
-    let mut response = if known.is_some_and(|known| {
-        known.split(',').any(|one| one.trim() == tag || one.trim() == tag.trim_start_matches("W/"))
-    }) {
+    let slug = call.path("slug")?;
+    let share = call.rooms.shares.public(&slug).await?;
+    let tag = tag(&slug);
+    let known = call.headers.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok()).unwrap_or_default();
+    if known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response
-    } else {
-        enveloped(&call, &share)?
-    };
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, FRESH);
-    headers.insert(ETAG, HeaderValue::try_from(tag).map_err(Error::internal)?);
-    Ok(response)
+        return fresh(response, &tag);
+    }
+    fresh(enveloped(&call, &share)?, &tag)
 }
 
-/// The same without the body, for those who only want to know whether it is there: what is no slug is not there.
+/// Whether it is there, without a body; what is no slug is not there.
 pub(crate) async fn public_head(call: Call) -> Reply {
-    public(call).await.map_err(|error| match error.kind() {
+    enabled(&call)?;
+    let slug = call.path("slug")?;
+    call.rooms.shares.is_public(&slug).await.map_err(|error| match error.kind() {
         ErrorKind::Invalid => Error::not_found("There is no such share."),
         _ => error,
-    })
+    })?;
+    fresh(with_type("application/json", Bytes::new()), &tag(&slug))
+}
+
+/// A snapshot never changes, so its slug says all about it.
+fn tag(slug: &str) -> String {
+    format!("\"{slug}\"")
+}
+
+/// Says how long the reply may be kept. The tag is weak: the envelope differs from reply to reply.
+fn fresh(mut response: Response<Body>, tag: &str) -> Reply {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, FRESH);
+    headers.insert(ETAG, HeaderValue::try_from(format!("W/{tag}")).map_err(Error::internal)?);
+    Ok(response)
 }
 
 /// The share, and the link to it.
