@@ -126,7 +126,7 @@ async fn nor_in_a_file() {
 #[tokio::test]
 async fn what_is_no_whole_export_is_refused() {
     let store = Store::memory();
-    live(&store, &me()).await;
+    let (id, ..) = live(&store, &me()).await;
     let lines = export(&store, &me()).await;
     let fails =
         async |lines: &[String]| import(&Store::memory(), &me(), lines).await.unwrap_err().to_string();
@@ -144,7 +144,7 @@ async fn what_is_no_whole_export_is_refused() {
     let middle = lines.iter().position(|line| line == item).unwrap() + 3;
     let to = Store::memory();
     assert!(import(&to, &me(), &lines[..middle]).await.is_err());
-    assert!(to.conversations.list(&me(), &Filter::default(), &few()).await.unwrap().items.is_empty());
+    assert_eq!(to.conversations.get(&me(), &id).await.unwrap_err().kind(), ErrorKind::NotFound);
 
     for nobody in [UserId::system("public-shares"), UserId::new("")] {
         assert!(
