@@ -2,7 +2,8 @@
 
 /// How many characters follow the prefix of a short id (about 82 bits).
 const SHORT: usize = 16;
-const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+const ALPHABET: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A new id: `prefix` and 16 characters of `[0-9a-z]` from the system's secure source, for example
 /// `short("conv_")` → `conv_4k2…`.
@@ -12,14 +13,27 @@ pub fn short(prefix: &str) -> String {
 
 /// A new id with `length` random characters of `[0-9a-z]`.
 pub fn random(prefix: &str, length: usize) -> String {
+    letters(prefix, length, ALPHABET)
+}
+
+/// `length` random characters of `[0-9A-Za-z]`: for ids that stand in links.
+pub fn base62(length: usize) -> String {
+    letters("", length, BASE62)
+}
+
+fn letters(prefix: &str, length: usize, alphabet: &[u8]) -> String {
     let mut id = String::with_capacity(prefix.len() + length);
     id.push_str(prefix);
+    // The bytes after the last whole round would make the first letters likelier than the rest, so they are left out.
+    let fair = 256 / alphabet.len() * alphabet.len();
     let mut pool = [0u8; 32];
     while id.len() < prefix.len() + length {
         fill(&mut pool);
-        // Bytes of 252 and more would make the first letters likelier than the rest, so they are left out.
-        let letters =
-            pool.iter().filter(|byte| **byte < 252).filter_map(|byte| ALPHABET.get(usize::from(byte % 36)));
+        let letters = pool
+            .iter()
+            .map(|byte| usize::from(*byte))
+            .filter(|byte| *byte < fair)
+            .filter_map(|byte| alphabet.get(byte % alphabet.len()));
         let missing = prefix.len() + length - id.len();
         id.extend(letters.take(missing).map(|letter| char::from(*letter)));
     }
@@ -47,5 +61,7 @@ mod tests {
         assert!(a.starts_with("conv_") && a.bytes().skip(5).all(|c| ALPHABET.contains(&c)));
         assert_ne!(a, b);
         assert_eq!(random("", 200).len(), 200);
+        let long = base62(2000);
+        assert!(long.len() == 2000 && BASE62.iter().all(|letter| long.as_bytes().contains(letter)));
     }
 }

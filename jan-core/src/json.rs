@@ -142,6 +142,14 @@ impl Serialize for JsonObject {
     }
 }
 
+/// Only out of JSON: other formats have no raw JSON to give.
+impl<'de> Deserialize<'de> for JsonObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let raw: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
+        Self::parse(String::from(raw).into()).map_err(serde::de::Error::custom)
+    }
+}
+
 impl fmt::Debug for JsonObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.to_bytes()))

@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What the ids of the house itself begin with.
+const SYSTEM: &str = "system:";
+
 /// The id of a user, the owner of everything they make. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(Arc<str>);
@@ -12,6 +15,17 @@ impl UserId {
     /// Wraps an id as an issuer or an identity provider gave it.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self(id.into())
+    }
+
+    /// The owner of what belongs to the house and to nobody in it (`public-shares`, say). No caller can be this one: the
+    /// server's door turns away whoever shows a credential in such a name ([`UserId::is_system`]).
+    pub fn system(name: &str) -> Self {
+        Self::new(format!("{SYSTEM}{name}"))
+    }
+
+    /// Whether it is the house itself.
+    pub fn is_system(&self) -> bool {
+        self.0.starts_with(SYSTEM)
     }
 
     /// The id as text.

@@ -7,13 +7,15 @@ use jan_core::{ChatAnswer, ChatRequest, ChatStream, Error, JsonObject, ModelProv
 use serde_json::{Map, Value};
 
 use crate::conversations::item_shape;
-use crate::turn::{Again, Keeper, Kept, Manner, Turn, Wishes, tell_branch};
+use crate::turn::{Account, Again, Keeper, Kept, Manner, Turn, Wishes, tell_branch};
+use crate::usage::Meter;
 
 /// Answers chats through a [`ModelProvider`]. Cheap to clone.
 #[derive(Clone)]
 pub struct Chat {
     provider: Arc<dyn ModelProvider>,
     keeper: Option<Arc<Keeper>>,
+    meter: Option<Meter>,
 }
 
 impl Chat {
@@ -24,13 +26,20 @@ impl Chat {
 
     /// A chat service over a provider that others hold too.
     pub fn over(provider: Arc<dyn ModelProvider>) -> Self {
-        Self { provider, keeper: None }
+        Self { provider, keeper: None, meter: None }
     }
 
     /// Keeps chats that ask for it (`conversation`, `store`).
     #[must_use]
     pub fn keeping(mut self, keeper: Keeper) -> Self {
         self.keeper = Some(Arc::new(keeper));
+        self
+    }
+
+    /// Counts the tokens that answers cost. A stream whose caller declines usage is not counted.
+    #[must_use]
+    pub fn counting(mut self, meter: Meter) -> Self {
+        self.meter = Some(meter);
         self
     }
 
@@ -66,10 +75,10 @@ impl Chat {
     /// [`jan_core::ErrorKind::Invalid`] naming the member, [`jan_core::ErrorKind::NotFound`] for a conversation that is
     /// not `who`'s.
     pub async fn turn(&self, request: ChatRequest, who: &Principal, manner: &Manner<'_>) -> Result<Turn> {
-        let Some(wishes) = Wishes::of(&request, manner)? else { return self.ready(request, None) };
+        let Some(wishes) = Wishes::of(&request, manner)? else { return self.ready(request, None, who) };
         let keeper = self.keeper()?;
         let (request, kept) = keeper.prepare(&*self.provider, request, &who.user, wishes, manner).await?;
-        self.ready(request, Some(kept))
+        self.ready(request, Some(kept), who)
     }
 
     /// Another answer to the user's message that `item` is or answers, on a branch that takes the active one's place; the
@@ -93,7 +102,7 @@ impl Chat {
         let again = Again { before, fresh: Vec::new(), fork, model };
         let (request, kept) =
             keeper.prepare_again(&*self.provider, body, &who.user, conversation, again).await?;
-        Ok((self.ready(request, Some(kept))?, question))
+        Ok((self.ready(request, Some(kept), who)?, question))
     }
 
     /// The user's message `item` with other `content`, on a branch that takes the active one's place; answered at once
@@ -110,7 +119,7 @@ impl Chat {
             let again = Again { before, fresh: vec![new], fork, model };
             let (request, kept) =
                 keeper.prepare_again(&*self.provider, body, &who.user, conversation, again).await?;
-            return Ok(Edit::Answered(self.ready(request, Some(kept))?));
+            return Ok(Edit::Answered(self.ready(request, Some(kept), who)?));
         }
         let naming = fork.naming.clone();
         let fork = Fork { items: vec![new], ..fork };
@@ -130,11 +139,17 @@ impl Chat {
         })
     }
 
-    fn ready(&self, request: ChatRequest, kept: Option<Kept>) -> Result<Turn> {
+    fn ready(&self, request: ChatRequest, kept: Option<Kept>, who: &Principal) -> Result<Turn> {
         // What is kept is counted too, whether the caller wants to see it or not.
         let counts = request.wants_stream() && (request.wants_usage() || kept.is_some());
         let request = if counts { ask_for_usage(request)? } else { request };
-        Ok(Turn { provider: self.provider.clone(), request, kept: kept.map(Box::new) })
+        let account = self.meter.as_ref().map(|meter| Account {
+            meter: meter.clone(),
+            owner: who.user.clone(),
+            model: request.model().to_owned(),
+            project: kept.as_ref().and_then(Kept::project_id).map(str::to_owned),
+        });
+        Ok(Turn { provider: self.provider.clone(), request, kept: kept.map(Box::new), account })
     }
 }
 

@@ -15,6 +15,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`account`] | all that somebody has: taken along, given back, taken away |
 //! | [`chat`] | the chat service: prepare → provider → answer, streamed or whole by one path |
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
@@ -22,6 +23,8 @@
 //! | [`trim`] | fits a conversation into a model's context |
 //! | [`titles`] | names conversations |
 //! | [`settings`] | what a user has chosen |
+//! | [`shares`] | what is shown of a conversation to whoever has the link |
+//! | [`usage`] | how many tokens somebody used |
 //! | [`sse`] | the decoder of server-sent events |
 //! | [`conversations`] | conversations, their items and branches, as their owners use them |
 //! | [`turn`], [`completions`] | what is kept of a chat: in a conversation, by itself |
@@ -30,6 +33,7 @@
 //! | [`gguf`] | what a model file says about itself (features `local`, `pull`) |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
+pub mod account;
 pub mod chat;
 pub mod completions;
 pub mod conversations;
@@ -42,22 +46,28 @@ pub mod providers;
 pub mod pull;
 pub mod router;
 pub mod settings;
+pub mod shares;
 pub mod sse;
 pub mod store;
 pub mod titles;
 pub mod trim;
 pub mod turn;
+pub mod usage;
 
+pub use account::Account;
 pub use chat::Chat;
 pub use conversations::Conversations;
 pub use jan_core::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Model, ModelProvider};
 pub use projects::Projects;
+pub use prompt::Templates;
 pub use providers::Echo;
 #[cfg(feature = "local")]
 pub use providers::local;
 #[cfg(feature = "client")]
 pub use providers::{OpenAi, Upstream};
 pub use router::Router;
-pub use settings::UserSettings;
+pub use settings::{SettingsStore, UserSettings};
+pub use shares::Shares;
 pub use store::Store;
 pub use turn::Keeper;
+pub use usage::Meter;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jan_core::auth::{AnyOf, Cached, LocalIssuer};
 use jan_core::{AuthVerifier, Clock, Error, ModelProvider, Result, SystemClock, TokenIssuer};
 use jan_llm::completions::Completions;
-use jan_llm::{Chat, Conversations, Keeper, Projects, Store};
+use jan_llm::{
+    Account, Chat, Conversations, Keeper, Meter, Projects, SettingsStore, Shares, Store, Templates,
+};
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::{RateLimits, RateSettings};
@@ -98,14 +100,20 @@ impl ServerBuilder {
         };
         let model = self.model.unwrap_or_else(|| Arc::new(crate::no_model::NoModel));
         let store = self.store.unwrap_or_default();
+        let usage = Meter::new(&store, clock.clone());
         let mut keeper = Keeper::new(&store, clock.clone());
         (keeper.titles, keeper.orchestration) = (self.settings.titles.clone(), self.settings.orchestration);
         Ok(Server {
             rooms: Arc::new(Rooms {
-                chat: Chat::over(model).keeping(keeper),
+                chat: Chat::over(model).keeping(keeper).counting(usage.clone()),
                 completions: Completions::new(&store, clock.clone()),
                 conversations: Conversations::new(&store, clock.clone()),
                 projects: Projects::new(&store, clock.clone()),
+                user_settings: SettingsStore::new(&store, clock.clone()),
+                shares: Shares::new(&store, clock.clone()),
+                templates: Templates::new(&store, clock.clone()),
+                usage,
+                account: Account::new(&store),
                 store,
                 verifier,
                 issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),

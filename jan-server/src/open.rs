@@ -146,7 +146,6 @@ fn settings(config: &Config) -> Settings {
         body_limit: usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX),
         body_timeout: config.limits.body_timeout,
         docs: config.api.swagger,
-        retention: config.database.retention,
         titles: TitleSettings { model: config.titles.model.clone() },
         orchestration: Orchestration {
             enabled: config.prompts.enabled,
@@ -154,6 +153,9 @@ fn settings(config: &Config) -> Settings {
             tools: config.prompts.tools,
             templates: config.prompts.templates,
         },
+        retention: config.database.retention,
+        sharing: config.sharing.enabled,
+        public_url: config.public_url.clone(),
         ..Settings::default()
     }
 }
@@ -165,6 +167,8 @@ fn rates(config: &Config) -> RateSettings {
         global_hour: limits.global_hour,
         v1_minute: limits.v1_minute,
         llm_minute: limits.llm_minute,
+        shares_minute: limits.shares_minute,
+        shares_hour: limits.shares_hour,
     }
 }
 

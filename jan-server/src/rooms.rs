@@ -7,7 +7,7 @@ use jan_core::{AuthVerifier, Clock, TokenIssuer};
 use jan_llm::completions::Completions;
 use jan_llm::prompt::Orchestration;
 use jan_llm::turn::TitleSettings;
-use jan_llm::{Chat, Conversations, Projects, Store};
+use jan_llm::{Account, Chat, Conversations, Meter, Projects, SettingsStore, Shares, Store, Templates};
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::RateLimits;
@@ -20,6 +20,13 @@ pub(crate) struct Rooms {
     pub(crate) projects: Projects,
     /// What the rooms above are made from, and the shell's own records stand in.
     pub(crate) store: Store,
+    /// What users chose for themselves.
+    pub(crate) user_settings: SettingsStore,
+    pub(crate) shares: Shares,
+    pub(crate) templates: Templates,
+    /// Counts tokens; whoever answers chats tells it.
+    pub(crate) usage: Meter,
+    pub(crate) account: Account,
     pub(crate) verifier: Arc<dyn AuthVerifier>,
     /// Absent when tokens come from somebody else.
     pub(crate) issuer: Option<Arc<dyn TokenIssuer>>,
@@ -44,16 +51,21 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// Serves the OpenAPI document and Swagger UI. Default: yes.
     pub docs: bool,
+    /// Lets owners show conversations to whoever has the link. Default: yes.
+    pub sharing: bool,
+    /// Where the world finds this server (`https://chat.example`), for links that it gives away. Default: nowhere; links
+    /// are relative.
+    pub public_url: Option<String>,
     /// How long a streamed chat waits for the model's first word before the reply's head is sent without it. Until then
     /// a failure is a JSON error with its status; later it is an error event. Default: 5 s.
     pub first_word: Duration,
-    /// How long what was deleted is kept before it is taken away for good ([`crate::Server::sweep`]). Default: 30 days.
-    pub retention: Duration,
     /// How conversations get their titles. Default: from the words of the first message.
     pub titles: TitleSettings,
     /// Which prompt modules are put before a conversation, besides the project's instruction and the user's profile.
     /// Default: none.
     pub orchestration: Orchestration,
+    /// How long what was deleted is kept before it is taken away for good ([`crate::Server::sweep`]). Default: 30 days.
+    pub retention: Duration,
 }
 
 impl Default for Settings {
@@ -63,10 +75,12 @@ impl Default for Settings {
             body_limit: 8 * 1024 * 1024,
             body_timeout: Duration::from_secs(60),
             docs: true,
+            sharing: true,
+            public_url: None,
             first_word: Duration::from_secs(5),
-            retention: Duration::from_secs(30 * 24 * 60 * 60),
             titles: TitleSettings::default(),
             orchestration: Orchestration::default(),
+            retention: Duration::from_secs(30 * 24 * 60 * 60),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::http::reply::Reply;
 use crate::openapi::entries::{self as doc, Doc};
 use crate::routes::{
     auth, branches, chat, completions, conversations, docs, embeddings, health, items, models, projects,
-    regenerate,
+    regenerate, shares, templates, usage, users,
 };
 
 /// Who may call a route.
@@ -72,51 +72,70 @@ macro_rules! row {
 
 #[rustfmt::skip]
 pub(crate) static TABLE: &[Row] = &[
-    //   method path                         service  access  limit       repeat   handler                 documentation
-    row!(POST "/v1/chat/completions",        Llm,     User,   V1,         Replays, chat::create,           doc::CHAT_CREATE),
-    row!(GET  "/v1/chat/completions",        Llm,     User,   V1,         Runs,    completions::all,       doc::conversations::COMPLETIONS_LIST),
-    row!(GET  "/v1/chat/completions/{id}",   Llm,     User,   V1,         Runs,    completions::get,       doc::conversations::COMPLETIONS_GET),
-    row!(POST "/v1/chat/completions/{id}",   Llm,     User,   V1,         Runs,    completions::update,    doc::conversations::COMPLETIONS_UPDATE),
-    row!(DELETE "/v1/chat/completions/{id}", Llm,     User,   V1,         Runs,    completions::delete,    doc::conversations::COMPLETIONS_DELETE),
-    row!(GET  "/v1/chat/completions/{id}/messages", Llm, User, V1,        Runs,    completions::messages,  doc::conversations::COMPLETIONS_MESSAGES),
-    row!(GET  "/v1/models",                  Llm,     User,   V1,         Runs,    models::list,           doc::MODELS_LIST),
-    row!(GET  "/v1/models/{*id}",            Llm,     User,   V1,         Runs,    models::get,            doc::MODELS_GET),
-    row!(POST "/v1/embeddings",              Llm,     User,   V1,         Runs,    embeddings::create,     doc::EMBEDDINGS_CREATE),
-    row!(POST "/v1/conversations",           Llm,     User,   V1,         Replays, conversations::create,  doc::conversations::CREATE),
-    row!(GET  "/v1/conversations",           Llm,     User,   V1,         Runs,    conversations::all,     doc::conversations::LIST),
-    row!(DELETE "/v1/conversations",         Llm,     User,   V1,         Runs,    conversations::delete_all, doc::conversations::DELETE_ALL),
-    row!(POST "/v1/conversations/bulk-delete", Llm,   User,   V1,         Runs,    conversations::bulk_delete, doc::conversations::BULK_DELETE),
-    row!(GET  "/v1/conversations/{id}",      Llm,     User,   V1,         Runs,    conversations::get,     doc::conversations::GET),
-    row!(POST "/v1/conversations/{id}",      Llm,     User,   V1,         Runs,    conversations::update,  doc::conversations::UPDATE),
-    row!(PATCH "/v1/conversations/{id}",     Llm,     User,   V1,         Runs,    conversations::update,  doc::conversations::PATCH),
-    row!(DELETE "/v1/conversations/{id}",    Llm,     User,   V1,         Runs,    conversations::delete,  doc::conversations::DELETE),
-    row!(POST "/v1/conversations/{id}/items", Llm,    User,   V1,         Replays, items::create,          doc::conversations::ITEMS_CREATE),
-    row!(GET  "/v1/conversations/{id}/items", Llm,    User,   V1,         Runs,    items::all,             doc::conversations::ITEMS_LIST),
-    row!(GET  "/v1/conversations/{id}/items/{item_id}", Llm, User, V1,    Runs,    items::get,             doc::conversations::ITEMS_GET),
-    row!(DELETE "/v1/conversations/{id}/items/{item_id}", Llm, User, V1,  Runs,    items::delete,          doc::conversations::ITEMS_DELETE),
-    row!(GET  "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm, User, V1, Runs,    items::by_call, doc::conversations::ITEMS_BY_CALL),
-    row!(PATCH "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm, User, V1, Runs,    items::report_call, doc::conversations::ITEMS_REPORT),
-    row!(POST "/v1/conversations/{id}/items/{item_id}/edit", Llm, User, V1, Replays, regenerate::edit,     doc::conversations::ITEMS_EDIT),
-    row!(PUT  "/v1/conversations/{id}/items/{item_id}/edit", Llm, User, V1, Replays, regenerate::edit,     doc::conversations::ITEMS_PUT),
-    row!(POST "/v1/conversations/{id}/items/{item_id}/regenerate", Llm, User, V1, Replays, regenerate::regenerate, doc::conversations::ITEMS_REGENERATE),
-    row!(GET  "/v1/conversations/{id}/branches", Llm, User,   V1,         Runs,    branches::all,          doc::conversations::BRANCHES_LIST),
-    row!(POST "/v1/conversations/{id}/branches", Llm, User,   V1,         Replays, branches::create,       doc::conversations::BRANCHES_CREATE),
-    row!(GET  "/v1/conversations/{id}/branches/{name}", Llm, User, V1,    Runs,    branches::get,          doc::conversations::BRANCHES_GET),
-    row!(DELETE "/v1/conversations/{id}/branches/{name}", Llm, User, V1,  Runs,    branches::delete,       doc::conversations::BRANCHES_DELETE),
-    row!(POST "/v1/conversations/{id}/branches/{name}/activate", Llm, User, V1, Runs,    branches::activate, doc::conversations::BRANCHES_ACTIVATE),
-    row!(GET  "/v1/projects",                Llm,     User,   V1,         Runs,    projects::all,          doc::projects::LIST),
-    row!(POST "/v1/projects",                Llm,     User,   V1,         Replays, projects::create,       doc::projects::CREATE),
-    row!(GET  "/v1/projects/{id}",           Llm,     User,   V1,         Runs,    projects::get,          doc::projects::GET),
-    row!(PATCH "/v1/projects/{id}",          Llm,     User,   V1,         Runs,    projects::update,       doc::projects::UPDATE),
-    row!(DELETE "/v1/projects/{id}",         Llm,     User,   V1,         Runs,    projects::delete,       doc::projects::DELETE),
-    row!(GET  "/v1/projects/{id}/conversations", Llm, User,   V1,         Runs,    conversations::of_project, doc::projects::CONVERSATIONS),
-    row!(GET  "/v1/version",                 Llm,     User,   V1,         Runs,    health::version,        doc::VERSION),
-    row!(POST "/auth/guest-login",           Llm,     Public, GlobalOnly, Runs,    auth::guest_login,      doc::GUEST_LOGIN),
-    row!(POST "/auth/refresh-token",         Llm,     Public, GlobalOnly, Runs,    auth::refresh_token,    doc::REFRESH_TOKEN),
-    row!(GET  "/healthz",                    Gateway, Public, GlobalOnly, Runs,    health::healthz,        doc::HEALTHZ),
-    row!(GET  "/readyz",                     Gateway, Public, GlobalOnly, Runs,    health::readyz,         doc::READYZ),
-    row!(GET  "/api/openapi.json",           Gateway, Public, GlobalOnly, Runs,    docs::openapi,          doc::OPENAPI),
-    row!(GET  "/api/swagger/{*file}",        Gateway, Public, GlobalOnly, Runs,    docs::swagger,          doc::SWAGGER),
+    //   method path                                                 service  access  limit       repeat   handler                         documentation
+    row!(POST   "/v1/chat/completions",                              Llm,     User,   V1,         Replays, chat::create,                   doc::CHAT_CREATE),
+    row!(GET    "/v1/chat/completions",                              Llm,     User,   V1,         Runs,    completions::all,               doc::conversations::COMPLETIONS_LIST),
+    row!(GET    "/v1/chat/completions/{id}",                         Llm,     User,   V1,         Runs,    completions::get,               doc::conversations::COMPLETIONS_GET),
+    row!(POST   "/v1/chat/completions/{id}",                         Llm,     User,   V1,         Runs,    completions::update,            doc::conversations::COMPLETIONS_UPDATE),
+    row!(DELETE "/v1/chat/completions/{id}",                         Llm,     User,   V1,         Runs,    completions::delete,            doc::conversations::COMPLETIONS_DELETE),
+    row!(GET    "/v1/chat/completions/{id}/messages",                Llm,     User,   V1,         Runs,    completions::messages,          doc::conversations::COMPLETIONS_MESSAGES),
+    row!(GET    "/v1/models",                                        Llm,     User,   V1,         Runs,    models::list,                   doc::MODELS_LIST),
+    row!(GET    "/v1/models/{*id}",                                  Llm,     User,   V1,         Runs,    models::get,                    doc::MODELS_GET),
+    row!(POST   "/v1/embeddings",                                    Llm,     User,   V1,         Runs,    embeddings::create,             doc::EMBEDDINGS_CREATE),
+    row!(POST   "/v1/conversations",                                 Llm,     User,   V1,         Replays, conversations::create,          doc::conversations::CREATE),
+    row!(GET    "/v1/conversations",                                 Llm,     User,   V1,         Runs,    conversations::all,             doc::conversations::LIST),
+    row!(DELETE "/v1/conversations",                                 Llm,     User,   V1,         Runs,    conversations::delete_all,      doc::conversations::DELETE_ALL),
+    row!(POST   "/v1/conversations/bulk-delete",                     Llm,     User,   V1,         Runs,    conversations::bulk_delete,     doc::conversations::BULK_DELETE),
+    row!(GET    "/v1/conversations/{id}",                            Llm,     User,   V1,         Runs,    conversations::get,             doc::conversations::GET),
+    row!(POST   "/v1/conversations/{id}",                            Llm,     User,   V1,         Runs,    conversations::update,          doc::conversations::UPDATE),
+    row!(PATCH  "/v1/conversations/{id}",                            Llm,     User,   V1,         Runs,    conversations::update,          doc::conversations::PATCH),
+    row!(DELETE "/v1/conversations/{id}",                            Llm,     User,   V1,         Runs,    conversations::delete,          doc::conversations::DELETE),
+    row!(POST   "/v1/conversations/{id}/items",                      Llm,     User,   V1,         Replays, items::create,                  doc::conversations::ITEMS_CREATE),
+    row!(GET    "/v1/conversations/{id}/items",                      Llm,     User,   V1,         Runs,    items::all,                     doc::conversations::ITEMS_LIST),
+    row!(GET    "/v1/conversations/{id}/items/{item_id}",            Llm,     User,   V1,         Runs,    items::get,                     doc::conversations::ITEMS_GET),
+    row!(DELETE "/v1/conversations/{id}/items/{item_id}",            Llm,     User,   V1,         Runs,    items::delete,                  doc::conversations::ITEMS_DELETE),
+    row!(GET    "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm,     User,   V1,         Runs,    items::by_call,                 doc::conversations::ITEMS_BY_CALL),
+    row!(PATCH  "/v1/conversations/{id}/items/by-call-id/{call_id}", Llm,     User,   V1,         Runs,    items::report_call,             doc::conversations::ITEMS_REPORT),
+    row!(POST   "/v1/conversations/{id}/items/{item_id}/edit",       Llm,     User,   V1,         Replays, regenerate::edit,               doc::conversations::ITEMS_EDIT),
+    row!(PUT    "/v1/conversations/{id}/items/{item_id}/edit",       Llm,     User,   V1,         Runs,    regenerate::edit,               doc::conversations::ITEMS_PUT),
+    row!(POST   "/v1/conversations/{id}/items/{item_id}/regenerate", Llm,     User,   V1,         Replays, regenerate::regenerate,         doc::conversations::ITEMS_REGENERATE),
+    row!(GET    "/v1/conversations/{id}/branches",                   Llm,     User,   V1,         Runs,    branches::all,                  doc::conversations::BRANCHES_LIST),
+    row!(POST   "/v1/conversations/{id}/branches",                   Llm,     User,   V1,         Replays, branches::create,               doc::conversations::BRANCHES_CREATE),
+    row!(GET    "/v1/conversations/{id}/branches/{name}",            Llm,     User,   V1,         Runs,    branches::get,                  doc::conversations::BRANCHES_GET),
+    row!(DELETE "/v1/conversations/{id}/branches/{name}",            Llm,     User,   V1,         Runs,    branches::delete,               doc::conversations::BRANCHES_DELETE),
+    row!(POST   "/v1/conversations/{id}/branches/{name}/activate",   Llm,     User,   V1,         Runs,    branches::activate,             doc::conversations::BRANCHES_ACTIVATE),
+    row!(POST   "/v1/conversations/{id}/share",                      Llm,     User,   V1,         Replays, shares::create,                 doc::shares::CREATE),
+    row!(GET    "/v1/conversations/{id}/shares",                     Llm,     User,   V1,         Runs,    shares::of_conversation,        doc::shares::OF_CONVERSATION),
+    row!(DELETE "/v1/conversations/{id}/shares/{share_id}",          Llm,     User,   V1,         Runs,    shares::revoke_of_conversation, doc::shares::REVOKE_OF_CONVERSATION),
+    row!(POST   "/v1/conversations/{id}/items/{item_id}/share",      Llm,     User,   V1,         Replays, shares::create_of_item,         doc::shares::CREATE_OF_ITEM),
+    row!(GET    "/v1/shares",                                        Llm,     User,   V1,         Runs,    shares::all,                    doc::shares::LIST),
+    row!(DELETE "/v1/shares/{id}",                                   Llm,     User,   V1,         Runs,    shares::revoke,                 doc::shares::REVOKE),
+    row!(GET    "/v1/public/shares/{slug}",                          Gateway, Public, Shares,     Runs,    shares::public,                 doc::shares::PUBLIC),
+    row!(HEAD   "/v1/public/shares/{slug}",                          Gateway, Public, Shares,     Runs,    shares::public_head,            doc::shares::PUBLIC_HEAD),
+    row!(GET    "/v1/share/{slug}",                                  Gateway, Public, Shares,     Runs,    shares::public,                 doc::shares::PUBLIC_ALIAS),
+    row!(GET    "/v1/projects",                                      Llm,     User,   V1,         Runs,    projects::all,                  doc::projects::LIST),
+    row!(POST   "/v1/projects",                                      Llm,     User,   V1,         Replays, projects::create,               doc::projects::CREATE),
+    row!(GET    "/v1/projects/{id}",                                 Llm,     User,   V1,         Runs,    projects::get,                  doc::projects::GET),
+    row!(PATCH  "/v1/projects/{id}",                                 Llm,     User,   V1,         Runs,    projects::update,               doc::projects::UPDATE),
+    row!(DELETE "/v1/projects/{id}",                                 Llm,     User,   V1,         Runs,    projects::delete,               doc::projects::DELETE),
+    row!(GET    "/v1/projects/{id}/conversations",                   Llm,     User,   V1,         Runs,    conversations::of_project,      doc::projects::CONVERSATIONS),
+    row!(GET    "/v1/users/me",                                      Llm,     User,   V1,         Runs,    users::me,                      doc::users::ME),
+    row!(DELETE "/v1/users/me",                                      Llm,     User,   V1,         Runs,    users::delete,                  doc::users::DELETE_ME),
+    row!(GET    "/v1/users/me/settings",                             Llm,     User,   V1,         Runs,    users::settings,                doc::users::SETTINGS),
+    row!(PATCH  "/v1/users/me/settings",                             Llm,     User,   V1,         Runs,    users::change_settings,         doc::users::CHANGE_SETTINGS),
+    row!(GET    "/v1/users/me/settings/preferences",                 Llm,     User,   V1,         Runs,    users::preferences,             doc::users::PREFERENCES),
+    row!(PATCH  "/v1/users/me/settings/preferences",                 Llm,     User,   V1,         Runs,    users::change_preferences,      doc::users::CHANGE_PREFERENCES),
+    row!(GET    "/v1/usage/me",                                      Llm,     User,   V1,         Runs,    usage::me,                      doc::usage::ME),
+    row!(GET    "/v1/usage/me/daily",                                Llm,     User,   V1,         Runs,    usage::daily,                   doc::usage::DAILY),
+    row!(GET    "/v1/usage/projects/{id}",                           Llm,     User,   V1,         Runs,    usage::of_project,              doc::usage::OF_PROJECT),
+    row!(GET    "/v1/prompt-templates/{key}",                        Gateway, Public, V1,         Runs,    templates::get,                 doc::templates::GET),
+    row!(GET    "/v1/version",                                       Llm,     User,   V1,         Runs,    health::version,                doc::VERSION),
+    row!(POST   "/auth/guest-login",                                 Llm,     Public, GlobalOnly, Runs,    auth::guest_login,              doc::GUEST_LOGIN),
+    row!(POST   "/auth/refresh-token",                               Llm,     Public, GlobalOnly, Runs,    auth::refresh_token,            doc::REFRESH_TOKEN),
+    row!(GET    "/healthz",                                          Gateway, Public, GlobalOnly, Runs,    health::healthz,                doc::HEALTHZ),
+    row!(GET    "/readyz",                                           Gateway, Public, GlobalOnly, Runs,    health::readyz,                 doc::READYZ),
+    row!(GET    "/api/openapi.json",                                 Gateway, Public, GlobalOnly, Runs,    docs::openapi,                  doc::OPENAPI),
+    row!(GET    "/api/swagger/{*file}",                              Gateway, Public, GlobalOnly, Runs,    docs::swagger,                  doc::SWAGGER),
 ];
 
 /// A path that was found: its variable parts, and whether it was asked for under its service's prefix.
@@ -200,7 +219,7 @@ pub(crate) fn find(method: &Method, path: &str) -> Found {
         }
         None => {
             let mut methods: Vec<_> = place.rows.iter().map(|row| row.method.as_str()).collect();
-            if methods.contains(&"GET") {
+            if methods.contains(&"GET") && !methods.contains(&"HEAD") {
                 methods.push("HEAD");
             }
             Found::OtherMethods(methods.join(", "))
@@ -234,7 +253,9 @@ mod tests {
     fn what_makes_something_can_be_repeated_and_is_somebodys() {
         let made = |row: &&Row| row.repeat == Repeat::Replays;
         // Keys are their callers': on a public route everybody would share them.
-        assert!(TABLE.iter().filter(made).all(|row| row.method != Method::GET && row.access == Access::User));
+        assert!(
+            TABLE.iter().filter(made).all(|row| row.method == Method::POST && row.access == Access::User)
+        );
         let paths: Vec<_> = TABLE.iter().filter(made).map(|row| row.without_prefix(row.path)).collect();
         assert!(paths.contains(&"/v1/chat/completions") && paths.contains(&"/v1/conversations"));
     }

@@ -30,6 +30,8 @@ const BACKLOG: u32 = 4096;
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// After a failed accept (too many open files, say) a moment is left for things to get better.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often what was counted in memory is written down: the most that a sudden death forgets.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// The address of the peer of a request, for limits counted by address. [`Server::serve`] adds it to the request's
 /// extensions; whoever mounts the service elsewhere can add it too.
@@ -92,9 +94,10 @@ impl Server {
         let (places, drain) = (Arc::new(Semaphore::new(limits.connections)), GracefulShutdown::new());
         let protocols = Arc::new(Protocols::new(limits));
         let mut connections = JoinSet::new();
-        // Swept in the background while this serves; a set, because it ends its tasks when it is dropped.
-        let mut sweeping = JoinSet::new();
-        sweeping.spawn(self.clone().sweep_regularly());
+        // In the background while this serves; a set, because it ends its tasks when it is dropped.
+        let mut chores = JoinSet::new();
+        chores.spawn(self.clone().sweep_regularly());
+        chores.spawn(write_down(self.clone()));
         let mut stop = std::pin::pin!(stop);
         loop {
             // A place first, so that whoever is over the cap waits in the backlog and costs nothing.
@@ -127,7 +130,25 @@ impl Server {
             tracing::warn!("the drain limit is over: what still runs is cut");
         }
         connections.shutdown().await;
+        chores.shutdown().await;
+        flush(self).await;
         Ok(())
+    }
+}
+
+/// Writes down what was counted, again and again.
+async fn write_down(server: Server) {
+    let mut every = tokio::time::interval(FLUSH_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        flush(&server).await;
+    }
+}
+
+async fn flush(server: &Server) {
+    if let Err(error) = server.flush().await {
+        tracing::warn!(?error, "what was counted could not be written down; it is kept for the next time");
     }
 }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
+use jan_core::Result;
 
 use crate::builder::ServerBuilder;
 use crate::gateway;
@@ -31,6 +32,16 @@ impl Server {
     /// A server to be put together.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
+    }
+
+    /// Writes down what was counted in memory: tokens used, shares looked at. [`Server::serve`] does so every second and
+    /// at its end; whoever mounts the service elsewhere calls it when it suits them, and before they stop.
+    ///
+    /// # Errors
+    /// The store's; what could not be written is kept for the next time.
+    pub async fn flush(&self) -> Result<()> {
+        self.rooms.shares.flush().await;
+        self.rooms.usage.flush().await
     }
 
     /// Answers one request. What goes wrong is a reply as well.

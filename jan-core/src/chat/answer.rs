@@ -56,6 +56,11 @@ impl ChatAnswer {
         self.0.to().map_err(|e| Error::upstream("The model's answer is not a chat completion.").because(e))
     }
 
+    /// What it cost, if the model says so.
+    pub fn usage(&self) -> Option<Usage> {
+        self.0.get("usage").ok().flatten()
+    }
+
     /// Its members, to read or to add to.
     pub fn object_mut(&mut self) -> &mut JsonObject {
         &mut self.0

@@ -5,12 +5,15 @@
 //! another sees its parent's items up to the fork and then its own ([`Lineage`]); nothing is ever copied or cut off, so
 //! an edit costs one row and loses nothing.
 
+mod archive;
 mod lineage;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
+pub use archive::{Archived, BranchRow, PlacedItem};
 pub use lineage::{Lineage, Root, Segment};
 
 use crate::json::JsonObject;
@@ -25,7 +28,7 @@ pub const MAIN: &str = "MAIN";
 pub type Metadata = BTreeMap<String, String>;
 
 /// A conversation, without its items.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
     /// `conv_` and 16 characters.
     pub id: String,
@@ -293,6 +296,25 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] when it is the active one or [`MAIN`].
     async fn delete_branch(&self, owner: &UserId, id: &str, branch: &str, at: Millis) -> Result<()>;
+
+    /// The conversation as it is kept, with every branch.
+    async fn archived(&self, owner: &UserId, id: &str) -> Result<Archived>;
+
+    /// At most `limit` items of all branches, by their branch's number and their place on it, after such a place.
+    async fn placed(
+        &self,
+        owner: &UserId,
+        id: &str,
+        after: (i64, i64),
+        limit: u32,
+    ) -> Result<Vec<PlacedItem>>;
+
+    /// Keeps a conversation that was archived, with all its items.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Conflict`] when its id or an item's is taken, whoever took it; [`crate::ErrorKind::Invalid`]
+    /// when branches and items do not fit together.
+    async fn restore(&self, owner: &UserId, archived: Archived, items: Vec<PlacedItem>) -> Result<()>;
 
     /// Takes everything of an owner away for good and says how many conversations it were.
     async fn delete_owner(&self, owner: &UserId) -> Result<u64>;

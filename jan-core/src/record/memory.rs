@@ -98,6 +98,21 @@ impl RecordStore for MemoryRecords {
         Ok(page.cut(wanted, after, place))
     }
 
+    async fn everything(
+        &self,
+        owner: &UserId,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<Record>> {
+        let owners = self.read();
+        let place = |record: &Record| (record.kind.clone(), record.id.clone());
+        let after = after.map(|(kind, id)| (kind.to_owned(), id.to_owned()));
+        let mut rest: Vec<_> = owners.get(owner).into_iter().flatten().collect();
+        rest.retain(|record| after.as_ref().is_none_or(|after| place(record) > *after));
+        rest.sort_by_key(|record| place(record));
+        Ok(rest.into_iter().take(limit as usize).cloned().collect())
+    }
+
     async fn replace(&self, owner: &UserId, record: Record) -> Result<bool> {
         let mut owners = self.write();
         let Some(mine) = owners.get_mut(owner) else { return Ok(false) };

@@ -72,6 +72,14 @@ pub trait RecordStore: Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<Record>>;
 
+    /// At most `limit` of the owner's records of every kind, by kind and id, after the one of this kind and id.
+    async fn everything(
+        &self,
+        owner: &UserId,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<Record>>;
+
     /// Replaces key, group, expiry and body of the record with this kind and id, if its version is still
     /// `record.version`, and counts the version up. False when the record is gone or was changed meanwhile.
     ///

@@ -103,6 +103,20 @@ impl RecordStore for SqlRecords {
         Ok(page.of(rows.iter().map(record).collect::<Result<_>>()?))
     }
 
+    async fn everything(
+        &self,
+        owner: &UserId,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<Record>> {
+        // Every kind and every id comes after nothing.
+        let (kind, id) = after.unwrap_or_default();
+        let sql =
+            "SELECT * FROM record WHERE owner = $1 AND (kind, id) > ($2, $3) ORDER BY kind, id LIMIT $4";
+        let values = [owner.into(), kind.into(), id.into(), i64::from(limit).into()];
+        self.db.all(sql, &values).await?.iter().map(record).collect()
+    }
+
     async fn replace(&self, owner: &UserId, record: Record) -> Result<bool> {
         let sql =
             "UPDATE record SET name = $4, parent = $5, expires_at = $6, body = $7, version = version + 1

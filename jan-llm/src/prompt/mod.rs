@@ -7,11 +7,13 @@
 //! the model reads one system message at the front, which is all that many templates allow.
 
 mod modules;
+mod templates;
 
 use jan_core::chat::{Content, Message, Part};
 
 use crate::settings::ProfileSettings;
 use modules::MODULES;
+pub use templates::{ActiveTemplates, Template, TemplateShape, Templates};
 
 /// All that the modules choose from. The default says nothing.
 #[derive(Clone, Copy)]

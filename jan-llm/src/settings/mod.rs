@@ -2,6 +2,7 @@
 //! send only what changes ([`UserSettings::apply`]).
 
 mod patch;
+mod store;
 
 use jan_core::UserId;
 use jan_core::chat::Rest;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use patch::{MAX_PREFERENCE_BYTES, MAX_PREFERENCES};
+pub use store::SettingsStore;
 
 /// A user's settings as they are stored. What a stored object lacks has its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -136,8 +138,8 @@ pub struct ServerCapabilities {
 /// Settings as the API tells them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SettingsReply {
-    /// The id of the settings.
-    pub id: String,
+    /// The id of the settings; none until they are first changed.
+    pub id: Option<String>,
     /// Whose settings they are.
     pub user_id: String,
     /// The settings, with the preferences that have defaults filled in.
@@ -169,13 +171,13 @@ impl UserSettings {
     /// The settings as the API tells them.
     pub fn reply(
         &self,
-        id: impl Into<String>,
+        id: Option<String>,
         user: &UserId,
         first_model: Option<&str>,
         server_capabilities: ServerCapabilities,
     ) -> SettingsReply {
         let settings = Self { preferences: self.filled_preferences(first_model), ..self.clone() };
-        SettingsReply { id: id.into(), user_id: user.as_str().to_owned(), settings, server_capabilities }
+        SettingsReply { id, user_id: user.as_str().to_owned(), settings, server_capabilities }
     }
 }
 
@@ -195,8 +197,12 @@ mod tests {
     #[test]
     fn the_defaults_are_the_contracts() {
         let user = UserId::new("user_1");
-        let reply =
-            UserSettings::default().reply("set_1", &user, Some("jan-v1"), ServerCapabilities::default());
+        let reply = UserSettings::default().reply(
+            Some("set_1".into()),
+            &user,
+            Some("jan-v1"),
+            ServerCapabilities::default(),
+        );
         assert_eq!(
             serde_json::to_value(reply).unwrap(),
             json!({

@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jan_core::conversation::{
-    Append, Branch, Change, Conversation, ConversationStore, Filter, Fork, ForkPoint, Item, ItemRef, MAIN,
-    Naming, Root, Selection,
+    Append, Archived, Branch, Change, Conversation, ConversationStore, Filter, Fork, ForkPoint, Item,
+    ItemRef, MAIN, Naming, PlacedItem, Root, Selection,
 };
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::Millis;
 use jan_core::{JsonObject, Result, UserId};
 
-use super::tree::{BranchRow, Tree, name_taken, no_conversation, no_item};
+use super::tree::{BranchRow, Tree, fitting, name_taken, no_conversation, no_item, taken};
 
 /// Keeps conversations until it is dropped.
 #[derive(Debug, Default)]
@@ -179,6 +179,18 @@ impl Talk {
         let places: Vec<_> = there.map(|placed| (placed.branch, placed.item.sequence_number)).collect();
         self.tree.shown(&places)
     }
+}
+
+fn archived(placed: &Placed) -> PlacedItem {
+    let Item { id, sequence_number, created_at, body, .. } = placed.item.clone();
+    PlacedItem { id, branch: placed.branch, place: sequence_number, created_at, body }
+}
+
+fn restored(item: PlacedItem, branches: &[BranchRow]) -> Placed {
+    let PlacedItem { id, branch, place, created_at, body } = item;
+    let name = branches.iter().find(|row| row.number == branch).map(|row| row.name.clone());
+    let item = Item { id, branch: name.unwrap_or_default(), sequence_number: place, created_at, body };
+    Placed { item, branch, deleted_at: None }
 }
 
 fn row(number: i64, name: &str, root: Option<Root>, at: Millis) -> BranchRow {
@@ -352,6 +364,45 @@ impl ConversationStore for MemoryConversations {
             talk.touch(at);
             Ok(())
         })
+    }
+
+    async fn archived(&self, owner: &UserId, id: &str) -> Result<Archived> {
+        self.on(owner, id, |talk| {
+            let (conversation, branches) = (talk.conversation.clone(), talk.tree.rows.clone());
+            Ok(Archived { conversation, active: talk.tree.active, branches })
+        })
+    }
+
+    async fn placed(
+        &self,
+        owner: &UserId,
+        id: &str,
+        after: (i64, i64),
+        limit: u32,
+    ) -> Result<Vec<PlacedItem>> {
+        self.on(owner, id, |talk| {
+            let there = talk.items.iter().filter(|placed| placed.deleted_at.is_none()).map(archived);
+            let mut items: Vec<_> = there.filter(|item| (item.branch, item.place) > after).collect();
+            items.sort_by_key(|item| (item.branch, item.place));
+            items.truncate(limit as usize);
+            Ok(items)
+        })
+    }
+
+    async fn restore(&self, owner: &UserId, archived: Archived, items: Vec<PlacedItem>) -> Result<()> {
+        let Archived { conversation, active, branches } = fitting(archived, &items)?;
+        let mut owners = self.lock();
+        let same = |talk: &Talk| {
+            let known = |placed: &Placed| items.iter().any(|item| item.id == placed.item.id);
+            talk.conversation.id == conversation.id || talk.items.iter().any(known)
+        };
+        if owners.values().flatten().any(same) {
+            return Err(taken(&conversation.id));
+        }
+        let items = items.into_iter().map(|item| restored(item, &branches)).collect();
+        let talk = Talk { conversation, deleted_at: None, tree: Tree { rows: branches, active }, items };
+        owners.entry(owner.clone()).or_default().push(talk);
+        Ok(())
     }
 
     async fn delete_owner(&self, owner: &UserId) -> Result<u64> {

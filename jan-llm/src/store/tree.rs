@@ -1,7 +1,9 @@
 //! The branches of one conversation as a store holds them, and what every store says of them.
 
-use jan_core::conversation::{Branch, Lineage, MAIN, Root, Segment};
-use jan_core::record::Millis;
+use std::collections::BTreeSet;
+
+pub(super) use jan_core::conversation::BranchRow;
+use jan_core::conversation::{Archived, Branch, Lineage, MAIN, PlacedItem, Segment};
 use jan_core::{Error, ErrorKind, Result};
 
 /// Every branch of a conversation, deleted ones included, since others may show their items.
@@ -10,21 +12,6 @@ pub(super) struct Tree {
     pub(super) rows: Vec<BranchRow>,
     /// The number of the active one.
     pub(super) active: i64,
-}
-
-/// A branch. Numbers stay, names may change hands.
-#[derive(Debug, Clone)]
-pub(super) struct BranchRow {
-    pub(super) number: i64,
-    pub(super) name: String,
-    pub(super) description: Option<String>,
-    pub(super) root: Option<Root>,
-    pub(super) fork_item: Option<String>,
-    /// The place of its last item; where it forked while it has none.
-    pub(super) last: i64,
-    pub(super) created_at: Millis,
-    pub(super) updated_at: Millis,
-    pub(super) deleted: bool,
 }
 
 impl Tree {
@@ -82,6 +69,42 @@ impl Tree {
         }
         Ok(branch)
     }
+}
+
+/// What an archive must be so that it can be kept: every branch once and from an older one, every item once at a place of a
+/// branch. Items added while the archive was written may stand after what was then the last place: it is moved.
+pub(super) fn fitting(mut archived: Archived, items: &[PlacedItem]) -> Result<Archived> {
+    let numbers: BTreeSet<_> = archived.branches.iter().map(|branch| branch.number).collect();
+    let names = archived.branches.iter().filter(|branch| !branch.deleted).map(|branch| &branch.name);
+    let names: BTreeSet<_> = names.collect();
+    let alive = archived.branches.iter().filter(|branch| !branch.deleted).count();
+    let rooted = |branch: &BranchRow| {
+        branch.root.is_none_or(|root| root.parent < branch.number && numbers.contains(&root.parent))
+    };
+    let active = archived.branches.iter().any(|branch| branch.number == archived.active && !branch.deleted);
+    if !active || numbers.len() != archived.branches.len() || names.len() != alive {
+        return Err(Error::invalid("branches", "The branches of the conversation do not fit together."));
+    }
+    if !archived.branches.iter().all(rooted) {
+        return Err(Error::invalid("branches", "A branch comes from one that is not there."));
+    }
+    let places: BTreeSet<_> = items.iter().map(|item| (item.branch, item.place)).collect();
+    let ids: BTreeSet<_> = items.iter().map(|item| &item.id).collect();
+    let placed = |item: &PlacedItem| item.place > 0 && numbers.contains(&item.branch);
+    if places.len() != items.len() || ids.len() != items.len() || !items.iter().all(placed) {
+        return Err(Error::invalid("items", "The items of the conversation do not fit its branches."));
+    }
+    for branch in &mut archived.branches {
+        let last =
+            places.iter().filter(|(number, _)| *number == branch.number).map(|(_, place)| *place).max();
+        branch.last = branch.last.max(last.unwrap_or(0));
+    }
+    Ok(archived)
+}
+
+pub(super) fn taken(id: &str) -> Error {
+    let message = format!("The conversation `{id}`, or an item of it, is there already.");
+    Error::new(ErrorKind::Conflict, message).code("conversation_exists")
 }
 
 pub(super) fn no_conversation(id: &str) -> Error {

@@ -79,7 +79,7 @@ impl Kept {
         self.conversation.as_ref().map(|conversation| conversation.id.as_str())
     }
 
-    pub(super) fn project_id(&self) -> Option<&str> {
+    pub(crate) fn project_id(&self) -> Option<&str> {
         self.conversation.as_ref()?.project_id.as_deref()
     }
 

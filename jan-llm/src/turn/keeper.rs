@@ -4,13 +4,13 @@ use std::sync::Arc;
 #[cfg(feature = "client")]
 use std::time::Duration;
 
-use jan_core::{Clock, Result, UserId};
+use jan_core::Clock;
 
 use crate::completions::Completions;
 use crate::conversations::Conversations;
 use crate::projects::Projects;
-use crate::prompt::Orchestration;
-use crate::settings::UserSettings;
+use crate::prompt::{Orchestration, Templates};
+use crate::settings::SettingsStore;
 use crate::store::Store;
 
 /// How titles are made.
@@ -26,7 +26,8 @@ pub struct Keeper {
     pub(crate) conversations: Conversations,
     pub(crate) projects: Projects,
     pub(crate) completions: Completions,
-    pub(crate) settings: SettingsReader,
+    pub(crate) settings: SettingsStore,
+    pub(crate) templates: Templates,
     pub(crate) clock: Arc<dyn Clock>,
     /// How titles are made.
     pub titles: TitleSettings,
@@ -45,24 +46,11 @@ impl Keeper {
             conversations: Conversations::new(store, clock.clone()),
             projects: Projects::new(store, clock.clone()),
             completions: Completions::new(store, clock.clone()),
-            settings: SettingsReader::new(store),
+            settings: SettingsStore::new(store, clock.clone()),
+            templates: Templates::new(store, clock.clone()),
             clock,
             titles: TitleSettings::default(),
             orchestration: Orchestration::default(),
         }
-    }
-}
-
-/// Reads what a user has chosen; changing it is the business of the settings' own service.
-#[derive(Clone)]
-pub(crate) struct SettingsReader(jan_core::record::Records<UserSettings>);
-
-impl SettingsReader {
-    fn new(store: &Store) -> Self {
-        Self(jan_core::record::Records::new("settings", store.records.clone()))
-    }
-
-    pub(crate) async fn of(&self, owner: &UserId) -> Result<UserSettings> {
-        Ok(self.0.find(owner, "settings").await?.map(|kept| kept.body).unwrap_or_default())
     }
 }

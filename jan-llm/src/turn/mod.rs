@@ -4,15 +4,18 @@
 
 mod keep;
 mod keeper;
+mod metered;
 mod prepare;
 mod stream;
 
 use std::sync::Arc;
 
+use futures_util::future::{OptionFuture, try_join};
 use jan_core::{ChatAnswer, ChatRequest, ChatStream, JsonObject, ModelProvider, Result};
 
 pub(crate) use keep::{Kept, tell_branch};
 pub use keeper::{Keeper, TitleSettings};
+pub(crate) use metered::Account;
 pub(crate) use prepare::{Again, Wishes};
 
 /// How a chat is asked for, beside its body.
@@ -30,6 +33,8 @@ pub struct Turn {
     pub(crate) provider: Arc<dyn ModelProvider>,
     pub(crate) request: ChatRequest,
     pub(crate) kept: Option<Box<Kept>>,
+    /// On whose account it is; nobody's when nothing is counted.
+    pub(crate) account: Option<Account>,
 }
 
 impl Turn {
@@ -62,16 +67,20 @@ impl Turn {
     /// # Errors
     /// As [`Turn::complete`].
     pub async fn complete_with_outcome(self) -> Result<(ChatAnswer, JsonObject)> {
-        let provider = self.provider;
-        let Some(kept) = self.kept else {
-            return Ok(((*provider).chat(self.request).await?.into_answer().await?, JsonObject::new()));
+        let Self { provider, request, kept, account } = self;
+        let count = |answer: ChatAnswer| {
+            if let Some(account) = &account {
+                account.count_answer(&answer);
+            }
+            answer
         };
-        let title = async {
-            Ok(futures_util::future::OptionFuture::from(kept.ask_for_title(&provider)).await.flatten())
+        let Some(kept) = kept else {
+            return Ok((count((*provider).chat(request).await?.into_answer().await?), JsonObject::new()));
         };
-        let answer = async { (*provider).chat(self.request).await?.into_answer().await };
-        let (answer, title) = futures_util::future::try_join(answer, title).await?;
-        kept.finish_answer(answer, title).await
+        let title = async { Ok(OptionFuture::from(kept.ask_for_title(&provider)).await.flatten()) };
+        let answer = async { (*provider).chat(request).await?.into_answer().await };
+        let (answer, title) = try_join(answer, title).await?;
+        kept.finish_answer(count(answer), title).await
     }
 
     /// The answer chunk by chunk. When the stream ends, it is kept; one that breaks off is not.
@@ -79,7 +88,10 @@ impl Turn {
     /// # Errors
     /// As [`Turn::complete`] before the first chunk; later errors are the stream's last item.
     pub async fn stream(self) -> Result<ChatStream> {
-        let chunks = (*self.provider).chat(self.request).await?.into_stream()?;
+        let mut chunks = (*self.provider).chat(self.request).await?.into_stream()?;
+        if let Some(account) = self.account {
+            chunks = ChatStream::new(metered::Metered { chunks, account });
+        }
         let Some(kept) = self.kept else { return Ok(chunks) };
         let title = kept.ask_for_title(&self.provider);
         Ok(ChatStream::new(stream::KeptStream::new(chunks, kept, title)))

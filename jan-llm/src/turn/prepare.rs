@@ -182,7 +182,8 @@ impl Keeper {
             Some(id) => self.projects.get(&kept.owner, id).await.ok(),
             None => None,
         };
-        let settings = self.settings.of(&kept.owner).await?;
+        let (_, settings) = self.settings.read(&kept.owner).await?;
+        let templates = self.templates.all_active().await?;
         let date = today(self.clock.millis())?;
         let (talk, applied) = compose(
             talk,
@@ -197,7 +198,8 @@ impl Keeper {
                     .is_some_and(|tools| !tools.is_empty()),
                 persona: manner.persona,
                 disabled: &settings.disabled_modules(),
-                ..PromptInputs::default()
+                templates: &|key| templates.get(key),
+                memory: &[],
             },
         );
         kept.applied = applied;

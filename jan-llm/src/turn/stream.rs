@@ -14,6 +14,8 @@ use super::keep::{Asked, Kept};
 
 pub(super) struct KeptStream {
     state: State,
+    /// Nothing was sent yet.
+    is_first: bool,
     collector: Option<Collector>,
     kept: Option<Box<Kept>>,
     /// The conversation's title, asked for while the answer comes.
@@ -22,7 +24,6 @@ pub(super) struct KeptStream {
 }
 
 enum State {
-    First(ChatStream),
     Streaming(ChatStream),
     Keeping(BoxFuture<'static, Result<()>>),
     Done,
@@ -31,11 +32,19 @@ enum State {
 impl KeptStream {
     pub(super) fn new(chunks: ChatStream, kept: Box<Kept>, asked: Option<Asked>) -> Self {
         let collector = Some(Collector::default());
-        Self { state: State::First(chunks), collector, kept: Some(kept), asked, title: None }
+        Self {
+            state: State::Streaming(chunks),
+            is_first: true,
+            collector,
+            kept: Some(kept),
+            asked,
+            title: None,
+        }
     }
 
     /// Collects a chunk, and tells in it what the caller is to know.
-    fn take(&mut self, chunk: ChatChunk, is_first: bool) -> Result<ChatChunk> {
+    fn take(&mut self, chunk: ChatChunk) -> Result<ChatChunk> {
+        let is_first = std::mem::take(&mut self.is_first);
         if let Some(collector) = &mut self.collector {
             collector.push(chunk.parse()?);
         }
@@ -92,27 +101,21 @@ impl Stream for KeptStream {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.move_title(cx);
         loop {
-            let is_first = matches!(self.state, State::First(_));
             match &mut self.state {
-                State::First(chunks) | State::Streaming(chunks) => {
-                    match ready!(Pin::new(chunks).poll_next(cx)) {
-                        Some(Ok(chunk)) => {
-                            if let State::First(chunks) = std::mem::replace(&mut self.state, State::Done) {
-                                self.state = State::Streaming(chunks);
-                            }
-                            let taken = self.take(chunk, is_first);
-                            if taken.is_err() {
-                                self.state = State::Done;
-                            }
-                            return Poll::Ready(Some(taken));
-                        }
-                        Some(Err(error)) => {
+                State::Streaming(chunks) => match ready!(Pin::new(chunks).poll_next(cx)) {
+                    Some(Ok(chunk)) => {
+                        let taken = self.take(chunk);
+                        if taken.is_err() {
                             self.state = State::Done;
-                            return Poll::Ready(Some(Err(error)));
                         }
-                        None => self.state = self.keep(),
+                        return Poll::Ready(Some(taken));
                     }
-                }
+                    Some(Err(error)) => {
+                        self.state = State::Done;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                    None => self.state = self.keep(),
+                },
                 State::Keeping(keeping) => {
                     let kept = ready!(keeping.poll_unpin(cx));
                     self.state = State::Done;

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod chat;
+mod data;
 mod models;
 mod serve;
 mod threads;
@@ -41,7 +42,7 @@ Layers: defaults < jan.toml < environment < flags; `jan-server config` prints wh
 
 Environment: JAN_ADDR, JAN_DATA_DIR, JAN_UPSTREAM_URL, JAN_UPSTREAM_API_KEY, JAN_LOCAL_MODEL, JAN_ECHO,
 JAN_AUTH, JAN_API_KEYS, JAN_RATE_LIMIT=off, JAN_ALLOW_PRIVATE_URLS=1, JAN_API_BARE=1, JAN_CORS_ORIGINS,
-JAN_LOG, JAN_CONFIG, and JAN__<SECTION>__<KEY> for every other value.
+JAN_PUBLIC_URL, JAN_LOG, JAN_CONFIG, and JAN__<SECTION>__<KEY> for every other value.
 
 Examples:
   JAN_LOCAL_MODEL=model.gguf jan-server         serve a model of your own
@@ -57,6 +58,10 @@ enum Command {
     /// List, check and pull models
     #[command(subcommand)]
     Models(models::ModelsCommand),
+    /// Write all that a user has as lines of JSON
+    Export(data::ExportArgs),
+    /// Give a user what was exported
+    Import(data::ImportArgs),
     /// Print the effective configuration, secrets hidden
     Config,
 }
@@ -89,6 +94,8 @@ fn run(command: Option<Command>, config: Config) -> Result<ExitCode> {
             Command::Serve(args) => serve::run(&config, args).await,
             Command::Chat(args) => chat::run(&config, args).await,
             Command::Models(command) => models::run(&config, command).await,
+            Command::Export(args) => data::export(&config, args).await,
+            Command::Import(args) => data::import(&config, args).await,
             Command::Config => {
                 print!("{}", config.to_toml()?);
                 Ok(ExitCode::SUCCESS)

@@ -75,6 +75,8 @@ pub(super) const ALIASES: &[Alias] = &[
     switch("PROMPT_ORCHESTRATION_MEMORY", "prompts.memory"),
     switch("PROMPT_ORCHESTRATION_TEMPLATES", "prompts.templates"),
     switch("PROMPT_ORCHESTRATION_TOOLS", "prompts.tools"),
+    text("JAN_PUBLIC_URL", "public_url"),
+    switch("CONVERSATION_SHARING_ENABLED", "sharing.enabled"),
     text("JAN_LOG", "log.level"),
     text("LOG_LEVEL", "log.level"),
     text("LOG_FORMAT", "log.format"),

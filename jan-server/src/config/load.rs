@@ -111,6 +111,12 @@ fn check(config: &Config) -> Result<()> {
             return Err(wrong(&message));
         }
     }
+    if let Some(url) = &config.public_url
+        && !url.starts_with("http://")
+        && !url.starts_with("https://")
+    {
+        return Err(wrong(&format!("`public_url` must look like https://chat.example, not `{url}`")));
+    }
     if config.limits.connections == 0 {
         return Err(wrong("`limits.connections` must be at least 1"));
     }
@@ -186,6 +192,8 @@ mod tests {
             (&[], &[("addr", "localhost")], &["addr"]),
             (&[], &[("database.retention", "long")], &["database.retention"]),
             (&[("JAN_UPSTREAM_URL", "localhost:1")], &[], &["providers.upstream.url", "localhost:1"]),
+            (&[("JAN_PUBLIC_URL", "chat.example")], &[], &["public_url", "chat.example"]),
+            (&[("CONVERSATION_SHARING_ENABLED", "maybe")], &[], &["CONVERSATION_SHARING_ENABLED", "off"]),
             (&[("JAN_CONFIG", "/does/not/exist.toml")], &[], &["exist.toml"]),
         ] {
             let message = load_with(variables, set).unwrap_err().to_string();

@@ -47,6 +47,11 @@ pub struct Config {
     pub prompts: Prompts,
     /// Which web pages may call.
     pub cors: Cors,
+    /// Where the world finds this server, for links that it gives away; links are relative unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+    /// What is shown to whoever has the link.
+    pub sharing: Sharing,
     /// How replies look.
     pub api: Api,
     /// Fetching of URLs that callers name.
@@ -72,6 +77,8 @@ impl Default for Config {
             titles: Titles::default(),
             prompts: Prompts::default(),
             cors: Cors::default(),
+            public_url: None,
+            sharing: Sharing::default(),
             api: Api::default(),
             fetch: Fetch::default(),
             pull: Pull::default(),
@@ -236,13 +243,24 @@ pub struct RateLimit {
     pub v1_minute: u32,
     /// `/llm`, a minute, by caller.
     pub llm_minute: u32,
+    /// Public shares, a minute, by address.
+    pub shares_minute: u32,
+    /// Public shares, an hour, by address.
+    pub shares_hour: u32,
 }
 
 impl Default for RateLimit {
     fn default() -> Self {
-        let crate::RateSettings { global_minute, global_hour, v1_minute, llm_minute, .. } =
-            crate::RateSettings::default();
-        Self { enabled: true, global_minute, global_hour, v1_minute, llm_minute }
+        let rates = crate::RateSettings::default();
+        Self {
+            enabled: true,
+            global_minute: rates.global_minute,
+            global_hour: rates.global_hour,
+            v1_minute: rates.v1_minute,
+            llm_minute: rates.llm_minute,
+            shares_minute: rates.shares_minute,
+            shares_hour: rates.shares_hour,
+        }
     }
 }
 
@@ -275,6 +293,20 @@ pub struct Prompts {
 pub struct Cors {
     /// Origins as a browser writes them; pages of this computer when empty.
     pub origins: Vec<String>,
+}
+
+/// What is shown to whoever has the link.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sharing {
+    /// Lets owners share conversations.
+    pub enabled: bool,
+}
+
+impl Default for Sharing {
+    fn default() -> Self {
+        Self { enabled: crate::Settings::default().sharing }
+    }
 }
 
 /// How replies look.

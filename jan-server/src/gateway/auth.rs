@@ -33,6 +33,10 @@ pub(crate) fn strip_identity(headers: &mut HeaderMap) {
 pub(crate) async fn authenticate(verifier: &dyn AuthVerifier, headers: &HeaderMap) -> Result<Arc<Principal>> {
     let credential = credential(headers)?;
     match verifier.verify(credential).await? {
+        // What the house keeps for itself is nobody's, whatever an identity provider may call its users.
+        Some(principal) if principal.user.is_system() => {
+            Err(Error::unauthenticated("This user id is reserved.").code("reserved_user"))
+        }
         Some(principal) => Ok(principal),
         None if matches!(credential, Credential::None) => {
             let message = "A credential is required: `Authorization: Bearer <token>` or `X-API-Key: <key>`.";
@@ -56,4 +60,26 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>> {
     }
     let message = "The `Authorization` header must be `Bearer <token>`.";
     Err(Error::unauthenticated(message).code("invalid_credential"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jan_core::UserId;
+    use jan_core::auth::AllowAll;
+
+    #[tokio::test]
+    async fn nobody_comes_in_as_the_house_itself() {
+        struct Anybody(UserId);
+        #[async_trait::async_trait]
+        impl AuthVerifier for Anybody {
+            async fn verify(&self, _: Credential<'_>) -> Result<Option<Arc<Principal>>> {
+                Ok(Some(Arc::new(Principal { user: self.0.clone(), ..Principal::open("x") })))
+            }
+        }
+        let house = Anybody(UserId::system("public-shares"));
+        let refused = authenticate(&house, &HeaderMap::new()).await.unwrap_err();
+        assert_eq!(refused.get_code(), "reserved_user");
+        assert!(authenticate(&AllowAll::new(), &HeaderMap::new()).await.is_ok());
+    }
 }

@@ -30,6 +30,8 @@ pub(crate) enum LimitGroup {
     V1,
     /// The same routes under `/llm`, by caller.
     Llm,
+    /// What the public reads of shares, by address.
+    Shares,
 }
 
 /// How many requests are let in. The defaults are the reference's.
@@ -44,11 +46,22 @@ pub struct RateSettings {
     pub v1_minute: u32,
     /// `/llm`, a minute, by caller: 120.
     pub llm_minute: u32,
+    /// Public shares, a minute, by address: 100.
+    pub shares_minute: u32,
+    /// Public shares, an hour, by address: 1000.
+    pub shares_hour: u32,
 }
 
 impl Default for RateSettings {
     fn default() -> Self {
-        Self { global_minute: 600, global_hour: 10_000, v1_minute: 120, llm_minute: 120 }
+        Self {
+            global_minute: 600,
+            global_hour: 10_000,
+            v1_minute: 120,
+            llm_minute: 120,
+            shares_minute: 100,
+            shares_hour: 1000,
+        }
     }
 }
 
@@ -58,6 +71,8 @@ pub(crate) struct RateLimits {
     global_hour: Window,
     v1: Window,
     llm: Window,
+    shares_minute: Window,
+    shares_hour: Window,
 }
 
 /// Whose requests are counted together.
@@ -74,6 +89,8 @@ impl RateLimits {
             global_hour: Window::new(settings.global_hour, HOUR),
             v1: Window::new(settings.v1_minute, MINUTE),
             llm: Window::new(settings.llm_minute, MINUTE),
+            shares_minute: Window::new(settings.shares_minute, MINUTE),
+            shares_hour: Window::new(settings.shares_hour, HOUR),
         }
     }
 
@@ -92,6 +109,10 @@ impl RateLimits {
         let global = self.global_minute.count(&key, now)?;
         match group {
             LimitGroup::V1 => self.v1.count(&key, now).map(Some),
+            LimitGroup::Shares => {
+                self.shares_hour.count(&key, now)?;
+                self.shares_minute.count(&key, now).map(Some)
+            }
             LimitGroup::GlobalOnly => Ok(Some(global)),
             LimitGroup::Llm => Ok(None),
         }
@@ -104,7 +125,7 @@ impl RateLimits {
     pub(crate) fn by_caller(&self, group: LimitGroup, user: &UserId, now: Duration) -> Result<Option<Count>> {
         match group {
             LimitGroup::Llm => self.llm.count(&Key::Caller(user.clone()), now).map(Some),
-            LimitGroup::V1 | LimitGroup::GlobalOnly => Ok(None),
+            LimitGroup::V1 | LimitGroup::Shares | LimitGroup::GlobalOnly => Ok(None),
         }
     }
 }
@@ -199,7 +220,14 @@ mod tests {
     use super::*;
 
     fn limits() -> RateLimits {
-        RateLimits::new(&RateSettings { global_minute: 5, global_hour: 7, v1_minute: 2, llm_minute: 1 })
+        RateLimits::new(&RateSettings {
+            global_minute: 5,
+            global_hour: 7,
+            v1_minute: 2,
+            llm_minute: 1,
+            shares_minute: 2,
+            shares_hour: 3,
+        })
     }
 
     const A: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)));
@@ -226,6 +254,15 @@ mod tests {
             let_in += (0..5).filter(|_| limits.by_address(LimitGroup::GlobalOnly, A, now).is_ok()).count();
         }
         assert_eq!(let_in, 7);
+    }
+
+    #[test]
+    fn public_shares_have_a_minute_and_an_hour_of_their_own() {
+        let limits = limits();
+        let read = |minute: u64| limits.by_address(LimitGroup::Shares, A, Duration::from_secs(60 * minute));
+        assert!(read(60).is_ok() && read(60).is_ok());
+        assert_eq!(read(60).unwrap_err().get_retry_after(), Some(MINUTE));
+        assert!(limits.by_address(LimitGroup::V1, A, Duration::from_secs(60 * 60)).is_ok());
     }
 
     #[test]

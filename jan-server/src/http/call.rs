@@ -1,6 +1,5 @@
 //! One request on its way through the house: what every handler gets.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,6 +26,7 @@ pub(crate) struct Call {
     pub(crate) path: Vec<(String, String)>,
     /// What follows the path's `?`.
     pub(crate) query: Option<String>,
+    /// The headers, without those by which somebody could pretend to be somebody.
     pub(crate) headers: HeaderMap,
     /// The most bytes this route takes.
     pub(crate) body_limit: usize,
@@ -36,11 +36,15 @@ impl Call {
     /// A variable part of the path, decoded.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] when it is not UTF-8.
+    /// [`ErrorKind::Invalid`] when it is not UTF-8, or holds a NUL character, which no database can look for.
     pub(crate) fn path(&self, name: &str) -> Result<String> {
         let raw = self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
         let text = percent_encoding::percent_decode_str(raw).decode_utf8();
-        text.map(Cow::into_owned).map_err(|_| Error::invalid(name, "The path is not valid UTF-8."))
+        let text = text.map_err(|_| Error::invalid(name, "The path is not valid UTF-8."))?;
+        if text.contains('\0') {
+            return Err(Error::invalid(name, "The path must not hold a NUL character."));
+        }
+        Ok(text.into_owned())
     }
 
     /// A parameter of the query, decoded; empty ones count as absent.
@@ -64,6 +68,18 @@ impl Call {
     /// A header, if it is there and is text.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name)?.to_str().ok().map(str::to_owned)
+    }
+
+    /// A parameter of the query that is on or off.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] naming the parameter.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool> {
+        match self.query(name).as_deref() {
+            None | Some("false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
+            Some(_) => Err(Error::invalid(name.to_owned(), format!("`{name}` must be `true` or `false`."))),
+        }
     }
 
     /// The part of a list that the query asks for (`limit`, `after` or `cursor`, `order`).

@@ -41,8 +41,8 @@ fn build() -> Value {
             "title": "Jan Server",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "The API of Jan Server and OpenAI in one binary. Get a token from `POST /llm/auth/guest-login`, \
-                            press *Authorize* and paste it, then try any route. Every `/v1` and `/auth` route also \
-                            answers under its service's prefix, `/llm`.",
+                            press *Authorize* and paste it, then try any route. Every `/v1` and `/auth` route but \
+                            the public ones also answers under its service's prefix, `/llm`.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         // Relative to this document, so that it is right wherever the server is mounted.

@@ -50,16 +50,20 @@ pub(crate) async fn update(mut call: Call) -> Reply {
     bare(&ConversationShape::from(conversation))
 }
 
-/// Deletes one.
+/// Deletes one, and takes back what was shared of it.
 pub(crate) async fn delete(call: Call) -> Reply {
     let id = call.path("id")?;
-    call.rooms.conversations.delete_one(call.owner(), &id).await?;
+    let deleted = call.rooms.conversations.delete_one(call.owner(), &id).await;
+    // Also when it was deleted before: a repeated call finishes what a broken one left undone.
+    call.rooms.shares.revoke_conversation(call.owner(), &id).await?;
+    deleted?;
     bare(&json!({"id": id, "object": "conversation.deleted", "deleted": true}))
 }
 
 /// Deletes all that the caller has.
 pub(crate) async fn delete_all(call: Call) -> Reply {
-    let gone = delete_selected(&call, &Selection::All).await?;
+    let gone = call.rooms.conversations.delete(call.owner(), &Selection::All).await?.len();
+    call.rooms.shares.revoke_all(call.owner()).await?;
     bare(&json!({"object": "conversations.deleted", "deleted": true, "deleted_count": gone}))
 }
 
@@ -69,13 +73,11 @@ pub(crate) async fn bulk_delete(mut call: Call) -> Reply {
     let ids = ids.filter(|ids| (1..=100).contains(&ids.len())).ok_or_else(|| {
         Error::invalid("conversation_ids", "`conversation_ids` must hold 1 to 100 conversations' ids.")
     })?;
-    let gone = delete_selected(&call, &Selection::Ids(ids)).await?;
+    let gone = call.rooms.conversations.delete(call.owner(), &Selection::Ids(ids.clone())).await?.len();
+    for id in &ids {
+        call.rooms.shares.revoke_conversation(call.owner(), id).await?;
+    }
     enveloped(&call, &json!({"deleted_count": gone}))
-}
-
-async fn delete_selected(call: &Call, which: &Selection) -> Result<usize> {
-    let gone = call.rooms.conversations.delete(call.owner(), which).await?;
-    Ok(gone.len())
 }
 
 /// A conversation can only be put into a project of the caller's.

@@ -13,3 +13,7 @@ pub(crate) mod items;
 pub(crate) mod models;
 pub(crate) mod projects;
 pub(crate) mod regenerate;
+pub(crate) mod shares;
+pub(crate) mod templates;
+pub(crate) mod usage;
+pub(crate) mod users;

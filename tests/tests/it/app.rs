@@ -104,3 +104,57 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     );
     path
 }
+
+impl App {
+    /// Somebody else: a new guest's token.
+    pub(crate) async fn guest(&self) -> String {
+        let login = self.client.post(format!("{}/llm/auth/guest-login", self.url)).send().await.unwrap();
+        login.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a request as the app's user and reads the reply: its status and its JSON (`null` when it has no body).
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        self.call_as(&self.token, method, path, body).await
+    }
+
+    /// The same as somebody else.
+    pub(crate) async fn call_as(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
+        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.url));
+        let request = request.bearer_auth(token);
+        let request = if let Some(body) = body { request.json(&body) } else { request };
+        let reply = request.send().await.unwrap();
+        let status = reply.status().as_u16();
+        (status, serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap_or_default())
+    }
+
+    /// The same, where all must be well.
+    pub(crate) async fn ok(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let (status, reply) = self.call(method, path, body).await;
+        assert!((200..300).contains(&status), "{method} {path}: {status} {reply}");
+        reply
+    }
+
+    /// A conversation with these items; its id.
+    pub(crate) async fn conversation(&self, items: Value) -> String {
+        let made = self.ok("POST", "/v1/conversations", Some(json!({ "items": items }))).await;
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What is said in a conversation, oldest first: (type or role, text).
+    pub(crate) async fn said_in(&self, id: &str) -> Vec<(String, String)> {
+        let list = self.ok("GET", &format!("/v1/conversations/{id}/items?order=asc&limit=100"), None).await;
+        let words = |item: &Value| {
+            let kind = item["role"].as_str().or(item["type"].as_str()).unwrap().to_owned();
+            let text =
+                item["content"][0]["text"].as_str().or(item["name"].as_str()).or(item["output"].as_str());
+            (kind, text.unwrap_or_default().to_owned())
+        };
+        list["data"].as_array().unwrap().iter().map(words).collect()
+    }
+}

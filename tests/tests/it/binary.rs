@@ -135,7 +135,9 @@ fn what_is_wrong_is_said_in_a_sentence() {
 fn help_names_the_commands_and_the_variables() {
     let dir = tempfile::tempdir().unwrap();
     let help = text(&jan(&dir).arg("--help").output().unwrap().stdout);
-    for word in ["serve", "chat", "models", "config", "JAN_UPSTREAM_URL", "JAN_LOCAL_MODEL"] {
+    for word in
+        ["serve", "chat", "models", "config", "export", "import", "JAN_UPSTREAM_URL", "JAN_LOCAL_MODEL"]
+    {
         assert!(help.contains(word), "{word}");
     }
 }

@@ -71,6 +71,24 @@ async fn chat_without_http_prints_both_turns() {
 }
 
 #[test]
+fn a_kept_chat_goes_on_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chats.db");
+    let run = || {
+        let output = Command::new(binary("06_kept_chat")).arg(&file).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(run(), ["Turn after turn, 0 before.", "Turn after turn, 0 before: 2 items"]);
+    assert_eq!(run(), ["Turn after turn, 1 before.", "Turn after turn, 0 before: 4 items"]);
+}
+
+#[test]
+fn a_store_of_ones_own_is_told() {
+    let output = Command::new(binary("07_own_store")).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "ann said more: 2 items\n");
+}
+
+#[test]
 fn examples_are_short() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
     let mut seen = 0;

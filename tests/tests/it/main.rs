@@ -8,10 +8,12 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod account;
 mod app;
 mod binary;
 mod chat;
 mod conventions;
+mod conversations;
 mod crash;
 mod door;
 mod examples;
@@ -19,9 +21,14 @@ mod idempotency;
 mod limits;
 mod local_model;
 mod models;
+mod owners;
 mod rooms;
 mod sdks;
+mod settings;
+mod shares;
 #[cfg(unix)]
 mod stores;
 mod swagger;
+mod turns;
 mod upstreams;
+mod usage;

@@ -32,8 +32,8 @@ pub(crate) async fn succeeds(mut client: Command) {
     assert!(output.status.success(), "{said}");
 }
 
-async fn run(app: &App, model: &str, more: &[(&str, &str)]) {
-    for client in [python_client("openai_chat.py"), node_client("openai_chat.mjs")] {
+async fn run(app: &App, script: &str, model: &str, more: &[(&str, &str)]) {
+    for client in [python_client(&format!("{script}.py")), node_client(&format!("{script}.mjs"))] {
         let Some(mut client) = client else { continue };
         client.env("BASE_URL", format!("{}/v1", app.url)).env("TOKEN", &app.token).env("MODEL", model);
         client.envs(more.iter().copied());
@@ -53,7 +53,7 @@ async fn the_official_clients_work_before_an_upstream() {
         ("MODEL_BREAKS", "cut-mid-event"),
         ("MODEL_400", "bad-request"),
     ];
-    run(&app, "good", &names).await;
+    run(&app, "openai_chat", "good", &names).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,5 +65,12 @@ async fn the_official_clients_work_with_the_real_model() {
         config.local.name = Some("smol".into());
     })
     .await;
-    run(&app, "smol", &[]).await;
+    run(&app, "openai_chat", "smol", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_clients_keep_conversations() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    run(&app, "openai_conversations", "good", &[]).await;
 }

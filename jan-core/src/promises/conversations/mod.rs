@@ -1,5 +1,6 @@
 //! What a [`ConversationStore`] promises. One file for each thing that it keeps; here is what they share.
 
+pub mod archive;
 pub mod branches;
 pub mod forks;
 pub mod items;
@@ -27,6 +28,7 @@ pub async fn conversations(store: Arc<dyn ConversationStore>) {
     items::all(store).await;
     branches::all(store).await;
     forks::all(store).await;
+    archive::all(store).await;
     sweeping::all(store).await;
     for seed in 0..pages::SEEDS {
         pages::of_conversations(store, seed).await;

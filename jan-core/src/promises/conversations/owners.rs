@@ -26,6 +26,8 @@ pub(super) async fn finds_nothing(store: &dyn ConversationStore, me: &UserId, id
     is_not_found(store.merge_item(me, id, ItemRef::Call("call_1"), members(), NOON + 9).await);
     is_not_found(store.delete_item(me, id, item, NOON + 9).await);
     is_not_found(store.branches(me, id).await);
+    is_not_found(store.archived(me, id).await);
+    is_not_found(store.placed(me, id, (0, 0), 10).await);
     is_not_found(store.fork(me, id, fork("mine", ForkPoint::End)).await);
     is_not_found(store.fork(me, id, fork("mine", ForkPoint::Before(item.to_owned()))).await);
     is_not_found(store.activate(me, id, MAIN, NOON + 9).await);

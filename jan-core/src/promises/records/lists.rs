@@ -7,6 +7,7 @@ pub async fn all(store: &dyn RecordStore) {
     a_list_is_narrowed_by_group(store).await;
     a_list_comes_in_pages(store).await;
     an_unknown_cursor_is_refused(store).await;
+    everything_is_listed_whatever_its_kind(store).await;
 }
 
 /// Records of one kind that were made at these times.
@@ -91,4 +92,31 @@ pub async fn an_unknown_cursor_is_refused(store: &dyn RecordStore) {
             is_unknown_cursor(store.list(&me, "kind", None, &page(5, order, Some(cursor))).await);
         }
     }
+}
+
+pub async fn everything_is_listed_whatever_its_kind(store: &dyn RecordStore) {
+    let (me, other) = (somebody(), somebody());
+    let mut mine = Vec::new();
+    for (n, kind) in ["one", "two", "one", ODD, "two"].into_iter().enumerate() {
+        let at = NOON - n as Millis;
+        mine.push(
+            kept(store, &me, Record { created_at: at, key: Some(n.to_string()), ..record(kind) }).await,
+        );
+    }
+    kept(store, &other, record("one")).await;
+
+    let (mut seen, mut after) = (Vec::new(), None::<(String, String)>);
+    loop {
+        let place = after.as_ref().map(|(kind, id)| (kind.as_str(), id.as_str()));
+        let page = store.everything(&me, place, 2).await.unwrap();
+        assert!(page.len() <= 2);
+        let Some(last) = page.last() else { break };
+        after = Some((last.kind.clone(), last.id.clone()));
+        seen.extend(page);
+    }
+    let place = |record: &Record| (record.kind.clone(), record.id.clone());
+    seen.sort_by_key(place);
+    mine.sort_by_key(place);
+    assert_eq!(seen, mine, "each one once, as it was kept");
+    assert!(store.everything(&somebody(), None, 2).await.unwrap().is_empty());
 }

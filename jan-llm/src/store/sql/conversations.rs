@@ -14,6 +14,21 @@ pub(super) async fn create(
     items: Vec<Item>,
 ) -> Result<Vec<Item>> {
     let mut tx = store.db.begin().await?;
+    insert(&mut tx, owner, &new, FIRST).await?;
+    let last = i64::try_from(items.len()).map_err(Error::internal)?;
+    tx.execute(
+        "INSERT INTO branch (conversation, number, name, fork, last, created_at, updated_at)
+         VALUES ($1, $2, $3, 0, $4, $5, $5)",
+        &[(&new.id).into(), FIRST.into(), MAIN.into(), last.into(), new.created_at.into()],
+    )
+    .await?;
+    let (items, _) = items::insert(&mut tx, &new.id, (FIRST, MAIN), 0, items).await?;
+    tx.commit().await?;
+    Ok(items)
+}
+
+/// The row of a new conversation.
+pub(super) async fn insert(tx: &mut Tx, owner: &UserId, new: &Conversation, active: i64) -> Result<()> {
     tx.execute(
         "INSERT INTO conversation
          (id, owner, title, title_locked, metadata, referrer, project_id, active_branch, created_at, updated_at)
@@ -26,22 +41,13 @@ pub(super) async fn create(
             metadata_text(&new.metadata)?,
             (&new.referrer).into(),
             (&new.project_id).into(),
-            FIRST.into(),
+            active.into(),
             new.created_at.into(),
             new.updated_at.into(),
         ],
     )
-    .await?;
-    let last = i64::try_from(items.len()).map_err(Error::internal)?;
-    tx.execute(
-        "INSERT INTO branch (conversation, number, name, fork, last, created_at, updated_at)
-         VALUES ($1, $2, $3, 0, $4, $5, $5)",
-        &[(&new.id).into(), FIRST.into(), MAIN.into(), last.into(), new.created_at.into()],
-    )
-    .await?;
-    let (items, _) = items::insert(&mut tx, &new.id, (FIRST, MAIN), 0, items).await?;
-    tx.commit().await?;
-    Ok(items)
+    .await
+    .map(drop)
 }
 
 pub(super) async fn get(store: &SqlConversations, owner: &UserId, id: &str) -> Result<Conversation> {

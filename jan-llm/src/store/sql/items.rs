@@ -181,7 +181,7 @@ pub(super) async fn delete(
     tx.commit().await
 }
 
-fn body_text(item: &Item) -> Result<Value> {
+pub(super) fn body_text(item: &Item) -> Result<Value> {
     Ok(String::from_utf8(item.body.to_bytes().to_vec()).map_err(Error::internal)?.into())
 }
 

@@ -1,21 +1,22 @@
 //! Conversations in a database. Each file holds one family of the store's methods; the trait itself, at the end of this
 //! one, only points there.
 
+mod archive;
 mod branches;
 mod conversations;
 mod items;
 
 use async_trait::async_trait;
 use jan_core::conversation::{
-    Append, Branch, Change, Conversation, ConversationStore, Filter, Fork, Item, ItemRef, Root, Segment,
-    Selection,
+    Append, Archived, Branch, Change, Conversation, ConversationStore, Filter, Fork, Item, ItemRef,
+    PlacedItem, Root, Segment, Selection,
 };
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::Millis;
 use jan_core::sql::{Db, Migration, Row, Tx, Value};
 use jan_core::{Error, JsonObject, Result, UserId};
 
-use super::tree::{BranchRow, Tree, name_taken, no_branch, no_conversation, no_item};
+use super::tree::{BranchRow, Tree, fitting, name_taken, no_branch, no_conversation, no_item, taken};
 
 /// Keeps conversations in three tables.
 #[derive(Debug, Clone)]
@@ -161,6 +162,24 @@ impl ConversationStore for SqlConversations {
 
     async fn delete_branch(&self, owner: &UserId, id: &str, branch: &str, at: Millis) -> Result<()> {
         branches::delete(self, owner, id, branch, at).await
+    }
+
+    async fn archived(&self, owner: &UserId, id: &str) -> Result<Archived> {
+        archive::read(self, owner, id).await
+    }
+
+    async fn placed(
+        &self,
+        owner: &UserId,
+        id: &str,
+        after: (i64, i64),
+        limit: u32,
+    ) -> Result<Vec<PlacedItem>> {
+        archive::items(self, owner, id, after, limit).await
+    }
+
+    async fn restore(&self, owner: &UserId, archived: Archived, items: Vec<PlacedItem>) -> Result<()> {
+        archive::restore(self, owner, archived, items).await
     }
 
     async fn delete_owner(&self, owner: &UserId) -> Result<u64> {

@@ -6,7 +6,11 @@ use super::Components;
 use super::schemas::{self, named};
 
 pub(crate) mod conversations;
+pub(crate) mod shares;
+pub(crate) mod usage;
+pub(crate) mod users;
 pub(crate) use conversations::projects;
+pub(crate) use usage::templates;
 
 /// Puts a schema among the components and refers to it.
 pub(crate) type SchemaOf = fn(&mut Components) -> Value;

@@ -9,6 +9,9 @@ use utoipa::openapi::{RefOr, Schema};
 use super::Components;
 
 pub(crate) mod conversations;
+pub(crate) mod shares;
+pub(crate) mod usage;
+pub(crate) mod users;
 
 /// Puts `T`'s schema, and those it refers to, among the components, and gives the reference to it.
 pub(crate) fn named<T: ToSchema>(components: &mut Components) -> Value {

@@ -1,0 +1,34 @@
+//! 06 · A conversation that lasts: kept in a SQLite file, gone on with at the next start, without a server.
+//!
+//!     cargo run -p jan-examples --bin 06_kept_chat [FILE]
+
+use std::sync::Arc;
+
+use jan_core::conversation::Filter;
+use jan_core::page::PageRequest;
+use jan_core::{Principal, SystemClock};
+use jan_llm::{Chat, ChatRequest, Conversations, Echo, Keeper, Store};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let file = std::env::args().nth(1).unwrap_or_else(|| "chats.db".into());
+    let (store, clock) = (Store::sqlite(file).await?, Arc::new(SystemClock));
+    let chat = Chat::new(Echo::default()).keeping(Keeper::new(&store, clock.clone()));
+    let (conversations, me) = (Conversations::new(&store, clock), Principal::open("me"));
+
+    // The newest conversation, or a new one: `{}` begins it with this turn.
+    let known = conversations.list(&me.user, &Filter::default(), &PageRequest::default()).await?.items;
+    let conversation = match known.first() {
+        Some(conversation) => serde_json::json!(conversation.id),
+        None => serde_json::json!({}),
+    };
+    let said = format!("Turn after turn, {} before.", known.len());
+    let request = ChatRequest::new("echo").user(said).with("conversation", &conversation);
+    println!("{}", chat.complete(request, &me).await?.parse()?.choices[0].message.text());
+
+    // What was said is there when this returns, whatever becomes of the process.
+    let newest = &conversations.list(&me.user, &Filter::default(), &PageRequest::default()).await?.items[0];
+    let items = conversations.items(&me.user, &newest.id, None, &PageRequest::default()).await?.items;
+    println!("{}: {} items", newest.title.as_deref().unwrap_or("untitled"), items.len());
+    Ok(())
+}

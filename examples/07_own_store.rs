@@ -1,0 +1,60 @@
+//! 07 · A store of your own: here one that tells of every turn that is kept and leaves the keeping to another.
+//!
+//!     cargo run -p jan-examples --bin 07_own_store
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jan_core::conversation::*;
+use jan_core::page::{Page, PageRequest};
+use jan_core::{JsonObject, Principal, Result, SystemClock, UserId};
+use jan_llm::{Chat, ChatRequest, Echo, Keeper, Store};
+
+struct Told(Arc<dyn ConversationStore>);
+
+macro_rules! pass_on {
+    ($($name:ident($($arg:ident: $kind:ty),*) -> $given:ty;)*) => { #[async_trait]
+        impl ConversationStore for Told {
+            async fn append(&self, owner: &UserId, id: &str, append: Append) -> Result<Vec<Item>> {
+                let kept = self.0.append(owner, id, append).await?;
+                println!("{owner} said more: {} items", kept.len());
+                Ok(kept)
+            }
+
+            $(async fn $name(&self, $($arg: $kind),*) -> Result<$given> { self.0.$name($($arg),*).await })*
+        }
+    };
+}
+
+pass_on! {
+    create(owner: &UserId, new: Conversation, items: Vec<Item>) -> Vec<Item>;
+    get(owner: &UserId, id: &str) -> Conversation;
+    list(owner: &UserId, filter: &Filter, page: &PageRequest) -> Page<Conversation>;
+    update(owner: &UserId, id: &str, change: Change) -> Conversation;
+    leave_project(owner: &UserId, id: &str) -> u64;
+    delete(owner: &UserId, which: &Selection, at: i64) -> Vec<String>;
+    items(owner: &UserId, id: &str, branch: Option<&str>, page: &PageRequest) -> Page<Item>;
+    item(owner: &UserId, id: &str, which: ItemRef<'_>) -> Item;
+    merge_item(owner: &UserId, id: &str, which: ItemRef<'_>, members: JsonObject, at: i64) -> Item;
+    delete_item(owner: &UserId, id: &str, item: &str, at: i64) -> ();
+    branches(owner: &UserId, id: &str) -> Vec<Branch>;
+    fork(owner: &UserId, id: &str, fork: Fork) -> (Branch, Vec<Item>);
+    activate(owner: &UserId, id: &str, branch: &str, at: i64) -> ();
+    delete_branch(owner: &UserId, id: &str, branch: &str, at: i64) -> ();
+    archived(owner: &UserId, id: &str) -> Archived;
+    placed(owner: &UserId, id: &str, after: (i64, i64), limit: u32) -> Vec<PlacedItem>;
+    restore(owner: &UserId, archived: Archived, items: Vec<PlacedItem>) -> ();
+    delete_owner(owner: &UserId) -> u64;
+    sweep(before: i64, limit: u32) -> u64;
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut store = Store::memory();
+    store.conversations = Arc::new(Told(store.conversations));
+    let chat = Chat::new(Echo::default()).keeping(Keeper::new(&store, Arc::new(SystemClock)));
+    let (me, id) = (Principal::open("ann"), "conv_0000000000000000");
+    let new = Conversation { id: id.into(), ..Default::default() };
+    store.conversations.create(&me.user, new, vec![]).await?;
+    chat.complete(ChatRequest::new("echo").user("Hello!").with("conversation", id), &me).await.map(drop)
+}

@@ -1,0 +1,130 @@
+//! Reading: line by line. What is there already stays as it is and is named as skipped; a conversation comes whole or not
+//! at all, so it is held in memory until its last item was read.
+
+use jan_core::conversation::{Archived, PlacedItem};
+use jan_core::record::Record;
+use jan_core::{Error, ErrorKind, Result, UserId};
+
+use super::line::{FORMAT, Line};
+use crate::shares;
+use crate::store::Store;
+
+/// An import on its way: give it every [`Import::line`], then [`Import::finish`] it. Dropping it keeps what it has kept.
+#[must_use = "an import is done when it was finished"]
+pub struct Import {
+    store: Store,
+    owner: UserId,
+    read: u64,
+    ended: bool,
+    pending: Option<(Archived, Vec<PlacedItem>)>,
+    done: Imported,
+}
+
+/// What was imported, and what was not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// How many records, public shares among them.
+    pub records: u64,
+    /// How many conversations.
+    pub conversations: u64,
+    /// How many items in them.
+    pub items: u64,
+    /// What was there already, each by its kind and id.
+    pub skipped: Vec<String>,
+}
+
+impl Import {
+    pub(super) fn new(store: Store, owner: UserId) -> Self {
+        Self { store, owner, read: 0, ended: false, pending: None, done: Imported::default() }
+    }
+
+    /// Takes the next line.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] naming the line when it is none of an export, or stands in the wrong place; the store's.
+    pub async fn line(&mut self, text: &str) -> Result<()> {
+        self.read += 1;
+        let line =
+            serde_json::from_str(text).map_err(|e| self.wrong("is no line of an export").because(e))?;
+        match (line, self.read) {
+            (Line::Account { format: FORMAT, .. }, 1) => Ok(()),
+            (Line::Account { .. }, 1) => Err(self.wrong("names a form of export that is not known here")),
+            (_, 1) => Err(self.wrong("is not the first line of an export")),
+            _ if self.ended => Err(self.wrong("stands after the end")),
+            (Line::Record(record), _) => {
+                self.settle().await?;
+                self.record(&self.owner.clone(), record.into()).await
+            }
+            (Line::PublicShare(record), _) if record.kind == shares::PUBLIC => {
+                let group = Some(self.owner.as_str().to_owned());
+                self.record(&shares::house(), Record { group, ..record.into() }).await
+            }
+            (Line::Conversation(archived), _) => {
+                self.settle().await?;
+                self.pending = Some((archived, Vec::new()));
+                Ok(())
+            }
+            (Line::Item(item), _) => match &mut self.pending {
+                Some((_, items)) => {
+                    items.push(item);
+                    Ok(())
+                }
+                None => Err(self.wrong("is an item of no conversation")),
+            },
+            (Line::End {}, _) => {
+                self.ended = true;
+                self.settle().await
+            }
+            _ => Err(self.wrong("stands in the wrong place")),
+        }
+    }
+
+    /// Ends the import.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] when the export breaks off; the conversation in which it does was not imported.
+    pub fn finish(self) -> Result<Imported> {
+        if self.ended {
+            return Ok(self.done);
+        }
+        Err(Error::invalid("line", format!("The export breaks off after line {}.", self.read)))
+    }
+
+    /// Keeps the conversation that was read whole.
+    async fn settle(&mut self) -> Result<()> {
+        let Some((archived, items)) = self.pending.take() else { return Ok(()) };
+        let (id, count) = (archived.conversation.id.clone(), items.len() as u64);
+        match self.store.conversations.restore(&self.owner, archived, items).await {
+            Ok(()) => {
+                self.done.conversations += 1;
+                self.done.items += count;
+                Ok(())
+            }
+            Err(error) => self.skip(error, &format!("conversation {id}")),
+        }
+    }
+
+    async fn record(&mut self, owner: &UserId, record: Record) -> Result<()> {
+        let name = format!("{} {}", record.kind, record.id);
+        match self.store.records.insert(owner, vec![record]).await {
+            Ok(()) => {
+                self.done.records += 1;
+                Ok(())
+            }
+            Err(error) => self.skip(error, &name),
+        }
+    }
+
+    /// What is there already is skipped; anything else ends the import.
+    fn skip(&mut self, error: Error, what: &str) -> Result<()> {
+        if error.kind() != ErrorKind::Conflict {
+            return Err(error);
+        }
+        self.done.skipped.push(what.to_owned());
+        Ok(())
+    }
+
+    fn wrong(&self, what: &str) -> Error {
+        Error::invalid("line", format!("Line {} {what}.", self.read))
+    }
+}

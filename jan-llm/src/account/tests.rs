@@ -1,0 +1,155 @@
+//! All that somebody has goes with them, comes back as it was, or is gone.
+
+use super::*;
+use crate::conversations::Conversations;
+use crate::projects::Projects;
+use crate::settings::SettingsStore;
+use crate::shares::Shares;
+use crate::usage::{Days, Meter};
+use futures_util::TryStreamExt;
+use jan_core::chat::Usage;
+use jan_core::clock::MovedClock;
+use jan_core::conversation::{Filter, ItemRef};
+use jan_core::{Clock, ErrorKind, JsonObject};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+fn body(value: Value) -> JsonObject {
+    JsonObject::parse(value.to_string().into()).unwrap()
+}
+
+fn me() -> UserId {
+    UserId::new("me")
+}
+
+/// Something of every kind: a conversation's id, an item's on a branch, and a share's slug.
+async fn live(store: &Store, owner: &UserId) -> (String, String, String) {
+    let clock: Arc<dyn Clock> = Arc::new(MovedClock::at(1_000));
+    let conversations = Conversations::new(store, clock.clone());
+    let items: Vec<_> = (0..15).map(|n| json!({"role": "assistant", "content": format!("{n}")})).collect();
+    let (talk, kept) =
+        conversations.create(owner, &body(json!({"title": "T", "items": items}))).await.unwrap();
+    for _ in 0..15 {
+        conversations.add_items(owner, &talk.id, None, &body(json!({"items": items}))).await.unwrap();
+    }
+    let fork = body(json!({"name": "side", "fork_from_item_id": kept[2].id}));
+    conversations.create_branch(owner, &talk.id, &fork).await.unwrap();
+    let more = body(json!({"items": [{"role": "user", "content": "aside"}]}));
+    let aside = conversations.add_items(owner, &talk.id, Some("side".into()), &more).await.unwrap().remove(0);
+    conversations.create(owner, &body(json!({"title": "Second"}))).await.unwrap();
+
+    Projects::new(store, clock.clone()).create(owner, &body(json!({"name": "P"}))).await.unwrap();
+    let settings = SettingsStore::new(store, clock.clone());
+    settings.patch(owner, &body(json!({"enable_trace": true}))).await.unwrap();
+    let meter = Meter::new(store, clock.clone());
+    meter.record(owner, "m", None, &Usage::new(1, 2));
+    meter.flush().await.unwrap();
+    let shares = Shares::new(store, clock);
+    let wanted = body(json!({"scope": "item", "item_id": kept[0].id}));
+    let share = shares.create(owner, &talk.id, None, &wanted).await.unwrap();
+    (talk.id, aside.id, share.body.slug)
+}
+
+async fn export(store: &Store, owner: &UserId) -> Vec<String> {
+    Account::new(store).export(owner).unwrap().try_collect().await.unwrap()
+}
+
+async fn import(store: &Store, owner: &UserId, lines: &[String]) -> Result<Imported> {
+    let mut import = Account::new(store).import(owner)?;
+    for line in lines {
+        import.line(line).await?;
+    }
+    import.finish()
+}
+
+async fn travels(from: Store, to: Store) {
+    let (id, aside, slug) = live(&from, &me()).await;
+    live(&from, &UserId::new("you")).await;
+    let lines = export(&from, &me()).await;
+    assert!(!lines.iter().any(|line| line.contains("\"you\"")));
+    assert_eq!(lines.iter().filter(|line| line.starts_with(r#"{"item":"#)).count(), 15 * 16 + 1);
+
+    let imported = import(&to, &me(), &lines).await.unwrap();
+    assert_eq!((imported.records, imported.conversations, imported.items), (5, 2, 241));
+    assert_eq!(imported.skipped, [""; 0]);
+    assert_eq!(export(&to, &me()).await, lines, "what came back is what went");
+    assert!(to.conversations.item(&me(), &id, ItemRef::Id(&aside)).await.unwrap().branch == "side");
+    let clock: Arc<dyn Clock> = Arc::new(MovedClock::at(1_000));
+    assert!(Shares::new(&to, clock.clone()).public(&slug).await.is_ok(), "links go on leading somewhere");
+    let meter = Meter::new(&to, clock);
+    let report = meter.report(&me(), None, Days::last(None, &meter).unwrap()).await.unwrap();
+    assert_eq!(serde_json::to_value(report).unwrap()["total_tokens"], 3);
+
+    let again = import(&to, &me(), &lines).await.unwrap();
+    assert_eq!((again.records, again.conversations, again.skipped.len()), (0, 0, 7));
+    assert_eq!(export(&to, &me()).await, lines);
+}
+
+#[tokio::test]
+async fn an_account_travels() {
+    travels(Store::memory(), Store::memory()).await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn an_account_travels_between_kinds_of_stores() {
+    let folder = tempfile::tempdir().unwrap();
+    travels(Store::sqlite(folder.path().join("a.db")).await.unwrap(), Store::memory()).await;
+    travels(Store::memory(), Store::sqlite(folder.path().join("b.db")).await.unwrap()).await;
+}
+
+async fn is_gone(store: Store) {
+    let (_, _, slug) = live(&store, &me()).await;
+    let (kept, _, kept_slug) = live(&store, &UserId::new("you")).await;
+    Account::new(&store).delete(&me()).await.unwrap();
+    assert_eq!(export(&store, &me()).await.len(), 2, "the first line and the last");
+    assert!(store.conversations.list(&me(), &Filter::default(), &few()).await.unwrap().items.is_empty());
+    let shares = Shares::new(&store, Arc::new(MovedClock::at(1_000)));
+    assert_eq!(shares.public(&slug).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(shares.public(&kept_slug).await.is_ok());
+    assert!(store.conversations.get(&UserId::new("you"), &kept).await.is_ok());
+    Account::new(&store).delete(&me()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deleted_account_leaves_nothing() {
+    is_gone(Store::memory()).await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn nor_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    is_gone(Store::sqlite(folder.path().join("a.db")).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn what_is_no_whole_export_is_refused() {
+    let store = Store::memory();
+    let (id, ..) = live(&store, &me()).await;
+    let lines = export(&store, &me()).await;
+    let fails =
+        async |lines: &[String]| import(&Store::memory(), &me(), lines).await.unwrap_err().to_string();
+    assert_eq!(fails(&[]).await, "The export breaks off after line 0.");
+    assert_eq!(fails(&lines[1..]).await, "Line 1 is not the first line of an export.");
+    let other_form = r#"{"account":{"format":2,"user":"me"}}"#.to_owned();
+    assert_eq!(fails(&[other_form]).await, "Line 1 names a form of export that is not known here.");
+    assert_eq!(fails(&[lines[0].clone(), "{}".into()]).await, "Line 2 is no line of an export.");
+    let item = lines.iter().find(|line| line.starts_with(r#"{"item":"#)).unwrap();
+    assert_eq!(fails(&[lines[0].clone(), item.clone()]).await, "Line 2 is an item of no conversation.");
+    let twice = [&lines[..], &lines[1..2]].concat();
+    assert!(fails(&twice).await.ends_with("stands after the end."));
+
+    // It broke off in the middle of a conversation: that one is not kept.
+    let middle = lines.iter().position(|line| line == item).unwrap() + 3;
+    let to = Store::memory();
+    assert!(import(&to, &me(), &lines[..middle]).await.is_err());
+    assert_eq!(to.conversations.get(&me(), &id).await.unwrap_err().kind(), ErrorKind::NotFound);
+
+    for nobody in [UserId::system("public-shares"), UserId::new("")] {
+        assert!(
+            Account::new(&store).export(&nobody).is_err() && Account::new(&store).import(&nobody).is_err()
+        );
+        assert!(Account::new(&store).delete(&nobody).await.is_err());
+    }
+}

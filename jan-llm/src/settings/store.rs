@@ -1,0 +1,144 @@
+//! Settings kept: one record for each owner, made when they first change something.
+
+use std::sync::Arc;
+
+use jan_core::record::{Kept, Records};
+use jan_core::{Clock, Error, ErrorKind, JsonObject, Result, UserId, id};
+
+use super::UserSettings;
+use crate::store::Store;
+
+/// Nobody has more than one.
+const KEY: &str = "settings";
+/// How often the first change is tried when others make theirs at the same time.
+const TRIES: usize = 8;
+
+/// Keeps every user's [`UserSettings`]. Cheap to clone.
+#[derive(Clone)]
+pub struct SettingsStore {
+    records: Records<UserSettings>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SettingsStore {
+    /// The settings in `store`.
+    pub fn new(store: &Store, clock: Arc<dyn Clock>) -> Self {
+        Self { records: Records::new("settings", store.records.clone()), clock }
+    }
+
+    /// The owner's settings and their id; the defaults, and no id, as long as nothing was changed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn read(&self, owner: &UserId) -> Result<(Option<String>, UserSettings)> {
+        let kept = self.records.find(owner, KEY).await?;
+        Ok(kept.map_or_else(Default::default, |kept| (Some(kept.id), kept.body)))
+    }
+
+    /// Merges the body of a PATCH.
+    ///
+    /// # Errors
+    /// As [`UserSettings::apply`].
+    pub async fn patch(&self, owner: &UserId, patch: &JsonObject) -> Result<(Option<String>, UserSettings)> {
+        self.change(owner, |settings| settings.apply(patch)).await
+    }
+
+    /// Merges the body `{"preferences": {…}}`.
+    ///
+    /// # Errors
+    /// As [`UserSettings::patch_preferences`].
+    pub async fn patch_preferences(&self, owner: &UserId, patch: &JsonObject) -> Result<UserSettings> {
+        Ok(self.change(owner, |settings| settings.patch_preferences(patch)).await?.1)
+    }
+
+    async fn change<F>(&self, owner: &UserId, change: F) -> Result<(Option<String>, UserSettings)>
+    where
+        F: Fn(&mut UserSettings) -> Result<()> + Send + Sync,
+    {
+        let now = self.clock.unix_seconds();
+        let changed = |kept: &mut Kept<UserSettings>| {
+            kept.body.updated_at = now;
+            change(&mut kept.body)
+        };
+        for _ in 0..TRIES {
+            if let Some(known) = self.records.find(owner, KEY).await? {
+                let kept = self.records.update(owner, &known.id, changed).await?;
+                return Ok((Some(kept.id), kept.body));
+            }
+            let first = UserSettings { created_at: now, ..UserSettings::default() };
+            let mut new = Kept::new(id::short("set_"), self.clock.millis(), first).key(KEY);
+            changed(&mut new)?;
+            match self.records.insert(owner, &new).await {
+                Ok(()) => return Ok((Some(new.id), new.body)),
+                // Somebody was faster: theirs are there now, and are changed.
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict, "Others change the settings at the same time. Try again."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jan_core::clock::MovedClock;
+    use serde_json::{Value, json};
+
+    fn body(value: Value) -> JsonObject {
+        JsonObject::parse(value.to_string().into()).unwrap()
+    }
+
+    async fn keeps_its_promises(store: Store) {
+        let (settings, me) = (SettingsStore::new(&store, Arc::new(MovedClock::at(7))), UserId::new("me"));
+        assert_eq!(settings.read(&me).await.unwrap(), (None, UserSettings::default()));
+        assert!(store.records.find(&me, "settings", KEY).await.unwrap().is_none(), "reading writes nothing");
+
+        let wrong = settings.patch(&me, &body(json!({"memory_config": {"max_user_items": 21}}))).await;
+        assert_eq!(wrong.unwrap_err().get_param(), Some("memory_config.max_user_items"));
+        assert_eq!(settings.read(&me).await.unwrap().0, None);
+
+        let patch = body(json!({"profile_settings": {"nickname": "Ann"}}));
+        let (id, kept) = settings.patch(&me, &patch).await.unwrap();
+        assert!(id.as_deref().is_some_and(|id| id.starts_with("set_")));
+        assert_eq!(
+            (kept.profile_settings.nick_name.as_str(), kept.created_at, kept.updated_at),
+            ("Ann", 7, 7)
+        );
+        let patch = body(json!({"preferences": {"theme": "dark"}}));
+        let kept = settings.patch_preferences(&me, &patch).await.unwrap();
+        assert_eq!(
+            (&kept.preferences["theme"], kept.profile_settings.nick_name.as_str()),
+            (&json!("dark"), "Ann")
+        );
+        assert_eq!(settings.read(&me).await.unwrap(), (id, kept));
+        assert_eq!(settings.read(&UserId::new("you")).await.unwrap().0, None);
+    }
+
+    #[tokio::test]
+    async fn settings_are_read_without_writing_and_merged() {
+        keeps_its_promises(Store::memory()).await;
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn a_file_keeps_them_too() {
+        let folder = tempfile::tempdir().unwrap();
+        keeps_its_promises(Store::sqlite(folder.path().join("jan.db")).await.unwrap()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn first_changes_at_the_same_time_all_count() {
+        let (store, me) = (Store::memory(), UserId::new("me"));
+        let settings = SettingsStore::new(&store, Arc::new(MovedClock::at(7)));
+        let change = |n: usize| {
+            let (settings, me) = (settings.clone(), me.clone());
+            let patch = body(json!({"preferences": {format!("key{n}"): n}}));
+            tokio::spawn(async move { settings.patch_preferences(&me, &patch).await.map(drop) })
+        };
+        for done in futures_util::future::join_all((0..8).map(change)).await {
+            done.unwrap().unwrap();
+        }
+        assert_eq!(settings.read(&me).await.unwrap().1.preferences.len(), 8);
+    }
+}

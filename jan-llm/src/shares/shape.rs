@@ -1,0 +1,79 @@
+//! Shares as the API shows them: to their owner, and to the public.
+
+use jan_core::record::{Kept, Millis};
+use serde::Serialize;
+
+use super::{Share, ShareOptions, Snapshot};
+
+/// The form of snapshots that are made now.
+const SNAPSHOT_VERSION: u32 = 1;
+
+/// A share as its owner sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShareShape {
+    id: String,
+    object: &'static str,
+    slug: String,
+    share_url: String,
+    conversation_id: Option<String>,
+    title: String,
+    item_id: Option<String>,
+    visibility: &'static str,
+    view_count: u64,
+    revoked_at: Option<i64>,
+    last_viewed_at: Option<i64>,
+    snapshot_version: u32,
+    share_options: ShareOptions,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl ShareShape {
+    /// The share, and where it is found.
+    pub fn new(share: Kept<Share>, share_url: String) -> Self {
+        let Kept { id, group, created_at, body, .. } = share;
+        Self {
+            id,
+            object: "share",
+            slug: body.slug,
+            share_url,
+            conversation_id: group,
+            title: body.title,
+            item_id: body.item_id,
+            visibility: "unlisted",
+            view_count: body.view_count,
+            revoked_at: body.revoked_at.map(seconds),
+            last_viewed_at: body.last_viewed_at.map(seconds),
+            snapshot_version: SNAPSHOT_VERSION,
+            share_options: body.options,
+            created_at: seconds(created_at),
+            updated_at: seconds(body.updated_at),
+        }
+    }
+
+    /// Its id, the cursor of lists.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// A share as the public sees it: nothing of its owner.
+#[derive(Debug, Clone, Serialize)]
+pub struct PublicShare {
+    object: &'static str,
+    slug: String,
+    title: String,
+    created_at: i64,
+    snapshot: Snapshot,
+}
+
+impl PublicShare {
+    pub(super) fn new(slug: String, created_at: Millis, snapshot: Snapshot) -> Self {
+        let title = snapshot.title.clone();
+        Self { object: "public_share", slug, title, created_at: seconds(created_at), snapshot }
+    }
+}
+
+pub(super) fn seconds(millis: Millis) -> i64 {
+    millis.div_euclid(1000)
+}

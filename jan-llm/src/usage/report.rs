@@ -1,0 +1,165 @@
+//! What was used, added up: of all days or day by day, of everything or of one project.
+
+use std::collections::BTreeMap;
+
+use jan_core::page::{MAX_LIMIT, Order, PageRequest};
+use jan_core::{Error, Result, UserId};
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::{Counts, Day, Meter, Used};
+
+pub(super) const SECONDS_OF_A_DAY: u64 = 86_400;
+/// How many days are told of unless somebody asks for others.
+const USUAL: i64 = 30;
+/// The most days that are told of at once.
+const MOST: i64 = 366;
+
+/// From one day to another, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days {
+    from: Day,
+    to: Day,
+}
+
+impl Days {
+    /// Reads `from` and `to` (`2026-11-23`): the 30 days until `to`, and until today, unless they say otherwise.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] naming the one that is no date, or when they are over 366 days apart.
+    pub fn between(from: Option<&str>, to: Option<&str>, meter: &Meter) -> Result<Self> {
+        let to = to.map(|to| day("to", to)).transpose()?.unwrap_or_else(|| meter.today());
+        let from = from.map(|from| day("from", from)).transpose()?.unwrap_or(to - USUAL + 1);
+        if from > to || to - from >= MOST {
+            return Err(Error::invalid("from", format!("`from` must be at most {MOST} days before `to`.")));
+        }
+        Ok(Self { from, to })
+    }
+
+    /// The last days until today, 30 unless `count` names another number.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] when it is no number from 1 to 366.
+    pub fn last(count: Option<&str>, meter: &Meter) -> Result<Self> {
+        let count = count.map_or(Ok(USUAL), str::parse).ok().filter(|count| (1..=MOST).contains(count));
+        let wrong = || Error::invalid("days", format!("`days` must be a whole number from 1 to {MOST}."));
+        let to = meter.today();
+        Ok(Self { from: to - count.ok_or_else(wrong)? + 1, to })
+    }
+
+    fn hold(self, day: Day) -> bool {
+        (self.from..=self.to).contains(&day)
+    }
+
+    /// The first moment of the first day.
+    fn begin(self) -> jan_core::record::Millis {
+        self.from.saturating_mul(i64::try_from(SECONDS_OF_A_DAY).unwrap_or(i64::MAX)).saturating_mul(1000)
+    }
+}
+
+/// What was used between two days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    object: &'static str,
+    from: String,
+    to: String,
+    #[serde(flatten)]
+    counts: Counts,
+    models: Vec<ModelReport>,
+}
+
+/// What was used of one model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModelReport {
+    model: String,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+/// What was used on one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DayReport {
+    date: String,
+    #[serde(flatten)]
+    counts: Counts,
+    models: Vec<ModelReport>,
+}
+
+impl Meter {
+    /// What the owner used, in one project if it is named. What was counted before is in it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn report(&self, owner: &UserId, project: Option<&str>, days: Days) -> Result<Report> {
+        let mut sum = Sum::default();
+        for used in self.used(owner, project, days).await? {
+            sum.add(used);
+        }
+        let (counts, models) = sum.told();
+        Ok(Report { object: "usage", from: day_name(days.from), to: day_name(days.to), counts, models })
+    }
+
+    /// What the owner used day by day; days of rest are left out.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn daily(&self, owner: &UserId, days: Days) -> Result<Vec<DayReport>> {
+        let mut sums: BTreeMap<Day, Sum> = BTreeMap::new();
+        for used in self.used(owner, None, days).await? {
+            sums.entry(used.day).or_default().add(used);
+        }
+        let told = |(day, sum): (Day, Sum)| {
+            let (counts, models) = sum.told();
+            DayReport { date: day_name(day), counts, models }
+        };
+        Ok(sums.into_iter().map(told).collect())
+    }
+
+    /// The rows of these days. A row is made on its day or later, so that those made before need not be read.
+    async fn used(&self, owner: &UserId, project: Option<&str>, days: Days) -> Result<Vec<Used>> {
+        self.flush().await?;
+        let mut used = Vec::new();
+        let mut page = PageRequest { limit: MAX_LIMIT, after: None, order: Order::Desc };
+        loop {
+            let next = self.records().list(owner, project, &page).await?;
+            page.after = next.items.last().map(|row| row.id.clone());
+            let older = next.items.last().is_none_or(|row| row.created_at < days.begin());
+            used.extend(next.items.into_iter().map(|row| row.body).filter(|row| days.hold(row.day)));
+            if older || !next.has_more {
+                return Ok(used);
+            }
+        }
+    }
+}
+
+/// Counts being added up, by model.
+#[derive(Default)]
+struct Sum(BTreeMap<String, Counts>);
+
+impl Sum {
+    fn add(&mut self, used: Used) {
+        self.0.entry(used.model).or_default().add(&used.counts);
+    }
+
+    fn told(self) -> (Counts, Vec<ModelReport>) {
+        let mut all = Counts::default();
+        self.0.values().for_each(|counts| all.add(counts));
+        (all, self.0.into_iter().map(|(model, counts)| ModelReport { model, counts }).collect())
+    }
+}
+
+fn epoch() -> Date {
+    Date::constant(1970, 1, 1)
+}
+
+fn day(param: &'static str, text: &str) -> Result<Day> {
+    let wrong = |_| Error::invalid(param, format!("`{param}` must be a date like 2026-11-23, not `{text}`."));
+    let date: Date = text.parse().map_err(wrong)?;
+    Ok(date.duration_since(epoch()).as_hours() / 24)
+}
+
+/// A day as `2026-11-23`.
+pub(super) fn day_name(day: Day) -> String {
+    let date = epoch().checked_add(jiff::SignedDuration::from_hours(day.saturating_mul(24)));
+    date.unwrap_or(Date::MAX).to_string()
+}

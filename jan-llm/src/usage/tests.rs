@@ -1,0 +1,184 @@
+//! Nothing counted is lost, and everything is told to whom it belongs.
+
+use super::*;
+use crate::store::{RecordStore, Store};
+use async_trait::async_trait;
+use jan_core::clock::MovedClock;
+use jan_core::page::{Page, PageRequest};
+use jan_core::record::{Millis, Record};
+use jan_core::{Error, Result, UserId};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const NOON: u64 = 1_795_435_200; // 2026-11-23T12:00:00Z
+
+fn meter(store: &Store) -> (Meter, MovedClock) {
+    let clock = MovedClock::at(NOON);
+    (Meter::new(store, Arc::new(clock.clone())), clock)
+}
+
+fn days(meter: &Meter) -> Days {
+    Days::last(None, meter).unwrap()
+}
+
+async fn told(meter: &Meter, owner: &str, project: Option<&str>) -> Value {
+    let report = meter.report(&UserId::new(owner), project, days(meter)).await.unwrap();
+    serde_json::to_value(report).unwrap()
+}
+
+async fn adds_up(store: Store) {
+    let ((meter, clock), me) = (meter(&store), UserId::new("me"));
+    for (model, project) in [("a", None), ("org/b", Some("proj_1")), ("a", None), ("a", Some("proj_1"))] {
+        meter.record(&me, model, project, &Usage::new(10, 5));
+        meter.flush().await.unwrap();
+    }
+    meter.record(&UserId::new("you"), "a", None, &Usage::new(1000, 1000));
+    clock.advance(Duration::from_secs(24 * 3600));
+    meter.record(&me, "a", None, &Usage::new(1, 1));
+
+    let report = told(&meter, "me", None).await;
+    assert_eq!((&report["from"], &report["to"]), (&json!("2026-10-26"), &json!("2026-11-24")));
+    assert_eq!((&report["total_tokens"], &report["requests"]), (&json!(62), &json!(5)));
+    let a = json!({"model": "a", "prompt_tokens": 31, "completion_tokens": 16, "total_tokens": 47, "requests": 4});
+    assert_eq!(report["models"][0], a);
+    assert_eq!(told(&meter, "me", Some("proj_1")).await["requests"], 2);
+    assert_eq!(told(&meter, "me", Some("proj_2")).await["requests"], 0);
+    assert_eq!(told(&meter, "you", None).await["requests"], 1);
+
+    let daily = serde_json::to_value(meter.daily(&me, days(&meter)).await.unwrap()).unwrap();
+    let seen: Vec<_> = daily.as_array().unwrap().iter().map(|day| (&day["date"], &day["requests"])).collect();
+    assert_eq!(seen, [(&json!("2026-11-23"), &json!(4)), (&json!("2026-11-24"), &json!(1))]);
+    let first = Days::between(Some("2026-11-23"), Some("2026-11-23"), &meter).unwrap();
+    assert_eq!(meter.daily(&me, first).await.unwrap().len(), 1);
+
+    // Another process on the same store adds to the same rows.
+    let (other, _) = self::meter(&store);
+    other.record(&me, "a", None, &Usage::new(1, 1));
+    other.flush().await.unwrap();
+    assert_eq!(told(&meter, "me", None).await["requests"], 6);
+    assert_eq!(store.records.list(&me, "usage", None, &PageRequest::default()).await.unwrap().items.len(), 4);
+}
+
+#[tokio::test]
+async fn tokens_add_up_by_day_model_and_project() {
+    adds_up(Store::memory()).await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn a_file_adds_up_too() {
+    let folder = tempfile::tempdir().unwrap();
+    adds_up(Store::sqlite(folder.path().join("jan.db")).await.unwrap()).await;
+}
+
+#[test]
+fn wrong_days_are_named() {
+    let (meter, _) = meter(&Store::memory());
+    let param = |days: Result<Days>| days.unwrap_err().get_param().unwrap_or_default().to_owned();
+    assert_eq!(param(Days::between(Some("yesterday"), None, &meter)), "from");
+    assert_eq!(param(Days::between(None, Some("2026-02-30"), &meter)), "to");
+    assert_eq!(param(Days::between(Some("2026-11-24"), Some("2026-11-23"), &meter)), "from");
+    assert_eq!(param(Days::between(Some("2020-01-01"), None, &meter)), "from");
+    for count in ["0", "367", "-1", "many"] {
+        assert_eq!(param(Days::last(Some(count), &meter)), "days");
+    }
+    assert!(Days::between(Some("0001-01-01"), Some("0001-01-02"), &meter).is_ok());
+}
+
+/// A store that fails, or never answers, as long as it is told to.
+struct Failing {
+    inner: Arc<dyn RecordStore>,
+    fails: AtomicBool,
+    hangs: AtomicBool,
+}
+
+#[async_trait]
+impl RecordStore for Failing {
+    async fn insert(&self, owner: &UserId, records: Vec<Record>) -> Result<()> {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(Error::internal("the disk is full"));
+        }
+        self.inner.insert(owner, records).await
+    }
+    async fn get(&self, owner: &UserId, kind: &str, id: &str) -> Result<Option<Record>> {
+        self.inner.get(owner, kind, id).await
+    }
+    async fn find(&self, owner: &UserId, kind: &str, key: &str) -> Result<Option<Record>> {
+        self.inner.find(owner, kind, key).await
+    }
+    async fn list(
+        &self,
+        o: &UserId,
+        kind: &str,
+        group: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<Record>> {
+        self.inner.list(o, kind, group, page).await
+    }
+    async fn everything(
+        &self,
+        owner: &UserId,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<Record>> {
+        self.inner.everything(owner, after, limit).await
+    }
+    async fn replace(&self, owner: &UserId, record: Record) -> Result<bool> {
+        self.inner.replace(owner, record).await
+    }
+    async fn delete(&self, owner: &UserId, kind: &str, id: &str) -> Result<bool> {
+        self.inner.delete(owner, kind, id).await
+    }
+    async fn delete_owner(&self, owner: &UserId) -> Result<u64> {
+        self.inner.delete_owner(owner).await
+    }
+    async fn sweep(&self, now: Millis, limit: u32) -> Result<u64> {
+        self.inner.sweep(now, limit).await
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_is_not_lost() {
+    let whole = Store::memory();
+    let failing =
+        Arc::new(Failing { inner: whole.records, fails: true.into(), hangs: AtomicBool::new(false) });
+    let (meter, _) = meter(&Store { records: failing.clone(), conversations: whole.conversations });
+    for owner in ["me", "you"] {
+        meter.record(&UserId::new(owner), "a", None, &Usage::new(1, 1));
+    }
+    assert!(meter.flush().await.is_err());
+    assert!(
+        meter.report(&UserId::new("me"), None, days(&meter)).await.is_err(),
+        "half the truth is not told"
+    );
+    meter.record(&UserId::new("me"), "a", None, &Usage::new(1, 1));
+
+    failing.fails.store(false, Ordering::SeqCst);
+    failing.hangs.store(true, Ordering::SeqCst);
+    let dropped = tokio::time::timeout(Duration::from_millis(20), meter.flush()).await;
+    assert!(dropped.is_err(), "the flush was dropped in the middle");
+    failing.hangs.store(false, Ordering::SeqCst);
+    assert_eq!(told(&meter, "me", None).await["requests"], 2);
+    assert_eq!(told(&meter, "you", None).await["requests"], 1);
+
+    meter.record(&UserId::new("me"), "a", None, &Usage::new(1, 1));
+    meter.forget(&UserId::new("me")).await;
+    assert_eq!(told(&meter, "me", None).await["requests"], 2);
+}
+
+#[test]
+fn many_threads_count_together() {
+    let (meter, me) = (meter(&Store::memory()).0, UserId::new("me"));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..1000).for_each(|_| meter.record(&me, "a", None, &Usage::new(2, 1))));
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(told(&meter, "me", None))["requests"], 4000);
+}

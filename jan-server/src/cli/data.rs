@@ -1,0 +1,79 @@
+//! `jan-server export` and `jan-server import`: what a user has, as lines of JSON in a file or a pipe.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use futures_util::TryStreamExt;
+use jan_core::{Error, Result, UserId};
+use jan_llm::Account;
+
+use crate::config::Config;
+use crate::open;
+
+/// What to export.
+#[derive(clap::Args)]
+pub(super) struct ExportArgs {
+    /// The user's id, as GET /v1/users/me tells it
+    #[arg(long, value_name = "ID")]
+    user: String,
+    /// The file to write; standard output unless named
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// What to import.
+#[derive(clap::Args)]
+pub(super) struct ImportArgs {
+    /// The id of the user who gets it
+    #[arg(long, value_name = "ID")]
+    user: String,
+    /// What `jan-server export` wrote; `-` for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(super) async fn export(config: &Config, args: ExportArgs) -> Result<ExitCode> {
+    let account = Account::new(&open::store(config).await?);
+    let mut lines = account.export(&UserId::new(args.user))?;
+    let failed = |e| file_error("Writing", args.out.as_deref(), &e);
+    let mut out: Box<dyn Write> = match &args.out {
+        None => Box::new(std::io::stdout().lock()),
+        Some(path) => Box::new(BufWriter::new(File::create(path).map_err(failed)?)),
+    };
+    while let Some(line) = lines.try_next().await? {
+        writeln!(out, "{line}").map_err(failed)?;
+    }
+    out.flush().map_err(failed)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode> {
+    let path = (args.file.as_os_str() != "-").then_some(args.file.as_path());
+    let failed = |e| file_error("Reading", path, &e);
+    let file: Box<dyn Read> = match path {
+        None => Box::new(std::io::stdin()),
+        Some(path) => Box::new(File::open(path).map_err(failed)?),
+    };
+    let account = Account::new(&open::store(config).await?);
+    let mut import = account.import(&UserId::new(args.user))?;
+    for line in BufReader::new(file).lines() {
+        import.line(&line.map_err(failed)?).await?;
+    }
+    let done = import.finish()?;
+    for what in &done.skipped {
+        println!("skipped, it is there already: {what}");
+    }
+    let (records, conversations, items) = (done.records, done.conversations, done.items);
+    println!(
+        "imported {conversations} conversations with {items} items, and {records} records; skipped {}",
+        done.skipped.len()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn file_error(doing: &str, path: Option<&Path>, error: &std::io::Error) -> Error {
+    let name = path.map_or("the pipe".into(), Path::to_string_lossy);
+    Error::invalid("file", format!("{doing} {name} failed: {error}."))
+}

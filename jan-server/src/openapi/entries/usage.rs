@@ -1,0 +1,40 @@
+//! Usage in words.
+
+use super::Doc;
+use crate::openapi::schemas::{named, usage as shape};
+
+const TAG: &str = "Usage";
+
+const BETWEEN: &[(&str, &str)] = &[
+    ("from", "The first day, like 2026-11-01. Default: 30 days up to `to`; at most 366 days."),
+    ("to", "The last day, in UTC. Default: today."),
+];
+const LAST: &[(&str, &str)] = &[("days", "How many days up to today, 1 to 366. Default: 30.")];
+
+pub(crate) static ME: Doc = Doc::new("getUsage", TAG, "What you used", "Tokens and requests, by model.")
+    .query(BETWEEN)
+    .enveloped(200, named::<shape::UsageReport>);
+
+pub(crate) static DAILY: Doc =
+    Doc::new("getDailyUsage", TAG, "What you used day by day", "Days without use are left out.")
+        .query(LAST)
+        .enveloped(200, named::<shape::DailyUsage>);
+
+pub(crate) static OF_PROJECT: Doc =
+    Doc::new("getProjectUsage", TAG, "What a project of yours used", "Tokens and requests, by model.")
+        .query(BETWEEN)
+        .enveloped(200, named::<shape::UsageReport>);
+
+pub(crate) mod templates {
+    //! Prompt templates in words.
+
+    use super::{Doc, named, shape};
+
+    pub(crate) static GET: Doc = Doc::new(
+        "getPromptTemplate",
+        "Prompt templates",
+        "Get the active template of a key",
+        "Needs no credential. 404 when there is none, or it is switched off.",
+    )
+    .enveloped(200, named::<shape::PromptTemplate>);
+}

@@ -1,0 +1,47 @@
+//! Users in words: who they are, what they chose.
+
+use super::Doc;
+use crate::openapi::schemas::{named, users as shape};
+
+const TAG: &str = "Users";
+
+pub(crate) static ME: Doc = Doc::new("getMe", TAG, "Who you are", "Your id, how you proved it, your roles.")
+    .enveloped(200, named::<shape::Me>);
+
+pub(crate) static DELETE_ME: Doc = Doc::new(
+    "deleteMe",
+    TAG,
+    "Delete everything that is yours",
+    "For good: conversations, projects, shares and their links, settings, usage. A token stays good until it ends, and \
+     finds an empty account.",
+);
+
+pub(crate) static SETTINGS: Doc =
+    Doc::new("getSettings", TAG, "Get your settings", "What you did not choose has its default.")
+        .enveloped(200, named::<shape::Settings>);
+
+pub(crate) static CHANGE_SETTINGS: Doc = Doc::new(
+    "patchSettings",
+    TAG,
+    "Change your settings",
+    "Merged field by field: what is not named stays. When anything is wrong, nothing changes.",
+)
+.takes(named::<shape::PatchSettings>)
+.enveloped(200, named::<shape::Settings>);
+
+pub(crate) static PREFERENCES: Doc = Doc::new(
+    "getPreferences",
+    TAG,
+    "Get your preferences",
+    "The selected model is the first one unless chosen.",
+)
+.enveloped(200, named::<shape::Preferences>);
+
+pub(crate) static CHANGE_PREFERENCES: Doc = Doc::new(
+    "patchPreferences",
+    TAG,
+    "Change your preferences",
+    "Merged key by key; `null` takes a key out. Up to 64 keys and 16 KiB, known here or not.",
+)
+.takes(named::<shape::Preferences>)
+.enveloped(200, named::<shape::Preferences>);

@@ -1,0 +1,32 @@
+//! `/v1/usage`: how many tokens the caller used.
+
+use jan_llm::usage::Days;
+use serde_json::json;
+
+use crate::http::call::Call;
+use crate::http::reply::{Reply, enveloped};
+
+/// All of it, by model.
+pub(crate) async fn me(call: Call) -> Reply {
+    let days = between(&call)?;
+    let report = call.rooms.usage.report(call.owner(), None, days).await?;
+    enveloped(&call, &report)
+}
+
+/// Day by day.
+pub(crate) async fn daily(call: Call) -> Reply {
+    let days = Days::last(call.query("days").as_deref(), &call.rooms.usage)?;
+    let days = call.rooms.usage.daily(call.owner(), days).await?;
+    enveloped(&call, &json!({"object": "usage.daily", "days": days}))
+}
+
+/// What was used in one of the caller's projects.
+pub(crate) async fn of_project(call: Call) -> Reply {
+    let (days, project) = (between(&call)?, call.rooms.projects.get(call.owner(), &call.path("id")?).await?);
+    let report = call.rooms.usage.report(call.owner(), Some(&project.id), days).await?;
+    enveloped(&call, &report)
+}
+
+fn between(call: &Call) -> jan_core::Result<Days> {
+    Days::between(call.query("from").as_deref(), call.query("to").as_deref(), &call.rooms.usage)
+}

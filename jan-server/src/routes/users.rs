@@ -1,0 +1,72 @@
+//! `/v1/users/me`: who the caller is, and what they chose.
+
+use std::time::Duration;
+
+use jan_llm::settings::{ServerCapabilities, UserSettings};
+use serde_json::json;
+
+use crate::http::call::Call;
+use crate::http::reply::{Reply, enveloped, no_content};
+
+/// How long the name of the first model may take to find out: settings do not wait for a slow upstream.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Who the caller is.
+pub(crate) async fn me(call: Call) -> Reply {
+    let who = &call.who;
+    let shape = json!({"id": who.user.as_str(), "object": "user", "auth_method": who.method.as_str(), "roles": who.roles});
+    enveloped(&call, &shape)
+}
+
+/// Takes everything that the caller has away for good.
+pub(crate) async fn delete(call: Call) -> Reply {
+    call.rooms.usage.forget(call.owner()).await;
+    call.rooms.account.delete(call.owner()).await?;
+    no_content()
+}
+
+/// What they chose, with defaults for the rest.
+pub(crate) async fn settings(call: Call) -> Reply {
+    let read = call.rooms.user_settings.read(call.owner()).await?;
+    reply(&call, read).await
+}
+
+/// Changes what the body names.
+pub(crate) async fn change_settings(mut call: Call) -> Reply {
+    let patch = call.object().await?;
+    let changed = call.rooms.user_settings.patch(call.owner(), &patch).await?;
+    reply(&call, changed).await
+}
+
+/// The preferences alone.
+pub(crate) async fn preferences(call: Call) -> Reply {
+    let (_, settings) = call.rooms.user_settings.read(call.owner()).await?;
+    preferences_of(&call, &settings).await
+}
+
+/// Merges preferences key by key.
+pub(crate) async fn change_preferences(mut call: Call) -> Reply {
+    let patch = call.object().await?;
+    let settings = call.rooms.user_settings.patch_preferences(call.owner(), &patch).await?;
+    preferences_of(&call, &settings).await
+}
+
+async fn reply(call: &Call, (id, settings): (Option<String>, UserSettings)) -> Reply {
+    let model = first_model(call, &settings).await;
+    let capabilities = ServerCapabilities::default();
+    enveloped(call, &settings.reply(id, call.owner(), model.as_deref(), capabilities))
+}
+
+async fn preferences_of(call: &Call, settings: &UserSettings) -> Reply {
+    let model = first_model(call, settings).await;
+    enveloped(call, &json!({"preferences": settings.filled_preferences(model.as_deref())}))
+}
+
+/// The model that is selected unless the user chose one; none when nobody can tell at once.
+async fn first_model(call: &Call, settings: &UserSettings) -> Option<String> {
+    if settings.preferences.contains_key("selected_model") {
+        return None;
+    }
+    let models = tokio::time::timeout(PATIENCE, call.rooms.chat.provider().models()).await.ok()?;
+    models.ok()?.into_iter().next().map(|model| model.id)
+}

@@ -1,0 +1,153 @@
+//! What somebody has is theirs: every route that takes an id is tried by somebody else, who must find nothing.
+
+use serde_json::{Map, Value, json};
+
+use crate::app::App;
+
+/// What the owner has: for each variable of a path, the values to try it with.
+struct Things {
+    conversation: String,
+    item: String,
+    completion: String,
+    project: String,
+    share: String,
+}
+
+async fn things(app: &App) -> Things {
+    let id = |value: &Value| value["id"].as_str().unwrap_or_default().to_owned();
+    let items = json!([{"role": "user", "content": "secret"}, {"role": "assistant", "content": "hidden"},
+                       {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}]);
+    let conversation = app.conversation(items).await;
+    let listed = app.ok("GET", &format!("/v1/conversations/{conversation}/items?order=asc"), None).await;
+    let branch = json!({"name": "other"});
+    app.ok("POST", &format!("/v1/conversations/{conversation}/branches"), Some(branch)).await;
+    let chat = json!({"model": "echo", "store": true, "messages": [{"role": "user", "content": "secret"}]});
+    let completion = app.ok("POST", "/v1/chat/completions", Some(chat)).await;
+    let project = app.ok("POST", "/v1/projects", Some(json!({"name": "secret"}))).await;
+    let (_, share) = app
+        .call(
+            "POST",
+            &format!("/v1/conversations/{conversation}/share"),
+            Some(json!({"scope": "conversation"})),
+        )
+        .await;
+    Things {
+        item: id(&listed["data"][0]),
+        completion: id(&completion),
+        project: id(&project["data"]),
+        share: id(&share["data"]),
+        conversation,
+    }
+}
+
+/// A body with which the route would work for the owner.
+fn body(operation: &str) -> Value {
+    match operation {
+        "createConversationItems" => json!({"items": [{"role": "user", "content": "x"}]}),
+        "updateConversationItemByCallId" => json!({"status": "completed"}),
+        "editConversationItem" | "putConversationItemEdit" => json!({"content": "x"}),
+        "regenerateConversationItem" => json!({"model": "echo"}),
+        "createBranch" => json!({"name": "mine"}),
+        "updateChatCompletion" => json!({"metadata": {}}),
+        _ => json!({"title": "x", "name": "x", "scope": "conversation"}),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_that_takes_an_id_finds_nothing_of_somebody_elses() {
+    let app = App::start(|_| {}).await;
+    let things = things(&app).await;
+    let other = app.guest().await;
+    let document: Value = app.get("/api/openapi.json").send().await.unwrap().json().await.unwrap();
+    let mut tried = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        // A model is everybody's, a template and a public share are meant to be seen.
+        let everybodys =
+            ["/v1/models/", "/v1/public/", "/v1/prompt-templates/", "/v1/mcp-tools/", "/api/", "/v1/share/"];
+        if !path.contains('{') || everybodys.iter().any(|start| path.starts_with(start)) {
+            continue;
+        }
+        let thing = match path {
+            path if path.starts_with("/v1/conversations/") => &things.conversation,
+            path if path.starts_with("/v1/chat/completions/") => &things.completion,
+            path if path.starts_with("/v1/projects/") || path.starts_with("/v1/usage/projects/") => {
+                &things.project
+            }
+            path if path.starts_with("/v1/shares/") => &things.share,
+            _ => panic!("{path} takes an id and is not tried: say here what it takes"),
+        };
+        let asked = path
+            .replace("{id}", thing)
+            .replace("{item_id}", &things.item)
+            .replace("{call_id}", "call_1")
+            .replace("{name}", "other")
+            .replace("{share_id}", &things.share);
+        assert!(!asked.contains('{'), "{asked}");
+        let operations: &Map<String, Value> = operations.as_object().unwrap();
+        for (method, operation) in operations {
+            let method = method.to_uppercase();
+            let body = (method != "GET").then(|| body(operation["operationId"].as_str().unwrap()));
+            let (status, reply) = app.call_as(&other, &method, &asked, body).await;
+            assert_eq!(status, 404, "{method} {asked}: {reply}");
+            assert!(!reply.to_string().contains("secret"), "{method} {asked}: {reply}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 20, "{tried} routes were tried");
+    // Nothing was changed by the attempts.
+    assert_eq!(app.said_in(&things.conversation).await.len(), 3);
+    assert_eq!(app.ok("GET", "/v1/conversations", None).await["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_of_somebody_elses_is_reached_through_bodies_cursors_and_lists() {
+    let app = App::start(|_| {}).await;
+    let things = things(&app).await;
+    let other = app.guest().await;
+    let own = app.call_as(&other, "POST", "/v1/conversations", Some(json!({}))).await.1;
+    let own = own["id"].as_str().unwrap();
+    let chat = json!({"model": "echo", "conversation": things.conversation, "messages": [{"role": "user", "content": "x"}]});
+    let mut stream = chat.clone();
+    stream["stream"] = json!(true);
+    for (method, path, body, status, param) in [
+        ("POST", "/v1/chat/completions".to_owned(), Some(chat), 404, "conversation"),
+        ("POST", "/v1/chat/completions".to_owned(), Some(stream), 404, "conversation"),
+        (
+            "POST",
+            "/v1/conversations".to_owned(),
+            Some(json!({"project_id": things.project})),
+            404,
+            "project_id",
+        ),
+        (
+            "PATCH",
+            format!("/v1/conversations/{own}"),
+            Some(json!({"project_id": things.project})),
+            404,
+            "project_id",
+        ),
+        ("GET", format!("/v1/conversations?after={}", things.conversation), None, 400, "after"),
+        ("GET", format!("/v1/conversations/{own}/items?after={}", things.item), None, 400, "after"),
+        ("GET", format!("/v1/projects?after={}", things.project), None, 400, "after"),
+        ("GET", format!("/v1/chat/completions?after={}", things.completion), None, 400, "after"),
+    ] {
+        let (got, reply) = app.call_as(&other, method, &path, body).await;
+        assert_eq!((got, &reply["error"]["param"]), (status, &json!(param)), "{method} {path}: {reply}");
+    }
+    let fork = json!({"name": "x", "fork_from_item_id": things.item});
+    assert_eq!(
+        app.call_as(&other, "POST", &format!("/v1/conversations/{own}/branches"), Some(fork)).await.0,
+        404
+    );
+    let all = app.call_as(&other, "DELETE", "/v1/conversations", None).await.1;
+    assert_eq!(all["deleted_count"], 1, "only one's own");
+    let named = json!({"conversation_ids": [things.conversation]});
+    let bulk = app.call_as(&other, "POST", "/v1/conversations/bulk-delete", Some(named)).await.1;
+    assert_eq!(bulk["data"]["deleted_count"], 0);
+    for path in
+        ["/v1/conversations", "/v1/projects", "/v1/chat/completions", "/v1/conversations?referrer=web"]
+    {
+        let (_, list) = app.call_as(&other, "GET", path, None).await;
+        assert_eq!(list["data"], json!([]), "{path}");
+    }
+}
