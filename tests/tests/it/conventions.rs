@@ -35,7 +35,7 @@ async fn local_pages_may_call_and_others_may_not() {
     let app = App::start(|_| {}).await;
     let ask = |origin: &'static str| {
         app.client
-            .request(Method::OPTIONS, format!("{}/v1/chat/completions", app.url))
+            .request(Method::OPTIONS, format!("{}/v1/embeddings", app.url))
             .header("origin", origin)
             .header("access-control-request-method", "POST")
             .send()
