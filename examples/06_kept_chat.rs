@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(conversation) => serde_json::json!(conversation.id),
         None => serde_json::json!({}),
     };
-    let said = format!("Turn after turn, {} before.", known.len());
+    let said = format!("Hello number {}", known.len() + 1);
     let request = ChatRequest::new("echo").user(said).with("conversation", &conversation);
     println!("{}", chat.complete(request, &me).await?.parse()?.choices[0].message.text());
 

@@ -53,7 +53,9 @@ fn records(store: Store, owner: UserId) -> impl Stream<Item = Result<Line>> + Se
             let place = after.as_ref().map(|(kind, id)| (kind.as_str(), id.as_str()));
             let page = store.records.everything(&owner, place, MAX_LIMIT).await?;
             let next = page.last().map(|last| Some((last.kind.clone(), last.id.clone())));
-            let lines = page.into_iter().map(|record| Ok(Line::Record(record.try_into()?)));
+            // What ends by itself (the answers to repeated requests) is the server's memory, not the owner's.
+            let lasting = page.into_iter().filter(|record| record.expires_at.is_none());
+            let lines = lasting.map(|record| Ok(Line::Record(record.try_into()?)));
             Ok((lines.collect::<Result<_>>()?, next))
         }
     })

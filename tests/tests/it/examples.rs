@@ -78,8 +78,8 @@ fn a_kept_chat_goes_on_at_the_next_start() {
         let output = Command::new(binary("06_kept_chat")).arg(&file).output().unwrap();
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(run(), ["Turn after turn, 0 before.", "Turn after turn, 0 before: 2 items"]);
-    assert_eq!(run(), ["Turn after turn, 1 before.", "Turn after turn, 0 before: 4 items"]);
+    assert_eq!(run(), ["Hello number 1", "Hello number 1: 2 items"]);
+    assert_eq!(run(), ["Hello number 2", "Hello number 1: 4 items"]);
 }
 
 #[test]
