@@ -7,6 +7,7 @@
 //! | [`model`], [`tool`], [`media`] | the seams: who answers a chat, runs a tool, keeps bytes |
 //! | [`conversation`], [`record`] | what people keep, and the stores that keep it |
 //! | `sql` | SQLite and Postgres behind one small face (features `sqlite`, `postgres`) |
+//! | `fetch` | the guarded HTTP client for URLs that a caller names (feature `fetch`) |
 //! | `promises` | the suites that every implementation of a store runs (feature `promises`) |
 //! | [`auth`] | who is asking: verifiers and issuers of credentials |
 //! | [`error`] | one error type that names situations, not libraries |
@@ -17,6 +18,8 @@ pub mod chat;
 pub mod clock;
 pub mod conversation;
 pub mod error;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 pub mod id;
 pub mod json;
 pub mod media;

@@ -1,0 +1,98 @@
+//! One fetch: ask, follow redirects by hand, and check every step as if it were the first.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT_ENCODING, HeaderValue, LOCATION};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use tokio::time::Instant;
+use url::Url;
+
+use super::body::{Fetched, failed};
+use super::guard::{Guard, parse};
+use super::resolve::Guarded;
+use super::{FetchLimits, FetchSettings};
+use crate::{Error, Result};
+
+/// Fetches URLs that a caller names. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Fetcher {
+    client: Client,
+    guard: Arc<Guard>,
+}
+
+impl Fetcher {
+    /// A fetcher with these rules.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Internal`] when the system's certificates cannot be used, or the user agent is no header.
+    pub fn new(settings: FetchSettings) -> Result<Self> {
+        let FetchSettings { allow, allow_private, ports, allow_downgrade, resolver, .. } = settings;
+        let guard = Arc::new(Guard { allow, allow_private, ports, allow_downgrade });
+        let client = Client::builder()
+            .dns_resolver(Guarded { resolver, guard: Arc::clone(&guard) })
+            // Each step is checked here, and nothing of one request goes along to the next.
+            .redirect(Policy::none())
+            .referer(false)
+            // A proxy would resolve names behind the guard's back. This also keeps the environment unread.
+            .no_proxy()
+            // Another crate may turn these features of the client on.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            // A connection serves one request: it was checked for that one, and it ends when the body is dropped.
+            .http1_only()
+            .pool_max_idle_per_host(0)
+            .connect_timeout(settings.connect_timeout)
+            .user_agent(settings.user_agent)
+            .build()
+            .map_err(Error::internal)?;
+        Ok(Self { client, guard })
+    }
+
+    /// Asks for a URL, follows redirects, and returns the last reply as soon as its head is there. The request carries
+    /// nothing of the caller's: no credential, no cookie, no referrer.
+    ///
+    /// Dropping the future, or the body that it returns, closes the connection.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] with the code `invalid_url` for what is no URL, and `forbidden_url` for one that
+    /// must not be fetched, or that redirects to such a one; `TooLarge` when the announced length is over the limit;
+    /// `Upstream` when the server cannot be reached, breaks off, compresses unasked or redirects without an end
+    /// (`too_many_redirects`); `UpstreamTimeout` when it is too slow. A status like 404 is no error here, see
+    /// [`Fetched::success`].
+    pub async fn get(&self, url: &str, limits: FetchLimits) -> Result<Fetched> {
+        let (started, mut url) = (Instant::now(), parse(url)?);
+        self.guard.check(&url)?;
+        for _ in 0..=limits.redirects {
+            let reply = self.ask(&url, limits.time.saturating_sub(started.elapsed())).await?;
+            let Some(next) = redirect(&url, &reply)? else { return Fetched::new(reply, limits) };
+            self.guard.check_step(&url, &next)?;
+            url = next;
+        }
+        Err(Error::upstream("The URL redirects too often.").code("too_many_redirects"))
+    }
+
+    async fn ask(&self, url: &Url, time: Duration) -> Result<Response> {
+        let request = self.client.get(url.clone()).timeout(time);
+        let request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        request.send().await.map_err(failed)
+    }
+}
+
+/// Where a reply sends us, if it does.
+fn redirect(from: &Url, reply: &Response) -> Result<Option<Url>> {
+    let (301 | 302 | 303 | 307 | 308) = reply.status().as_u16() else { return Ok(None) };
+    let Some(to) = reply.headers().get(LOCATION) else { return Ok(None) };
+    let to = to.to_str().ok().and_then(|to| from.join(to).ok());
+    to.map(Some).ok_or_else(|| Error::upstream("The server redirects to something that is no URL."))
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetcher").field("guard", &self.guard).finish_non_exhaustive()
+    }
+}
