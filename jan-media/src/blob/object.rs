@@ -1,0 +1,158 @@
+//! Blobs in whatever `object_store` can write to.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jan_core::media::{BlobSigner, BlobStore};
+use jan_core::{BoxStream, Error, Result};
+use object_store::path::Path;
+use object_store::signer::{HeaderName, HeaderValue, Method, SignedUrlOptions, Signer};
+use object_store::{GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectStoreExt};
+
+use super::upload::Upload;
+use super::{checked, missing};
+
+/// Keeps blobs in a folder, in S3 and what speaks like it, in Google's or Microsoft's cloud.
+#[derive(Debug)]
+pub struct ObjectBlobs {
+    store: Arc<dyn ObjectStore>,
+    signer: Option<Arc<dyn Signer>>,
+    /// How many bytes of a blob are held in memory before they are written.
+    part: usize,
+}
+
+impl ObjectBlobs {
+    /// Blobs in `store`, which are written in pieces of `part` bytes and linked to by `signer`. For stores that have no
+    /// constructor here; clouds want pieces of 5 MiB or more.
+    pub fn over(store: Arc<dyn ObjectStore>, signer: Option<Arc<dyn Signer>>, part: usize) -> Self {
+        Self { store, signer, part: part.max(1) }
+    }
+
+    async fn read(&self, key: &str, range: Option<Range<u64>>) -> object_store::Result<GetResultPayload> {
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        Ok(self.store.get_opts(&path(key), options).await?.payload)
+    }
+}
+
+#[async_trait]
+impl BlobStore for ObjectBlobs {
+    async fn put(&self, key: &str, mut bytes: BoxStream<Result<Bytes>>) -> Result<u64> {
+        let path = path(checked(key)?);
+        let mut upload = Upload::new(self.store.clone(), path, self.part);
+        loop {
+            match bytes.try_next().await {
+                Ok(Some(piece)) => upload.write(piece).await.map_err(broken)?,
+                Ok(None) => return upload.finish().await.map_err(broken),
+                Err(error) => {
+                    upload.abort().await;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<BoxStream<Result<Bytes>>> {
+        let nothing = range.as_ref().is_some_and(|range| range.start >= range.end);
+        let (start, wanted) = range
+            .as_ref()
+            .map_or((0, u64::MAX), |range| (range.start, range.end - range.start.min(range.end)));
+        let result = if nothing { None } else { Some(self.read(key, range.clone()).await) };
+        match result {
+            Some(Ok(GetResultPayload::Stream(bytes))) => Ok(bytes.map_err(broken).boxed()),
+            #[cfg(feature = "folder")]
+            Some(Ok(GetResultPayload::File(file, _))) => Ok(super::folder::pieces(file, start, wanted)),
+            Some(Err(object_store::Error::NotFound { .. })) => Err(missing()),
+            // A range behind the end is refused by every store in its own words.
+            Some(Err(error)) if range.is_none() => Err(broken(error)),
+            other => match (self.size(key).await?, other) {
+                (None, _) => Err(missing()),
+                (Some(size), Some(Err(error))) if start < size => Err(broken(error)),
+                _ => Ok(stream::empty().boxed()),
+            },
+        }
+    }
+
+    async fn size(&self, key: &str) -> Result<Option<u64>> {
+        match self.store.head(&path(key)).await {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(broken(error)),
+        }
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        match self.store.delete(&path(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(broken(error)),
+        }
+    }
+
+    fn signer(&self) -> Option<&dyn BlobSigner> {
+        self.signer.is_some().then_some(self)
+    }
+}
+
+#[async_trait]
+impl BlobSigner for ObjectBlobs {
+    async fn sign_get(&self, key: &str, content_type: &str, valid: Duration) -> Result<String> {
+        let told = SignedUrlOptions::new().with_query([("response-content-type", content_type)]);
+        self.sign(Method::GET, key, valid, told).await
+    }
+
+    /// `object_store` signs the type but lets nobody sign a length: a link takes as much as the cloud does.
+    async fn sign_put(
+        &self,
+        key: &str,
+        content_type: &str,
+        _length: Option<u64>,
+        valid: Duration,
+    ) -> Result<String> {
+        let content_type = HeaderValue::from_str(content_type)
+            .map_err(|error| Error::invalid("content_type", "This is no content type.").because(error))?;
+        let name = HeaderName::from_static("content-type");
+        let pinned = SignedUrlOptions::new().with_signed_header(name, content_type);
+        self.sign(Method::PUT, key, valid, pinned).await
+    }
+}
+
+impl ObjectBlobs {
+    async fn sign(
+        &self,
+        method: Method,
+        key: &str,
+        valid: Duration,
+        options: SignedUrlOptions,
+    ) -> Result<String> {
+        let signer = self.signer.as_ref().ok_or_else(|| Error::internal("this store signs no links"))?;
+        let path = path(checked(key)?);
+        let url = match signer.signed_url_opts(method.clone(), &path, valid, &options).await {
+            Err(object_store::Error::NotSupported { .. }) => signer.signed_url(method, &path, valid).await,
+            other => other,
+        };
+        Ok(url.map_err(broken)?.into())
+    }
+}
+
+/// The object of a blob. Letters and digits stand for themselves and everything else is written as `=` and two digits,
+/// so that no name is a path, a hidden file, or the name that a folder gives a file while it is written.
+fn path(key: &str) -> Path {
+    let mut name = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
+            name.push(char::from(byte));
+        } else {
+            name.push_str(&format!("={byte:02X}"));
+        }
+    }
+    Path::from(name)
+}
+
+pub(super) fn broken(error: object_store::Error) -> Error {
+    Error::unavailable("The store of media does not answer. Try again later.")
+        .code("media_store_failed")
+        .because(error)
+}
