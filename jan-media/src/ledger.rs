@@ -123,17 +123,16 @@ impl Ledger {
         Ok(claim)
     }
 
-    /// The same claim once more, at another place in the line. The old one is still there.
-    pub(crate) async fn again(
-        &self,
-        owner: &UserId,
-        media: &str,
-        blob: &str,
-        look_at: Millis,
-    ) -> Result<Kept<Claim>> {
-        let claim = claim(owner, media, blob, look_at).group(Some(blob.to_owned()));
-        self.claims.insert(&house(), &claim).await?;
-        Ok(claim)
+    /// The same claim once more, on this blob and at another place in the line; gives its id. The old one is still there.
+    /// Whoever does so again, or at the same time, makes the same one.
+    pub(crate) async fn again(&self, claim: &Kept<Claim>, blob: &str, look_at: Millis) -> Result<String> {
+        let Kept { id, body, .. } = claim;
+        let body = Claim { stored: blob.to_owned(), ..body.clone() };
+        let new = Kept::new(next(id), look_at, body).group(Some(blob.to_owned()));
+        match self.claims.insert(&house(), &new).await {
+            Err(error) if error.kind() != ErrorKind::Conflict => Err(error),
+            _ => Ok(new.id),
+        }
     }
 
     /// Takes a claim away; what nobody else claims goes with it. Breaking off anywhere leaves a claim to be left again.
@@ -197,4 +196,10 @@ impl Ledger {
 fn claim(owner: &UserId, media: &str, stored: &str, look_at: Millis) -> Kept<Claim> {
     let (owner, media, stored) = (owner.as_str().to_owned(), media.to_owned(), stored.to_owned());
     Kept::new(id::short("claim_"), look_at, Claim { owner, media, stored })
+}
+
+/// `claim_x` → `claim_x.1` → `claim_x.2`.
+fn next(claim: &str) -> String {
+    let (name, count) = claim.split_once('.').unwrap_or((claim, "0"));
+    format!("{name}.{}", count.parse::<u64>().unwrap_or_default().saturating_add(1))
 }

@@ -11,7 +11,7 @@ use jan_core::{ErrorKind, Result, UserId};
 
 use crate::ledger::Claim;
 use crate::media::{Media, alive};
-use crate::row::Row;
+use crate::row::{Row, not_found};
 
 /// When media is looked at again that is past its time and still shown.
 const STILL_SHOWN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -138,15 +138,19 @@ impl Media {
             // Its own bytes, when others had the same: they were deleted then, unless that failed.
             self.ledger.release(&claim.body.stored).await?;
         }
-        let new = self.ledger.again(owner, &row.id, &row.body.blob, look_at).await?;
+        let new = self.ledger.again(claim, &row.body.blob, look_at).await?;
         let point = |row: &mut Kept<Row>| {
             alive(row)?;
-            row.body.claim.clone_from(&new.id);
+            // Another sweep may have been faster, by one place in the line or by many.
+            if row.body.claim != claim.id && row.body.claim != new {
+                return Err(not_found(&row.id));
+            }
+            row.body.claim.clone_from(&new);
             Ok(())
         };
         match self.rows.update(owner, &row.id, point).await {
             Ok(_) => self.ledger.drop_claim(&claim.id).await,
-            Err(error) if error.kind() == ErrorKind::NotFound => self.ledger.leave(&new.id, look_at).await,
+            Err(error) if error.kind() == ErrorKind::NotFound => self.ledger.leave(&new, look_at).await,
             Err(error) => Err(error),
         }
     }
