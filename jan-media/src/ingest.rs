@@ -18,6 +18,8 @@ use crate::row::{Row, object};
 
 /// The longest file name, in bytes.
 const MAX_NAME: usize = 255;
+/// How often a row is written where another is being deleted.
+const TRIES: usize = 8;
 
 /// Where media comes from.
 pub enum Source {
@@ -101,20 +103,21 @@ impl Media {
             ended: false,
         };
         let row = Kept::new(media, begun, row).key(&seen.sha256);
-        match self.rows.insert(owner, &row).await {
-            Ok(()) => {}
-            // The owner brought the same twice at once.
-            Err(error) if error.kind() == ErrorKind::Conflict => {
-                let known = self.known(owner, &seen.sha256, &new).await;
-                return self.instead(&claim, known.and_then(|known| known.ok_or(error))).await;
+        for _ in 0..TRIES {
+            match self.rows.insert(owner, &row).await {
+                Ok(()) if new.public => return self.show(owner, &row.id).await.map(|()| object(row, false)),
+                Ok(()) => return Ok(object(row, false)),
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                // Nobody knows whether it was written, so nothing is taken away: the sweeper finds out.
+                Err(error) => return Err(error),
             }
-            // Nobody knows whether it was written, so nothing is taken away: the sweeper finds out.
-            Err(error) => return Err(error),
+            // The owner brought the same twice at once, and may have deleted the other since.
+            if let Some(known) = self.known(owner, &seen.sha256, &new).await.transpose() {
+                return self.instead(&claim, known).await;
+            }
         }
-        if new.public {
-            self.show(owner, &row.id).await?;
-        }
-        Ok(object(row, false))
+        let busy = Error::new(ErrorKind::Conflict, "The same file is deleted at the same time. Try again.");
+        self.instead(&claim, Err(busy)).await
     }
 
     /// Stores the bytes and claims what they are, if the owner has not got them already.

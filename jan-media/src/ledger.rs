@@ -148,7 +148,11 @@ impl Ledger {
             claim.group = None;
             Ok(())
         };
-        self.claims.update(&house(), &claim.id, off).await?;
+        match self.claims.update(&house(), &claim.id, off).await {
+            // Somebody else is leaving it too, and was faster.
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         self.release(stored).await?;
         self.claims.delete(&house(), &claim.id).await?;
         if let Some(watch) = watch {

@@ -131,6 +131,10 @@ impl Media {
 
     /// Makes it findable by those who are not its owner; whether they may see it is another question.
     pub(crate) async fn show(&self, owner: &UserId, id: &str) -> Result<()> {
+        // Links are given again and again, and a look is cheaper than a write.
+        if self.shown.get(&house(), id).await?.is_some() {
+            return Ok(());
+        }
         let shown = Kept::new(id, self.clock.millis(), Shown { owner: owner.as_str().to_owned() });
         match self.shown.insert(&house(), &shown).await {
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),

@@ -40,28 +40,24 @@ impl Media {
         // What fails stays in its place, and the line goes on behind it.
         let (mut failed, mut stuck) = (None, None);
         loop {
-            let line = self.ledger.line(stuck.clone(), MAX_LIMIT).await;
-            let mut line = match (line, failed.take()) {
-                (Ok(line), earlier) => {
-                    failed = earlier;
-                    line.items
+            let line = match self.ledger.line(stuck.clone(), MAX_LIMIT).await {
+                Ok(line) => {
+                    line.items.into_iter().filter(|claim| claim.created_at <= now).collect::<Vec<_>>()
                 }
-                (Err(error), earlier) => return Err(earlier.unwrap_or(error)),
+                Err(error) => return Err(failed.unwrap_or(error)),
             };
-            line.retain(|claim| claim.created_at <= now);
             if line.is_empty() {
                 return failed.map_or(Ok(swept), Err);
             }
             let place: HashMap<_, _> = line.iter().map(|claim| claim.id.clone()).zip(0..).collect();
+            let mut over: HashMap<String, Vec<Over>> = HashMap::new();
             let mut left = Vec::new();
-            let mut over: HashMap<String, Vec<(Kept<Claim>, Kept<Row>)>> = HashMap::new();
             for claim in line {
                 match self.look(&claim, now).await {
                     Ok(Look::Gone) => swept.unfinished += 1,
                     Ok(Look::Kept) => {}
                     Ok(Look::Over(row)) => {
-                        let owner = claim.body.owner.clone();
-                        over.entry(owner).or_default().push((claim, row));
+                        over.entry(claim.body.owner.clone()).or_default().push(Over { claim, row: *row });
                     }
                     Err(error) => {
                         failed = failed.or(Some(error));
@@ -70,7 +66,7 @@ impl Media {
                 }
             }
             for (owner, media) in over {
-                let last = media.last().map(|(claim, _)| claim.id.clone());
+                let last = media.last().map(|over| over.claim.id.clone());
                 if let Err(error) = self.expire(&UserId::new(owner), media, shown, &mut swept).await {
                     failed = failed.or(Some(error));
                     left.extend(last);
@@ -95,7 +91,7 @@ impl Media {
             return Ok(Look::Gone);
         };
         match row.body.retention_until {
-            Some(until) if until <= now => return Ok(Look::Over(row)),
+            Some(until) if until <= now => return Ok(Look::Over(Box::new(row))),
             Some(until) => self.put_back(&owner, claim, &row, until).await?,
             None => self.put_back(&owner, claim, &row, self.after(ENDLESS)).await?,
         }
@@ -106,13 +102,13 @@ impl Media {
     async fn expire(
         &self,
         owner: &UserId,
-        media: Vec<(Kept<Claim>, Kept<Row>)>,
+        media: Vec<Over>,
         shown: &dyn MediaUse,
         swept: &mut Swept,
     ) -> Result<()> {
-        let ids: Vec<_> = media.iter().map(|(_, row)| row.id.clone()).collect();
+        let ids: Vec<_> = media.iter().map(|over| over.row.id.clone()).collect();
         let shown = shown.in_use(owner, &ids).await?;
-        for (claim, row) in media {
+        for Over { claim, row } in media {
             if shown.contains(&row.id) {
                 self.put_back(owner, &claim, &row, self.after(STILL_SHOWN)).await?;
                 swept.still_shown += 1;
@@ -163,5 +159,11 @@ enum Look {
     /// Its media is kept, and it stands elsewhere in the line.
     Kept,
     /// Its media is past its time.
-    Over(Kept<Row>),
+    Over(Box<Kept<Row>>),
+}
+
+/// Media past its time, and the claim that said so.
+struct Over {
+    claim: Kept<Claim>,
+    row: Kept<Row>,
 }

@@ -37,7 +37,7 @@ impl S3 {
     pub fn open(&self) -> Result<ObjectBlobs> {
         let store = self.at(self.endpoint.as_deref())?;
         let public = self.at(self.public_endpoint.as_deref().or(self.endpoint.as_deref()))?;
-        Ok(ObjectBlobs::over(Arc::new(store), Some(Arc::new(public)), PART))
+        Ok(ObjectBlobs::over(Arc::new(store), PART).signed_by(Arc::new(public)))
     }
 
     fn at(&self, endpoint: Option<&str>) -> Result<object_store::aws::AmazonS3> {
@@ -78,7 +78,7 @@ impl Gcs {
             builder = builder.with_service_account_key(key.expose_secret());
         }
         let store = Arc::new(builder.build().map_err(wrong)?);
-        Ok(ObjectBlobs::over(store.clone(), Some(store), PART))
+        Ok(ObjectBlobs::over(store.clone(), PART).signed_by(store))
     }
 }
 
@@ -108,7 +108,7 @@ impl Azure {
             builder = builder.with_access_key(key.expose_secret());
         }
         let store = Arc::new(builder.build().map_err(wrong)?);
-        Ok(ObjectBlobs::over(store.clone(), Some(store), PART))
+        Ok(ObjectBlobs::over(store.clone(), PART).signed_by(store))
     }
 }
 

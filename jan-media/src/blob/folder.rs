@@ -32,7 +32,7 @@ impl ObjectBlobs {
         };
         fs::create_dir_all(path).and_then(|()| remove_stale(path)).map_err(|error| cannot(&error))?;
         let store = LocalFileSystem::new_with_prefix(path).map_err(|error| cannot(&error))?.with_fsync(true);
-        Ok(Self::over(Arc::new(store), None, PIECE))
+        Ok(Self::over(Arc::new(store), PIECE))
     }
 }
 

@@ -1,12 +1,14 @@
 //! Where bytes are kept: in memory, or through `object_store` in a folder or a cloud.
 
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+#[cfg(feature = "clouds")]
 mod cloud;
 #[cfg(feature = "folder")]
 mod folder;
 mod memory;
 #[cfg(feature = "objects")]
 mod object;
+#[cfg(feature = "clouds")]
+mod sign;
 #[cfg(feature = "objects")]
 mod upload;
 

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,7 +9,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jan_core::media::{BlobSigner, BlobStore};
 use jan_core::{BoxStream, Error, Result};
 use object_store::path::Path;
-use object_store::signer::{HeaderName, HeaderValue, Method, SignedUrlOptions, Signer};
 use object_store::{GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectStoreExt};
 
 use super::upload::Upload;
@@ -20,16 +18,22 @@ use super::{checked, missing};
 #[derive(Debug)]
 pub struct ObjectBlobs {
     store: Arc<dyn ObjectStore>,
-    signer: Option<Arc<dyn Signer>>,
+    #[cfg(feature = "clouds")]
+    pub(super) signer: Option<Arc<dyn object_store::signer::Signer>>,
     /// How many bytes of a blob are held in memory before they are written.
     part: usize,
 }
 
 impl ObjectBlobs {
-    /// Blobs in `store`, which are written in pieces of `part` bytes and linked to by `signer`. For stores that have no
-    /// constructor here; clouds want pieces of 5 MiB or more.
-    pub fn over(store: Arc<dyn ObjectStore>, signer: Option<Arc<dyn Signer>>, part: usize) -> Self {
-        Self { store, signer, part: part.max(1) }
+    /// Blobs in `store`, which are written in pieces of `part` bytes. For stores that have no constructor here; clouds want
+    /// pieces of 5 MiB or more.
+    pub fn over(store: Arc<dyn ObjectStore>, part: usize) -> Self {
+        Self {
+            store,
+            #[cfg(feature = "clouds")]
+            signer: None,
+            part: part.max(1),
+        }
     }
 
     async fn read(&self, key: &str, range: Option<Range<u64>>) -> object_store::Result<GetResultPayload> {
@@ -92,54 +96,17 @@ impl BlobStore for ObjectBlobs {
     }
 
     fn signer(&self) -> Option<&dyn BlobSigner> {
-        self.signer.is_some().then_some(self)
-    }
-}
-
-#[async_trait]
-impl BlobSigner for ObjectBlobs {
-    async fn sign_get(&self, key: &str, content_type: &str, valid: Duration) -> Result<String> {
-        let told = SignedUrlOptions::new().with_query([("response-content-type", content_type)]);
-        self.sign(Method::GET, key, valid, told).await
-    }
-
-    /// `object_store` signs the type but lets nobody sign a length: a link takes as much as the cloud does.
-    async fn sign_put(
-        &self,
-        key: &str,
-        content_type: &str,
-        _length: Option<u64>,
-        valid: Duration,
-    ) -> Result<String> {
-        let content_type = HeaderValue::from_str(content_type)
-            .map_err(|error| Error::invalid("content_type", "This is no content type.").because(error))?;
-        let name = HeaderName::from_static("content-type");
-        let pinned = SignedUrlOptions::new().with_signed_header(name, content_type);
-        self.sign(Method::PUT, key, valid, pinned).await
-    }
-}
-
-impl ObjectBlobs {
-    async fn sign(
-        &self,
-        method: Method,
-        key: &str,
-        valid: Duration,
-        options: SignedUrlOptions,
-    ) -> Result<String> {
-        let signer = self.signer.as_ref().ok_or_else(|| Error::internal("this store signs no links"))?;
-        let path = path(checked(key)?);
-        let url = match signer.signed_url_opts(method.clone(), &path, valid, &options).await {
-            Err(object_store::Error::NotSupported { .. }) => signer.signed_url(method, &path, valid).await,
-            other => other,
-        };
-        Ok(url.map_err(broken)?.into())
+        #[cfg(feature = "clouds")]
+        if self.signer.is_some() {
+            return Some(self);
+        }
+        None
     }
 }
 
 /// The object of a blob. Letters and digits stand for themselves and everything else is written as `=` and two digits,
 /// so that no name is a path, a hidden file, or the name that a folder gives a file while it is written.
-fn path(key: &str) -> Path {
+pub(super) fn path(key: &str) -> Path {
     let mut name = String::with_capacity(key.len());
     for byte in key.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {

@@ -92,8 +92,9 @@ async fn two_owners_of_the_same_bytes_know_nothing_of_each_other() {
 
 #[tokio::test]
 async fn many_come_and_go_at_once() {
-    for round in 0..20u8 {
+    for round in 0..150u8 {
         let house = house();
+        house.trouble.shuffle(round.into());
         let bytes = png(2, 2, &[round]);
         house.keep(&me(), &bytes).await.unwrap();
         let come_and_go = async |owner: UserId, times: usize| {

@@ -24,6 +24,8 @@ struct State {
     /// The write that fails is done all the same, and only its answer is lost.
     done: bool,
     stored: BTreeSet<String>,
+    /// For pauses that are the same for the same seed.
+    dice: u32,
 }
 
 impl Trouble {
@@ -36,6 +38,23 @@ impl Trouble {
     /// Everything works again. Whether it ever did not.
     pub(crate) fn over(&self) -> bool {
         self.0.lock().unwrap().left.take() == Some(0)
+    }
+
+    /// From here on others have their turn at other moments.
+    pub(crate) fn shuffle(&self, seed: u32) {
+        self.0.lock().unwrap().dice = seed;
+    }
+
+    /// Time for others, or none.
+    async fn pause(&self) {
+        let turns = {
+            let mut state = self.0.lock().unwrap();
+            state.dice = state.dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.dice >> 30
+        };
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub(crate) fn stored(&self) -> BTreeSet<String> {
@@ -60,7 +79,8 @@ impl Trouble {
         }
     }
 
-    fn read(&self) -> Result<()> {
+    async fn read(&self) -> Result<()> {
+        self.pause().await;
         match self.0.lock().unwrap().left {
             Some(0) => Err(Error::unavailable("Out of order.")),
             _ => Ok(()),
@@ -68,6 +88,7 @@ impl Trouble {
     }
 
     async fn through<T>(&self, write: impl Future<Output = Result<T>>) -> Result<T> {
+        self.pause().await;
         match self.write() {
             (true, None) => write.await,
             (true, Some(error)) => write.await.and(Err(error)),
@@ -93,12 +114,12 @@ impl BlobStore for Shaky<dyn BlobStore> {
     }
 
     async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<BoxStream<Result<Bytes>>> {
-        self.trouble.read()?;
+        self.trouble.read().await?;
         self.store.get(key, range).await
     }
 
     async fn size(&self, key: &str) -> Result<Option<u64>> {
-        self.trouble.read()?;
+        self.trouble.read().await?;
         self.store.size(key).await
     }
 
@@ -119,12 +140,12 @@ impl RecordStore for Shaky<dyn RecordStore> {
     }
 
     async fn get(&self, owner: &UserId, kind: &str, id: &str) -> Result<Option<Record>> {
-        self.trouble.read()?;
+        self.trouble.read().await?;
         self.store.get(owner, kind, id).await
     }
 
     async fn find(&self, owner: &UserId, kind: &str, key: &str) -> Result<Option<Record>> {
-        self.trouble.read()?;
+        self.trouble.read().await?;
         self.store.find(owner, kind, key).await
     }
 
@@ -135,9 +156,7 @@ impl RecordStore for Shaky<dyn RecordStore> {
         group: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<Record>> {
-        self.trouble.read()?;
-        // Time for others.
-        tokio::task::yield_now().await;
+        self.trouble.read().await?;
         self.store.list(owner, kind, group, page).await
     }
 
@@ -150,8 +169,6 @@ impl RecordStore for Shaky<dyn RecordStore> {
     }
 
     async fn delete(&self, owner: &UserId, kind: &str, id: &str) -> Result<bool> {
-        // Time for others.
-        tokio::task::yield_now().await;
         self.trouble.through(self.store.delete(owner, kind, id)).await
     }
 
@@ -197,6 +214,47 @@ async fn the_world_ends(shared: bool, what: impl AsyncFn(&House, &str) -> Result
             }
         }
     }
+}
+
+/// The same where nothing fails, and whoever waits for it goes away.
+async fn nobody_waits(what: impl AsyncFn(&House, &str) -> Result<()>) {
+    for turns in 1.. {
+        let house = house();
+        let bytes = png(3, 4, b"mine");
+        let mine = house.keep(&me(), &bytes).await.unwrap();
+        house.keep(&you(), &bytes).await.unwrap();
+        house.keep(&you(), &png(1, 1, b"new")).await.unwrap();
+        house.trouble.shuffle(turns);
+        let done = {
+            let mut left = turns;
+            let mut waiting = std::pin::pin!(what(&house, &mine.id));
+            std::future::poll_fn(|cx| {
+                left -= 1;
+                let done = waiting.as_mut().poll(cx).is_ready();
+                cx.waker().wake_by_ref();
+                if done || left == 0 { std::task::Poll::Ready(done) } else { std::task::Poll::Pending }
+            })
+            .await
+        };
+        house.clock.advance(2 * 60 * MINUTE);
+        house.media.sweep(&nothing()).await.unwrap();
+        house.audit().await;
+        if done {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_dropped_anywhere_leaves_nothing() {
+    nobody_waits(async |house, _| house.keep(&me(), &png(1, 1, b"new")).await.map(drop)).await;
+    nobody_waits(async |house, _| house.keep(&me(), &png(3, 4, b"mine")).await.map(drop)).await;
+    nobody_waits(async |house, mine| house.media.delete(&me(), mine).await.map(drop)).await;
+    nobody_waits(async |house, _| {
+        house.clock.advance(31 * DAY);
+        house.media.sweep(&nothing()).await.map(drop)
+    })
+    .await;
 }
 
 #[tokio::test]
