@@ -44,18 +44,12 @@ async fn main() -> Result<()> {
     // A part of it, and all of it for a model.
     let start = media.open(&ann, &dot.id, Some(1..4)).await?.bytes.try_collect::<Vec<_>>().await?.concat();
     let resolved = media.resolve(&ann, std::slice::from_ref(&dot.id), Want::DataUrl).await?;
-    println!(
-        "{}, the same: {}",
-        String::from_utf8_lossy(&start),
-        resolved.values().all(|one| one.url == DOT)
-    );
+    let same = resolved.values().all(|one| one.url == DOT);
+    println!("{}, the same: {same}", String::from_utf8_lossy(&start));
 
     media.sweep(&Album).await?;
     let gone = media.bulk_delete(&ann, &[dot.id, bobs.id.clone()]).await?;
-    println!(
-        "{} of Ann's deleted, and Bob's is still there: {}",
-        gone.len(),
-        media.get(&bob, &bobs.id).await.is_ok()
-    );
+    let there = media.get(&bob, &bobs.id).await.is_ok();
+    println!("{} of Ann's deleted, and Bob's is still there: {there}", gone.len());
     media.delete(&bob, &bobs.id).await.map(drop)
 }
