@@ -12,6 +12,7 @@ use crate::data_url::too_large;
 use crate::dimensions::{Dimensions, dimensions};
 use crate::kind::{HEAD, judge};
 use crate::settings::MediaSettings;
+use crate::utf8::Utf8;
 
 /// How far into a picture its size must stand. A JPEG may have profiles and previews before it.
 const MAX_HEAD: usize = 1024 * 1024;
@@ -142,7 +143,7 @@ impl Inspector {
     fn still_text(&self) -> Result<()> {
         let is_text =
             self.mime.as_deref().is_some_and(|mime| mime.starts_with("text/") || mime.contains("json"));
-        if is_text && self.text.broken {
+        if is_text && self.text.is_broken() {
             return Err(Error::new(ErrorKind::UnsupportedMediaType, "This is no text in UTF-8."));
         }
         Ok(())
@@ -153,7 +154,7 @@ impl Inspector {
             return Err(Error::invalid("file", "The file is empty.").code("empty_file"));
         }
         self.look(true)?;
-        self.text.broken |= self.text.waiting > 0;
+        self.text.end();
         self.still_text()?;
         let sha256 = hex(&self.hash.finalize());
         if self.wanted.length.is_some_and(|length| self.length != length) {
@@ -163,41 +164,6 @@ impl Inspector {
             return Err(not_as_announced("has another SHA-256"));
         }
         Ok(Seen { mime: self.mime.unwrap_or_default(), bytes: self.length, sha256, size: self.size })
-    }
-}
-
-/// Whether bytes are UTF-8, piece by piece: a character may be cut in two.
-#[derive(Default)]
-struct Utf8 {
-    cut: [u8; 4],
-    /// How many bytes of a cut character wait for the rest.
-    waiting: usize,
-    broken: bool,
-}
-
-impl Utf8 {
-    fn take(&mut self, mut piece: &[u8]) {
-        while self.waiting > 0 && !self.broken {
-            let Some((first, rest)) = piece.split_first() else { return };
-            piece = rest;
-            if let Some(place) = self.cut.get_mut(self.waiting) {
-                *place = *first;
-            }
-            self.waiting += 1;
-            match std::str::from_utf8(self.cut.get(..self.waiting).unwrap_or_default()) {
-                Ok(_) => self.waiting = 0,
-                Err(error) => self.broken = error.error_len().is_some() || self.waiting >= self.cut.len(),
-            }
-        }
-        let Err(error) = std::str::from_utf8(piece) else { return };
-        let cut = piece.get(error.valid_up_to()..).unwrap_or_default();
-        match self.cut.get_mut(..cut.len()) {
-            Some(place) if error.error_len().is_none() => {
-                place.copy_from_slice(cut);
-                self.waiting = cut.len();
-            }
-            _ => self.broken = true,
-        }
     }
 }
 
@@ -219,7 +185,6 @@ fn not_as_announced(how: &str) -> Error {
 mod tests {
     use super::*;
     use crate::tests::png;
-    use proptest::prelude::*;
 
     async fn inspect(pieces: &[&[u8]], wanted: Wanted) -> Result<Seen> {
         let pieces: Vec<_> = pieces.iter().map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
@@ -307,23 +272,6 @@ mod tests {
         for end in [&b"\xff"[..], b"\xc3", b"\xe2\x82"] {
             let error = inspect(&[long.as_bytes(), end], wanted(&settings)).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::UnsupportedMediaType);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn utf8_is_judged_as_the_library_does(bytes in prop_oneof![
-            any::<String>().prop_map(String::into_bytes),
-            proptest::collection::vec(any::<u8>(), 0..12),
-        ], sizes in proptest::collection::vec(1..4usize, 1..8)) {
-            let (mut utf8, mut rest, mut sizes) = (Utf8::default(), &bytes[..], sizes.iter().cycle());
-            while !rest.is_empty() {
-                let (piece, after) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
-                utf8.take(piece);
-                rest = after;
-            }
-            let good = !utf8.broken && utf8.waiting == 0;
-            prop_assert_eq!(good, std::str::from_utf8(&bytes).is_ok());
         }
     }
 }

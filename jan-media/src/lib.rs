@@ -13,7 +13,7 @@
 //! | `media`, `settings` | [`Media`], the room's handle; [`MediaSettings`] |
 //! | [`blob`] | the stores of bytes: memory, a folder, S3, other clouds |
 //! | `ingest`, `data_url`, `remote` | the ways in; [`Fetch`], the seam to who fetches |
-//! | `inspect`, `kind`, `dimensions` | what bytes are, seen while they pass |
+//! | `inspect`, `kind`, `dimensions`, `utf8` | what bytes are, seen while they pass |
 //! | `ledger`, `row` | who needs which bytes; media as it is written down |
 //! | `links`, `resolve`, [`placeholders`] | the ways out: temporary links, ids for model providers, ids in payloads |
 //! | `uploads` | uploads that are announced first |
@@ -38,6 +38,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod utf8;
 
 pub use blob::MemoryBlobs;
 #[cfg(feature = "objects")]

@@ -60,23 +60,25 @@ impl BlobStore for ObjectBlobs {
     }
 
     async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<BoxStream<Result<Bytes>>> {
-        let nothing = range.as_ref().is_some_and(|range| range.start >= range.end);
-        let (start, wanted) = range
-            .as_ref()
-            .map_or((0, u64::MAX), |range| (range.start, range.end - range.start.min(range.end)));
-        let result = if nothing { None } else { Some(self.read(key, range.clone()).await) };
-        match result {
-            Some(Ok(GetResultPayload::Stream(bytes))) => Ok(bytes.map_err(broken).boxed()),
-            #[cfg(feature = "folder")]
-            Some(Ok(GetResultPayload::File(file, _))) => Ok(super::folder::pieces(file, start, wanted)),
-            Some(Err(object_store::Error::NotFound { .. })) => Err(missing()),
-            // A range behind the end is refused by every store in its own words.
-            Some(Err(error)) if range.is_none() => Err(broken(error)),
-            other => match (self.size(key).await?, other) {
-                (None, _) => Err(missing()),
-                (Some(size), Some(Err(error))) if start < size => Err(broken(error)),
-                _ => Ok(stream::empty().boxed()),
-            },
+        // No store takes an empty range, and each refuses one behind the end in its own words.
+        let Range { start, end } = range.clone().unwrap_or(0..u64::MAX);
+        let refused = if start < end {
+            match self.read(key, range).await {
+                Ok(GetResultPayload::Stream(bytes)) => return Ok(bytes.map_err(broken).boxed()),
+                #[cfg(feature = "folder")]
+                Ok(GetResultPayload::File(file, _)) => {
+                    return Ok(super::folder::pieces(file, start, end - start));
+                }
+                Err(object_store::Error::NotFound { .. }) => return Err(missing()),
+                Err(error) => Some(error),
+            }
+        } else {
+            None
+        };
+        let size = self.size(key).await?.ok_or_else(missing)?;
+        match refused {
+            Some(error) if start < size => Err(broken(error)),
+            _ => Ok(stream::empty().boxed()),
         }
     }
 
