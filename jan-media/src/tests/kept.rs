@@ -4,7 +4,7 @@ use jan_core::ErrorKind;
 use jan_core::media::MediaSink;
 
 use super::*;
-use crate::{Fetch, Fetched, ObjectBlobs};
+use crate::{Fetch, Fetched};
 
 async fn is_kept(house: House) {
     let bytes = png(30, 40, b"a picture");
@@ -53,7 +53,7 @@ async fn memory_keeps_media() {
 #[tokio::test]
 async fn a_folder_keeps_media() {
     let folder = tempfile::tempdir().unwrap();
-    let blobs = Arc::new(ObjectBlobs::folder(folder.path()).unwrap());
+    let blobs = Arc::new(crate::ObjectBlobs::folder(folder.path()).unwrap());
     is_kept(house_of(blobs, MediaSettings::default())).await;
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
