@@ -3,6 +3,8 @@
 /// How many characters follow the prefix of a short id (about 82 bits).
 const SHORT: usize = 16;
 const ALPHABET: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+/// Crockford's alphabet in small letters, which sorts as the numbers do.
+const CROCKFORD: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A new id: `prefix` and 16 characters of `[0-9a-z]` from the system's secure source, for example
@@ -19,6 +21,19 @@ pub fn random(prefix: &str, length: usize) -> String {
 /// `length` random characters of `[0-9A-Za-z]`: for ids that stand in links.
 pub fn base62(length: usize) -> String {
     letters("", length, BASE62)
+}
+
+/// `prefix` and a ULID in small letters: 48 bits of `millis` since the epoch, which let ids sort by their making, and 80
+/// random bits.
+pub fn ulid(prefix: &str, millis: i64) -> String {
+    let mut random = [0u8; 16];
+    fill(&mut random);
+    let random = u128::from_be_bytes(random) >> 48;
+    let millis = u128::from(u64::try_from(millis).unwrap_or_default() & 0xffff_ffff_ffff);
+    let bits = millis << 80 | random;
+    let letter =
+        |place: u32| CROCKFORD.get((bits >> (place * 5)) as usize & 31).map(|letter| char::from(*letter));
+    prefix.chars().chain((0..26).rev().filter_map(letter)).collect()
 }
 
 fn letters(prefix: &str, length: usize, alphabet: &[u8]) -> String {
@@ -61,6 +76,9 @@ mod tests {
         assert!(a.starts_with("conv_") && a.bytes().skip(5).all(|c| ALPHABET.contains(&c)));
         assert_ne!(a, b);
         assert_eq!(random("", 200).len(), 200);
+        let ids = [ulid("jan_", 1_700_000_000_000), ulid("jan_", 1_700_000_000_001)];
+        assert!(ids[0].starts_with("jan_01hf7yat00") && ids[0].len() == 30 && ids[0] < ids[1], "{ids:?}");
+        assert_eq!(ulid("", i64::MAX).len(), 26);
         let long = base62(2000);
         assert!(long.len() == 2000 && BASE62.iter().all(|letter| long.as_bytes().contains(letter)));
     }

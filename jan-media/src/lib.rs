@@ -1,6 +1,56 @@
-//! Pictures and files: stored once, named by a `jan_` id, handed out again.
+//! Pictures and files: stored once, named by a `jan_` id, handed out again. A library: no server, no route; what it needs
+//! of the world (bytes, records, time, a client) it is given.
 //!
-//! Not built yet. Here will live `Media` (the room's handle: a [`BlobStore`], an index and limits), the ways in (by
-//! URL, data URL, upload), the ways out (bytes, temporary links), the sweeper, and the stores: memory, a folder, S3.
+//! ```text
+//!   ingest ──> inspect (count, hash, kind, dimensions) ──> BlobStore      bytes first,
+//!      │                                                       │
+//!      └────> ledger: a claim before, a blob after ────────────┘
+//!      └────> row: the owner's record of kind `media`                     row last
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | `media`, `settings` | [`Media`], the room's handle; [`MediaSettings`] |
+//! | [`blob`] | the stores of bytes: memory, a folder, S3, other clouds |
+//! | `ingest`, `data_url`, `remote` | the ways in; [`Fetch`], the seam to who fetches |
+//! | `inspect`, `kind`, `dimensions`, `utf8` | what bytes are, seen while they pass |
+//! | `ledger`, `row` | who needs which bytes; media as it is written down |
+//! | `links`, `resolve`, [`placeholders`] | the ways out: temporary links, ids for model providers, ids in payloads |
+//! | `uploads` | uploads that are announced first |
+//! | `remove`, `sweep` | the way out for good |
 
-pub use jan_core::media::{BlobSigner, BlobStore};
+pub mod blob;
+mod data_url;
+mod dimensions;
+mod ingest;
+mod inspect;
+mod kind;
+mod ledger;
+mod links;
+mod media;
+pub mod placeholders;
+mod remote;
+mod remove;
+mod resolve;
+mod row;
+mod settings;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod uploads;
+mod utf8;
+
+pub use blob::MemoryBlobs;
+#[cfg(feature = "objects")]
+pub use blob::ObjectBlobs;
+pub use ingest::Source;
+pub use jan_core::media::{
+    BlobSigner, BlobStore, MediaObject, MediaResolver, MediaSink, MediaUse, NewMedia, Resolved, Want,
+};
+pub use kind::is_inline;
+pub use links::{Link, Token};
+pub use media::{Media, Opened};
+pub use remote::{Fetch, Fetched};
+pub use settings::MediaSettings;
+pub use sweep::Swept;
+pub use uploads::{NewUpload, Upload};

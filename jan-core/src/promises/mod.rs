@@ -3,12 +3,14 @@
 //! sweeps looks at everybody's); it panics at the first promise that is broken.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+pub mod blobs;
 pub mod conversations;
 pub mod pages;
 pub mod records;
 
 use std::fmt::Debug;
 
+pub use blobs::blobs;
 pub use conversations::conversations;
 pub use records::records;
 

@@ -1,0 +1,121 @@
+//! Pictures and files, as the rooms see them: what a kept one is ([`MediaObject`]), and the seams between who keeps them
+//! and who shows them. The media room implements [`MediaResolver`] and [`MediaSink`] over a [`BlobStore`]; whoever shows
+//! media answers [`MediaUse`].
+
+mod blob;
+mod name;
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::Serialize;
+
+pub use blob::{BlobSigner, BlobStore};
+pub use name::{PREFIX, is_media_id, media_id_of};
+
+use crate::record::Millis;
+use crate::{BoxStream, Result, UserId};
+
+/// A kept picture or file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MediaObject {
+    /// Its id: `jan_` and a ULID.
+    pub id: String,
+    /// What it is, judged by its bytes.
+    pub mime: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// A picture's width, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// A picture's height, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// What its owner calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filename: Option<String>,
+    /// When it was made.
+    pub created_at: Millis,
+    /// Until when it is kept for certain; for good when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_until: Option<Millis>,
+    /// Whether everybody who knows its id may see it.
+    pub public: bool,
+    /// Whether its owner had these bytes already.
+    pub deduped: bool,
+}
+
+/// What is said of media when it is brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewMedia {
+    /// What it is said to be; the bytes must agree.
+    pub mime: Option<String>,
+    /// What it is called.
+    pub filename: Option<String>,
+    /// Whether everybody who knows its id may see it.
+    pub public: bool,
+}
+
+/// The form in which somebody needs media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// All of it in a `data:` URL.
+    DataUrl,
+    /// A link that ends by itself.
+    Link,
+}
+
+/// Media in the form that was wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// What it is.
+    pub mime: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// What its owner calls it.
+    pub filename: Option<String>,
+    /// The data URL or the link.
+    pub url: String,
+    /// When the link ends.
+    pub expires_at: Option<Millis>,
+}
+
+/// Turns ids into what a model provider can read.
+#[async_trait]
+pub trait MediaResolver: Send + Sync + 'static {
+    /// All of `ids`, the owner's, in one call. Dropping the future only stops reading.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] with code `unknown_media`, naming the id, for one that is unknown or somebody
+    /// else's; [`crate::ErrorKind::TooLarge`] when they are too much to be read into memory together.
+    async fn resolve(&self, owner: &UserId, ids: &[String], want: Want) -> Result<HashMap<String, Resolved>>;
+}
+
+/// Keeps what a room made or was given: a generated picture, a tool's file.
+#[async_trait]
+pub trait MediaSink: Send + Sync + 'static {
+    /// Keeps the bytes for the owner. Dropping the future, or a stream that ends with an error, keeps nothing.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::TooLarge`], [`crate::ErrorKind::UnsupportedMediaType`], [`crate::ErrorKind::Unprocessable`]
+    /// for what is not taken; the stream's own; the store's.
+    async fn keep(
+        &self,
+        owner: &UserId,
+        bytes: BoxStream<Result<Bytes>>,
+        new: NewMedia,
+    ) -> Result<MediaObject>;
+}
+
+/// Knows what is still shown, so that it is not swept away.
+#[async_trait]
+pub trait MediaUse: Send + Sync + 'static {
+    /// Which of the owner's `ids` something still shows.
+    ///
+    /// # Errors
+    /// The store's; then nothing is taken away.
+    async fn in_use(&self, owner: &UserId, ids: &[String]) -> Result<HashSet<String>>;
+}

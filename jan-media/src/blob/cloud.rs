@@ -1,0 +1,151 @@
+//! Blobs in clouds: what each must be told, as plain structs.
+
+use std::sync::Arc;
+
+use jan_core::secret::ExposeSecret;
+use jan_core::{Error, Result, Secret};
+
+use super::ObjectBlobs;
+
+/// What S3 takes as a part, and therefore what is held in memory of each blob that is being written.
+const PART: usize = 5 * 1024 * 1024;
+
+/// S3, or a server that speaks like it (MinIO, Ceph, R2).
+#[cfg(feature = "s3")]
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// The bucket, which must be there.
+    pub bucket: String,
+    /// Its region; what MinIO calls `us-east-1` unless told otherwise.
+    pub region: String,
+    /// Where the server is; Amazon's when there is none. `http` is taken only if it is written here.
+    pub endpoint: Option<String>,
+    /// Where clients reach the same server, for links; the endpoint when there is none.
+    pub public_endpoint: Option<String>,
+    /// The key's id and the key; what the environment of the machine gives (Amazon's own machines) when there is none.
+    pub credentials: Option<(String, Secret)>,
+    /// Whether the bucket stands in the path, as MinIO wants it, and not in the host's name.
+    pub path_style: bool,
+}
+
+#[cfg(feature = "s3")]
+impl S3 {
+    /// The store. Nothing is asked of the server yet.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] when it cannot be what was meant.
+    pub fn open(&self) -> Result<ObjectBlobs> {
+        let store = self.at(self.endpoint.as_deref())?;
+        let public = self.at(self.public_endpoint.as_deref().or(self.endpoint.as_deref()))?;
+        Ok(ObjectBlobs::over(Arc::new(store), PART).signed_by(Arc::new(public)))
+    }
+
+    fn at(&self, endpoint: Option<&str>) -> Result<object_store::aws::AmazonS3> {
+        let mut builder = object_store::aws::AmazonS3Builder::new()
+            .with_bucket_name(&self.bucket)
+            .with_region(&self.region)
+            .with_virtual_hosted_style_request(!self.path_style);
+        if let Some(endpoint) = endpoint {
+            let endpoint = endpoint.trim_end_matches('/');
+            builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+        }
+        if let Some((id, key)) = &self.credentials {
+            builder = builder.with_access_key_id(id).with_secret_access_key(key.expose_secret());
+        }
+        builder.build().map_err(wrong)
+    }
+}
+
+/// Google's cloud storage.
+#[cfg(feature = "gcs")]
+#[derive(Debug, Clone)]
+pub struct Gcs {
+    /// The bucket, which must be there.
+    pub bucket: String,
+    /// The service account's key, as the JSON that Google gives; what the machine is told by Google when there is none.
+    pub service_account: Option<Secret>,
+}
+
+#[cfg(feature = "gcs")]
+impl Gcs {
+    /// The store. Nothing is asked of the server yet.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] when it cannot be what was meant.
+    pub fn open(&self) -> Result<ObjectBlobs> {
+        let mut builder = object_store::gcp::GoogleCloudStorageBuilder::new().with_bucket_name(&self.bucket);
+        if let Some(key) = &self.service_account {
+            builder = builder.with_service_account_key(key.expose_secret());
+        }
+        let store = Arc::new(builder.build().map_err(wrong)?);
+        Ok(ObjectBlobs::over(store.clone(), PART).signed_by(store))
+    }
+}
+
+/// Microsoft's cloud storage.
+#[cfg(feature = "azure")]
+#[derive(Debug, Clone)]
+pub struct Azure {
+    /// The storage account.
+    pub account: String,
+    /// The container, which must be there.
+    pub container: String,
+    /// The account's key; what the machine is told by Microsoft when there is none.
+    pub access_key: Option<Secret>,
+}
+
+#[cfg(feature = "azure")]
+impl Azure {
+    /// The store. Nothing is asked of the server yet.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] when it cannot be what was meant.
+    pub fn open(&self) -> Result<ObjectBlobs> {
+        let mut builder = object_store::azure::MicrosoftAzureBuilder::new()
+            .with_account(&self.account)
+            .with_container_name(&self.container);
+        if let Some(key) = &self.access_key {
+            builder = builder.with_access_key(key.expose_secret());
+        }
+        let store = Arc::new(builder.build().map_err(wrong)?);
+        Ok(ObjectBlobs::over(store.clone(), PART).signed_by(store))
+    }
+}
+
+fn wrong(error: object_store::Error) -> Error {
+    Error::invalid("media", format!("The store of media is not set up right: {error}.")).because(error)
+}
+
+#[cfg(all(test, feature = "s3"))]
+mod tests {
+    use std::time::Duration;
+
+    use jan_core::media::BlobStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn links_lead_to_the_public_endpoint_and_pin_what_is_put() {
+        let s3 = S3 {
+            bucket: "jan".into(),
+            region: "us-east-1".into(),
+            endpoint: Some("http://minio:9000".into()),
+            public_endpoint: Some("https://files.example/".into()),
+            credentials: Some(("id".into(), "secret key".to_owned().into())),
+            path_style: true,
+        };
+        let store = s3.open().unwrap();
+        let signer = store.signer().unwrap();
+        let hour = Duration::from_secs(3600);
+        let get = signer.sign_get("blob_a", "image/png", hour).await.unwrap();
+        assert!(
+            get.starts_with("https://files.example/jan/blob_a?") && get.contains("X-Amz-Expires=3600"),
+            "{get}"
+        );
+        assert!(get.contains("response-content-type=image%2Fpng"), "{get}");
+        let put = signer.sign_put("../a", "image/png", Some(17), hour).await.unwrap();
+        assert!(put.contains("/jan/%3D2E%3D2E%3D2Fa?") || put.contains("/jan/=2E=2E=2Fa?"), "{put}");
+        assert!(put.contains("SignedHeaders=content-type%3Bhost"), "the type is signed: {put}");
+        assert!(!format!("{s3:?}").contains("secret key"));
+    }
+}

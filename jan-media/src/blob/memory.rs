@@ -1,0 +1,80 @@
+//! Blobs in memory: for the first run, for tests, for apps that keep nothing.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jan_core::media::BlobStore;
+use jan_core::{BoxStream, Result};
+
+use super::{checked, missing};
+
+/// Keeps blobs until it is dropped.
+#[derive(Debug, Default)]
+pub struct MemoryBlobs(Mutex<HashMap<String, Bytes>>);
+
+impl MemoryBlobs {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many blobs it holds.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    // Nobody panics while holding the lock, so a poisoned one holds good data.
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Bytes>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl BlobStore for MemoryBlobs {
+    async fn put(&self, key: &str, mut bytes: BoxStream<Result<Bytes>>) -> Result<u64> {
+        let key = checked(key)?.to_owned();
+        let mut whole = BytesMut::new();
+        while let Some(piece) = bytes.try_next().await? {
+            whole.extend_from_slice(&piece);
+        }
+        let length = whole.len() as u64;
+        self.lock().insert(key, whole.freeze());
+        Ok(length)
+    }
+
+    async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<BoxStream<Result<Bytes>>> {
+        let bytes = self.lock().get(key).cloned().ok_or_else(missing)?;
+        let length = bytes.len();
+        let within = |at: u64| usize::try_from(at).map_or(length, |at| at.min(length));
+        let Range { start, end } = range.map_or(0..length, |range| within(range.start)..within(range.end));
+        let part = if start < end { bytes.slice(start..end) } else { Bytes::new() };
+        Ok(stream::once(async { Ok(part) }).boxed())
+    }
+
+    async fn size(&self, key: &str) -> Result<Option<u64>> {
+        Ok(self.lock().get(key).map(|bytes| bytes.len() as u64))
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        self.lock().remove(key);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn memory_keeps_the_promises() {
+        let store = Arc::new(MemoryBlobs::new());
+        jan_core::promises::blobs(store.clone()).await;
+        assert_eq!(store.count(), 0, "nothing is left behind");
+    }
+}

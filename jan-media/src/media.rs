@@ -1,0 +1,159 @@
+//! The room's handle: what is kept, for whom, and how it is read again.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jan_core::media::{BlobStore, MediaObject};
+use jan_core::page::{Page, PageRequest};
+use jan_core::record::{Kept, Millis, RecordStore, Records};
+use jan_core::{BoxStream, Clock, Error, ErrorKind, Result, UserId};
+
+use crate::ledger::Ledger;
+use crate::links::LinkKey;
+use crate::remote::Fetch;
+use crate::row::{Row, Shown, house, not_found, object};
+use crate::settings::MediaSettings;
+use crate::uploads::Announced;
+
+/// Keeps pictures and files. Cheap to clone.
+#[derive(Clone)]
+pub struct Media {
+    pub(crate) rows: Records<Row>,
+    pub(crate) shown: Records<Shown>,
+    pub(crate) announced: Records<Announced>,
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Arc<MediaSettings>,
+    pub(crate) link_key: Arc<LinkKey>,
+    pub(crate) fetch: Option<Arc<dyn Fetch>>,
+}
+
+/// Media that is being read. Dropping the bytes stops reading.
+pub struct Opened {
+    /// What it is.
+    pub object: MediaObject,
+    /// Its bytes, or the part of them that was asked for.
+    pub bytes: BoxStream<Result<Bytes>>,
+}
+
+impl Media {
+    /// Media whose bytes are in `store` and whose index is in `records`.
+    pub fn new(
+        store: Arc<dyn BlobStore>,
+        records: Arc<dyn RecordStore>,
+        clock: Arc<dyn Clock>,
+        settings: MediaSettings,
+    ) -> Self {
+        Self {
+            rows: Records::new("media", records.clone()),
+            shown: Records::new("media_shown", records.clone()),
+            announced: Records::new("media_upload", records.clone()),
+            ledger: Ledger::new(store, &records),
+            clock,
+            link_key: Arc::new(LinkKey::new(settings.link_key.as_ref())),
+            settings: Arc::new(settings),
+            fetch: None,
+        }
+    }
+
+    /// Lets it fetch what lies elsewhere.
+    #[must_use]
+    pub fn fetch(mut self, fetch: Arc<dyn Fetch>) -> Self {
+        self.fetch = Some(fetch);
+        self
+    }
+
+    /// What is known of the owner's media.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], also for somebody else's.
+    pub async fn get(&self, owner: &UserId, id: &str) -> Result<MediaObject> {
+        Ok(object(self.row(owner, id).await?, false))
+    }
+
+    /// The owner's media to be read, whole or a range of its bytes.
+    ///
+    /// # Errors
+    /// As [`Media::get`]; [`ErrorKind::Gone`] when its bytes were lost.
+    pub async fn open(&self, owner: &UserId, id: &str, range: Option<Range<u64>>) -> Result<Opened> {
+        let row = self.row(owner, id).await?;
+        let bytes = self.read(&row.body, range).await?;
+        Ok(Opened { object: object(row, false), bytes })
+    }
+
+    /// A page of the owner's media, by its making. What is deleted in this moment is left out, so that a page can have
+    /// less than it should while more follow.
+    ///
+    /// # Errors
+    /// As [`Records::list`].
+    pub async fn list(&self, owner: &UserId, page: &PageRequest) -> Result<Page<MediaObject>> {
+        let mut page = self.rows.list(owner, None, page).await?;
+        page.items.retain(|row| !row.body.ended);
+        Ok(page.map(|row| object(row, false)))
+    }
+
+    /// Says whether everybody who knows its id may see it.
+    ///
+    /// # Errors
+    /// As [`Media::get`].
+    pub async fn set_public(&self, owner: &UserId, id: &str, public: bool) -> Result<MediaObject> {
+        self.row(owner, id).await?;
+        if public {
+            self.show(owner, id).await?;
+        }
+        let change = |row: &mut Kept<Row>| {
+            row.body.public = public;
+            alive(row)
+        };
+        let row = self.rows.update(owner, id, change).await.map_err(|error| missing(error, id))?;
+        Ok(object(row, false))
+    }
+
+    pub(crate) async fn row(&self, owner: &UserId, id: &str) -> Result<Kept<Row>> {
+        let row = self.rows.get(owner, id).await?.filter(|row| !row.body.ended);
+        row.ok_or_else(|| not_found(id))
+    }
+
+    pub(crate) async fn read(
+        &self,
+        row: &Row,
+        range: Option<Range<u64>>,
+    ) -> Result<BoxStream<Result<Bytes>>> {
+        self.ledger.store.get(&row.blob, range).await.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::new(ErrorKind::Gone, "The bytes of this file were lost.")
+                .code("media_lost")
+                .because(error),
+            _ => error,
+        })
+    }
+
+    /// Makes it findable by those who are not its owner; whether they may see it is another question.
+    pub(crate) async fn show(&self, owner: &UserId, id: &str) -> Result<()> {
+        // Links are given again and again, and a look is cheaper than a write.
+        if self.shown.get(&house(), id).await?.is_some() {
+            return Ok(());
+        }
+        let shown = Kept::new(id, self.clock.millis(), Shown { owner: owner.as_str().to_owned() });
+        match self.shown.insert(&house(), &shown).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Now and so much later.
+    pub(crate) fn after(&self, wait: Duration) -> Millis {
+        let wait = Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX);
+        self.clock.millis().saturating_add(wait)
+    }
+}
+
+/// For changes of a row that may be on its way out.
+pub(crate) fn alive(row: &Kept<Row>) -> Result<()> {
+    if row.body.ended { Err(not_found(&row.id)) } else { Ok(()) }
+}
+
+pub(crate) fn missing(error: Error, id: &str) -> Error {
+    if error.kind() == ErrorKind::NotFound { not_found(id) } else { error }
+}

@@ -1,0 +1,126 @@
+//! Uploads that are announced first: to us, and to a cloud that signs links.
+
+use jan_core::ErrorKind;
+use jan_core::media::BlobSigner;
+
+use super::links::parts;
+use super::*;
+use crate::NewUpload;
+
+fn announced(bytes: Option<u64>) -> NewUpload {
+    let new = NewMedia { mime: Some("image/png".into()), filename: Some("a.png".into()), public: false };
+    NewUpload { new, bytes, sha256: None }
+}
+
+#[tokio::test]
+async fn bytes_come_to_us() {
+    let settings = MediaSettings { upload_links: "https://jan/up/".into(), ..MediaSettings::default() };
+    let house = house_of(Arc::new(MemoryBlobs::new()), settings);
+    let bytes = png(3, 3, b"up");
+    let length = bytes.len() as u64;
+    let upload = house.media.prepare_upload(&me(), announced(Some(length))).await.unwrap();
+    let (id, token) = parts(&upload.url, "https://jan/up/");
+    assert_eq!((id, upload.expires_at), (upload.id.as_str(), 1_700_000_900_000));
+    assert_eq!(house.media.complete(&me(), id).await.unwrap_err().get_code(), "not_uploaded");
+
+    let cut = &bytes[..length as usize - 1];
+    for (wrong, code) in [
+        (cut, "not_as_announced"),
+        (&[&bytes[..], b"x"].concat()[..], "not_as_announced"),
+        (b"words", "unsupported_media_type"),
+    ] {
+        assert_eq!(house.media.receive(id, token, pieces(wrong)).await.unwrap_err().get_code(), code);
+    }
+    let kept = house.media.receive(id, token, pieces(&bytes)).await.unwrap();
+    assert_eq!((kept.id.as_str(), kept.filename.as_deref(), kept.deduped), (id, Some("a.png"), false));
+    for again in
+        [house.media.receive(id, token, pieces(b"others")).await, house.media.complete(&me(), id).await]
+    {
+        assert_eq!(again.unwrap(), kept, "what was done is told again");
+    }
+    assert_eq!(house.media.complete(&you(), id).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(house.media.open_shown(id, Some(token), None).await.is_err(), "a link to write is none to read");
+
+    let second = house.media.prepare_upload(&me(), announced(None)).await.unwrap();
+    let (id, token) = parts(&second.url, "https://jan/up/");
+    let known = house.media.receive(id, token, pieces(&bytes)).await.unwrap();
+    assert!(known.deduped && known.id == kept.id, "the owner had it");
+    assert_eq!(house.media.complete(&me(), id).await.unwrap().id, kept.id);
+    let late = house.media.prepare_upload(&me(), announced(None)).await.unwrap();
+    let (id, token) = parts(&late.url, "https://jan/up/");
+    house.clock.advance(15 * MINUTE);
+    let error = house.media.receive(id, token, pieces(&bytes)).await.unwrap_err();
+    assert_eq!(error.get_code(), "link_expired");
+    house.clock.advance(2 * 60 * MINUTE);
+    house.media.sweep(&nothing()).await.unwrap();
+    house.audit().await;
+
+    let nameless = NewUpload::default();
+    assert_eq!(house.media.prepare_upload(&me(), nameless).await.unwrap_err().get_param(), Some("mime_type"));
+    let large = announced(Some(u64::MAX));
+    assert_eq!(house.media.prepare_upload(&me(), large).await.unwrap_err().kind(), ErrorKind::TooLarge);
+}
+
+/// Memory that signs links, which are the names themselves.
+struct Cloud(MemoryBlobs);
+
+#[async_trait]
+impl BlobStore for Cloud {
+    async fn put(&self, key: &str, bytes: BoxStream<Result<Bytes>>) -> Result<u64> {
+        self.0.put(key, bytes).await
+    }
+
+    async fn get(&self, key: &str, range: Option<std::ops::Range<u64>>) -> Result<BoxStream<Result<Bytes>>> {
+        self.0.get(key, range).await
+    }
+
+    async fn size(&self, key: &str) -> Result<Option<u64>> {
+        self.0.size(key).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        self.0.delete(key).await
+    }
+
+    fn signer(&self) -> Option<&dyn BlobSigner> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl BlobSigner for Cloud {
+    async fn sign_get(&self, key: &str, _: &str, _: Duration) -> Result<String> {
+        Ok(key.to_owned())
+    }
+
+    async fn sign_put(&self, key: &str, _: &str, _: Option<u64>, _: Duration) -> Result<String> {
+        Ok(key.to_owned())
+    }
+}
+
+#[tokio::test]
+async fn bytes_go_to_the_cloud_and_are_judged_there() {
+    let (cloud, records) = (Arc::new(Cloud(MemoryBlobs::new())), Arc::new(MemoryRecords::new()));
+    let clock = MovedClock::at(1_700_000_000);
+    let media = Media::new(cloud.clone(), records, Arc::new(clock.clone()), MediaSettings::default());
+    let upload = media.prepare_upload(&me(), announced(None)).await.unwrap();
+    assert_eq!(media.complete(&me(), &upload.id).await.unwrap_err().get_code(), "not_uploaded");
+    cloud.put(&upload.url, pieces(b"no picture")).await.unwrap();
+    let refused = media.complete(&me(), &upload.id).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::UnsupportedMediaType);
+
+    cloud.put(&upload.url, pieces(&png(7, 7, b"good"))).await.unwrap();
+    let kept = media.complete(&me(), &upload.id).await.unwrap();
+    assert_eq!((kept.id.as_str(), kept.width), (upload.id.as_str(), Some(7)));
+    assert_eq!(cloud.size(&upload.url).await.unwrap(), None, "the waiting room is empty");
+    cloud.put(&upload.url, pieces(b"something bad")).await.unwrap();
+    assert_eq!(media.complete(&me(), &upload.id).await.unwrap(), kept);
+    let link = media.links(&me(), &[kept.id], None).await.unwrap().remove(0);
+    let read: Vec<Bytes> = cloud.get(&link.url, None).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(read.concat(), png(7, 7, b"good"), "what was judged is what is read");
+
+    media.prepare_upload(&me(), announced(None)).await.unwrap();
+    clock.advance(2 * 60 * MINUTE);
+    assert_eq!(media.sweep(&nothing()).await.unwrap().unfinished, 2);
+    assert_eq!(cloud.0.count(), 1, "what came too late is gone");
+}

@@ -1,0 +1,169 @@
+//! Uploads that are announced first. The announcement answers with an id and a link; bytes that are put there are
+//! inspected and kept as all others are, when they come to us or when the client says that they are in the cloud.
+//!
+//! A cloud's link goes on working for a while after that, so what it was used for is only a waiting room: the bytes are
+//! copied out of it while they are inspected. Else somebody could change them after they were judged.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jan_core::media::{MediaObject, NewMedia, PREFIX};
+use jan_core::record::{Kept, Millis};
+use jan_core::{BoxStream, Error, ErrorKind, Result, UserId, id};
+use serde::{Deserialize, Serialize};
+
+use crate::data_url::too_large;
+use crate::inspect::Wanted;
+use crate::links::{Purpose, Token};
+use crate::media::Media;
+use crate::row::{house, not_found};
+
+/// What is said of an upload before it begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewUpload {
+    /// What it will be. `mime` must be given.
+    pub new: NewMedia,
+    /// Exactly how many bytes, if the client says so.
+    pub bytes: Option<u64>,
+    /// The SHA-256 that they will have, if the client says so.
+    pub sha256: Option<String>,
+}
+
+/// Where to put it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Upload {
+    /// The id that it will have, unless its owner has the same bytes already.
+    pub id: String,
+    /// Where the bytes are to be PUT.
+    pub url: String,
+    /// The type that they must be put as.
+    pub mime: String,
+    /// When the link ends.
+    pub expires_at: Millis,
+}
+
+/// An upload that may come. The house's own record, because a link says nothing of its owner.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Announced {
+    owner: String,
+    /// Where a cloud's link puts the bytes.
+    stored: String,
+    mime: String,
+    filename: Option<String>,
+    public: bool,
+    bytes: Option<u64>,
+    sha256: Option<String>,
+    /// What it became.
+    became: Option<String>,
+}
+
+impl Media {
+    /// Announces an upload. Nothing is taken in its place if it never comes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] without a type; [`ErrorKind::TooLarge`]; the store's.
+    pub async fn prepare_upload(&self, owner: &UserId, upload: NewUpload) -> Result<Upload> {
+        let NewUpload { new, bytes, sha256 } = upload;
+        let mime = new.mime.filter(|mime| !mime.trim().is_empty());
+        let mime = mime.ok_or_else(|| {
+            Error::invalid("mime_type", "`mime_type` is required.").code("missing_parameter")
+        })?;
+        if bytes.is_some_and(|bytes| bytes > self.settings.max_bytes) {
+            return Err(too_large(self.settings.max_bytes));
+        }
+        let now = self.clock.millis();
+        let (valid, media) = (self.settings.upload_valid, id::ulid(PREFIX, now));
+        let (exp, expires_at) = self.end(valid);
+        let stored = id::short("put_");
+        // What is put at the last moment is complete a little later.
+        let over = self.after(valid + self.settings.orphans_after);
+        self.ledger.watch(owner, &media, &stored, over).await?;
+        let url = match self.ledger.store.signer() {
+            Some(signer) => signer.sign_put(&stored, &mime, bytes, whole_seconds(valid)).await?,
+            None => self.own_link(&self.settings.upload_links, Purpose::Upload, &media, exp),
+        };
+        let announced = Announced {
+            owner: owner.as_str().to_owned(),
+            stored,
+            mime: mime.clone(),
+            filename: new.filename,
+            public: new.public,
+            bytes,
+            sha256,
+            became: None,
+        };
+        self.announced.insert(&house(), &Kept::new(&media, now, announced).expires_at(over)).await?;
+        Ok(Upload { id: media, url, mime, expires_at })
+    }
+
+    /// Takes the bytes of one of our own upload links. The same link used again gives what it became.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Forbidden`] (`bad_link`, `link_expired`); [`ErrorKind::Invalid`] (`not_as_announced`); as
+    /// [`Media::ingest`].
+    pub async fn receive(
+        &self,
+        id: &str,
+        token: Token<'_>,
+        bytes: BoxStream<Result<Bytes>>,
+    ) -> Result<MediaObject> {
+        self.link_key.verify(Purpose::Upload, id, token, &*self.clock)?;
+        let upload = self.announcement(id).await?;
+        if let Some(became) = &upload.body.became {
+            return self.get(&UserId::new(upload.body.owner.as_str()), became).await;
+        }
+        self.take(upload, bytes).await
+    }
+
+    /// The client says that the bytes are where the link led: they are inspected and kept. Said again, it answers the same.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Conflict`] (`not_uploaded`) when nothing is there yet;
+    /// [`ErrorKind::Invalid`] (`not_as_announced`); as [`Media::ingest`].
+    pub async fn complete(&self, owner: &UserId, id: &str) -> Result<MediaObject> {
+        let upload = self.announcement(id).await?;
+        if upload.body.owner != owner.as_str() {
+            return Err(not_found(id));
+        }
+        if let Some(became) = &upload.body.became {
+            return self.get(owner, became).await;
+        }
+        let stored = upload.body.stored.clone();
+        let size = self.ledger.store.size(&stored).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Conflict, "Nothing was uploaded yet.").code("not_uploaded")
+        })?;
+        if size > self.settings.max_bytes {
+            return Err(too_large(self.settings.max_bytes));
+        }
+        let bytes = self.ledger.store.get(&stored, None).await?;
+        let kept = self.take(upload, bytes).await?;
+        // What stays in the waiting room is found by the sweeper, with what is put there later.
+        let _ = self.ledger.store.delete(&stored).await;
+        Ok(kept)
+    }
+
+    async fn announcement(&self, id: &str) -> Result<Kept<Announced>> {
+        let now = self.clock.millis();
+        let upload = self.announced.get(&house(), id).await?;
+        upload.filter(|upload| upload.expires_at.is_none_or(|end| now < end)).ok_or_else(|| not_found(id))
+    }
+
+    async fn take(&self, upload: Kept<Announced>, bytes: BoxStream<Result<Bytes>>) -> Result<MediaObject> {
+        let Announced { owner, mime, filename, public, bytes: length, sha256, .. } = upload.body;
+        let owner = UserId::new(owner);
+        let wanted = Wanted { length, sha256, ..Wanted::new(&self.settings, Some(mime.clone())) };
+        let new = NewMedia { mime: Some(mime), filename, public };
+        let kept = self.keep_as(&owner, upload.id.clone(), bytes, new, wanted).await?;
+        let became = |upload: &mut Kept<Announced>| {
+            upload.body.became = Some(kept.id.clone());
+            Ok(())
+        };
+        self.announced.update(&house(), &upload.id, became).await?;
+        Ok(kept)
+    }
+}
+
+/// Clouds sign whole seconds.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs().max(1))
+}
