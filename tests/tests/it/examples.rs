@@ -89,6 +89,15 @@ fn a_store_of_ones_own_is_told() {
 }
 
 #[test]
+fn media_are_kept_without_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(binary("08_media_without_server")).arg(folder.path()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("again: true, Bob's: false") && text.contains("the same: true"), "{text}");
+    assert!(text.ends_with("1 of Ann's deleted, and Bob's is still there: true\n"), "{text}");
+}
+
+#[test]
 fn examples_are_short() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
     let mut seen = 0;
