@@ -253,9 +253,7 @@ mod tests {
     fn what_makes_something_can_be_repeated_and_is_somebodys() {
         let made = |row: &&Row| row.repeat == Repeat::Replays;
         // Keys are their callers': on a public route everybody would share them.
-        assert!(
-            TABLE.iter().filter(made).all(|row| row.method != Method::GET && row.access == Access::User)
-        );
+        assert!(TABLE.iter().filter(made).all(|row| row.method != Method::GET && row.access == Access::User));
         let paths: Vec<_> = TABLE.iter().filter(made).map(|row| row.without_prefix(row.path)).collect();
         assert!(paths.contains(&"/v1/chat/completions") && paths.contains(&"/v1/conversations"));
     }
