@@ -25,13 +25,23 @@ pub(super) fn conversation_id(id: &str) -> Result<()> {
 /// A text of at most `most` characters, without NUL (no database keeps it).
 fn text(body: &JsonObject, member: &str, most: usize) -> Result<Option<String>> {
     let Some(text) = body.get::<String>(member)? else { return Ok(None) };
+    fits(&text, member, most)?;
+    Ok(Some(text))
+}
+
+fn fits(text: &str, member: &str, most: usize) -> Result<()> {
     if text.chars().count() > most {
         return Err(Error::invalid(member, format!("`{member}` must have at most {most} characters.")));
     }
     if text.contains('\0') {
         return Err(Error::invalid(member, format!("`{member}` must not hold a NUL character.")));
     }
-    Ok(Some(text))
+    Ok(())
+}
+
+/// A referrer that does not come in a body.
+pub(crate) fn referrer_text(text: &str) -> Result<()> {
+    fits(text, "referrer", MAX_REFERRER)
 }
 
 /// The same, where an empty text means: none.
@@ -44,7 +54,7 @@ pub(super) fn title(body: &JsonObject) -> Result<Option<String>> {
     Ok(title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty()))
 }
 
-pub(crate) fn referrer(body: &JsonObject) -> Result<Option<Option<String>>> {
+pub(super) fn referrer(body: &JsonObject) -> Result<Option<Option<String>>> {
     removable(body, "referrer", MAX_REFERRER)
 }
 

@@ -16,7 +16,7 @@ const MAX_CALL_ID: usize = 256;
 const MAX_ANNOTATIONS: usize = 100;
 
 /// Every item type of OpenAI's and of the original. Others must carry the prefix of who made them up (`acme:thing`).
-const TYPES: [&str; 42] = [
+const TYPES: [&str; 37] = [
     "message",
     "function_call",
     "function_call_output",
@@ -54,11 +54,6 @@ const TYPES: [&str; 42] = [
     "computer_use",
     "mcp_item",
     "image_generation",
-    "computer_use_preview",
-    "plan",
-    "artifact",
-    "tool_call",
-    "tool_result",
 ];
 const ROLES: [&str; 8] =
     ["system", "user", "assistant", "tool", "developer", "critic", "discriminator", "unknown"];

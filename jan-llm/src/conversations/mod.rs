@@ -15,14 +15,12 @@ use jan_core::conversation::{
 use jan_core::page::{Page, PageRequest};
 use jan_core::{Clock, Error, JsonObject, Result, UserId, id};
 
-pub(crate) use check::{metadata as check_metadata, referrer as check_referrer};
+pub(crate) use check::{metadata as check_metadata, referrer_text as check_referrer};
 pub use messages::{from_message, new_messages, reasoning, to_messages};
 pub use shape::{BranchShape, ConversationShape, item_shape};
 
 use crate::store::Store;
-
-/// The title of a conversation that has none yet, as clients send it.
-pub const DEFAULT_TITLE: &str = "New Conversation";
+use crate::titles::DEFAULT_TITLE;
 
 /// Keeps and gives conversations. Cheap to clone.
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 use jan_core::chat::Message;
 use jan_core::conversation::{Conversation, Fork, Item, ItemRef};
 use jan_core::page::{MAX_LIMIT, Order, PageRequest};
-use jan_core::{ChatRequest, Error, JsonObject, ModelProvider, Result, UserId, id};
+use jan_core::{ChatRequest, Error, ErrorKind, JsonObject, ModelProvider, Result, UserId, id};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -137,8 +137,9 @@ impl Keeper {
     fn begun(&self, manner: &Manner<'_>) -> Result<Conversation> {
         let now = self.clock.millis();
         let referrer = manner.referrer.filter(|from| !from.is_empty()).map(str::to_owned);
-        let body = JsonObject::parse(serde_json::json!({ "referrer": referrer }).to_string().into())?;
-        check_referrer(&body)?;
+        if let Some(referrer) = &referrer {
+            check_referrer(referrer)?;
+        }
         Ok(Conversation {
             id: id::short("conv_"),
             referrer,
@@ -179,7 +180,11 @@ impl Keeper {
         kept.count_user_messages(&rest);
         let talk: Vec<Message> = instructions.into_iter().chain(rest).collect();
         let project = match kept.project_id() {
-            Some(id) => self.projects.get(&kept.owner, id).await.ok(),
+            Some(id) => match self.projects.get(&kept.owner, id).await {
+                // Deleted at this moment; a store that fails is another matter.
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                project => Some(project?),
+            },
             None => None,
         };
         let (_, settings) = self.settings.read(&kept.owner).await?;
