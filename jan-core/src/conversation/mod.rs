@@ -145,6 +145,8 @@ pub struct Append {
     pub branch: Option<String>,
     /// The items in order. One whose id is there already is passed over, so that an append can be repeated.
     pub items: Vec<Item>,
+    /// A title made of what is said; one that the owner chose stays.
+    pub title: Option<String>,
     /// When.
     pub at: Millis,
 }
@@ -247,7 +249,7 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// Deletes conversations and says which.
     async fn delete(&self, owner: &UserId, which: &Selection, at: Millis) -> Result<Vec<String>>;
 
-    /// Adds items at the end of a branch, in one piece, and gives them with their places.
+    /// Adds items at the end of a branch, and a title if one was made, in one piece; gives the items with their places.
     async fn append(&self, owner: &UserId, id: &str, append: Append) -> Result<Vec<Item>>;
 
     /// A page of a branch's items (the active one's when none is named), by their place.

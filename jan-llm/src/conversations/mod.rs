@@ -138,7 +138,7 @@ impl Conversations {
         check::conversation_id(id)?;
         let at = self.clock.millis();
         let items = item::read(body, 1, at)?;
-        self.store.append(owner, id, Append { branch, items, at }).await
+        self.store.append(owner, id, Append { branch, items, title: None, at }).await
     }
 
     /// A page of a branch's items.

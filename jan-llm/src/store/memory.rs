@@ -285,6 +285,9 @@ impl ConversationStore for MemoryConversations {
         self.on(owner, id, |talk| {
             let number = talk.tree.named(append.branch.as_deref())?.number;
             talk.touch(append.at);
+            if append.title.is_some() && !talk.conversation.title_locked {
+                talk.conversation.title = append.title;
+            }
             Ok(talk.add(number, append.items, append.at))
         })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jan_core::chat::{AnswerBody, Message};
-use jan_core::conversation::{Append, Branch, Change, Conversation, Fork, Item, Naming};
+use jan_core::conversation::{Append, Branch, Conversation, Fork, Item, Naming};
 use jan_core::{ChatAnswer, JsonObject, ModelProvider, Result, UserId};
 use serde_json::{Value, json};
 
@@ -175,13 +175,8 @@ impl Kept {
                 store.create(&self.owner, conversation, items).await?
             }
             Destination::End => {
-                let append = Append { branch: None, items, at: now };
-                let kept = store.append(&self.owner, &conversation.id, append).await?;
-                if let Some(title) = title {
-                    let change = Change { title: Some((Some(title), false)), at: now, ..Change::default() };
-                    store.update(&self.owner, &conversation.id, change).await?;
-                }
-                kept
+                let append = Append { branch: None, items, title, at: now };
+                store.append(&self.owner, &conversation.id, append).await?
             }
             Destination::Fork(fork) => {
                 let naming = fork.naming.clone();

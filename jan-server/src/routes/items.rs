@@ -2,12 +2,12 @@
 
 use jan_core::conversation::{Item, ItemRef};
 use jan_core::page::{Order, Page};
-use jan_core::{Error, JsonObject, Result};
+use jan_core::{Error, Result};
 use jan_llm::conversations::{ConversationShape, item_shape};
 use serde_json::json;
 
 use crate::http::call::Call;
-use crate::http::reply::{Reply, bare};
+use crate::http::reply::{Reply, bare, list_of_json};
 
 /// Adds up to 20 items at the end of a branch.
 pub(crate) async fn create(mut call: Call) -> Reply {
@@ -23,14 +23,8 @@ pub(crate) async fn all(call: Call) -> Reply {
 }
 
 fn page_of(page: Page<Item>) -> Reply {
-    let last = page.items.last().map(|item| item.id.clone());
-    let data: Vec<JsonObject> = page.items.iter().map(item_shape).collect::<Result<_>>()?;
-    let first = page.items.first().map(|item| item.id.as_str());
-    let next = last.as_deref().filter(|_| page.has_more);
-    bare(
-        &json!({"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": page.has_more,
-                 "next_after": next}),
-    )
+    let items = page.items.iter().map(item_shape).collect::<Result<Vec<_>>>()?;
+    list_of_json(&Page { items, has_more: page.has_more })
 }
 
 /// One item.

@@ -9,6 +9,7 @@ pub async fn all(store: &dyn ConversationStore) {
     appended_items_stand_in_order_at_the_end(store).await;
     an_append_goes_to_the_active_branch_unless_one_is_named(store).await;
     an_append_that_is_repeated_adds_nothing(store).await;
+    an_append_brings_a_title_unless_the_owner_chose_one(store).await;
     items_of_an_append_stand_side_by_side_whoever_else_writes(store).await;
     items_come_in_pages(store).await;
     bodies_come_back_member_by_member_as_they_were(store).await;
@@ -66,6 +67,17 @@ pub async fn an_append_that_is_repeated_adds_nothing(store: &dyn ConversationSto
     let twice = store.append(&me, &id, partly).await.unwrap();
     assert_eq!((&twice[0], twice[1].sequence_number, &twice[1].id), (&once[2], 6, &another.id));
     assert_eq!(shown(store, &me, &id, None).await[2..], [&once[..], &twice[1..]].concat());
+}
+
+pub async fn an_append_brings_a_title_unless_the_owner_chose_one(store: &dyn ConversationStore) {
+    let me = somebody();
+    for (locked, expected) in [(false, "made"), (true, "chosen")] {
+        let new = Conversation { title: Some("chosen".to_owned()), title_locked: locked, ..conversation() };
+        store.create(&me, new.clone(), Vec::new()).await.unwrap();
+        let made = Append { title: Some("made".to_owned()), ..append(messages(1)) };
+        store.append(&me, &new.id, made).await.unwrap();
+        assert_eq!(store.get(&me, &new.id).await.unwrap().title.as_deref(), Some(expected));
+    }
 }
 
 pub async fn items_of_an_append_stand_side_by_side_whoever_else_writes(store: &dyn ConversationStore) {

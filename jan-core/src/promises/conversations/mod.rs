@@ -74,7 +74,7 @@ pub(super) fn places(items: &[Item]) -> Vec<i64> {
 
 /// Items to be added to the active branch.
 pub(super) fn append(items: Vec<Item>) -> Append {
-    Append { branch: None, items, at: NOON + 1 }
+    Append { items, at: NOON + 1, ..Append::default() }
 }
 
 /// Items to be added to a branch.

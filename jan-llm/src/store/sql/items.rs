@@ -56,6 +56,10 @@ pub(super) async fn append(
     let (items, last) = insert(&mut tx, id, (branch.number, &branch.name), branch.last, new.items).await?;
     let sql = "UPDATE branch SET last = $3, updated_at = $4 WHERE conversation = $1 AND number = $2";
     tx.execute(sql, &[id.into(), branch.number.into(), last.into(), new.at.into()]).await?;
+    if let Some(title) = new.title {
+        let sql = "UPDATE conversation SET title = $2 WHERE id = $1 AND title_locked = 0";
+        tx.execute(sql, &[id.into(), title.into()]).await?;
+    }
     tx.commit().await?;
     Ok(items)
 }
