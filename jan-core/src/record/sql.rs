@@ -140,13 +140,13 @@ impl RecordStore for SqlRecords {
     }
 
     async fn delete_owner(&self, owner: &UserId) -> Result<u64> {
-        self.db.execute("DELETE FROM record WHERE owner = $1", &[owner.into()]).await
+        self.db.execute_bulk("DELETE FROM record WHERE owner = $1", &[owner.into()]).await
     }
 
     async fn sweep(&self, now: Millis, limit: u32) -> Result<u64> {
         let sql = "DELETE FROM record WHERE (kind, id) IN
                    (SELECT kind, id FROM record WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
-        self.db.execute(sql, &[now.into(), i64::from(limit).into()]).await
+        self.db.execute_bulk(sql, &[now.into(), i64::from(limit).into()]).await
     }
 }
 

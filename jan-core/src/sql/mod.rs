@@ -104,7 +104,7 @@ impl Db {
     pub async fn all(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
         match &*self.0 {
             #[cfg(feature = "sqlite")]
-            Kind::Sqlite(db) => db.all(sql, values).await,
+            Kind::Sqlite(db) => db.all(sql, values),
             #[cfg(feature = "postgres")]
             Kind::Postgres(db) => db.all(sql, values).await,
         }
@@ -123,9 +123,23 @@ impl Db {
     /// # Errors
     /// As [`Db::all`].
     pub async fn begin(&self) -> Result<Tx> {
+        self.begin_for(false).await
+    }
+
+    /// As [`Db::begin`], for statements that may touch very many rows: where the database runs in this process, they run
+    /// on a thread that may be held up, so that nobody but the next writer waits for them.
+    ///
+    /// # Errors
+    /// As [`Db::all`].
+    pub async fn begin_bulk(&self) -> Result<Tx> {
+        self.begin_for(true).await
+    }
+
+    #[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "a server has threads of its own"))]
+    async fn begin_for(&self, bulk: bool) -> Result<Tx> {
         Ok(Tx(match &*self.0 {
             #[cfg(feature = "sqlite")]
-            Kind::Sqlite(db) => Writing::Sqlite(db.begin().await?),
+            Kind::Sqlite(db) => Writing::Sqlite(db.begin(bulk).await?),
             #[cfg(feature = "postgres")]
             Kind::Postgres(db) => Writing::Postgres(db.begin().await?),
         }))
@@ -136,10 +150,15 @@ impl Db {
     /// # Errors
     /// As [`Tx::execute`].
     pub async fn execute(&self, sql: &'static str, values: &[Value]) -> Result<u64> {
-        let mut tx = self.begin().await?;
-        let touched = tx.execute(sql, values).await?;
-        tx.commit().await?;
-        Ok(touched)
+        self.begin().await?.alone(sql, values).await
+    }
+
+    /// As [`Db::execute`], for a statement that may touch very many rows ([`Db::begin_bulk`]).
+    ///
+    /// # Errors
+    /// As [`Tx::execute`].
+    pub async fn execute_bulk(&self, sql: &'static str, values: &[Value]) -> Result<u64> {
+        self.begin_bulk().await?.alone(sql, values).await
     }
 
     /// Closes every connection; what was committed is on its way to the disk.
@@ -199,6 +218,13 @@ impl Tx {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
 
+    /// One statement, and no more.
+    async fn alone(mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
+        let touched = self.execute(sql, values).await?;
+        self.commit().await?;
+        Ok(touched)
+    }
+
     /// Runs a script of several statements without values (a migration).
     async fn script(&mut self, sql: &'static str) -> Result<()> {
         match &mut self.0 {
@@ -227,22 +253,5 @@ impl Tx {
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Db").field(&self.backend()).finish()
-    }
-}
-
-/// What the libraries report, as a situation. The caller learns nothing of the database, the log gets all of it.
-fn fault(error: sqlx::Error) -> Error {
-    match &error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
-            Error::unavailable("The database cannot be reached.").code("database_unavailable").because(error)
-        }
-        sqlx::Error::Database(refused) if refused.is_unique_violation() => {
-            Error::new(crate::ErrorKind::Conflict, "It is there already.").because(error)
-        }
-        // SQLITE_BUSY: another process held the file for longer than we wait.
-        sqlx::Error::Database(refused) if refused.code().as_deref() == Some("5") => {
-            Error::unavailable("The database is busy.").code("database_unavailable").because(error)
-        }
-        _ => Error::internal(error),
     }
 }

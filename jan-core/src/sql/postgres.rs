@@ -7,8 +7,8 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Executor as _, Transaction};
 
 use super::value::Found;
-use super::{Durability, Row, Value, fault};
-use crate::{Error, Result};
+use super::{Durability, Row, Value};
+use crate::{Error, ErrorKind, Result};
 
 /// Connections open at once.
 const CONNECTIONS: u32 = 20;
@@ -93,4 +93,17 @@ fn arguments(values: &[Value]) -> PgArguments {
         };
     }
     arguments
+}
+
+/// The caller learns nothing of the database, the log gets all of it.
+fn fault(error: sqlx::Error) -> Error {
+    match &error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+            Error::unavailable("The database cannot be reached.").code("database_unavailable").because(error)
+        }
+        sqlx::Error::Database(refused) if refused.is_unique_violation() => {
+            Error::new(ErrorKind::Conflict, "It is there already.").because(error)
+        }
+        _ => Error::internal(error),
+    }
 }

@@ -18,9 +18,14 @@ const TABLES: &[Migration] = &[Migration {
 }];
 const KEEP: &str = "INSERT INTO word (text) VALUES ($1)";
 
+const BOTH: [Durability; 2] = [Durability::Process, Durability::Full];
+
 async fn open(folder: &TempDir) -> Db {
-    let url = format!("sqlite:{}", folder.path().join("words.db").display());
-    let db = Db::open(&url, Durability::Process).await.unwrap();
+    open_with(folder, Durability::Process).await
+}
+
+async fn open_with(folder: &TempDir, durability: Durability) -> Db {
+    let db = Db::open(&file_url(folder.path().join("words.db")), durability).await.unwrap();
     db.migrate("words", TABLES).await.unwrap();
     db
 }
@@ -48,19 +53,94 @@ fn cut_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
 
 #[tokio::test]
 async fn a_hundred_writers_at_once_are_all_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = open(&folder).await;
-    let names: Vec<_> = (100..200).map(|n| n.to_string()).collect();
-    for written in join_all(names.iter().map(|name| keep(&db, name))).await {
-        assert_eq!(written.unwrap(), 1);
+    for durability in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open_with(&folder, durability).await;
+        let names: Vec<_> = (100..200).map(|n| n.to_string()).collect();
+        for written in join_all(names.iter().map(|name| keep(&db, name))).await {
+            assert_eq!(written.unwrap(), 1);
+        }
+        assert_eq!(words(&db).await, names);
+        // As after a crash: another opens the file while nobody has closed it.
+        assert_eq!(words(&open(&folder).await).await, names);
+        drop(db.begin().await.unwrap());
+        db.close().await;
+        assert_eq!(keep(&db, "late").await.unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(db.all("SELECT 1", &[]).await.map(drop).unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(words(&open(&folder).await).await, names);
     }
-    assert_eq!(words(&db).await, names);
-    // As after a crash: another opens the file while nobody has closed it.
-    assert_eq!(words(&open(&folder).await).await, names);
-    drop(db.begin().await.unwrap());
-    db.close().await;
-    assert_eq!(keep(&db, "late").await.unwrap_err().kind(), ErrorKind::Unavailable);
-    assert_eq!(words(&open(&folder).await).await, names);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn threads_that_write_and_read_at_once_get_on() {
+    for durability in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open_with(&folder, durability).await;
+        let writers = (0..8).map(|writer| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                for n in 0..50 {
+                    keep(&db, &format!("{writer} {n}")).await.unwrap();
+                    let mine = [format!("{writer} {n}").into()];
+                    assert!(db.one("SELECT text FROM word WHERE text = $1", &mine).await.unwrap().is_some());
+                }
+            })
+        });
+        for writer in join_all(writers).await {
+            writer.unwrap();
+        }
+        assert_eq!(words(&db).await.len(), 400);
+    }
+}
+
+#[tokio::test]
+async fn very_many_rows_are_written_elsewhere_and_undone_like_few() {
+    for durability in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open_with(&folder, durability).await;
+        let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+                    INSERT INTO word (text) SELECT 'word ' || i FROM n";
+        assert_eq!(db.execute_bulk(many, &[9000.into()]).await.unwrap(), 9000);
+        for polls in 0..6 {
+            cut_after(polls, db.execute_bulk("DELETE FROM word WHERE text <> $1", &["kept".into()]));
+            let left = words(&db).await.len();
+            assert!(left == 9000 || left == 0, "{left} left");
+            if left == 0 {
+                db.execute_bulk(many, &[9000.into()]).await.unwrap();
+            }
+        }
+        db.close().await;
+        assert_eq!(words(&open(&folder).await).await.len(), 9000);
+    }
+}
+
+#[tokio::test]
+async fn one_who_leaves_does_not_hold_the_file() {
+    for durability in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, other) = (open_with(&folder, durability).await, open_with(&folder, durability).await);
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(KEEP, &["lost".into()]).await.unwrap();
+        drop(tx);
+        // One who wrote, and left while it was to be committed.
+        cut_after(1, keep(&db, "perhaps"));
+        keep(&other, "another process").await.unwrap();
+        assert!(words(&db).await.contains(&"another process".to_owned()));
+        assert!(!words(&db).await.contains(&"lost".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_another_process_holds_is_waited_for_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, other) = (open(&folder).await, open(&folder).await);
+    let tx = other.begin().await.unwrap();
+    let mut waits = Box::pin(keep(&db, "late"));
+    assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    // Readers go on meanwhile.
+    assert_eq!(words(&db).await, [""; 0]);
+    drop(tx);
+    assert_eq!(waits.await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -80,53 +160,57 @@ async fn a_transaction_that_is_dropped_leaves_nothing() {
 
 #[tokio::test]
 async fn a_writer_who_leaves_at_any_moment_hurts_nobody() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = open(&folder).await;
-    let both = async |n: usize| {
-        let mut tx = db.begin().await?;
-        for half in ["a", "b"] {
-            tx.execute(KEEP, &[format!("{n} {half}").into()]).await?;
-        }
-        tx.commit().await
-    };
-    // How far so many polls bring it depends on how fast the database answers: every distance is tried a few times.
-    for round in 0..60 {
-        let ended = cut_after(round % 12, both(round));
-        keep(&db, &format!("{round} next")).await.unwrap();
-        let found = words(&db).await;
-        let is_there = |word: &str| found.contains(&format!("{round} {word}"));
-        assert!(is_there("next"));
-        assert_eq!(is_there("a"), is_there("b"), "whole or not at all");
-        if let Some(ended) = ended {
-            ended.unwrap();
-            assert!(is_there("a"), "what was acknowledged is there");
+    for durability in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open_with(&folder, durability).await;
+        let both = async |n: usize| {
+            let mut tx = db.begin().await?;
+            for half in ["a", "b"] {
+                tx.execute(KEEP, &[format!("{n} {half}").into()]).await?;
+            }
+            tx.commit().await
+        };
+        // How far so many polls bring it depends on how fast the database answers: every distance is tried a few times.
+        for round in 0..60 {
+            let ended = cut_after(round % 12, both(round));
+            keep(&db, &format!("{round} next")).await.unwrap();
+            let found = words(&db).await;
+            let is_there = |word: &str| found.contains(&format!("{round} {word}"));
+            assert!(is_there("next"));
+            assert_eq!(is_there("a"), is_there("b"), "whole or not at all");
+            if let Some(ended) = ended {
+                ended.unwrap();
+                assert!(is_there("a"), "what was acknowledged is there");
+            }
         }
     }
 }
 
 #[tokio::test]
 async fn those_who_share_a_commit_with_one_who_leaves_are_told_the_truth() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = open(&folder).await;
-    for polls in 0..20 {
-        let names: Vec<_> = (0..3).map(|n| format!("{polls} {n}")).collect();
-        let mut others = Box::pin(join_all(names.iter().map(|name| keep(&db, name))));
-        let mut cx = Context::from_waker(Waker::noop());
-        // The one who leaves is in line before the others.
-        let leaver = format!("{polls} leaver");
-        let mut leaves = Box::pin(keep(&db, &leaver));
-        for _ in 0..polls {
-            if leaves.as_mut().poll(&mut cx).is_ready() {
-                break;
+    for durability in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open_with(&folder, durability).await;
+        for polls in 0..20 {
+            let names: Vec<_> = (0..3).map(|n| format!("{polls} {n}")).collect();
+            let mut others = Box::pin(join_all(names.iter().map(|name| keep(&db, name))));
+            let mut cx = Context::from_waker(Waker::noop());
+            // The one who leaves is in line before the others.
+            let leaver = format!("{polls} leaver");
+            let mut leaves = Box::pin(keep(&db, &leaver));
+            for _ in 0..polls {
+                if leaves.as_mut().poll(&mut cx).is_ready() {
+                    break;
+                }
+                let _ = others.as_mut().poll(&mut cx);
+                std::thread::sleep(Duration::from_millis(2));
             }
-            let _ = others.as_mut().poll(&mut cx);
-            std::thread::sleep(Duration::from_millis(2));
+            drop(leaves);
+            let written = others.as_mut().await;
+            assert!(written.iter().all(Result::is_ok), "cut after {polls}: {written:?}");
+            let found = words(&db).await;
+            assert!(names.iter().all(|name| found.contains(name)));
         }
-        drop(leaves);
-        let written = others.as_mut().await;
-        assert!(written.iter().all(Result::is_ok), "cut after {polls}: {written:?}");
-        let found = words(&db).await;
-        assert!(names.iter().all(|name| found.contains(name)));
     }
 }
 
@@ -195,7 +279,7 @@ async fn a_migration_that_fails_leaves_the_database_as_it_was() {
 
 #[tokio::test]
 async fn what_is_no_database_is_refused() {
-    for url in ["", "words.db", "mysql://localhost/words", "memory"] {
+    for url in ["", "words.db", "mysql://localhost/words", "memory", "sqlite:", "sqlite::memory:"] {
         let error = Db::open(url, Durability::Process).await.unwrap_err();
         assert_eq!(error.get_param(), Some("database.url"), "{url}");
     }

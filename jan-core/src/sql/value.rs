@@ -70,23 +70,9 @@ pub struct Row(pub(super) Found);
 
 pub(super) enum Found {
     #[cfg(feature = "sqlite")]
-    Sqlite(sqlx::sqlite::SqliteRow),
+    Sqlite(super::sqlite::Cells),
     #[cfg(feature = "postgres")]
     Postgres(sqlx::postgres::PgRow),
-}
-
-/// Reads a column in whichever database the row comes from.
-macro_rules! read {
-    ($row:expr, $column:expr) => {{
-        use sqlx::Row as _;
-        match &$row.0 {
-            #[cfg(feature = "sqlite")]
-            Found::Sqlite(row) => row.try_get($column),
-            #[cfg(feature = "postgres")]
-            Found::Postgres(row) => row.try_get($column),
-        }
-        .map_err(Error::internal)
-    }};
 }
 
 impl Row {
@@ -95,7 +81,7 @@ impl Row {
     /// # Errors
     /// [`crate::ErrorKind::Internal`] when it is NULL, not text, or not there.
     pub fn text(&self, column: &str) -> Result<String> {
-        read!(self, column)
+        self.opt_text(column)?.ok_or_else(|| unexpected(column, "NULL"))
     }
 
     /// A column of text that may be NULL.
@@ -103,7 +89,15 @@ impl Row {
     /// # Errors
     /// As [`Row::text`], but for NULL.
     pub fn opt_text(&self, column: &str) -> Result<Option<String>> {
-        read!(self, column)
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Found::Sqlite(row) => match row.get(column)? {
+                Value::Text(text) => Ok(text.clone()),
+                Value::Int(_) => Err(unexpected(column, "a number")),
+            },
+            #[cfg(feature = "postgres")]
+            Found::Postgres(row) => sqlx::Row::try_get(row, column).map_err(Error::internal),
+        }
     }
 
     /// A column of whole numbers.
@@ -111,7 +105,7 @@ impl Row {
     /// # Errors
     /// As [`Row::text`].
     pub fn int(&self, column: &str) -> Result<i64> {
-        read!(self, column)
+        self.opt_int(column)?.ok_or_else(|| unexpected(column, "NULL"))
     }
 
     /// A column of whole numbers that may be NULL.
@@ -119,6 +113,19 @@ impl Row {
     /// # Errors
     /// As [`Row::opt_text`].
     pub fn opt_int(&self, column: &str) -> Result<Option<i64>> {
-        read!(self, column)
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Found::Sqlite(row) => match row.get(column)? {
+                Value::Int(number) => Ok(*number),
+                Value::Text(None) => Ok(None),
+                Value::Text(Some(_)) => Err(unexpected(column, "text")),
+            },
+            #[cfg(feature = "postgres")]
+            Found::Postgres(row) => sqlx::Row::try_get(row, column).map_err(Error::internal),
+        }
     }
+}
+
+fn unexpected(column: &str, found: &str) -> Error {
+    Error::internal(format!("the column {column} holds {found}"))
 }

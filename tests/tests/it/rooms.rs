@@ -61,7 +61,7 @@ fn tree(args: &[&str]) -> BTreeSet<String> {
 fn an_embedder_of_chat_alone_pulls_at_most_120_crates_and_no_server() {
     let crates = tree(&["-p", "jan-llm"]);
     assert!(crates.len() <= 120, "{} crates: {crates:?}", crates.len());
-    for server in ["axum", "tower-http", "reqwest", "sqlx", "clap", "utoipa", "candle-core"] {
+    for server in ["axum", "tower-http", "reqwest", "sqlx", "rusqlite", "clap", "utoipa", "candle-core"] {
         assert!(!crates.iter().any(|name| name.starts_with(&format!("{server} "))), "jan-llm pulls {server}");
     }
     let core = tree(&["-p", "jan-core"]);

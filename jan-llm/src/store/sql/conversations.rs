@@ -135,7 +135,10 @@ pub(super) async fn delete(
     which: &Selection,
     at: Millis,
 ) -> Result<Vec<String>> {
-    let mut tx = store.db.begin().await?;
+    let mut tx = match which {
+        Selection::Ids(_) => store.db.begin().await?,
+        Selection::All | Selection::Project(_) => store.db.begin_bulk().await?,
+    };
     let mut gone = Vec::new();
     let all = "UPDATE conversation SET deleted_at = $2 WHERE owner = $1 AND deleted_at IS NULL RETURNING id";
     let project = "UPDATE conversation SET deleted_at = $2
@@ -160,7 +163,7 @@ pub(super) async fn delete(
 /// Items and branches go with their conversation (`ON DELETE CASCADE`).
 pub(super) async fn sweep(store: &SqlConversations, before: Millis, limit: u32) -> Result<u64> {
     let values = [before.into(), i64::from(limit).into()];
-    let mut tx = store.db.begin().await?;
+    let mut tx = store.db.begin_bulk().await?;
     let conversations = "DELETE FROM conversation WHERE id IN
         (SELECT id FROM conversation WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2)";
     let items = "DELETE FROM item WHERE id IN

@@ -108,7 +108,7 @@ impl ConversationStore for SqlConversations {
     async fn leave_project(&self, owner: &UserId, project_id: &str) -> Result<u64> {
         let sql = "UPDATE conversation SET project_id = NULL
                    WHERE owner = $1 AND project_id = $2 AND deleted_at IS NULL";
-        self.db.execute(sql, &[owner.into(), project_id.into()]).await
+        self.db.execute_bulk(sql, &[owner.into(), project_id.into()]).await
     }
 
     async fn delete(&self, owner: &UserId, which: &Selection, at: Millis) -> Result<Vec<String>> {
@@ -183,7 +183,7 @@ impl ConversationStore for SqlConversations {
     }
 
     async fn delete_owner(&self, owner: &UserId) -> Result<u64> {
-        self.db.execute("DELETE FROM conversation WHERE owner = $1", &[owner.into()]).await
+        self.db.execute_bulk("DELETE FROM conversation WHERE owner = $1", &[owner.into()]).await
     }
 
     async fn sweep(&self, before: Millis, limit: u32) -> Result<u64> {

@@ -1,0 +1,155 @@
+//! SQLite: one connection that writes, others that read, in write-ahead mode, so that readers never wait for the writer.
+//!
+//! SQLite is a library, and most of what it is asked takes microseconds: less than to hand the question to another thread
+//! and to be woken by its answer. So statements run where the caller is. What waits for the disk or for another process,
+//! and what may touch very many rows ([`super::Db::begin_bulk`]), runs on the runtime's threads for blocking work.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `desk` | the one writer, and what becomes of those who leave early |
+//! | `writing` | a transaction; commits that are shared |
+//! | `checkpoint` | folding the log into the file, on a thread of its own |
+//! | `statement` | values in, rows out, errors as situations |
+
+mod checkpoint;
+mod desk;
+mod statement;
+mod writing;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use self::checkpoint::Checkpoints;
+use self::desk::{Desk, Seat};
+pub(super) use self::statement::Cells;
+use self::statement::{closed, fault};
+pub(super) use self::writing::Writing;
+use super::{Durability, Row, Value};
+use crate::{Error, Result};
+
+/// How long we wait for another process that holds the file.
+const BUSY: Duration = Duration::from_secs(5);
+/// How much of the file is read through mapped memory.
+const MAPPED: i64 = 256 * 1024 * 1024;
+/// Statements that a connection need not parse again.
+const STATEMENTS: usize = 100;
+
+pub(super) struct Sqlite {
+    desk: Arc<tokio::sync::Mutex<Desk>>,
+    readers: Readers,
+    durability: Durability,
+}
+
+impl Sqlite {
+    pub(super) async fn open(url: &str, durability: Durability) -> Result<Self> {
+        let (uri, name) = (uri(url)?, url.to_owned());
+        // The file may be on a slow disk, or held by another process.
+        let opened = tokio::task::spawn_blocking(move || {
+            // The writer comes first: it makes the file.
+            let (writer, log) = (connect(&uri, durability)?, connect(&uri, durability)?);
+            let desk = Arc::new_cyclic(|desk| {
+                let checkpoints = Checkpoints::start(log, desk.clone());
+                tokio::sync::Mutex::new(Desk::new(writer, checkpoints))
+            });
+            Ok((desk, Readers::new(uri, durability)))
+        });
+        let (desk, readers) = opened.await.map_err(Error::internal)?.map_err(|error: rusqlite::Error| {
+            Error::unavailable(format!("The database {name} cannot be opened: {error}."))
+                .code("database_unavailable")
+                .because(error)
+        })?;
+        Ok(Self { desk, readers, durability })
+    }
+
+    pub(super) fn all(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
+        self.readers.with(|connection| statement::rows(connection, sql, values))
+    }
+
+    pub(super) async fn begin(&self, bulk: bool) -> Result<Writing> {
+        Writing::begin(self.desk.clone(), self.durability, bulk).await
+    }
+
+    /// Folds the log into the file, so that one file is all there is.
+    pub(super) async fn close(&self) {
+        self.readers.close();
+        Seat::take(&self.desk).await.close().await;
+    }
+}
+
+/// As many connections as there are threads that read at once.
+struct Readers {
+    uri: String,
+    durability: Durability,
+    /// `None` once they are closed.
+    idle: Mutex<Option<Vec<Connection>>>,
+}
+
+impl Readers {
+    fn new(uri: String, durability: Durability) -> Self {
+        Self { uri, durability, idle: Mutex::new(Some(Vec::new())) }
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let idle = self.idle().as_mut().ok_or_else(closed)?.pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect().map_err(fault)?,
+        };
+        let found = read(&connection).map_err(fault);
+        if let Some(idle) = self.idle().as_mut() {
+            idle.push(connection);
+        }
+        found
+    }
+
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let connection = connect(&self.uri, self.durability)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        *self.idle() = None;
+    }
+}
+
+/// What SQLite itself calls the file: `sqlite:PATH` with percent escapes and `?mode=…` is its own `file:PATH`.
+fn uri(url: &str) -> Result<String> {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.starts_with(":memory:") || path.contains("mode=memory") {
+        return Err(Error::invalid(
+            "database.url",
+            "`database.url` must be `sqlite:PATH`, a file. Nothing is kept with `memory`.",
+        ));
+    }
+    Ok(format!("file:{path}"))
+}
+
+fn connect(uri: &str, durability: Durability) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    let synchronous = match durability {
+        Durability::Process => "normal",
+        Durability::Full => "full",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "mmap_size", MAPPED)?;
+    // The log is folded into the file by `checkpoint`, not by whoever happens to write.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(connection)
+}

@@ -1,0 +1,110 @@
+//! Values into a statement, rows out of it, and what SQLite reports as a situation.
+
+use std::sync::Arc;
+
+use rusqlite::types::{Null, ValueRef};
+use rusqlite::{CachedStatement, Connection, ErrorCode, ffi};
+
+use crate::sql::value::Found;
+use crate::sql::{Row, Value};
+use crate::{Error, ErrorKind, Result};
+
+/// A row that was found: its columns by name.
+pub(in crate::sql) struct Cells {
+    columns: Arc<[Box<str>]>,
+    cells: Vec<Value>,
+}
+
+impl Cells {
+    /// The column of this name.
+    pub(in crate::sql) fn get(&self, column: &str) -> Result<&Value> {
+        let at = self.columns.iter().position(|name| &**name == column);
+        at.and_then(|at| self.cells.get(at)).ok_or_else(|| Error::internal(format!("no column {column}")))
+    }
+}
+
+/// Runs a statement and says how many rows it touched.
+pub(super) fn execute(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Result<u64> {
+    let touched = prepare(connection, sql, values)?.raw_execute()?;
+    Ok(u64::try_from(touched).unwrap_or(u64::MAX))
+}
+
+/// Every row that a statement finds or returns.
+pub(super) fn rows(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = prepare(connection, sql, values)?;
+    let mut found = statement.raw_query();
+    let mut columns: Option<Arc<[Box<str>]>> = None;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        // Asked of the first row: a statement of the cache may have been parsed before its table got a column.
+        let columns = columns
+            .get_or_insert_with(|| row.as_ref().column_names().into_iter().map(Into::into).collect())
+            .clone();
+        let cells =
+            (0..columns.len()).map(|at| cell(at, row.get_ref(at)?)).collect::<rusqlite::Result<_>>()?;
+        rows.push(Row(Found::Sqlite(Cells { columns, cells })));
+    }
+    Ok(rows)
+}
+
+fn cell(at: usize, value: ValueRef<'_>) -> rusqlite::Result<Value> {
+    match value {
+        ValueRef::Null => Ok(Value::Text(None)),
+        ValueRef::Integer(number) => Ok(number.into()),
+        ValueRef::Text(_) => Ok(value.as_str()?.into()),
+        ValueRef::Real(_) | ValueRef::Blob(_) => {
+            let kind = value.data_type();
+            Err(rusqlite::Error::InvalidColumnType(at, "neither text nor a whole number".to_owned(), kind))
+        }
+    }
+}
+
+/// SQLite takes `$1` for a name, and numbers names as they come: each is bound to the value that it means.
+fn prepare<'c>(
+    connection: &'c Connection,
+    sql: &str,
+    values: &[Value],
+) -> rusqlite::Result<CachedStatement<'c>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    for at in 1..=statement.parameter_count() {
+        let name = statement.parameter_name(at).and_then(|name| name.strip_prefix('$'));
+        let value = name
+            .and_then(|name| name.parse::<usize>().ok())
+            .and_then(|number| values.get(number.checked_sub(1)?))
+            .ok_or(rusqlite::Error::InvalidParameterCount(values.len(), at))?;
+        match value {
+            Value::Text(Some(text)) => statement.raw_bind_parameter(at, text)?,
+            Value::Int(Some(number)) => statement.raw_bind_parameter(at, number)?,
+            Value::Text(None) | Value::Int(None) => statement.raw_bind_parameter(at, Null)?,
+        }
+    }
+    Ok(statement)
+}
+
+/// The caller learns nothing of the database, the log gets all of it.
+pub(super) fn fault(error: rusqlite::Error) -> Error {
+    let unavailable = |message| Error::unavailable(message).code("database_unavailable");
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    match error.sqlite_error_code() {
+        _ if matches!(extended, Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY)) => {
+            Error::new(ErrorKind::Conflict, "It is there already.").because(error)
+        }
+        // Another process held the file for longer than we wait.
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            unavailable("The database is busy.").because(error)
+        }
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::DiskFull) => {
+            unavailable("The database cannot be reached.").because(error)
+        }
+        _ => Error::internal(error),
+    }
+}
+
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+/// What is asked of a database that was closed.
+pub(super) fn closed() -> Error {
+    Error::unavailable("The database is closed.").code("database_unavailable")
+}
