@@ -4,7 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`chat`] | requests, messages, chunks and answers as OpenAI writes them, unknown fields kept |
-//! | [`model`], [`tool`], [`media`] | the seams: who answers a chat, runs a tool, keeps bytes |
+//! | [`model`], [`image`], [`tool`], [`media`] | the seams: who answers a chat, makes pictures, runs a tool, keeps bytes |
 //! | [`conversation`], [`record`] | what people keep, and the stores that keep it |
 //! | `sql` | SQLite and Postgres behind one small face (features `sqlite`, `postgres`) |
 //! | `fetch` | the guarded HTTP client for URLs that a caller names (feature `fetch`) |
@@ -21,6 +21,7 @@ pub mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 pub mod id;
+pub mod image;
 pub mod json;
 pub mod media;
 pub mod model;
@@ -39,6 +40,7 @@ pub use chat::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream};
 pub use clock::{Clock, SystemClock};
 pub use conversation::ConversationStore;
 pub use error::{Error, ErrorKind, Result};
+pub use image::ImageProvider;
 pub use json::JsonObject;
 pub use model::{EmbeddingProvider, Model, ModelProvider};
 pub use principal::{AuthMethod, Principal, UserId};

@@ -29,6 +29,7 @@
 //! | [`conversations`] | conversations, their items and branches, as their owners use them |
 //! | [`turn`], [`completions`] | what is kept of a chat: in a conversation, by itself |
 //! | [`projects`] | conversations that belong together |
+//! | [`images`] | pictures made of words or of pictures, and kept |
 //! | [`store`] | where chats are kept: memory, SQLite, Postgres |
 //! | [`gguf`] | what a model file says about itself (features `local`, `pull`) |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
@@ -39,6 +40,7 @@ pub mod completions;
 pub mod conversations;
 #[cfg(any(feature = "local", feature = "pull"))]
 pub mod gguf;
+pub mod images;
 pub mod projects;
 pub mod prompt;
 pub mod providers;
@@ -57,6 +59,7 @@ pub mod usage;
 pub use account::Account;
 pub use chat::Chat;
 pub use conversations::Conversations;
+pub use images::Images;
 pub use jan_core::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Model, ModelProvider};
 pub use projects::Projects;
 pub use prompt::Templates;

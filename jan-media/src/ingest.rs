@@ -183,6 +183,12 @@ impl MediaSink for Media {
     ) -> Result<MediaObject> {
         self.ingest(owner, Source::Bytes(bytes), new).await
     }
+
+    async fn keep_from(&self, owner: &UserId, url: String, new: NewMedia) -> Result<MediaObject> {
+        let is_data = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+        let source = if is_data { Source::DataUrl(url) } else { Source::Remote(url) };
+        self.ingest(owner, source, new).await
+    }
 }
 
 /// A name to show and to save under: the last part of a path, without what could break a header or a terminal.

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -29,7 +29,7 @@ const BACKLOG: u32 = 4096;
 /// What every HTTP/2 connection begins with, and no HTTP/1 request.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// After a failed accept (too many open files, say) a moment is left for things to get better.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often what was counted in memory is written down: the most that a sudden death forgets.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
@@ -71,6 +71,43 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Where connections come from.
+pub(crate) trait Door: Send {
+    /// The next one. Dropping the future loses none.
+    fn next(&mut self) -> impl Future<Output = io::Result<Visitor>> + Send;
+}
+
+/// Somebody at the door.
+pub(crate) struct Visitor {
+    pub(crate) socket: TcpStream,
+    pub(crate) peer: SocketAddr,
+    /// Dropped when they have gone.
+    pub(crate) counted: Option<Counted>,
+}
+
+/// One of those who are counted. Dropping it counts them off.
+pub(crate) struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    pub(crate) fn by(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Door for TcpListener {
+    async fn next(&mut self) -> io::Result<Visitor> {
+        let (socket, peer) = self.accept().await?;
+        Ok(Visitor { socket, peer, counted: None })
+    }
+}
+
 impl Server {
     /// Serves `listener` until `stop` is done, with the default limits.
     ///
@@ -91,6 +128,16 @@ impl Server {
         stop: F,
         limits: &ServeSettings,
     ) -> io::Result<()> {
+        self.serve_from(listener, stop, limits).await
+    }
+
+    /// As [`Server::serve_with`], wherever the connections come from.
+    pub(crate) async fn serve_from<F: Future>(
+        &self,
+        mut door: impl Door,
+        stop: F,
+        limits: &ServeSettings,
+    ) -> io::Result<()> {
         let (places, drain) = (Arc::new(Semaphore::new(limits.connections)), GracefulShutdown::new());
         let protocols = Arc::new(Protocols::new(limits));
         let mut connections = JoinSet::new();
@@ -103,7 +150,7 @@ impl Server {
             // A place first, so that whoever is over the cap waits in the backlog and costs nothing.
             let next = async {
                 let place = places.clone().acquire_owned().await;
-                (place, listener.accept().await)
+                (place, door.next().await)
             };
             let (place, accepted) = tokio::select! {
                 biased;
@@ -112,10 +159,10 @@ impl Server {
                 next = next => next,
             };
             match accepted {
-                Ok((socket, peer)) => {
+                Ok(visitor) => {
                     let (server, protocols) = (self.clone(), protocols.clone());
                     let watcher = drain.watcher();
-                    connections.spawn(connection(server, protocols, socket, peer, watcher, place));
+                    connections.spawn(connection(server, protocols, visitor, watcher, place));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -123,7 +170,7 @@ impl Server {
                 }
             }
         }
-        drop(listener);
+        drop(door);
         self.rooms.draining.store(true, Ordering::Relaxed);
         tracing::info!(connections = connections.len(), limit = ?limits.drain, "stopping: running requests may finish");
         if tokio::time::timeout(limits.drain, drain.shutdown()).await.is_err() {
@@ -180,8 +227,7 @@ impl Protocols {
 async fn connection(
     server: Server,
     protocols: Arc<Protocols>,
-    socket: TcpStream,
-    peer: SocketAddr,
+    Visitor { socket, peer, counted: _counted }: Visitor,
     watcher: Watcher,
     _place: Result<OwnedSemaphorePermit, AcquireError>,
 ) {

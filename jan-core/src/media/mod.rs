@@ -108,6 +108,13 @@ pub trait MediaSink: Send + Sync + 'static {
         bytes: BoxStream<Result<Bytes>>,
         new: NewMedia,
     ) -> Result<MediaObject>;
+
+    /// Keeps what is at `url` (`http:`, `https:`) or in it (`data:`) for the owner; otherwise as [`MediaSink::keep`].
+    ///
+    /// # Errors
+    /// As [`MediaSink::keep`]; [`crate::ErrorKind::Invalid`] for an address that may not be asked or is none;
+    /// [`crate::ErrorKind::Upstream`] and [`crate::ErrorKind::UpstreamTimeout`] for what fails there.
+    async fn keep_from(&self, owner: &UserId, url: String, new: NewMedia) -> Result<MediaObject>;
 }
 
 /// Knows what is still shown, so that it is not swept away.

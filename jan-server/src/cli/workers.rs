@@ -1,14 +1,30 @@
-//! One runtime per core, each accepting from the same listener. A request then stays on the thread that accepted it, with
-//! the upstream's connection beside it; in a runtime that spans all cores most of the time went into waking each other.
+//! One runtime per core, each with its own connections. A request then stays on the thread that has its connection, with
+//! the upstream's beside it; in a runtime that spans all cores most of the time went into waking each other.
+//!
+//! One thread accepts and hands each connection to the core that has the fewest: cores that accept for themselves take
+//! whole bursts while the others sleep.
 
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use crate::serve::{ACCEPT_PAUSE, Counted, Door, Visitor};
 use crate::{ServeSettings, Server};
+
+/// A connection on its way to a core.
+type Handed = (std::net::TcpStream, SocketAddr, Counted);
+
+/// A core, as the one who accepts sees it.
+struct Core {
+    hand: mpsc::Sender<Handed>,
+    connections: Arc<AtomicUsize>,
+}
 
 /// Serves `listener` on every core until `stop` turns true, and returns when the last core is done.
 ///
@@ -20,28 +36,71 @@ pub(super) async fn serve(
     stop: &watch::Receiver<bool>,
     limits: &ServeSettings,
 ) -> io::Result<()> {
-    let listener = listener.into_std()?;
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let mut workers = Vec::with_capacity(cores);
-    for core in 0..cores {
-        let (server, listener, mut stop) = (server.clone(), listener.try_clone()?, stop.clone());
-        let limits = ServeSettings { connections: limits.connections.div_ceil(cores), ..limits.clone() };
+    let count = thread::available_parallelism().map_or(1, usize::from);
+    let (mut cores, mut workers) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for core in 0..count {
+        // One may wait here; the rest wait in the backlog, where they cost nothing.
+        let (hand, handed) = mpsc::channel(1);
+        cores.push(Core { hand, connections: Arc::default() });
+        let (server, mut stop) = (server.clone(), stop.clone());
+        let limits = ServeSettings { connections: limits.connections.div_ceil(count), ..limits.clone() };
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let work = move || {
-            runtime.block_on(async {
-                let listener = TcpListener::from_std(listener)?;
-                let stopped = async move { stop.wait_for(|stop| *stop).await.map(|_| ()) };
-                server.serve_with(listener, stopped, &limits).await
-            })
+            let stopped = async move { stop.wait_for(|stop| *stop).await.map(|_| ()) };
+            runtime.block_on(server.serve_from(Hatch(handed), stopped, &limits))
         };
         workers.push(thread::Builder::new().name(format!("core-{core}")).spawn(work)?);
     }
-    // Only the workers hold the listener now: when they have stopped accepting, new clients are refused.
-    drop(listener);
+    accept(listener, cores, stop.clone()).await;
     let join = || {
         workers
             .into_iter()
             .try_for_each(|worker| worker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
     };
     tokio::task::spawn_blocking(join).await?
+}
+
+/// Accepts until `stop` turns true. When this returns, new clients are refused.
+async fn accept(listener: TcpListener, cores: Vec<Core>, mut stop: watch::Receiver<bool>) {
+    let stopped = stop.wait_for(|stop| *stop);
+    let accepting = async {
+        loop {
+            match listener.accept().await {
+                Ok((socket, peer)) => hand_over(&cores, socket, peer).await,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        _ = stopped => {}
+        () = accepting => {}
+    }
+}
+
+/// Gives a connection to the core that has the fewest. If all have as many as they may, this waits for one to go.
+async fn hand_over(cores: &[Core], socket: TcpStream, peer: SocketAddr) {
+    let idlest = cores.iter().min_by_key(|core| core.connections.load(Ordering::Relaxed));
+    if let (Some(core), Ok(socket)) = (idlest, socket.into_std()) {
+        let counted = Counted::by(&core.connections);
+        // A core that stops takes no more.
+        let _ = core.hand.send((socket, peer, counted)).await;
+    }
+}
+
+/// Where a core gets its connections.
+struct Hatch(mpsc::Receiver<Handed>);
+
+impl Door for Hatch {
+    async fn next(&mut self) -> io::Result<Visitor> {
+        match self.0.recv().await {
+            Some((socket, peer, counted)) => {
+                Ok(Visitor { socket: TcpStream::from_std(socket)?, peer, counted: Some(counted) })
+            }
+            // Nobody accepts any more: the server is about to be told to stop.
+            None => std::future::pending().await,
+        }
+    }
 }

@@ -19,6 +19,7 @@ mod writing;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use self::checkpoint::Checkpoints;
@@ -140,6 +141,8 @@ fn connect(uri: &str, durability: Durability) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(uri, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A plan does not depend on the values: otherwise the statement is parsed anew for each.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     let synchronous = match durability {
         Durability::Process => "normal",

@@ -3,6 +3,9 @@
 //! A request goes out as the bytes it came in, a reply comes back the same way; only what somebody has to know is read.
 //! The connections are hyper's, kept in a pool of our own (see ARCHITECTURE.md).
 
+mod events;
+mod form;
+mod images;
 mod pool;
 mod reply;
 mod stream;

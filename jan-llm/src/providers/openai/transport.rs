@@ -14,6 +14,7 @@ use jan_core::{Error, ErrorKind, Result};
 use rustls::{ClientConfig, RootCertStore};
 use thread_local::ThreadLocal;
 
+use super::events::Events;
 use super::pool::{Pool, ReplyBody};
 use super::{Upstream, fixed_headers, reply, stream};
 
@@ -72,6 +73,28 @@ impl Transport {
     /// Sends one request and waits for the head of a successful reply; any other reply is an error that says what the
     /// upstream said. Dropping the future, or the reply's body, closes the connection.
     pub(super) async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Reply> {
+        self.send_head(method, path, None, body).await
+    }
+
+    /// As [`Transport::send`], for a body that is not JSON.
+    pub(super) async fn send_as(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<Reply> {
+        let content_type = HeaderValue::try_from(content_type).map_err(Error::internal)?;
+        self.send_head(method, path, Some(content_type), body).await
+    }
+
+    async fn send_head(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: Option<HeaderValue>,
+        body: Bytes,
+    ) -> Result<Reply> {
         let target = self
             .target
             .as_ref()
@@ -80,6 +103,9 @@ impl Transport {
         *request.method_mut() = method;
         *request.uri_mut() = Uri::try_from([&target.base, path].concat()).map_err(Error::internal)?;
         *request.headers_mut() = target.headers.clone();
+        if let Some(content_type) = content_type {
+            request.headers_mut().insert(CONTENT_TYPE, content_type);
+        }
         let sent = tokio::time::timeout(self.reply_timeout, self.pool().send(&target.server, request)).await;
         let response = sent.unwrap_or_else(|_| Err(too_slow()))?;
         let (head, body) = response.into_parts();
@@ -131,7 +157,12 @@ impl Reply {
 
     /// The body as the chunks of a streamed answer.
     pub(super) fn into_chunks(self) -> stream::Chunks {
-        stream::Chunks::new(self.body, self.idle_timeout)
+        stream::Chunks::new(self.into_events())
+    }
+
+    /// The body as events.
+    pub(super) fn into_events(self) -> Events {
+        Events::new(self.body, self.idle_timeout)
     }
 }
 

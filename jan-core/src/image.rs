@@ -1,0 +1,51 @@
+//! The seam to whoever makes pictures out of words, or out of other pictures.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::json::JsonObject;
+use crate::{BoxStream, Result};
+
+/// Makes pictures.
+#[async_trait]
+pub trait ImageProvider: Send + Sync + 'static {
+    /// Makes pictures of a prompt; with pictures in the request, it changes those.
+    ///
+    /// Promises: dropping the future or the events stops the work. Parameters that the provider does not know are
+    /// ignored or passed on, not refused. It need not honour `stream`: whoever asked takes either reply.
+    ///
+    /// # Errors
+    /// As [`crate::ModelProvider::chat`].
+    async fn paint(&self, request: ImageRequest) -> Result<ImageReply>;
+}
+
+/// What is to be made.
+#[derive(Debug, Clone, Default)]
+pub struct ImageRequest {
+    /// The members of OpenAI's body (`prompt`, `model`, `n`, `size`, …) but for the pictures.
+    pub members: JsonObject,
+    /// The pictures to be changed; without any, a new one is made.
+    pub pictures: Vec<Picture>,
+    /// Where the first picture may be changed.
+    pub mask: Option<Picture>,
+}
+
+/// A picture that goes into another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// What it is, for example `image/png`.
+    pub mime: String,
+    /// What it is called.
+    pub filename: Option<String>,
+    /// It.
+    pub bytes: Bytes,
+}
+
+/// What came of it.
+pub enum ImageReply {
+    /// All of it: `{created, data: [{b64_json | url, revised_prompt}], usage}`.
+    Whole(JsonObject),
+    /// Events as they are made, each with its `type` (`image_generation.partial_image`, `image_generation.completed`,
+    /// `image_edit.…`). The end of the stream means that all is made; what broke off ends with an error item.
+    Events(BoxStream<Result<JsonObject>>),
+}

@@ -1,0 +1,123 @@
+//! What a caller may ask of a picture, checked; and what of it the provider is told.
+
+use jan_core::{Error, JsonObject, Result};
+
+use super::ImageSettings;
+
+/// Characters of a prompt, as OpenAI has it.
+const MAX_PROMPT: usize = 32_000;
+/// Pixels a side.
+const MAX_SIDE: u32 = 8192;
+/// Pictures on the way to a whole one, as OpenAI has it.
+const MAX_PARTIAL: u32 = 3;
+/// Members that are ours; the provider does not see them.
+const OURS: [&str; 7] =
+    ["provider_id", "conversation_id", "store", "image", "images", "mask", "response_format"];
+
+/// A request that was checked.
+pub(super) struct Ask {
+    /// As the caller wrote it.
+    pub(super) body: JsonObject,
+    /// What the provider is told.
+    pub(super) members: JsonObject,
+    pub(super) is_edit: bool,
+    pub(super) prompt: String,
+    pub(super) model: Option<String>,
+    pub(super) provider: Option<String>,
+    /// The conversation that is to remember it.
+    pub(super) conversation: Option<String>,
+    /// Whether the pictures are told as links.
+    pub(super) links: bool,
+}
+
+impl Ask {
+    pub(super) fn read(body: JsonObject, settings: &ImageSettings, is_edit: bool) -> Result<Self> {
+        let prompt = prompt(&body)?;
+        let links = match body.get::<String>("response_format")?.as_deref() {
+            None => settings.links,
+            Some("url") => true,
+            Some("b64_json") => false,
+            Some(_) => {
+                return Err(Error::invalid("response_format", "`response_format` is `url` or `b64_json`."));
+            }
+        };
+        at_most(&body, "n", 1, settings.max_n)?;
+        at_most(&body, "partial_images", 0, MAX_PARTIAL)?;
+        body.get::<bool>("stream")?;
+        let size = size(&body, is_edit)?;
+        let stores = body.get("store")?.unwrap_or(false);
+        let conversation: Option<String> = body.get("conversation_id")?;
+        let mut members = body.clone();
+        for ours in OURS {
+            members.remove(ours);
+        }
+        let defaults = [
+            ("model", &settings.model),
+            ("size", &settings.size),
+            ("quality", &settings.quality),
+            ("style", &settings.style),
+        ];
+        for (name, value) in defaults {
+            if let Some(value) = value.as_ref().filter(|_| members.raw(name).is_none()) {
+                members.set(name, value)?;
+            }
+        }
+        if size.as_deref() == Some("original") {
+            // What no size is said of stays as large as it was.
+            members.remove("size");
+        }
+        let model: Option<String> = members.get("model")?;
+        if takes_format(model.as_deref()) {
+            members.set("response_format", "b64_json")?;
+        }
+        Ok(Self {
+            members,
+            is_edit,
+            prompt,
+            model,
+            provider: body.get("provider_id")?,
+            conversation: conversation.filter(|_| stores),
+            links,
+            body,
+        })
+    }
+}
+
+fn prompt(body: &JsonObject) -> Result<String> {
+    let prompt: Option<String> = body.get("prompt")?;
+    let Some(prompt) = prompt.filter(|prompt| !prompt.trim().is_empty()) else {
+        return Err(Error::invalid("prompt", "`prompt` is required.").code("missing_parameter"));
+    };
+    if prompt.chars().count() > MAX_PROMPT {
+        let message = format!("`prompt` must not be longer than {MAX_PROMPT} characters.");
+        return Err(Error::invalid("prompt", message).code("string_above_max_length"));
+    }
+    Ok(prompt)
+}
+
+fn at_most(body: &JsonObject, name: &str, least: u32, most: u32) -> Result<()> {
+    match body.get::<u32>(name)? {
+        Some(number) if !(least..=most).contains(&number) => {
+            Err(Error::invalid(name, format!("`{name}` must be between {least} and {most}.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn size(body: &JsonObject, is_edit: bool) -> Result<Option<String>> {
+    let Some(size) = body.get::<String>("size")? else { return Ok(None) };
+    let side = |text: &str| text.parse().is_ok_and(|side: u32| (1..=MAX_SIDE).contains(&side));
+    let is_size = size == "auto"
+        || (is_edit && size == "original")
+        || size.split_once('x').is_some_and(|(width, height)| side(width) && side(height));
+    if is_size {
+        return Ok(Some(size));
+    }
+    let message = format!("`size` must look like `1024x1024`, each side at most {MAX_SIDE}, or be `auto`.");
+    Err(Error::invalid("size", message))
+}
+
+/// OpenAI's newer models always give base64, and refuse to be told so.
+fn takes_format(model: Option<&str>) -> bool {
+    !model.is_some_and(|model| model.starts_with("gpt-image") || model.starts_with("chatgpt-image"))
+}

@@ -1,0 +1,150 @@
+//! Pictures made of words, or of other pictures. Every picture that is made is kept as its owner's media; a conversation
+//! that is to remember it gets an item that names it.
+
+mod answer;
+mod ask;
+mod pictures;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use jan_core::image::{ImageReply, ImageRequest, Picture};
+use jan_core::media::{MediaResolver, MediaSink};
+use jan_core::{Error, ErrorKind, ImageProvider, JsonObject, Result, UserId};
+
+use self::answer::Answer;
+use self::ask::Ask;
+use crate::Conversations;
+
+/// What is said of pictures where a caller says nothing, and how many may be asked for at once.
+#[derive(Debug, Clone)]
+pub struct ImageSettings {
+    /// The model.
+    pub model: Option<String>,
+    /// `1024x1024`, or `auto`.
+    pub size: Option<String>,
+    /// `standard`, `high`, …
+    pub quality: Option<String>,
+    /// `natural`, `vivid`.
+    pub style: Option<String>,
+    /// Whether pictures are told as links, and not as base64.
+    pub links: bool,
+    /// The most pictures that one request makes: 4.
+    pub max_n: u32,
+}
+
+impl Default for ImageSettings {
+    fn default() -> Self {
+        Self { model: None, size: None, quality: None, style: None, links: true, max_n: 4 }
+    }
+}
+
+/// What is asked for: OpenAI's body, and the pictures that came beside it in a form.
+#[derive(Debug, Default)]
+pub struct ImageAsk {
+    /// The body.
+    pub members: JsonObject,
+    /// Pictures to be changed.
+    pub pictures: Vec<Picture>,
+    /// Where the first of them may be changed.
+    pub mask: Option<Picture>,
+}
+
+/// Makes pictures through [`ImageProvider`]s. Cheap to clone.
+#[derive(Clone)]
+pub struct Images {
+    /// The first is asked unless another is named.
+    providers: Vec<(String, Arc<dyn ImageProvider>)>,
+    sink: Arc<dyn MediaSink>,
+    resolver: Arc<dyn MediaResolver>,
+    conversations: Conversations,
+    settings: Arc<ImageSettings>,
+}
+
+impl Images {
+    /// No provider yet: every request is refused until [`Images::provider`] adds one.
+    pub fn new(
+        media: Arc<impl MediaSink + MediaResolver>,
+        conversations: Conversations,
+        settings: ImageSettings,
+    ) -> Self {
+        Self {
+            providers: Vec::new(),
+            sink: media.clone(),
+            resolver: media,
+            conversations,
+            settings: Arc::new(settings),
+        }
+    }
+
+    /// Adds a provider, by the name that a caller may give as `provider_id`.
+    #[must_use]
+    pub fn provider(mut self, name: impl Into<String>, provider: Arc<dyn ImageProvider>) -> Self {
+        self.providers.push((name.into(), provider));
+        self
+    }
+
+    /// Makes pictures of a prompt. Dropping the future stops the work; pictures that were made by then stay kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] naming the member, or when pictures are not made here; [`ErrorKind::NotFound`] for a
+    /// conversation or provider that is not there; as [`ImageProvider::paint`]; as [`MediaSink::keep`].
+    pub async fn generate(&self, owner: &UserId, body: JsonObject) -> Result<ImageReply> {
+        let ask = Ask::read(body, &self.settings, false)?;
+        self.paint(owner, ask, Vec::new(), None).await
+    }
+
+    /// Changes pictures: those beside the body, or those that its `image` (or `images`) names by id, by URL or in base64.
+    ///
+    /// # Errors
+    /// As [`Images::generate`]; [`ErrorKind::Invalid`] with code `unknown_media` for an id that is not the owner's.
+    pub async fn edit(&self, owner: &UserId, asked: ImageAsk) -> Result<ImageReply> {
+        let ask = Ask::read(asked.members, &self.settings, true)?;
+        let (pictures, mask) = self.gathered(owner, &ask, asked.pictures, asked.mask).await?;
+        self.paint(owner, ask, pictures, mask).await
+    }
+
+    async fn paint(
+        &self,
+        owner: &UserId,
+        ask: Ask,
+        pictures: Vec<Picture>,
+        mask: Option<Picture>,
+    ) -> Result<ImageReply> {
+        let provider = self.pick(ask.provider.as_deref())?;
+        if let Some(id) = &ask.conversation {
+            // Before anything is made and paid for.
+            self.conversations.get(owner, id).await.map_err(|error| error.param("conversation_id"))?;
+        }
+        let request = ImageRequest { members: ask.members.clone(), pictures, mask };
+        let reply = provider.paint(request).await?;
+        let answer = Answer { images: self.clone(), owner: owner.clone(), ask };
+        match reply {
+            ImageReply::Whole(whole) => Ok(ImageReply::Whole(answer.whole(whole).await?)),
+            ImageReply::Events(events) => {
+                let answer = Arc::new(answer);
+                let events = events.and_then(move |event| {
+                    let answer = answer.clone();
+                    async move { answer.event(event).await }
+                });
+                Ok(ImageReply::Events(Box::pin(events)))
+            }
+        }
+    }
+
+    fn pick(&self, name: Option<&str>) -> Result<Arc<dyn ImageProvider>> {
+        let Some((_, first)) = self.providers.first() else {
+            let message = "No pictures are made here: the server has no image provider.";
+            return Err(Error::new(ErrorKind::Invalid, message).code("image_generation_disabled"));
+        };
+        let Some(name) = name else { return Ok(first.clone()) };
+        let named = self.providers.iter().find(|(known, _)| known == name);
+        named.map(|(_, provider)| provider.clone()).ok_or_else(|| {
+            Error::not_found(format!("There is no image provider `{name}`."))
+                .code("provider_not_found")
+                .param("provider_id")
+        })
+    }
+}
