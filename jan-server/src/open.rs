@@ -169,6 +169,8 @@ fn rates(config: &Config) -> RateSettings {
         llm_minute: limits.llm_minute,
         shares_minute: limits.shares_minute,
         shares_hour: limits.shares_hour,
+        media_minute: limits.media_minute,
+        public_media_minute: limits.public_media_minute,
     }
 }
 

@@ -247,6 +247,10 @@ pub struct RateLimit {
     pub shares_minute: u32,
     /// Public shares, an hour, by address.
     pub shares_hour: u32,
+    /// The Media API, a minute, by address.
+    pub media_minute: u32,
+    /// Media under `/api/media`, a minute, by address.
+    pub public_media_minute: u32,
 }
 
 impl Default for RateLimit {
@@ -260,6 +264,8 @@ impl Default for RateLimit {
             llm_minute: rates.llm_minute,
             shares_minute: rates.shares_minute,
             shares_hour: rates.shares_hour,
+            media_minute: rates.media_minute,
+            public_media_minute: rates.public_media_minute,
         }
     }
 }
