@@ -1,7 +1,8 @@
-//! What the server puts around the media room: who fetches for it, and where its links lead.
+//! What the server puts around the media room: who fetches for it, what shows it, and where its links lead.
 
 #[cfg(feature = "fetch")]
 mod fetch;
+mod shown;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use jan_media::{Media, MediaSettings, MemoryBlobs};
 
 #[cfg(feature = "fetch")]
 pub use fetch::FetchUrls;
+pub(crate) use shown::Shown;
 
 /// Where everybody can see what is public, and whoever has a link what it was made for. Uploads go there as well.
 pub(crate) const PATH: &str = "/api/media/";

@@ -76,7 +76,10 @@ async fn others_see_what_is_public_and_what_they_have_a_link_to() {
     let shown = app.open(&link).await;
     assert_eq!(shown.headers()["access-control-allow-origin"], "*");
     let cache = shown.headers()["cache-control"].to_str().unwrap();
-    assert!(["604799", "604800"].iter().any(|left| cache == format!("private, max-age={left}, immutable")), "{cache}");
+    assert!(
+        ["604799", "604800"].iter().any(|left| cache == format!("private, max-age={left}, immutable")),
+        "{cache}"
+    );
     assert_eq!(shown.bytes().await.unwrap(), bytes);
     for bent in [
         link.replace("exp=", "exp=9"),
