@@ -39,6 +39,8 @@ pub enum ErrorKind {
     UnsupportedMediaType,
     /// Well formed, but it cannot be processed (a decompression bomb, for example).
     Unprocessable,
+    /// A part of something was asked for that it does not have.
+    OutOfRange,
     /// Too many requests; `retry_after` says when to come back.
     RateLimited,
     /// Our own fault.
@@ -69,6 +71,7 @@ impl ErrorKind {
             Self::TooLarge => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::Unprocessable => "unprocessable",
+            Self::OutOfRange => "out_of_range",
             Self::RateLimited => "rate_limit_exceeded",
             Self::Internal => "internal_error",
             Self::NotImplemented => "not_implemented",

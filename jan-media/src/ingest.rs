@@ -79,9 +79,10 @@ impl Media {
         owner: &UserId,
         media: String,
         bytes: BoxStream<Result<Bytes>>,
-        new: NewMedia,
+        mut new: NewMedia,
         wanted: Wanted,
     ) -> Result<MediaObject> {
+        new.public |= self.settings.public;
         let filename = new.filename.as_deref().map(file_name).transpose()?.flatten();
         let begun = self.clock.millis();
         let claim = self.ledger.begin(owner, &media, self.after(self.settings.orphans_after)).await?;

@@ -16,6 +16,7 @@
 //! | `inspect`, `kind`, `dimensions`, `utf8` | what bytes are, seen while they pass |
 //! | `ledger`, `row` | who needs which bytes; media as it is written down |
 //! | `links`, `resolve`, [`placeholders`] | the ways out: temporary links, ids for model providers, ids in payloads |
+//! | `request`, `shape` | what the API is asked with, and how it shows media |
 //! | `uploads` | uploads that are announced first |
 //! | `remove`, `sweep` | the way out for good |
 
@@ -31,9 +32,11 @@ mod media;
 pub mod placeholders;
 mod remote;
 mod remove;
+mod request;
 mod resolve;
 mod row;
 mod settings;
+mod shape;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -49,8 +52,10 @@ pub use jan_core::media::{
 };
 pub use kind::is_inline;
 pub use links::{Link, Token};
-pub use media::{Media, Opened};
+pub use media::{Found, Media, Opened};
 pub use remote::{Fetch, Fetched};
+pub use request::{Resolvable, ids_of, new_media, new_upload, resolvable};
 pub use settings::MediaSettings;
+pub use shape::{LinkShape, MediaShape, UploadShape};
 pub use sweep::Swept;
 pub use uploads::{NewUpload, Upload};

@@ -7,14 +7,15 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use jan_core::media::MediaObject;
 use jan_core::record::{Kept, Millis};
 use jan_core::secret::ExposeSecret;
 use jan_core::{Clock, Error, ErrorKind, Result, Secret, UserId, id};
 use serde::Serialize;
 use sha2::Sha256;
 
-use crate::media::{Media, Opened};
-use crate::row::{Row, house, not_found, object};
+use crate::media::{Found, Media, Opened};
+use crate::row::{Row, house, not_found};
 
 /// A link and its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -142,6 +143,15 @@ impl Media {
         token: Option<Token<'_>>,
         range: Option<Range<u64>>,
     ) -> Result<Opened> {
+        let found = self.find_shown(id, token).await?;
+        Ok(Opened { bytes: found.read(range).await?, object: found.object })
+    }
+
+    /// The same, to be read once it is known what of it is wanted.
+    ///
+    /// # Errors
+    /// As [`Media::open_shown`], but for those of reading.
+    pub async fn find_shown(&self, id: &str, token: Option<Token<'_>>) -> Result<Found> {
         if let Some(token) = token {
             self.link_key.verify(Purpose::Read, id, token, &*self.clock)?;
         }
@@ -150,8 +160,19 @@ impl Media {
         if token.is_none() && !row.body.public {
             return Err(not_found(id));
         }
-        let bytes = self.read(&row.body, range).await?;
-        Ok(Opened { object: object(row, false), bytes })
+        Ok(Found::new(self, row))
+    }
+
+    /// Where the owner's media can be read by whoever is told: its place among what is public if it is, a link that ends
+    /// otherwise.
+    ///
+    /// # Errors
+    /// As [`Media::links`].
+    pub async fn url(&self, owner: &UserId, media: &MediaObject) -> Result<String> {
+        if media.public && !self.settings.stores_links {
+            return Ok(format!("{}{}", self.settings.links, media.id));
+        }
+        Ok(self.link(owner, &self.row(owner, &media.id).await?, None).await?.url)
     }
 }
 

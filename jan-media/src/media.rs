@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jan_core::media::{BlobStore, MediaObject};
+use jan_core::media::{BlobStore, MediaObject, RECORDS};
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::{Kept, Millis, RecordStore, Records};
 use jan_core::{BoxStream, Clock, Error, ErrorKind, Result, UserId};
@@ -38,6 +38,30 @@ pub struct Opened {
     pub bytes: BoxStream<Result<Bytes>>,
 }
 
+/// Media that was found and can be read, as often as it is wanted.
+#[derive(Clone)]
+pub struct Found {
+    /// What it is.
+    pub object: MediaObject,
+    media: Media,
+    blob: String,
+}
+
+impl Found {
+    pub(crate) fn new(media: &Media, row: Kept<Row>) -> Self {
+        let blob = row.body.blob.clone();
+        Self { object: object(row, false), media: media.clone(), blob }
+    }
+
+    /// Its bytes, or a range of them. Dropping the stream stops reading.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`] when its bytes were lost; the store's.
+    pub async fn read(&self, range: Option<Range<u64>>) -> Result<BoxStream<Result<Bytes>>> {
+        self.media.read(&self.blob, range).await
+    }
+}
+
 impl Media {
     /// Media whose bytes are in `store` and whose index is in `records`.
     pub fn new(
@@ -47,7 +71,7 @@ impl Media {
         settings: MediaSettings,
     ) -> Self {
         Self {
-            rows: Records::new("media", records.clone()),
+            rows: Records::new(RECORDS, records.clone()),
             shown: Records::new("media_shown", records.clone()),
             announced: Records::new("media_upload", records.clone()),
             ledger: Ledger::new(store, &records),
@@ -65,6 +89,11 @@ impl Media {
         self
     }
 
+    /// The limits and times that it was told.
+    pub fn settings(&self) -> &MediaSettings {
+        &self.settings
+    }
+
     /// What is known of the owner's media.
     ///
     /// # Errors
@@ -78,9 +107,16 @@ impl Media {
     /// # Errors
     /// As [`Media::get`]; [`ErrorKind::Gone`] when its bytes were lost.
     pub async fn open(&self, owner: &UserId, id: &str, range: Option<Range<u64>>) -> Result<Opened> {
-        let row = self.row(owner, id).await?;
-        let bytes = self.read(&row.body, range).await?;
-        Ok(Opened { object: object(row, false), bytes })
+        let found = self.find(owner, id).await?;
+        Ok(Opened { bytes: found.read(range).await?, object: found.object })
+    }
+
+    /// The owner's media, to be read once it is known what of it is wanted.
+    ///
+    /// # Errors
+    /// As [`Media::get`].
+    pub async fn find(&self, owner: &UserId, id: &str) -> Result<Found> {
+        Ok(Found::new(self, self.row(owner, id).await?))
     }
 
     /// A page of the owner's media, by its making. What is deleted in this moment is left out, so that a page can have
@@ -118,10 +154,10 @@ impl Media {
 
     pub(crate) async fn read(
         &self,
-        row: &Row,
+        blob: &str,
         range: Option<Range<u64>>,
     ) -> Result<BoxStream<Result<Bytes>>> {
-        self.ledger.store.get(&row.blob, range).await.map_err(|error| match error.kind() {
+        self.ledger.store.get(blob, range).await.map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::new(ErrorKind::Gone, "The bytes of this file were lost.")
                 .code("media_lost")
                 .because(error),

@@ -62,7 +62,7 @@ impl Media {
 
     /// Written piece by piece, so that the bytes are not in memory beside their base64.
     async fn data_url(&self, row: &Row) -> Result<String> {
-        let mut bytes = self.read(row, None).await?;
+        let mut bytes = self.read(&row.blob, None).await?;
         let mut url = format!("data:{};base64,", row.mime);
         let length = usize::try_from(row.bytes).unwrap_or_default();
         url.reserve(length.div_ceil(3).saturating_mul(4));

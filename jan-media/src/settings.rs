@@ -32,6 +32,10 @@ pub struct MediaSettings {
     pub links: String,
     /// What our own links to upload to begin with, before the id.
     pub upload_links: String,
+    /// Whether everybody who knows its id may see all that is brought from now on, as it was in the original: false.
+    pub public: bool,
+    /// Whether a store's own links are given for what is public too, so that its bytes need not pass through us: false.
+    pub stores_links: bool,
     /// The most bytes that one call reads into data URLs: 64 MiB.
     pub max_resolved: u64,
 }
@@ -51,6 +55,8 @@ impl Default for MediaSettings {
             upload_valid: Duration::from_secs(15 * 60),
             links: String::new(),
             upload_links: String::new(),
+            public: false,
+            stores_links: false,
             max_resolved: 64 * 1024 * 1024,
         }
     }

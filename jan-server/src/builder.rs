@@ -10,8 +10,11 @@ use jan_llm::{
     Account, Chat, Conversations, Keeper, Meter, Projects, SettingsStore, Shares, Store, Templates,
 };
 
+use jan_media::Media;
+
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::{RateLimits, RateSettings};
+use crate::media;
 use crate::rooms::{Rooms, Settings};
 use crate::server::Server;
 use crate::sweep::Sweeper;
@@ -22,6 +25,7 @@ use crate::sweep::Sweeper;
 pub struct ServerBuilder {
     model: Option<Arc<dyn ModelProvider>>,
     store: Option<Store>,
+    media: Option<Media>,
     issuer: Option<Arc<LocalIssuer>>,
     verifier: AnyOf,
     has_verifier: bool,
@@ -41,6 +45,14 @@ impl ServerBuilder {
     /// Where conversations and all that belongs to them are kept; in memory unless told.
     pub fn store(mut self, store: Store) -> Self {
         self.store = Some(store);
+        self
+    }
+
+    /// What keeps pictures and files. Without it their bytes are in memory, beside the store's records, and what lies
+    /// elsewhere is not fetched. Its links should lead to `/api/media/` of this server
+    /// ([`jan_media::MediaSettings::links`], `upload_links`).
+    pub fn media(mut self, media: Media) -> Self {
+        self.media = Some(media);
         self
     }
 
@@ -100,6 +112,9 @@ impl ServerBuilder {
         };
         let model = self.model.unwrap_or_else(|| Arc::new(crate::no_model::NoModel));
         let store = self.store.unwrap_or_default();
+        let home = self.settings.public_url.as_deref();
+        let media =
+            self.media.unwrap_or_else(|| media::in_memory(store.records.clone(), clock.clone(), home));
         let usage = Meter::new(&store, clock.clone());
         let mut keeper = Keeper::new(&store, clock.clone());
         (keeper.titles, keeper.orchestration) = (self.settings.titles.clone(), self.settings.orchestration);
@@ -114,6 +129,7 @@ impl ServerBuilder {
                 templates: Templates::new(&store, clock.clone()),
                 usage,
                 account: Account::new(&store),
+                media,
                 store,
                 verifier,
                 issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),

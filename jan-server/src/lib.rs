@@ -18,6 +18,7 @@
 //! | `gateway` | the door: request id, limits, credentials, CORS |
 //! | `http` | bodies, replies, events, errors as statuses |
 //! | `openapi` | the document, made from the table |
+//! | `media` | what is around the media room: who fetches for it, what shows it |
 //! | `serve` | the accept loop |
 //! | `sweep` | what is taken away for good, and when |
 //! | `config`, `open`, `cli` | the binary (feature `cli`) |
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod config;
 mod gateway;
 mod http;
+mod media;
 mod no_model;
 #[cfg(feature = "cli")]
 pub mod open;
@@ -45,6 +47,8 @@ pub use crate::http::body::{Body, BoxError};
 pub use builder::ServerBuilder;
 pub use jan_core::auth::{AllowAll, AnyOf, ApiKeys, LocalIssuer, SigningKey};
 pub use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
+#[cfg(feature = "fetch")]
+pub use media::FetchUrls;
 pub use rooms::Settings;
 pub use serve::{PeerAddr, ServeSettings, bind};
 pub use server::Server;

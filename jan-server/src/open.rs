@@ -1,5 +1,8 @@
 //! From the configuration to a server: the one place where its values become parts.
 
+mod keys;
+mod media;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,10 +15,10 @@ use jan_llm::turn::TitleSettings;
 use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 
 use crate::config::{AuthMode, Config, DurabilityMode};
-use crate::{AllowAll, ApiKeys, LocalIssuer, RateSettings, ServeSettings, Server, Settings, SigningKey};
+use crate::{AllowAll, ApiKeys, LocalIssuer, RateSettings, ServeSettings, Server, Settings};
 
-/// The file in the data folder that holds the key which signs tokens.
-const SIGNING_KEY: &str = "signing-key.pk8";
+pub use media::media;
+
 /// The file in the data folder that holds everything else, unless another database is named.
 const DATABASE: &str = "jan.db";
 
@@ -25,7 +28,8 @@ const DATABASE: &str = "jan.db";
 /// What cannot be opened, in a sentence: a model file, the data folder, a key.
 pub async fn server(config: &Config) -> Result<Server> {
     let mut builder = Server::builder().settings(settings(config)).cors_origins(config.cors.origins.clone());
-    builder = builder.store(store(config).await?);
+    let store = store(config).await?;
+    builder = builder.media(media(config, store.records.clone())?).store(store);
     if let Some(model) = provider(config).await? {
         builder = builder.model(model);
     }
@@ -35,7 +39,7 @@ pub async fn server(config: &Config) -> Result<Server> {
     builder = match config.auth.mode {
         AuthMode::Open => builder.auth(AllowAll::new()),
         AuthMode::Local => {
-            let key = signing_key(&config.data_dir)?;
+            let key = keys::signing_key(&config.data_dir)?;
             builder.issue_tokens(LocalIssuer::new(&key, Arc::new(SystemClock)))
         }
     };
@@ -156,6 +160,7 @@ fn settings(config: &Config) -> Settings {
         retention: config.database.retention,
         sharing: config.sharing.enabled,
         public_url: config.public_url.clone(),
+        media_proxy: config.media.proxy,
         ..Settings::default()
     }
 }
@@ -169,51 +174,7 @@ fn rates(config: &Config) -> RateSettings {
         llm_minute: limits.llm_minute,
         shares_minute: limits.shares_minute,
         shares_hour: limits.shares_hour,
-    }
-}
-
-/// The key that signs tokens: read, or made at the first start. Only its owner can read the file.
-fn signing_key(data_dir: &Path) -> Result<SigningKey> {
-    let failed = |what: &str, e: std::io::Error| {
-        let message = format!(
-            "{what} {} failed: {e}. Set `data_dir` to a folder that can be written.",
-            data_dir.display()
-        );
-        Error::invalid("data_dir", message)
-    };
-    std::fs::create_dir_all(data_dir).map_err(|e| failed("Making the data folder", e))?;
-    let path = data_dir.join(SIGNING_KEY);
-    match std::fs::read(&path) {
-        Ok(bytes) => SigningKey::from_pkcs8(bytes).map_err(|e| {
-            Error::invalid("data_dir", format!("{} is no signing key.", path.display())).because(e)
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key = SigningKey::generate()?;
-            keep(&path, key.to_pkcs8()).map_err(|e| failed("Keeping the signing key in", e))?;
-            // Another process may have been first: what lies there counts.
-            let kept = std::fs::read(&path).map_err(|e| failed("Reading the signing key in", e))?;
-            SigningKey::from_pkcs8(kept)
-        }
-        Err(error) => Err(failed("Reading the signing key in", error)),
-    }
-}
-
-/// Writes a file that was not there, whole or not at all.
-fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-
-    let part = path.with_extension(format!("part-{}", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&part, path);
-    std::fs::remove_file(&part)?;
-    match linked {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+        media_minute: limits.media_minute,
+        public_media_minute: limits.public_media_minute,
     }
 }

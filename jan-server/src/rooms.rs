@@ -8,6 +8,7 @@ use jan_llm::completions::Completions;
 use jan_llm::prompt::Orchestration;
 use jan_llm::turn::TitleSettings;
 use jan_llm::{Account, Chat, Conversations, Meter, Projects, SettingsStore, Shares, Store, Templates};
+use jan_media::Media;
 
 use crate::gateway::cors::Cors;
 use crate::gateway::rate::RateLimits;
@@ -27,6 +28,8 @@ pub(crate) struct Rooms {
     /// Counts tokens; whoever answers chats tells it.
     pub(crate) usage: Meter,
     pub(crate) account: Account,
+    /// Pictures and files.
+    pub(crate) media: Media,
     pub(crate) verifier: Arc<dyn AuthVerifier>,
     /// Absent when tokens come from somebody else.
     pub(crate) issuer: Option<Arc<dyn TokenIssuer>>,
@@ -56,6 +59,8 @@ pub struct Settings {
     /// Where the world finds this server (`https://chat.example`), for links that it gives away. Default: nowhere; links
     /// are relative.
     pub public_url: Option<String>,
+    /// Gives the bytes of media under `/v1/media/{id}`; without it, the link to them. Default: yes.
+    pub media_proxy: bool,
     /// How long a streamed chat waits for the model's first word before the reply's head is sent without it. Until then
     /// a failure is a JSON error with its status; later it is an error event. Default: 5 s.
     pub first_word: Duration,
@@ -77,6 +82,7 @@ impl Default for Settings {
             docs: true,
             sharing: true,
             public_url: None,
+            media_proxy: true,
             first_word: Duration::from_secs(5),
             titles: TitleSettings::default(),
             orchestration: Orchestration::default(),

@@ -7,13 +7,17 @@ use futures_util::future::BoxFuture;
 use http::Method;
 
 use crate::gateway::rate::LimitGroup;
-use crate::http::call::Call;
+use crate::http::call::{BodyLimit, Call};
 use crate::http::reply::Reply;
 use crate::openapi::entries::{self as doc, Doc};
+use crate::rooms::Rooms;
 use crate::routes::{
-    auth, branches, chat, completions, conversations, docs, embeddings, health, items, models, projects,
-    regenerate, shares, templates, usage, users,
+    auth, branches, chat, completions, conversations, docs, embeddings, health, items, media, media_bytes,
+    media_upload, models, projects, regenerate, shares, templates, usage, users,
 };
+
+/// What may stand around a file in a body: a form's other fields, a JSON object.
+const AROUND_FILES: usize = 512 * 1024;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub(crate) enum Service {
     Gateway,
     /// `/llm`.
     Llm,
+    /// `/media`.
+    Media,
 }
 
 /// What becomes of a request that is sent again.
@@ -42,6 +48,15 @@ pub(crate) enum Repeat {
     Replays,
 }
 
+/// How large bodies may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// As configured for JSON.
+    Json,
+    /// As large as a file, in base64 if need be, and what stands around it.
+    File,
+}
+
 /// One route.
 pub(crate) struct Row {
     pub(crate) method: Method,
@@ -50,6 +65,7 @@ pub(crate) struct Row {
     pub(crate) access: Access,
     pub(crate) limit: LimitGroup,
     pub(crate) repeat: Repeat,
+    pub(crate) size: Size,
     pub(crate) handler: fn(Call) -> BoxFuture<'static, Reply>,
     pub(crate) doc: &'static Doc,
 }
@@ -57,6 +73,9 @@ pub(crate) struct Row {
 /// A line of the table.
 macro_rules! row {
     ($method:ident $path:literal, $service:ident, $access:ident, $limit:ident, $repeat:ident, $handler:path, $doc:path) => {
+        row!($method $path, $service, $access, $limit, $repeat, $handler, $doc, Json)
+    };
+    ($method:ident $path:literal, $service:ident, $access:ident, $limit:ident, $repeat:ident, $handler:path, $doc:path, $size:ident) => {
         Row {
             method: Method::$method,
             path: $path,
@@ -64,6 +83,7 @@ macro_rules! row {
             access: Access::$access,
             limit: LimitGroup::$limit,
             repeat: Repeat::$repeat,
+            size: Size::$size,
             handler: |call| Box::pin($handler(call)),
             doc: &$doc,
         }
@@ -128,11 +148,29 @@ pub(crate) static TABLE: &[Row] = &[
     row!(GET    "/v1/usage/me",                                      Llm,     User,   V1,         Runs,    usage::me,                      doc::usage::ME),
     row!(GET    "/v1/usage/me/daily",                                Llm,     User,   V1,         Runs,    usage::daily,                   doc::usage::DAILY),
     row!(GET    "/v1/usage/projects/{id}",                           Llm,     User,   V1,         Runs,    usage::of_project,              doc::usage::OF_PROJECT),
+    row!(POST   "/v1/media",                                              Media,   User,   Media,      Replays, media::create,                  doc::media::CREATE, File),
+    row!(GET    "/v1/media",                                              Media,   User,   Media,      Runs,    media::all,                     doc::media::LIST),
+    row!(POST   "/v1/media/upload",                                       Media,   User,   Media,      Runs,    media_upload::form,             doc::media::UPLOAD, File),
+    row!(POST   "/v1/media/prepare-upload",                               Media,   User,   Media,      Replays, media::prepare,                 doc::media::PREPARE),
+    row!(POST   "/v1/media/upload-presigned",                             Media,   User,   Media,      Replays, media::prepare,                 doc::media::PREPARE_ALIAS),
+    row!(POST   "/v1/media/resolve",                                      Media,   User,   Media,      Runs,    media::resolve,                 doc::media::RESOLVE),
+    row!(POST   "/v1/media/bulk-delete",                                  Media,   User,   Media,      Runs,    media::bulk_delete,             doc::media::BULK_DELETE),
+    row!(GET    "/v1/media/{id}",                                         Media,   User,   Media,      Runs,    media_bytes::get,               doc::media::GET),
+    row!(HEAD   "/v1/media/{id}",                                         Media,   User,   Media,      Runs,    media_bytes::get_head,          doc::media::HEAD),
+    row!(PATCH  "/v1/media/{id}",                                         Media,   User,   Media,      Runs,    media::update,                  doc::media::UPDATE),
+    row!(DELETE "/v1/media/{id}",                                         Media,   User,   Media,      Runs,    media::delete,                  doc::media::DELETE),
+    row!(GET    "/v1/media/{id}/metadata",                                Media,   User,   Media,      Runs,    media::metadata,                doc::media::METADATA),
+    row!(GET    "/v1/media/{id}/presign",                                 Media,   User,   Media,      Runs,    media::presign,                 doc::media::PRESIGN),
+    row!(POST   "/v1/media/{id}/complete",                                Media,   User,   Media,      Runs,    media::complete,                doc::media::COMPLETE),
+    row!(GET    "/api/media/{id}",                                        Gateway, Public, PublicMedia, Runs,    media_bytes::shown,             doc::media::SHOWN),
+    row!(HEAD   "/api/media/{id}",                                        Gateway, Public, PublicMedia, Runs,    media_bytes::shown_head,        doc::media::SHOWN_HEAD),
+    row!(PUT    "/api/media/{id}",                                        Gateway, Public, PublicMedia, Runs,    media_upload::put,              doc::media::PUT, File),
     row!(GET    "/v1/prompt-templates/{key}",                        Gateway, Public, V1,         Runs,    templates::get,                 doc::templates::GET),
     row!(GET    "/v1/version",                                       Llm,     User,   V1,         Runs,    health::version,                doc::VERSION),
     row!(POST   "/auth/guest-login",                                 Llm,     Public, GlobalOnly, Runs,    auth::guest_login,              doc::GUEST_LOGIN),
     row!(POST   "/auth/refresh-token",                               Llm,     Public, GlobalOnly, Runs,    auth::refresh_token,            doc::REFRESH_TOKEN),
     row!(GET    "/healthz",                                          Gateway, Public, GlobalOnly, Runs,    health::healthz,                doc::HEALTHZ),
+    row!(GET    "/media/healthz",                                    Gateway, Public, GlobalOnly, Runs,    health::healthz,                doc::MEDIA_HEALTHZ),
     row!(GET    "/readyz",                                           Gateway, Public, GlobalOnly, Runs,    health::readyz,                 doc::READYZ),
     row!(GET    "/api/openapi.json",                                 Gateway, Public, GlobalOnly, Runs,    docs::openapi,                  doc::OPENAPI),
     row!(GET    "/api/swagger/{*file}",                              Gateway, Public, GlobalOnly, Runs,    docs::swagger,                  doc::SWAGGER),
@@ -157,6 +195,7 @@ impl Service {
         match self {
             Self::Gateway => None,
             Self::Llm => Some("/llm"),
+            Self::Media => Some("/media"),
         }
     }
 }
@@ -165,6 +204,19 @@ impl Row {
     /// The limit that counts; under the prefix of the LLM API it is the caller's and not the address's.
     pub(crate) fn limit_group(&self, prefixed: bool) -> LimitGroup {
         if prefixed && self.limit == LimitGroup::V1 { LimitGroup::Llm } else { self.limit }
+    }
+
+    /// The largest body that this row takes.
+    pub(crate) fn body_limit(&self, rooms: &Rooms) -> BodyLimit {
+        let json = rooms.settings.body_limit;
+        match self.size {
+            Size::Json => BodyLimit { bytes: json, code: "body_too_large" },
+            Size::File => {
+                let file = usize::try_from(rooms.media.settings().max_bytes).unwrap_or(usize::MAX);
+                let bytes = (file / 3).saturating_mul(4).saturating_add(AROUND_FILES);
+                BodyLimit { bytes, code: "max_size_exceeded" }
+            }
+        }
     }
 
     /// A path that this row answers, without the prefix of its service: the same request under either.

@@ -6,6 +6,7 @@ use jan_core::Result;
 use jan_core::record::Millis;
 use tokio::sync::Mutex;
 
+use crate::media::Shown;
 use crate::server::Server;
 
 /// How often a server that serves sweeps.
@@ -23,8 +24,8 @@ pub(crate) struct Sweeper {
 }
 
 impl Server {
-    /// Takes away for good what was deleted longer ago than [`crate::Settings::retention`], and what has expired, and
-    /// says how much it was. A server that serves a listener does so by itself, every hour; one that is mounted
+    /// Takes away for good what was deleted longer ago than [`crate::Settings::retention`], and what has expired, media
+    /// included that nothing shows any more, and says how much it was. A server that serves a listener does so by itself, every hour; one that is mounted
     /// elsewhere is swept by whoever mounts it. Dropping the future stops between two bites or undoes the last.
     ///
     /// # Errors
@@ -36,10 +37,17 @@ impl Server {
         let before = now.saturating_sub(retention);
         let deleted = in_bites(|| store.conversations.sweep(before, BITE)).await?;
         let expired = in_bites(|| store.records.sweep(now, BITE)).await?;
-        if deleted + expired > 0 {
-            tracing::info!(deleted, expired, "swept: what was deleted long ago and what has expired is gone");
+        let media = self.rooms.media.sweep(&Shown(store.clone())).await?;
+        let files = media.expired + media.unfinished;
+        if deleted + expired + files > 0 {
+            tracing::info!(
+                deleted,
+                expired,
+                files,
+                "swept: what was deleted long ago and what has expired is gone"
+            );
         }
-        Ok(deleted + expired)
+        Ok(deleted + expired + files)
     }
 
     /// Sweeps now and every hour, if nobody does so for this server already; when they stop, it takes over. Runs until
@@ -111,6 +119,51 @@ mod tests {
         assert!(server.sweep().await.unwrap() >= count, "what was deleted");
         assert_eq!(server.sweep().await.unwrap(), 0);
         store.conversations.get(&me, "conv_kept").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn media_goes_when_its_time_is_over_and_nothing_shows_it() {
+        use jan_media::{Media, MediaSettings, MemoryBlobs, NewMedia, Source};
+
+        let (store, clock, me) = (Store::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+        let settings = MediaSettings { retention: Some(2 * DAY), ..MediaSettings::default() };
+        let blobs = Arc::new(MemoryBlobs::new());
+        let media = Media::new(blobs.clone(), store.records.clone(), Arc::new(clock.clone()), settings);
+        let server = Server::builder().auth(AllowAll::new()).store(store.clone()).media(media.clone());
+        let server = server.clock(Arc::new(clock.clone())).build().unwrap();
+        let mut ids = Vec::new();
+        for text in ["shown", "kept", "forgotten", "in a deleted talk"] {
+            let bytes = format!("\u{89}PNG").chars().map(|letter| letter as u8).collect::<Vec<_>>();
+            let head = b"\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0";
+            let bytes = [&bytes, &head[..], text.as_bytes()].concat();
+            let bytes = Box::pin(futures_util::stream::iter([Ok(bytes.into())]));
+            ids.push(media.ingest(&me, Source::Bytes(bytes), NewMedia::default()).await.unwrap().id);
+        }
+        for (name, id) in [("conv_shown", &ids[0]), ("conv_deleted", &ids[3])] {
+            let body =
+                format!(r#"{{"type":"message","content":[{{"type":"input_image","image_url":"{id}"}}]}}"#);
+            let body = jan_core::JsonObject::parse(body.into()).unwrap();
+            let item = jan_core::conversation::Item::new(format!("msg_{name}"), clock.millis(), body);
+            let new = Conversation { id: name.into(), ..Conversation::default() };
+            store.conversations.create(&me, new, vec![item]).await.unwrap();
+        }
+        let gone = Selection::Ids(vec!["conv_deleted".into()]);
+        store.conversations.delete(&me, &gone, clock.millis()).await.unwrap();
+        let records = Records::<String>::new("chat.completion", store.records.clone());
+        records
+            .insert(&me, &Kept::new("chatcmpl_1", clock.millis(), format!("about {}", ids[1])))
+            .await
+            .unwrap();
+
+        clock.advance(2 * DAY);
+        assert_eq!(server.sweep().await.unwrap(), 2);
+        for (id, there) in ids.iter().zip([true, true, false, false]) {
+            assert_eq!(media.get(&me, id).await.is_ok(), there, "{id}");
+        }
+        assert_eq!(blobs.count(), 2);
+        clock.advance(2 * DAY);
+        server.sweep().await.unwrap();
+        assert_eq!(blobs.count(), 2, "it is still shown");
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,6 +17,10 @@ pub use name::{PREFIX, is_media_id, media_id_of};
 use crate::record::Millis;
 use crate::{BoxStream, Result, UserId};
 
+/// The kind of the records in which an owner's media is written down. They point to bytes in one house's own store, so
+/// they mean nothing in another.
+pub const RECORDS: &str = "media";
+
 /// A kept picture or file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MediaObject {

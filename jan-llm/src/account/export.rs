@@ -4,7 +4,9 @@ use std::future::Future;
 
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use jan_core::conversation::Filter;
+use jan_core::media;
 use jan_core::page::{MAX_LIMIT, Order, PageRequest};
+use jan_core::record::Record;
 use jan_core::{BoxStream, ErrorKind, Result, UserId};
 
 use super::few;
@@ -54,7 +56,9 @@ fn records(store: Store, owner: UserId) -> impl Stream<Item = Result<Line>> + Se
             let page = store.records.everything(&owner, place, MAX_LIMIT).await?;
             let next = page.last().map(|last| Some((last.kind.clone(), last.id.clone())));
             // What ends by itself (the answers to repeated requests) is the server's memory, not the owner's.
-            let lasting = page.into_iter().filter(|record| record.expires_at.is_none());
+            // Media stays with its bytes.
+            let goes = |record: &Record| record.expires_at.is_none() && record.kind != media::RECORDS;
+            let lasting = page.into_iter().filter(goes);
             let lines = lasting.map(|record| Ok(Line::Record(record.try_into()?)));
             Ok((lines.collect::<Result<_>>()?, next))
         }

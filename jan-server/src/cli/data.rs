@@ -63,7 +63,7 @@ pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode
     }
     let done = import.finish()?;
     for what in &done.skipped {
-        println!("skipped, it is there already: {what}");
+        println!("skipped, it is there already or stays where it is: {what}");
     }
     let (records, conversations, items) = (done.records, done.conversations, done.items);
     println!(

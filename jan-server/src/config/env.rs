@@ -40,6 +40,8 @@ pub(super) enum Read {
     Switch,
     /// Parts between commas.
     List,
+    /// A number of days.
+    Days,
 }
 
 const fn text(name: &'static str, path: &'static str) -> Alias {
@@ -52,6 +54,10 @@ const fn switch(name: &'static str, path: &'static str) -> Alias {
 
 const fn list(name: &'static str, path: &'static str) -> Alias {
     Alias { name, path, read: Read::List }
+}
+
+const fn days(name: &'static str, path: &'static str) -> Alias {
+    Alias { name, path, read: Read::Days }
 }
 
 /// Short names first, then the original's; of those that mean the same value the first counts.
@@ -77,6 +83,23 @@ pub(super) const ALIASES: &[Alias] = &[
     switch("PROMPT_ORCHESTRATION_TOOLS", "prompts.tools"),
     text("JAN_PUBLIC_URL", "public_url"),
     switch("CONVERSATION_SHARING_ENABLED", "sharing.enabled"),
+    list("JAN_FETCH_ALLOW", "fetch.allow"),
+    text("MEDIA_STORAGE_BACKEND", "media.backend"),
+    text("MEDIA_LOCAL_STORAGE_PATH", "media.folder"),
+    text("MEDIA_PUBLIC_URL", "media.public_url"),
+    text("MEDIA_S3_BUCKET", "media.s3.bucket"),
+    text("MEDIA_S3_REGION", "media.s3.region"),
+    text("MEDIA_S3_ENDPOINT", "media.s3.endpoint"),
+    text("MEDIA_S3_PUBLIC_ENDPOINT", "media.s3.public_endpoint"),
+    text("MEDIA_S3_ACCESS_KEY_ID", "media.s3.access_key_id"),
+    text("MEDIA_S3_SECRET_ACCESS_KEY", "media.s3.secret_access_key"),
+    switch("MEDIA_S3_USE_PATH_STYLE", "media.s3.path_style"),
+    switch("MEDIA_S3_URL_ENABLED", "media.store_links"),
+    text("MEDIA_S3_PRESIGN_TTL", "media.link_valid"),
+    text("MEDIA_MAX_BYTES", "media.max_bytes"),
+    switch("MEDIA_PROXY_DOWNLOAD", "media.proxy"),
+    days("MEDIA_RETENTION_DAYS", "media.retention"),
+    text("MEDIA_REMOTE_FETCH_TIMEOUT", "media.fetch_timeout"),
     text("JAN_LOG", "log.level"),
     text("LOG_LEVEL", "log.level"),
     text("LOG_FORMAT", "log.format"),
@@ -108,6 +131,10 @@ impl Read {
     pub(super) fn value(self, text: &str) -> Result<config::Value, String> {
         match self {
             Self::Text => Ok(text.into()),
+            Self::Days => match text.trim().parse::<u32>() {
+                Ok(days) => Ok(format!("{days}d").into()),
+                Err(_) => Err("a whole number of days".into()),
+            },
             Self::List => {
                 Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().into())
             }

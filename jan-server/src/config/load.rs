@@ -94,7 +94,7 @@ fn is_known(name: &str) -> bool {
 
 /// Lists are the only values that a text cannot be read as by itself.
 fn scalar(path: &str, text: &str) -> config::Value {
-    if matches!(path, "auth.api_keys" | "cors.origins") {
+    if matches!(path, "auth.api_keys" | "cors.origins" | "fetch.allow" | "fetch.ports" | "media.types") {
         return text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().into();
     }
     text.into()
@@ -111,11 +111,11 @@ fn check(config: &Config) -> Result<()> {
             return Err(wrong(&message));
         }
     }
-    if let Some(url) = &config.public_url
-        && !url.starts_with("http://")
-        && !url.starts_with("https://")
-    {
-        return Err(wrong(&format!("`public_url` must look like https://chat.example, not `{url}`")));
+    for (name, url) in [("public_url", &config.public_url), ("media.public_url", &config.media.public_url)] {
+        let Some(url) = url else { continue };
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(wrong(&format!("`{name}` must look like https://chat.example, not `{url}`")));
+        }
     }
     if config.limits.connections == 0 {
         return Err(wrong("`limits.connections` must be at least 1"));
@@ -167,6 +167,37 @@ mod tests {
         assert_eq!((config.limits.drain.as_secs(), config.limits.body.as_u64()), (5, 1 << 20));
         assert_eq!(config.database.retention.as_secs(), 90 * 24 * 60 * 60);
         assert_eq!((config.auth.mode, config.log.level.as_str()), (AuthMode::Open, "debug"));
+    }
+
+    #[test]
+    fn media_answers_to_the_names_of_the_original() {
+        let variables = [
+            ("MEDIA_STORAGE_BACKEND", "s3"),
+            ("MEDIA_S3_BUCKET", "jan"),
+            ("MEDIA_S3_ENDPOINT", "http://minio:9000"),
+            ("MEDIA_S3_SECRET_ACCESS_KEY", "very-secret"),
+            ("MEDIA_S3_USE_PATH_STYLE", "false"),
+            ("MEDIA_S3_PRESIGN_TTL", "168h"),
+            ("MEDIA_MAX_BYTES", "1048576"),
+            ("MEDIA_RETENTION_DAYS", "7"),
+            ("MEDIA_REMOTE_FETCH_TIMEOUT", "5s"),
+            ("MEDIA_PROXY_DOWNLOAD", "false"),
+            ("MEDIA_PUBLIC_URL", "http://localhost:8000"),
+            ("JAN__MEDIA__TYPES", "image/png, audio/*"),
+            ("JAN__FETCH__PORTS", "80,9000"),
+        ];
+        let config = load_with(&variables, &[]).unwrap();
+        let media = &config.media;
+        assert_eq!((media.s3.bucket.as_str(), media.s3.path_style, media.proxy), ("jan", false, false));
+        assert_eq!((media.link_valid.as_secs(), media.retention.as_secs()), (604_800, 604_800));
+        assert_eq!((media.max_bytes.as_u64(), media.fetch_timeout.as_secs()), (1 << 20, 5));
+        assert_eq!((media.types.len(), &config.fetch.ports[..]), (2, &[80, 9000][..]));
+        assert!(!config.to_toml().unwrap().contains("very-secret"));
+        for (name, value) in
+            [("MEDIA_STORAGE_BACKEND", "tape"), ("MEDIA_RETENTION_DAYS", "soon"), ("MEDIA_PUBLIC_URL", "x")]
+        {
+            assert!(load_with(&[(name, value)], &[]).unwrap_err().to_string().contains(value), "{name}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 mod env;
 mod load;
+mod media;
+mod words;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use env::{Environment, ProcessEnvironment};
 pub use load::{Overrides, load};
+pub use media::{Media, MediaBackend, MediaS3};
 
 /// The whole configuration. Every value has a default, so an empty file is a good one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,6 +57,8 @@ pub struct Config {
     pub sharing: Sharing,
     /// How replies look.
     pub api: Api,
+    /// Pictures and files.
+    pub media: Media,
     /// Fetching of URLs that callers name.
     pub fetch: Fetch,
     /// Downloading of models.
@@ -80,6 +85,7 @@ impl Default for Config {
             public_url: None,
             sharing: Sharing::default(),
             api: Api::default(),
+            media: Media::default(),
             fetch: Fetch::default(),
             pull: Pull::default(),
             log: Log::default(),
@@ -247,6 +253,10 @@ pub struct RateLimit {
     pub shares_minute: u32,
     /// Public shares, an hour, by address.
     pub shares_hour: u32,
+    /// The Media API, a minute, by address.
+    pub media_minute: u32,
+    /// Media under `/api/media`, a minute, by address.
+    pub public_media_minute: u32,
 }
 
 impl Default for RateLimit {
@@ -260,6 +270,8 @@ impl Default for RateLimit {
             llm_minute: rates.llm_minute,
             shares_minute: rates.shares_minute,
             shares_hour: rates.shares_hour,
+            media_minute: rates.media_minute,
+            public_media_minute: rates.public_media_minute,
         }
     }
 }
@@ -325,12 +337,23 @@ impl Default for Api {
     }
 }
 
-/// Fetching of URLs that callers name (media, from its issue on).
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// Fetching of URLs that callers name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fetch {
     /// Lets callers name addresses of the private network.
     pub allow_private_urls: bool,
+    /// Hosts of one's own that are open all the same: names, addresses, ranges (`files.corp.example`, `10.1.0.0/16`).
+    pub allow: Vec<String>,
+    /// The ports that may be asked, there too.
+    pub ports: Vec<u16>,
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        let ports = jan_core::fetch::FetchSettings::default().ports;
+        Self { allow_private_urls: false, allow: Vec::new(), ports }
+    }
 }
 
 /// Downloading of models.
@@ -372,43 +395,6 @@ pub enum LogFormat {
     Console,
     /// One JSON object a line.
     Json,
-}
-
-// Read from text, so that a wrong word is answered with the words that are right.
-impl TryFrom<String> for AuthMode {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        match word.as_str() {
-            "local" => Ok(Self::Local),
-            "open" => Ok(Self::Open),
-            _ => Err(format!("`{word}` is neither `local` nor `open`")),
-        }
-    }
-}
-
-impl TryFrom<String> for DurabilityMode {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        match word.as_str() {
-            "process" => Ok(Self::Process),
-            "full" => Ok(Self::Full),
-            _ => Err(format!("`{word}` is neither `process` nor `full`")),
-        }
-    }
-}
-
-impl TryFrom<String> for LogFormat {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        match word.as_str() {
-            "console" => Ok(Self::Console),
-            "json" => Ok(Self::Json),
-            _ => Err(format!("`{word}` is neither `console` nor `json`")),
-        }
-    }
 }
 
 impl Config {

@@ -16,7 +16,7 @@ use super::auth;
 use super::rate::Count;
 use super::request_id::{self, RequestId};
 use crate::http::body::{Body, BoxError, RequestBody, incoming};
-use crate::http::call::{Call, too_large};
+use crate::http::call::Call;
 use crate::http::error::to_response;
 use crate::http::idempotency;
 use crate::rooms::Rooms;
@@ -111,10 +111,10 @@ async fn answer(
     };
     let who = admit(rooms, row, path.prefixed, head, marks).await?;
     let key = idempotency::key(row, &head.headers)?;
-    let body_limit = rooms.settings.body_limit;
+    let body_limit = row.body_limit(rooms);
     // A body that says beforehand that it is too long is refused before it is sent.
-    if body.size_hint().lower() > body_limit as u64 {
-        return Err(too_large(body_limit));
+    if body.size_hint().lower() > body_limit.bytes as u64 {
+        return Err(body_limit.broken());
     }
     let call = Call {
         rooms: rooms.clone(),

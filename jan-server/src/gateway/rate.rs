@@ -32,6 +32,10 @@ pub(crate) enum LimitGroup {
     Llm,
     /// What the public reads of shares, by address.
     Shares,
+    /// The Media API, by address.
+    Media,
+    /// Media under `/api/media`, by address.
+    PublicMedia,
 }
 
 /// How many requests are let in. The defaults are the reference's.
@@ -50,6 +54,10 @@ pub struct RateSettings {
     pub shares_minute: u32,
     /// Public shares, an hour, by address: 1000.
     pub shares_hour: u32,
+    /// The Media API, a minute, by address: 60.
+    pub media_minute: u32,
+    /// Media under `/api/media`, a minute, by address: 300.
+    pub public_media_minute: u32,
 }
 
 impl Default for RateSettings {
@@ -61,6 +69,8 @@ impl Default for RateSettings {
             llm_minute: 120,
             shares_minute: 100,
             shares_hour: 1000,
+            media_minute: 60,
+            public_media_minute: 300,
         }
     }
 }
@@ -73,6 +83,8 @@ pub(crate) struct RateLimits {
     llm: Window,
     shares_minute: Window,
     shares_hour: Window,
+    media: Window,
+    public_media: Window,
 }
 
 /// Whose requests are counted together.
@@ -91,6 +103,8 @@ impl RateLimits {
             llm: Window::new(settings.llm_minute, MINUTE),
             shares_minute: Window::new(settings.shares_minute, MINUTE),
             shares_hour: Window::new(settings.shares_hour, HOUR),
+            media: Window::new(settings.media_minute, MINUTE),
+            public_media: Window::new(settings.public_media_minute, MINUTE),
         }
     }
 
@@ -113,6 +127,8 @@ impl RateLimits {
                 self.shares_hour.count(&key, now)?;
                 self.shares_minute.count(&key, now).map(Some)
             }
+            LimitGroup::Media => self.media.count(&key, now).map(Some),
+            LimitGroup::PublicMedia => self.public_media.count(&key, now).map(Some),
             LimitGroup::GlobalOnly => Ok(Some(global)),
             LimitGroup::Llm => Ok(None),
         }
@@ -125,7 +141,11 @@ impl RateLimits {
     pub(crate) fn by_caller(&self, group: LimitGroup, user: &UserId, now: Duration) -> Result<Option<Count>> {
         match group {
             LimitGroup::Llm => self.llm.count(&Key::Caller(user.clone()), now).map(Some),
-            LimitGroup::V1 | LimitGroup::Shares | LimitGroup::GlobalOnly => Ok(None),
+            LimitGroup::V1
+            | LimitGroup::Shares
+            | LimitGroup::Media
+            | LimitGroup::PublicMedia
+            | LimitGroup::GlobalOnly => Ok(None),
         }
     }
 }
@@ -227,6 +247,8 @@ mod tests {
             llm_minute: 1,
             shares_minute: 2,
             shares_hour: 3,
+            media_minute: 2,
+            public_media_minute: 2,
         })
     }
 

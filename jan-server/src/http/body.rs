@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
+use jan_core::BoxStream;
 
 use super::idempotency::Recorder;
 use super::sse::ChatEvents;
@@ -45,6 +46,8 @@ pub(super) enum Kind {
     Full(Option<Bytes>),
     Events(Box<ChatEvents>),
     Recorded(Box<Recorder>),
+    /// The pieces of a file, and how many bytes are still to come.
+    File(BoxStream<jan_core::Result<Bytes>>, u64),
 }
 
 impl Body {
@@ -62,6 +65,12 @@ impl Body {
     /// A stream of events.
     pub(crate) fn events(events: ChatEvents) -> Self {
         Self(Kind::Events(Box::new(events)))
+    }
+
+    /// A file of `length` bytes, read while it is sent. When reading fails the connection breaks off, so that nobody takes
+    /// half a file for a whole one.
+    pub(crate) fn file(bytes: BoxStream<jan_core::Result<Bytes>>, length: u64) -> Self {
+        Self(Kind::File(bytes, length))
     }
 
     /// A stream of events that is kept while it is sent.
@@ -86,6 +95,18 @@ impl HttpBody for Body {
             Kind::Recorded(events) => {
                 events.poll_bytes(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
+            Kind::File(bytes, left) => bytes.as_mut().poll_next(cx).map(|piece| {
+                Some(match piece? {
+                    Ok(piece) => {
+                        *left = left.saturating_sub(piece.len() as u64);
+                        Ok(Frame::data(piece))
+                    }
+                    Err(error) => {
+                        tracing::warn!(?error, "a file broke off while it was sent");
+                        Err(error.into())
+                    }
+                })
+            }),
         }
     }
 
@@ -96,6 +117,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::File(_, left) => SizeHint::with_exact(*left),
             Kind::Events(_) | Kind::Recorded(_) => SizeHint::default(),
         }
     }
@@ -107,6 +129,7 @@ impl fmt::Debug for Body {
             Kind::Full(bytes) => f.debug_tuple("Full").field(&bytes.as_ref().map_or(0, Bytes::len)).finish(),
             Kind::Events(_) => f.write_str("Events"),
             Kind::Recorded(events) => events.fmt(f),
+            Kind::File(_, left) => f.debug_tuple("File").field(left).finish(),
         }
     }
 }

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jan_core::page::{Order, PageRequest};
-use jan_core::{Error, ErrorKind, JsonObject, Principal, Result, UserId};
+use jan_core::{BoxStream, Error, ErrorKind, JsonObject, Principal, Result, UserId};
 
 use super::body::RequestBody;
 use crate::gateway::request_id::RequestId;
@@ -29,7 +30,22 @@ pub(crate) struct Call {
     /// The headers, without those by which somebody could pretend to be somebody.
     pub(crate) headers: HeaderMap,
     /// The most bytes this route takes.
-    pub(crate) body_limit: usize,
+    pub(crate) body_limit: BodyLimit,
+}
+
+/// The most bytes that a body may have, and the code that tells a client of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimit {
+    pub(crate) bytes: usize,
+    pub(crate) code: &'static str,
+}
+
+impl BodyLimit {
+    /// What is said of a body that has more.
+    pub(crate) fn broken(self) -> Error {
+        let message = format!("The body is over {} bytes.", self.bytes);
+        Error::new(ErrorKind::TooLarge, message).code(self.code)
+    }
 }
 
 impl Call {
@@ -120,19 +136,47 @@ impl Call {
     /// # Errors
     /// [`ErrorKind::TooLarge`] while reading, [`ErrorKind::Timeout`], or [`ErrorKind::Invalid`] when it breaks off.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes> {
-        let body = std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner));
-        let reading = Limited::new(body, self.body_limit).collect();
+        let reading = Limited::new(self.take_body(), self.body_limit.bytes).collect();
         match tokio::time::timeout(self.rooms.settings.body_timeout, reading).await {
             Ok(Ok(whole)) => Ok(whole.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(self.body_limit)),
-            Ok(Err(error)) => Err(Error::new(ErrorKind::Invalid, "The body broke off.").because(error)),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.body_limit.broken()),
+            Ok(Err(error)) => Err(broke_off(error)),
             Err(_) => Err(too_slow(self.rooms.settings.body_timeout)),
         }
     }
+
+    /// The body piece by piece, at most as large as the route allows. Each piece has the time that other bodies have as a
+    /// whole. Dropping the stream stops reading.
+    ///
+    /// The stream's errors are those of [`Call::bytes`].
+    pub(crate) fn stream(&mut self) -> BoxStream<Result<Bytes>> {
+        let (limit, patience) = (self.body_limit, self.rooms.settings.body_timeout);
+        let next = move |(mut body, read): (RequestBody, usize)| async move {
+            loop {
+                let frame = match tokio::time::timeout(patience, body.frame()).await {
+                    Ok(Some(frame)) => frame.map_err(broke_off)?,
+                    Ok(None) => return Ok(None),
+                    Err(_) => return Err(too_slow(patience)),
+                };
+                // What is no data are trailers, which say nothing to us.
+                let Ok(piece) = frame.into_data() else { continue };
+                let read = read.saturating_add(piece.len());
+                if read > limit.bytes {
+                    return Err(limit.broken());
+                }
+                return Ok(Some((piece, (body, read))));
+            }
+        };
+        stream::try_unfold((self.take_body(), 0), next).boxed()
+    }
+
+    fn take_body(&mut self) -> RequestBody {
+        std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
-pub(crate) fn too_large(limit: usize) -> Error {
-    Error::new(ErrorKind::TooLarge, format!("The body is over {limit} bytes.")).code("body_too_large")
+fn broke_off(cause: impl Into<super::body::BoxError>) -> Error {
+    Error::new(ErrorKind::Invalid, "The body broke off.").because(cause)
 }
 
 fn too_slow(limit: Duration) -> Error {

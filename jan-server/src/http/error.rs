@@ -28,6 +28,7 @@ fn face(kind: ErrorKind) -> (StatusCode, &'static str) {
         ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, REQUEST),
         ErrorKind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, REQUEST),
         ErrorKind::Unprocessable => (StatusCode::UNPROCESSABLE_ENTITY, REQUEST),
+        ErrorKind::OutOfRange => (StatusCode::RANGE_NOT_SATISFIABLE, REQUEST),
         ErrorKind::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error"),
         ErrorKind::NotImplemented => (StatusCode::NOT_IMPLEMENTED, INTERNAL),
         ErrorKind::Upstream => (StatusCode::BAD_GATEWAY, INTERNAL),

@@ -2,7 +2,11 @@
 
 pub(crate) mod body;
 pub(crate) mod call;
+pub(crate) mod conditional;
 pub(crate) mod error;
+pub(crate) mod file;
+pub(crate) mod form;
 pub(crate) mod idempotency;
+mod multipart;
 pub(crate) mod reply;
 pub(crate) mod sse;

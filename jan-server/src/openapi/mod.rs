@@ -42,7 +42,8 @@ fn build() -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "The API of Jan Server and OpenAI in one binary. Get a token from `POST /llm/auth/guest-login`, \
                             press *Authorize* and paste it, then try any route. Every `/v1` and `/auth` route but \
-                            the public ones also answers under its service's prefix, `/llm`.",
+                            the public ones also answers under its service's prefix, `/llm`, \
+                            those of the Media API under `/media`.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         // Relative to this document, so that it is right wherever the server is mounted.
@@ -64,9 +65,10 @@ fn operation(row: &Row, error: &Value, components: &mut Components) -> Value {
         Access::Public => json!([]),
         Access::User => json!([{"bearer": []}, {"apiKey": []}]),
     };
-    let takes = doc.takes.map(|takes| takes(components));
-    let body =
-        takes.map(|schema| json!({"required": true, "content": {"application/json": {"schema": schema}}}));
+    let body = doc.takes.map(|(kind, schema)| {
+        let schema = schema(components);
+        json!({"required": true, "content": {kind: {"schema": schema}}})
+    });
     let mut operation = json!({
         "operationId": doc.id,
         "tags": [doc.tag],

@@ -1,8 +1,8 @@
 //! Shares: made, listed and taken back by their owners; read by whoever has the link.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{CACHE_CONTROL, ETAG};
+use http::{HeaderValue, Response};
 use jan_core::page::{Order, Page};
 use jan_core::record::Kept;
 use jan_core::{Error, ErrorKind, Result};
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::http::body::Body;
 use crate::http::call::Call;
+use crate::http::conditional::{is_known, not_modified};
 use crate::http::reply::{Reply, enveloped, enveloped_created, enveloped_list, with_type};
 
 /// Taken back shares are gone from caches after this time.
@@ -73,11 +74,8 @@ pub(crate) async fn public(call: Call) -> Reply {
     let slug = call.path("slug")?;
     let share = call.rooms.shares.public(&slug).await?;
     let tag = tag(&slug);
-    let known = call.headers.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok()).unwrap_or_default();
-    if known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return fresh(response, &tag);
+    if is_known(&call.headers, &tag) {
+        return fresh(not_modified(), &tag);
     }
     fresh(enveloped(&call, &share)?, &tag)
 }

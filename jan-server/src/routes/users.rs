@@ -21,6 +21,8 @@ pub(crate) async fn me(call: Call) -> Reply {
 /// Takes everything that the caller has away for good.
 pub(crate) async fn delete(call: Call) -> Reply {
     call.rooms.usage.forget(call.owner()).await;
+    // While its rows are there that say which bytes they are.
+    call.rooms.media.delete_all(call.owner()).await?;
     call.rooms.account.delete(call.owner()).await?;
     no_content()
 }

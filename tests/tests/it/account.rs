@@ -21,12 +21,14 @@ async fn a_deleted_account_leaves_nothing_and_the_token_goes_on() {
     let app = App::start(|_| {}).await;
     let (id, link) = talk(&app).await;
     app.post("/v1/projects", &json!({"name": "P"})).send().await.unwrap();
+    let dot = app.ok("POST", "/v1/media", Some(crate::media::by_data_url(crate::media::DOT))).await;
     let gone =
         app.client.delete(format!("{}/v1/users/me", app.url)).bearer_auth(&app.token).send().await.unwrap();
     assert_eq!(gone.status(), 204);
     assert_eq!(app.get(&format!("/v1/conversations/{id}")).send().await.unwrap().status(), 404);
     assert_eq!(app.client.get(format!("{}{link}", app.url)).send().await.unwrap().status(), 404);
-    for path in ["/v1/conversations", "/v1/projects", "/v1/shares?include_revoked=true"] {
+    assert_eq!(app.open(dot["data"]["url"].as_str().unwrap()).await.status(), 404);
+    for path in ["/v1/conversations", "/v1/media", "/v1/projects", "/v1/shares?include_revoked=true"] {
         let list: Value = app.get(path).send().await.unwrap().json().await.unwrap();
         assert_eq!(list["data"], json!([]), "{path}");
     }

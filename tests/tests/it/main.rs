@@ -20,6 +20,7 @@ mod examples;
 mod idempotency;
 mod limits;
 mod local_model;
+mod media;
 mod models;
 mod owners;
 mod rooms;

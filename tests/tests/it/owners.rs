@@ -11,6 +11,7 @@ struct Things {
     completion: String,
     project: String,
     share: String,
+    media: String,
 }
 
 async fn things(app: &App) -> Things {
@@ -31,11 +32,15 @@ async fn things(app: &App) -> Things {
             Some(json!({"scope": "conversation"})),
         )
         .await;
+    let dot =
+        json!({"source": {"type": "data_url", "data_url": crate::media::DOT}, "filename": "secret.png"});
+    let media = app.ok("POST", "/v1/media", Some(dot)).await;
     Things {
         item: id(&listed["data"][0]),
         completion: id(&completion),
         project: id(&project["data"]),
         share: id(&share["data"]),
+        media: id(&media["data"]),
         conversation,
     }
 }
@@ -48,6 +53,7 @@ fn body(operation: &str) -> Value {
         "editConversationItem" | "putConversationItemEdit" => json!({"content": "x"}),
         "regenerateConversationItem" => json!({"model": "echo"}),
         "createBranch" => json!({"name": "mine"}),
+        "updateMedia" => json!({"public": true}),
         "updateChatCompletion" => json!({"metadata": {}}),
         _ => json!({"title": "x", "name": "x", "scope": "conversation"}),
     }
@@ -74,6 +80,7 @@ async fn every_route_that_takes_an_id_finds_nothing_of_somebody_elses() {
                 &things.project
             }
             path if path.starts_with("/v1/shares/") => &things.share,
+            path if path.starts_with("/v1/media/") => &things.media,
             _ => panic!("{path} takes an id and is not tried: say here what it takes"),
         };
         let asked = path
@@ -88,6 +95,7 @@ async fn every_route_that_takes_an_id_finds_nothing_of_somebody_elses() {
             let method = method.to_uppercase();
             let body = (method != "GET").then(|| body(operation["operationId"].as_str().unwrap()));
             let (status, reply) = app.call_as(&other, &method, &asked, body).await;
+            // A HEAD has no body to tell more.
             assert_eq!(status, 404, "{method} {asked}: {reply}");
             assert!(!reply.to_string().contains("secret"), "{method} {asked}: {reply}");
             tried += 1;
@@ -96,7 +104,9 @@ async fn every_route_that_takes_an_id_finds_nothing_of_somebody_elses() {
     assert!(tried >= 20, "{tried} routes were tried");
     // Nothing was changed by the attempts.
     assert_eq!(app.said_in(&things.conversation).await.len(), 3);
-    assert_eq!(app.ok("GET", "/v1/conversations", None).await["data"].as_array().unwrap().len(), 1);
+    for path in ["/v1/conversations", "/v1/media"] {
+        assert_eq!(app.ok("GET", path, None).await["data"].as_array().unwrap().len(), 1, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -129,6 +139,9 @@ async fn nothing_of_somebody_elses_is_reached_through_bodies_cursors_and_lists()
         ("GET", format!("/v1/conversations?after={}", things.conversation), None, 400, "after"),
         ("GET", format!("/v1/conversations/{own}/items?after={}", things.item), None, 400, "after"),
         ("GET", format!("/v1/projects?after={}", things.project), None, 400, "after"),
+        ("GET", format!("/v1/media?after={}", things.media), None, 400, "after"),
+        ("POST", "/v1/media/resolve".to_owned(), Some(json!({"ids": [things.media]})), 400, "media"),
+        ("POST", "/v1/media/resolve".to_owned(), Some(json!({"payload": [things.media]})), 400, "media"),
         ("GET", format!("/v1/chat/completions?after={}", things.completion), None, 400, "after"),
     ] {
         let (got, reply) = app.call_as(&other, method, &path, body).await;
@@ -144,9 +157,16 @@ async fn nothing_of_somebody_elses_is_reached_through_bodies_cursors_and_lists()
     let named = json!({"conversation_ids": [things.conversation]});
     let bulk = app.call_as(&other, "POST", "/v1/conversations/bulk-delete", Some(named)).await.1;
     assert_eq!(bulk["data"]["deleted_count"], 0);
-    for path in
-        ["/v1/conversations", "/v1/projects", "/v1/chat/completions", "/v1/conversations?referrer=web"]
-    {
+    let bulk = json!({"ids": [things.media]});
+    let bulk = app.call_as(&other, "POST", "/v1/media/bulk-delete", Some(bulk)).await.1;
+    assert_eq!(bulk["data"]["deleted_count"], 0);
+    for path in [
+        "/v1/conversations",
+        "/v1/projects",
+        "/v1/media",
+        "/v1/chat/completions",
+        "/v1/conversations?referrer=web",
+    ] {
         let (_, list) = app.call_as(&other, "GET", path, None).await;
         assert_eq!(list["data"], json!([]), "{path}");
     }

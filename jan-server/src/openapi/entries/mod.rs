@@ -6,6 +6,7 @@ use super::Components;
 use super::schemas::{self, named};
 
 pub(crate) mod conversations;
+pub(crate) mod media;
 pub(crate) mod shares;
 pub(crate) mod usage;
 pub(crate) mod users;
@@ -23,7 +24,8 @@ pub(crate) struct Doc {
     pub(crate) about: &'static str,
     /// Query parameters: name and meaning.
     pub(crate) query: &'static [(&'static str, &'static str)],
-    pub(crate) takes: Option<SchemaOf>,
+    /// The body: its content type and its schema.
+    pub(crate) takes: Option<(&'static str, SchemaOf)>,
     pub(crate) status: u16,
     pub(crate) gives: Gives,
 }
@@ -50,7 +52,11 @@ impl Doc {
     }
 
     pub(crate) const fn takes(self, schema: SchemaOf) -> Self {
-        Self { takes: Some(schema), ..self }
+        self.takes_as("application/json", schema)
+    }
+
+    pub(crate) const fn takes_as(self, kind: &'static str, schema: SchemaOf) -> Self {
+        Self { takes: Some((kind, schema)), ..self }
     }
 
     pub(crate) const fn json(self, status: u16, schema: SchemaOf) -> Self {
@@ -142,6 +148,10 @@ pub(crate) static REFRESH_TOKEN: Doc =
 
 pub(crate) static HEALTHZ: Doc = Doc::new("healthz", "Server", "The process lives", "`{status: \"ok\"}`.")
     .json(200, named::<schemas::Status>);
+
+pub(crate) static MEDIA_HEALTHZ: Doc =
+    Doc::new("mediaHealthz", "Server", "The Media API lives", "Lives as long as the process.")
+        .json(200, named::<schemas::Status>);
 
 pub(crate) static READYZ: Doc = Doc::new(
     "readyz",

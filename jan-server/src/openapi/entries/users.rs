@@ -12,7 +12,7 @@ pub(crate) static DELETE_ME: Doc = Doc::new(
     "deleteMe",
     TAG,
     "Delete everything that is yours",
-    "For good: conversations, projects, shares and their links, settings, usage. A token stays good until it ends, and \
+    "For good: conversations, files, projects, shares and their links, settings, usage. A token stays good until it ends, and \
      finds an empty account.",
 );
 

@@ -1,0 +1,114 @@
+//! Media as the API shows it.
+
+use jan_core::Clock;
+use jan_core::media::MediaObject;
+use jan_core::record::Millis;
+use serde::Serialize;
+
+use crate::uploads::Upload;
+
+/// A file. What the original calls it by another name in another route stands beside it.
+#[derive(Debug, Clone, Serialize)]
+pub struct MediaShape {
+    id: String,
+    object: &'static str,
+    mime: String,
+    content_type: String,
+    bytes: u64,
+    size: u64,
+    deduped: bool,
+    url: String,
+    sha256: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u32>,
+    filename: Option<String>,
+    public: bool,
+    created_at: i64,
+    retention_until: Option<i64>,
+}
+
+impl MediaShape {
+    /// The file, and where it is found.
+    pub fn new(media: MediaObject, url: String) -> Self {
+        Self {
+            id: media.id,
+            object: "media",
+            content_type: media.mime.clone(),
+            mime: media.mime,
+            bytes: media.bytes,
+            size: media.bytes,
+            deduped: media.deduped,
+            url,
+            sha256: media.sha256,
+            width: media.width,
+            height: media.height,
+            filename: media.filename,
+            public: media.public,
+            created_at: seconds(media.created_at),
+            retention_until: media.retention_until.map(seconds),
+        }
+    }
+
+    /// Its id, the cursor of lists.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// A temporary link.
+#[derive(Debug, Clone, Serialize)]
+pub struct LinkShape {
+    id: String,
+    url: String,
+    presigned_url: String,
+    expires_at: Option<i64>,
+    expires_in: Option<i64>,
+}
+
+impl LinkShape {
+    /// A link to the media of this id, and its end.
+    pub fn new(id: String, url: String, expires_at: Option<Millis>, clock: &dyn Clock) -> Self {
+        Self {
+            id,
+            presigned_url: url.clone(),
+            url,
+            expires_at: expires_at.map(seconds),
+            expires_in: expires_at.map(|end| seconds_until(end, clock)),
+        }
+    }
+}
+
+/// Where something may be uploaded to.
+#[derive(Debug, Clone, Serialize)]
+pub struct UploadShape {
+    id: String,
+    upload_url: String,
+    mime_type: String,
+    method: &'static str,
+    expires_at: i64,
+    expires_in: i64,
+}
+
+impl UploadShape {
+    /// The upload that was announced.
+    pub fn new(upload: Upload, clock: &dyn Clock) -> Self {
+        Self {
+            id: upload.id,
+            upload_url: upload.url,
+            mime_type: upload.mime,
+            method: "PUT",
+            expires_at: seconds(upload.expires_at),
+            expires_in: seconds_until(upload.expires_at, clock),
+        }
+    }
+}
+
+fn seconds(millis: Millis) -> i64 {
+    millis.div_euclid(1000)
+}
+
+fn seconds_until(end: Millis, clock: &dyn Clock) -> i64 {
+    seconds(end).saturating_sub(seconds(clock.millis())).max(0)
+}

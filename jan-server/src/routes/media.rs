@@ -1,0 +1,110 @@
+//! `/v1/media`: what is kept, by JSON. Its bytes go in and out in files of their own.
+
+use jan_core::media::{MediaObject, MediaResolver, Want};
+use jan_core::page::{Order, Page};
+use jan_core::{Error, ErrorKind, Result};
+use jan_media::placeholders::replace;
+use jan_media::{LinkShape, MediaShape, Resolvable, UploadShape, ids_of, new_media, new_upload, resolvable};
+use serde_json::json;
+
+use crate::http::call::Call;
+use crate::http::reply::{Reply, enveloped, enveloped_list};
+
+/// Keeps what is at a URL, or in a data URL.
+pub(crate) async fn create(mut call: Call) -> Reply {
+    let (source, new) = new_media(&call.object().await?)?;
+    let kept = call.rooms.media.ingest(call.owner(), source, new).await?;
+    enveloped(&call, &shape(&call, kept).await?)
+}
+
+/// The caller's.
+pub(crate) async fn all(call: Call) -> Reply {
+    let page = call.rooms.media.list(call.owner(), &call.page(Order::Desc)?).await?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for media in page.items {
+        match shape(&call, media).await {
+            // Deleted in this moment.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            shape => items.push(shape?),
+        }
+    }
+    enveloped_list(&call, &Page { items, has_more: page.has_more }, MediaShape::id)
+}
+
+/// What is known of one.
+pub(crate) async fn metadata(call: Call) -> Reply {
+    let media = call.rooms.media.get(call.owner(), &call.path("id")?).await?;
+    enveloped(&call, &shape(&call, media).await?)
+}
+
+/// Says whether everybody may see one.
+pub(crate) async fn update(mut call: Call) -> Reply {
+    let (id, public) = (call.path("id")?, call.object().await?.get("public")?);
+    let public =
+        public.ok_or_else(|| Error::invalid("public", "`public` is required.").code("missing_parameter"))?;
+    let media = call.rooms.media.set_public(call.owner(), &id, public).await?;
+    enveloped(&call, &shape(&call, media).await?)
+}
+
+/// Deletes one.
+pub(crate) async fn delete(call: Call) -> Reply {
+    let gone = call.rooms.media.delete(call.owner(), &call.path("id")?).await?;
+    enveloped(&call, &json!({"id": gone.id, "object": "media.deleted", "deleted": true}))
+}
+
+/// Deletes those that the body names; ids that are not the caller's are passed over.
+pub(crate) async fn bulk_delete(mut call: Call) -> Reply {
+    let ids = ids_of(&call.object().await?, &["ids", "media_ids"])?;
+    let gone = call.rooms.media.bulk_delete(call.owner(), &ids).await?;
+    enveloped(&call, &json!({"deleted_count": gone.len(), "deleted_ids": gone}))
+}
+
+/// A link to one that ends.
+pub(crate) async fn presign(call: Call) -> Reply {
+    let id = call.path("id")?;
+    let links = call.rooms.media.links(call.owner(), std::slice::from_ref(&id), None).await?;
+    let links = links
+        .into_iter()
+        .map(|link| LinkShape::new(link.id, link.url, Some(link.expires_at), &*call.rooms.clock));
+    enveloped(&call, &links.last())
+}
+
+/// Links to several, by their ids or in a payload that names them.
+pub(crate) async fn resolve(mut call: Call) -> Reply {
+    let asked = resolvable(&call.object().await?)?;
+    let (Resolvable::Ids(ids) | Resolvable::Payload(_, ids)) = &asked;
+    let resolved = call.rooms.media.resolve(call.owner(), ids, Want::Link).await?;
+    match asked {
+        Resolvable::Ids(ids) => {
+            let link = |id: String| {
+                let found = resolved.get(&id)?;
+                Some(LinkShape::new(id, found.url.clone(), found.expires_at, &*call.rooms.clock))
+            };
+            let links: Vec<_> = ids.into_iter().filter_map(link).collect();
+            enveloped(&call, &json!({ "media": links }))
+        }
+        Resolvable::Payload(mut payload, _) => {
+            replace(&mut payload, |id| resolved.get(id).map(|found| found.url.clone()));
+            enveloped(&call, &json!({ "payload": payload }))
+        }
+    }
+}
+
+/// Announces an upload, and gives the link to PUT it to.
+pub(crate) async fn prepare(mut call: Call) -> Reply {
+    let new = new_upload(&call.object().await?)?;
+    let upload = call.rooms.media.prepare_upload(call.owner(), new).await?;
+    enveloped(&call, &UploadShape::new(upload, &*call.rooms.clock))
+}
+
+/// The bytes are where the link led.
+pub(crate) async fn complete(call: Call) -> Reply {
+    let kept = call.rooms.media.complete(call.owner(), &call.path("id")?).await?;
+    enveloped(&call, &shape(&call, kept).await?)
+}
+
+/// The caller's media, and where it is found by whoever is told.
+pub(super) async fn shape(call: &Call, media: MediaObject) -> Result<MediaShape> {
+    let url = call.rooms.media.url(call.owner(), &media).await?;
+    Ok(MediaShape::new(media, url))
+}

@@ -1,0 +1,38 @@
+//! Files as bytes on their way in: a form's, or the body itself at a link that was asked for before.
+
+use jan_core::media::NewMedia;
+use jan_core::{Error, ErrorKind};
+use jan_media::Source;
+use serde_json::json;
+
+use super::media::shape;
+use super::media_bytes::token;
+use crate::http::call::Call;
+use crate::http::form::FormFile;
+use crate::http::reply::{Reply, enveloped};
+
+/// Keeps the `file` of a form while it comes. A `user_id` is passed over: the credential says who it is.
+pub(crate) async fn form(mut call: Call) -> Reply {
+    let body = call.stream();
+    let FormFile { filename, content_type, bytes, fields } =
+        FormFile::of(&call.headers, body, "file").await?;
+    let new = NewMedia { mime: content_type, filename, public: fields.flag("public") };
+    let mut kept = call.rooms.media.ingest(call.owner(), Source::Bytes(bytes), new).await?;
+    // It may have been said after the file.
+    if fields.flag("public") && !kept.public {
+        let public = call.rooms.media.set_public(call.owner(), &kept.id, true).await?;
+        kept.public = public.public;
+    }
+    enveloped(&call, &shape(&call, kept).await?)
+}
+
+/// Keeps what is put to a link. Whose it is, the link knows.
+pub(crate) async fn put(mut call: Call) -> Reply {
+    let (id, exp, sig, body) = (call.path("id")?, call.query("exp"), call.query("sig"), call.stream());
+    let token = token(exp.as_deref(), sig.as_deref()).ok_or_else(|| {
+        Error::new(ErrorKind::Forbidden, "Files are put to a link: see `POST /v1/media/prepare-upload`.")
+            .code("bad_link")
+    })?;
+    let kept = call.rooms.media.receive(&id, token, body).await?;
+    enveloped(&call, &json!({"id": kept.id, "mime": kept.mime, "bytes": kept.bytes, "deduped": kept.deduped}))
+}
