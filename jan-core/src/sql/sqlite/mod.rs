@@ -32,8 +32,6 @@ use crate::{Error, Result};
 
 /// How long we wait for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
-/// How much of the file is read through mapped memory.
-const MAPPED: i64 = 256 * 1024 * 1024;
 /// Statements that a connection need not parse again.
 const STATEMENTS: usize = 100;
 
@@ -151,7 +149,6 @@ fn connect(uri: &str, durability: Durability) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;
-    connection.pragma_update(None, "mmap_size", MAPPED)?;
     // The log is folded into the file by `checkpoint`, not by whoever happens to write.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
