@@ -39,6 +39,7 @@ pub mod completions;
 pub mod conversations;
 #[cfg(any(feature = "local", feature = "pull"))]
 pub mod gguf;
+mod media;
 pub mod projects;
 pub mod prompt;
 pub mod providers;
