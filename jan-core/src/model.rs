@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chat::{ChatReply, ChatRequest, Rest};
 use crate::json::JsonObject;
+use crate::media::Want;
 use crate::{Error, Result};
 
 /// Answers chats.
@@ -27,6 +28,11 @@ pub trait ModelProvider: Send + Sync + 'static {
     /// parameter, [`crate::ErrorKind::RateLimited`] with a time to come back, [`crate::ErrorKind::Upstream`],
     /// [`crate::ErrorKind::UpstreamTimeout`].
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply>;
+
+    /// How this model is shown pictures that are kept here: in the request, unless its provider fetches links.
+    async fn takes_media(&self, _model: &str) -> Want {
+        Want::DataUrl
+    }
 
     /// The same provider as a giver of embeddings, if it is one.
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {
@@ -154,6 +160,10 @@ impl<P: ModelProvider + ?Sized> ModelProvider for std::sync::Arc<P> {
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
         (**self).chat(request).await
+    }
+
+    async fn takes_media(&self, model: &str) -> Want {
+        (**self).takes_media(model).await
     }
 
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {

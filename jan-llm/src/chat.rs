@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use jan_core::conversation::{Fork, ForkPoint, Item};
+use jan_core::media::MediaResolver;
 use jan_core::{ChatAnswer, ChatRequest, ChatStream, Error, JsonObject, ModelProvider, Principal, Result};
 use serde_json::{Map, Value};
 
 use crate::conversations::item_shape;
+use crate::media::resolved;
 use crate::turn::{Account, Again, Keeper, Kept, Manner, Turn, Wishes, tell_branch};
 use crate::usage::Meter;
 
@@ -16,6 +18,7 @@ pub struct Chat {
     provider: Arc<dyn ModelProvider>,
     keeper: Option<Arc<Keeper>>,
     meter: Option<Meter>,
+    media: Option<Arc<dyn MediaResolver>>,
 }
 
 impl Chat {
@@ -26,7 +29,7 @@ impl Chat {
 
     /// A chat service over a provider that others hold too.
     pub fn over(provider: Arc<dyn ModelProvider>) -> Self {
-        Self { provider, keeper: None, meter: None }
+        Self { provider, keeper: None, meter: None, media: None }
     }
 
     /// Keeps chats that ask for it (`conversation`, `store`).
@@ -40,6 +43,13 @@ impl Chat {
     #[must_use]
     pub fn counting(mut self, meter: Meter) -> Self {
         self.meter = Some(meter);
+        self
+    }
+
+    /// Shows models the pictures and files that chats name by their `jan_` ids. What is kept of a chat keeps the ids.
+    #[must_use]
+    pub fn showing(mut self, media: Arc<dyn MediaResolver>) -> Self {
+        self.media = Some(media);
         self
     }
 
@@ -72,13 +82,15 @@ impl Chat {
     /// it. A chat that is not to be kept stays as it is.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] naming the member, [`jan_core::ErrorKind::NotFound`] for a conversation that is
-    /// not `who`'s.
+    /// [`jan_core::ErrorKind::Invalid`] naming the member, or the media that is not `who`'s;
+    /// [`jan_core::ErrorKind::NotFound`] for a conversation that is not `who`'s.
     pub async fn turn(&self, request: ChatRequest, who: &Principal, manner: &Manner<'_>) -> Result<Turn> {
-        let Some(wishes) = Wishes::of(&request, manner)? else { return self.ready(request, None, who) };
+        let Some(wishes) = Wishes::of(&request, manner)? else {
+            return self.ready(request, None, who).await;
+        };
         let keeper = self.keeper()?;
         let (request, kept) = keeper.prepare(&*self.provider, request, &who.user, wishes, manner).await?;
-        self.ready(request, Some(kept), who)
+        self.ready(request, Some(kept), who).await
     }
 
     /// Another answer to the user's message that `item` is or answers, on a branch that takes the active one's place; the
@@ -102,7 +114,7 @@ impl Chat {
         let again = Again { before, fresh: Vec::new(), fork, model };
         let (request, kept) =
             keeper.prepare_again(&*self.provider, body, &who.user, conversation, again).await?;
-        Ok((self.ready(request, Some(kept), who)?, question))
+        Ok((self.ready(request, Some(kept), who).await?, question))
     }
 
     /// The user's message `item` with other `content`, on a branch that takes the active one's place; answered at once
@@ -119,7 +131,7 @@ impl Chat {
             let again = Again { before, fresh: vec![new], fork, model };
             let (request, kept) =
                 keeper.prepare_again(&*self.provider, body, &who.user, conversation, again).await?;
-            return Ok(Edit::Answered(self.ready(request, Some(kept), who)?));
+            return Ok(Edit::Answered(self.ready(request, Some(kept), who).await?));
         }
         let naming = fork.naming.clone();
         let fork = Fork { items: vec![new], ..fork };
@@ -139,7 +151,11 @@ impl Chat {
         })
     }
 
-    fn ready(&self, request: ChatRequest, kept: Option<Kept>, who: &Principal) -> Result<Turn> {
+    async fn ready(&self, request: ChatRequest, kept: Option<Kept>, who: &Principal) -> Result<Turn> {
+        let request = match &self.media {
+            Some(media) => resolved(request, &who.user, &**media, &*self.provider).await?,
+            None => request,
+        };
         // What is kept is counted too, whether the caller wants to see it or not.
         let counts = request.wants_stream() && (request.wants_usage() || kept.is_some());
         let request = if counts { ask_for_usage(request)? } else { request };

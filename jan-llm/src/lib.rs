@@ -41,6 +41,7 @@ pub mod conversations;
 #[cfg(any(feature = "local", feature = "pull"))]
 pub mod gguf;
 pub mod images;
+mod media;
 pub mod projects;
 pub mod prompt;
 pub mod providers;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use jan_core::media::Want;
 use jan_core::model::EmbeddingRequest;
 use jan_core::{ChatReply, ChatRequest, EmbeddingProvider, Error, JsonObject, Model, ModelProvider, Result};
 
@@ -141,6 +142,14 @@ impl ModelProvider for Router {
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
         self.pick(request.model()).await?.chat(request).await
+    }
+
+    async fn takes_media(&self, model: &str) -> Want {
+        match self.pick(model).await {
+            Ok(provider) => provider.takes_media(model).await,
+            // Whoever asks it next is told.
+            Err(_) => Want::DataUrl,
+        }
     }
 
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {

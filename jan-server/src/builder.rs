@@ -120,7 +120,10 @@ impl ServerBuilder {
         (keeper.titles, keeper.orchestration) = (self.settings.titles.clone(), self.settings.orchestration);
         Ok(Server {
             rooms: Arc::new(Rooms {
-                chat: Chat::over(model).keeping(keeper).counting(usage.clone()),
+                chat: Chat::over(model)
+                    .keeping(keeper)
+                    .counting(usage.clone())
+                    .showing(Arc::new(media.clone())),
                 completions: Completions::new(&store, clock.clone()),
                 conversations: Conversations::new(&store, clock.clone()),
                 projects: Projects::new(&store, clock.clone()),

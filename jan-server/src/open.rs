@@ -6,6 +6,7 @@ mod media;
 use std::path::Path;
 use std::sync::Arc;
 
+use jan_core::media::Want;
 use jan_core::secret::ExposeSecret;
 use jan_core::sql::file_url;
 use jan_core::{Error, ModelProvider, Result, SystemClock};
@@ -14,7 +15,7 @@ use jan_llm::store::Durability;
 use jan_llm::turn::TitleSettings;
 use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 
-use crate::config::{AuthMode, Config, DurabilityMode};
+use crate::config::{AuthMode, Config, DurabilityMode, MediaForm};
 use crate::{AllowAll, ApiKeys, LocalIssuer, RateSettings, ServeSettings, Server, Settings};
 
 pub use media::media;
@@ -95,6 +96,10 @@ pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>>
         upstream.connect_timeout = described.connect_timeout;
         upstream.reply_timeout = described.reply_timeout;
         upstream.idle_timeout = described.idle_timeout;
+        upstream.media = match described.media {
+            MediaForm::DataUrl => Want::DataUrl,
+            MediaForm::Link => Want::Link,
+        };
         let provider =
             OpenAi::new(&upstream).map_err(|e| Error::invalid(format!("providers.{name}"), e.to_string()))?;
         providers.push((Arc::new(provider), true));

@@ -133,9 +133,8 @@ mod tests {
         let server = server.clock(Arc::new(clock.clone())).build().unwrap();
         let mut ids = Vec::new();
         for text in ["shown", "kept", "forgotten", "in a deleted talk"] {
-            let bytes = format!("\u{89}PNG").chars().map(|letter| letter as u8).collect::<Vec<_>>();
-            let head = b"\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0";
-            let bytes = [&bytes, &head[..], text.as_bytes()].concat();
+            let head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0";
+            let bytes = [&head[..], text.as_bytes()].concat();
             let bytes = Box::pin(futures_util::stream::iter([Ok(bytes.into())]));
             ids.push(media.ingest(&me, Source::Bytes(bytes), NewMedia::default()).await.unwrap().id);
         }

@@ -85,6 +85,11 @@ impl ChatRequest {
         self.object.get(name)
     }
 
+    /// The raw JSON of a parameter; `null` counts as absent.
+    pub fn raw(&self, name: &str) -> Option<&Bytes> {
+        self.object.raw(name)
+    }
+
     /// Sends the request to another model (what a router does with a public name).
     #[must_use]
     pub fn to_model(mut self, model: impl Into<String>) -> Self {

@@ -86,6 +86,22 @@ async fn travels(from: Store, to: Store) {
 }
 
 #[tokio::test]
+async fn media_stays_with_its_bytes() {
+    let (store, to) = (Store::memory(), Store::memory());
+    let rows = jan_core::record::Records::<Value>::new(jan_core::media::RECORDS, store.records.clone());
+    let row = jan_core::record::Kept::new("jan_1", 1, json!({"blob": "somebody's"}));
+    rows.insert(&me(), &row).await.unwrap();
+    let lines = export(&store, &me()).await;
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    // Somebody writes one into their export, to read what the blob of this name holds.
+    let line = json!({"record": {"kind": "media", "id": "jan_1", "key": null, "group": null, "created_at": 1,
+                                 "expires_at": null, "version": 0, "body": {"blob": "somebody's"}}});
+    let imported = import(&to, &me(), &[lines[0].clone(), line.to_string(), lines[1].clone()]).await.unwrap();
+    assert_eq!((imported.records, imported.skipped), (0, vec!["media jan_1".to_owned()]));
+    assert!(to.records.everything(&me(), None, 9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn an_account_travels() {
     travels(Store::memory(), Store::memory()).await;
 }

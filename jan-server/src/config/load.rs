@@ -6,8 +6,8 @@ use config::builder::DefaultState;
 use config::{ConfigBuilder, File, FileFormat};
 use jan_core::{Error, Result};
 
-use super::Config;
 use super::env::{ALIASES, Environment, OTHERS, TESTS};
+use super::{Config, MediaBackend, MediaForm};
 
 /// The file that is read from the working directory if it is there.
 const FILE: &str = "jan.toml";
@@ -108,6 +108,12 @@ fn check(config: &Config) -> Result<()> {
                 "`providers.{name}.url` must look like http://localhost:11434/v1, not `{}`",
                 provider.url
             );
+            return Err(wrong(&message));
+        }
+        let nowhere = config.public_url.is_none() && config.media.public_url.is_none();
+        if provider.media == MediaForm::Link && config.media.backend != MediaBackend::S3 && nowhere {
+            let message =
+                format!("`providers.{name}.media` is `link`, and links lead nowhere without `public_url`");
             return Err(wrong(&message));
         }
     }

@@ -76,6 +76,29 @@ impl Default for Media {
     }
 }
 
+/// How a provider is shown pictures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", try_from = "String")]
+pub enum MediaForm {
+    /// In the request.
+    #[default]
+    DataUrl,
+    /// By a link.
+    Link,
+}
+
+impl TryFrom<String> for MediaForm {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "data_url" => Ok(Self::DataUrl),
+            "link" => Ok(Self::Link),
+            _ => Err(format!("`{word}` is neither `data_url` nor `link`")),
+        }
+    }
+}
+
 /// Where bytes are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use env::{Environment, ProcessEnvironment};
 pub use load::{Overrides, load};
-pub use media::{Media, MediaBackend, MediaS3};
+pub use media::{Media, MediaBackend, MediaForm, MediaS3};
 
 /// The whole configuration. Every value has a default, so an empty file is a good one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -146,6 +146,9 @@ pub struct Provider {
     /// Between two pieces of the reply.
     #[serde(default = "idle_timeout", with = "span")]
     pub idle_timeout: Duration,
+    /// How it is shown pictures that chats name by their ids: `data_url`, in the request, or `link`, for it to fetch.
+    #[serde(default)]
+    pub media: MediaForm,
 }
 
 /// The model in this process.

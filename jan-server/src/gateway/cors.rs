@@ -11,7 +11,7 @@ use crate::http::body::Body;
 const ALLOWED_HEADERS: &str = "Authorization, Content-Type, X-API-Key, Idempotency-Key, X-Request-Id, Mcp-Session-Id, \
                                mcp-protocol-version, Accept";
 const EXPOSED_HEADERS: &str = "X-Request-Id, X-Auth-Method, X-Conversation-Id, X-Applied-Prompt-Modules, \
-                               Idempotent-Replayed, Retry-After, retry-after-ms, x-should-retry, \
+                               Idempotent-Replayed, ETag, Content-Range, Retry-After, retry-after-ms, x-should-retry, \
                                X-RateLimit-Limit-Minute, X-RateLimit-Remaining-Minute";
 
 /// The origins that may call: those listed, or pages served from this very computer when none are.

@@ -63,10 +63,10 @@ pub(crate) async fn bulk_delete(mut call: Call) -> Reply {
 pub(crate) async fn presign(call: Call) -> Reply {
     let id = call.path("id")?;
     let links = call.rooms.media.links(call.owner(), std::slice::from_ref(&id), None).await?;
-    let links = links
+    let mut links = links
         .into_iter()
         .map(|link| LinkShape::new(link.id, link.url, Some(link.expires_at), &*call.rooms.clock));
-    enveloped(&call, &links.last())
+    enveloped(&call, &links.next())
 }
 
 /// Links to several, by their ids or in a payload that names them.

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jan_core::media::Want;
 use jan_core::model::EmbeddingRequest;
 use jan_core::secret::ExposeSecret;
 use jan_core::{
@@ -46,6 +47,9 @@ pub struct Upstream {
     pub reply_timeout: Duration,
     /// Between two pieces of a reply's body: 2 min.
     pub idle_timeout: Duration,
+    /// How it is shown pictures that are kept here: in the request (a data URL), or by a link that it fetches itself. In the
+    /// request unless told.
+    pub media: Want,
 }
 
 impl Upstream {
@@ -58,6 +62,7 @@ impl Upstream {
             connect_timeout: Duration::from_secs(10),
             reply_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(120),
+            media: Want::DataUrl,
         }
     }
 
@@ -79,6 +84,7 @@ impl Upstream {
 /// A model provider over HTTP.
 pub struct OpenAi {
     transport: Transport,
+    media: Want,
     /// The list of models as last seen, so that asking for it often is cheap. Held across the call: one asks, others wait.
     models: Mutex<Option<(Instant, Vec<Model>)>>,
 }
@@ -87,7 +93,8 @@ impl OpenAi {
     /// A provider at `url` without a key: a model server of one's own. A URL that is none is reported by the first call;
     /// [`OpenAi::new`] reports it at once.
     pub fn at(url: impl Into<String>) -> Self {
-        Self { transport: Transport::deferred(&Upstream::at(url)), models: Mutex::default() }
+        let upstream = Upstream::at(url);
+        Self { transport: Transport::deferred(&upstream), media: upstream.media, models: Mutex::default() }
     }
 
     /// A provider at an upstream described in full.
@@ -95,7 +102,7 @@ impl OpenAi {
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] when the URL is not `http://…` or `https://…`, or a header cannot be sent.
     pub fn new(upstream: &Upstream) -> Result<Self> {
-        Ok(Self { transport: Transport::new(upstream)?, models: Mutex::default() })
+        Ok(Self { transport: Transport::new(upstream)?, media: upstream.media, models: Mutex::default() })
     }
 
     async fn list(&self) -> Result<Vec<Model>> {
@@ -130,6 +137,10 @@ impl ModelProvider for OpenAi {
         } else {
             Ok(ChatAnswer::from_wire(reply.bytes().await?)?.into())
         }
+    }
+
+    async fn takes_media(&self, _model: &str) -> Want {
+        self.media
     }
 
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {

@@ -1,6 +1,7 @@
 //! Pictures and files as their owners bring, show and delete them. Here is what the files beside this one share.
 
 mod bytes;
+mod chat;
 mod crash;
 mod remote;
 mod ways_in;

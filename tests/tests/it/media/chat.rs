@@ -1,0 +1,115 @@
+//! Pictures in chats: named by their ids, shown to the model as it expects them, kept as ids.
+
+use jan_tests::Upstream;
+use serde_json::{Value, json};
+
+use super::{DOT, by_data_url};
+use crate::app::{App, provider};
+
+async fn dot(app: &App) -> String {
+    app.ok("POST", "/v1/media", Some(by_data_url(DOT))).await["data"]["id"].as_str().unwrap().to_owned()
+}
+
+/// A chat about a picture, in bytes of its own.
+fn about(url: &str, more: &str) -> String {
+    format!(
+        r#"{{ "model":"good", "messages":[ {{"role":"user","content":[{{"type":"text", "text":"What is this? jan_"}},{{"type":"image_url","image_url":{{"url":"{url}"}}}}]}}], "top_k":1.50{more}}}"#
+    )
+}
+
+async fn send(app: &App, token: &str, body: String) -> (u16, Value) {
+    let request = app.client.post(format!("{}/v1/chat/completions", app.url)).bearer_auth(token).body(body);
+    let reply = request.send().await.unwrap();
+    (reply.status().as_u16(), serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn the_upstream_sees_the_picture_and_every_other_byte_as_it_came() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    let id = dot(&app).await;
+    for named in [id.clone(), format!("data:image/png;{id}")] {
+        assert_eq!(send(&app, &app.token, about(&named, "")).await.0, 200);
+    }
+    for asked in upstream.asked() {
+        let sent = String::from_utf8(asked.body.to_vec()).unwrap();
+        let part = format!(r#"{{"type":"image_url","image_url":{{"url":"{DOT}"}}}}"#);
+        assert!(sent.contains(&part), "{sent}");
+        assert!(
+            sent.contains(r#"{"type":"text", "text":"What is this? jan_"}"#)
+                && sent.contains(r#""top_k":1.50"#),
+            "{sent}"
+        );
+        assert!(!sent.contains(&id));
+    }
+    // Whoever names no media is passed on to the byte.
+    let plain = about("https://example.com/jan_1.png", "");
+    assert_eq!(send(&app, &app.token, plain.clone()).await.0, 200);
+    assert_eq!(upstream.asked().last().unwrap().body, plain);
+}
+
+#[tokio::test]
+async fn an_unknown_or_foreign_id_is_named_before_anything_is_asked_or_kept() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    let (id, other) = (dot(&app).await, app.guest().await);
+    for (token, id) in [(&other, id.as_str()), (&app.token, "jan_00000000000000000000000000")] {
+        for more in ["", r#","stream":true"#, r#","conversation":{}"#] {
+            let (status, error) = send(&app, token, about(id, more)).await;
+            assert_eq!((status, &error["error"]["code"]), (400, &json!("unknown_media")), "{error}");
+            assert!(error["error"]["message"].as_str().unwrap().contains(id));
+        }
+    }
+    assert!(upstream.asked().is_empty());
+    assert_eq!(app.ok("GET", "/v1/conversations", None).await["data"], json!([]));
+}
+
+#[tokio::test]
+async fn a_conversation_keeps_the_id_and_shows_it_again() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    let (id, talk) = (dot(&app).await, app.conversation(json!([])).await);
+    assert_eq!(send(&app, &app.token, about(&id, &format!(r#","conversation":"{talk}""#))).await.0, 200);
+    let items = app.ok("GET", &format!("/v1/conversations/{talk}/items?order=asc"), None).await;
+    assert_eq!(items["data"][0]["content"][1]["image_url"], id.as_str());
+    assert!(!items.to_string().contains("base64"));
+    let more =
+        json!({"model": "good", "conversation": talk, "messages": [{"role": "user", "content": "And now?"}]});
+    app.ok("POST", "/v1/chat/completions", Some(more)).await;
+    let again = upstream.asked().last().unwrap().json();
+    assert_eq!(again["messages"][0]["content"][1]["image_url"]["url"], DOT, "{again}");
+    assert_eq!(again["messages"].as_array().unwrap().last().unwrap()["content"], "And now?");
+}
+
+#[tokio::test]
+async fn a_provider_that_fetches_is_given_a_link_and_files_as_data() {
+    let upstream = Upstream::start().await;
+    let url = upstream.url();
+    let app = App::start(|config| {
+        config.echo.enabled = false;
+        config.public_url = Some("https://jan.example/".into());
+        config.media.types.push("application/pdf".into());
+        let mut provider = provider(&url);
+        provider.media = jan_server::config::MediaForm::Link;
+        config.providers.insert("upstream".into(), provider);
+    })
+    .await;
+    let id = dot(&app).await;
+    assert_eq!(send(&app, &app.token, about(&id, "")).await.0, 200);
+    let shown = upstream.asked()[0].json()["messages"][0]["content"][1]["image_url"]["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let link = shown.strip_prefix("https://jan.example").unwrap();
+    assert!(link.starts_with(&format!("/api/media/{id}?exp=")), "{shown}");
+    assert_eq!(app.open(link).await.status(), 200);
+
+    let pdf: Value =
+        app.upload(b"%PDF-1.7 x".to_vec(), "a.pdf", "application/pdf").await.json().await.unwrap();
+    let part = json!({"type": "file", "file": {"file_id": pdf["data"]["id"]}});
+    let chat = json!({"model": "good", "messages": [{"role": "user", "content": [part]}]});
+    app.ok("POST", "/v1/chat/completions", Some(chat)).await;
+    let file = upstream.asked()[1].json()["messages"][0]["content"][0].clone();
+    let wanted = json!({"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0xLjcgeA=="});
+    assert_eq!(file, json!({"type": "file", "file": wanted}));
+}
