@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use jan_core::auth::{AnyOf, Cached, LocalIssuer};
-use jan_core::{AuthVerifier, Clock, Error, ModelProvider, Result, SystemClock, TokenIssuer};
+use jan_core::{AuthVerifier, Clock, Error, ImageProvider, ModelProvider, Result, SystemClock, TokenIssuer};
 use jan_llm::completions::Completions;
+use jan_llm::images::{ImageSettings, Images};
 use jan_llm::{
     Account, Chat, Conversations, Keeper, Meter, Projects, SettingsStore, Shares, Store, Templates,
 };
@@ -26,6 +27,8 @@ pub struct ServerBuilder {
     model: Option<Arc<dyn ModelProvider>>,
     store: Option<Store>,
     media: Option<Media>,
+    painters: Vec<(String, Arc<dyn ImageProvider>)>,
+    image_settings: ImageSettings,
     issuer: Option<Arc<LocalIssuer>>,
     verifier: AnyOf,
     has_verifier: bool,
@@ -53,6 +56,19 @@ impl ServerBuilder {
     /// ([`jan_media::MediaSettings::links`], `upload_links`).
     pub fn media(mut self, media: Media) -> Self {
         self.media = Some(media);
+        self
+    }
+
+    /// Who makes pictures, by the name that a caller may give as `provider_id`; the first added is asked unless another is
+    /// named. Without any, making pictures is refused.
+    pub fn images(mut self, name: impl Into<String>, provider: Arc<dyn ImageProvider>) -> Self {
+        self.painters.push((name.into(), provider));
+        self
+    }
+
+    /// What is said of pictures where a caller says nothing.
+    pub fn image_settings(mut self, settings: ImageSettings) -> Self {
+        self.image_settings = settings;
         self
     }
 
@@ -115,6 +131,10 @@ impl ServerBuilder {
         let home = self.settings.public_url.as_deref();
         let media =
             self.media.unwrap_or_else(|| media::in_memory(store.records.clone(), clock.clone(), home));
+        let conversations = Conversations::new(&store, clock.clone());
+        let images = Images::new(Arc::new(media.clone()), conversations.clone(), self.image_settings);
+        let images =
+            self.painters.into_iter().fold(images, |images, (name, painter)| images.provider(name, painter));
         let usage = Meter::new(&store, clock.clone());
         let mut keeper = Keeper::new(&store, clock.clone());
         (keeper.titles, keeper.orchestration) = (self.settings.titles.clone(), self.settings.orchestration);
@@ -125,7 +145,8 @@ impl ServerBuilder {
                     .counting(usage.clone())
                     .showing(Arc::new(media.clone())),
                 completions: Completions::new(&store, clock.clone()),
-                conversations: Conversations::new(&store, clock.clone()),
+                conversations,
+                images,
                 projects: Projects::new(&store, clock.clone()),
                 user_settings: SettingsStore::new(&store, clock.clone()),
                 shares: Shares::new(&store, clock.clone()),

@@ -1,5 +1,6 @@
 //! From the configuration to a server: the one place where its values become parts.
 
+mod images;
 mod keys;
 mod media;
 
@@ -15,7 +16,7 @@ use jan_llm::store::Durability;
 use jan_llm::turn::TitleSettings;
 use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 
-use crate::config::{AuthMode, Config, DurabilityMode, MediaForm};
+use crate::config::{self, AuthMode, Config, DurabilityMode, MediaForm};
 use crate::{AllowAll, ApiKeys, LocalIssuer, RateSettings, ServeSettings, Server, Settings};
 
 pub use media::media;
@@ -31,6 +32,10 @@ pub async fn server(config: &Config) -> Result<Server> {
     let mut builder = Server::builder().settings(settings(config)).cors_origins(config.cors.origins.clone());
     let store = store(config).await?;
     builder = builder.media(media(config, store.records.clone())?).store(store);
+    builder = builder.image_settings(images::image_settings(config));
+    for (name, provider) in images::image_providers(config)? {
+        builder = builder.images(name, provider);
+    }
     if let Some(model) = provider(config).await? {
         builder = builder.model(model);
     }
@@ -90,18 +95,8 @@ pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>>
         providers.push((Arc::new(Echo::default()), false));
     }
     for (name, described) in &config.providers {
-        let mut upstream = Upstream::at(&described.url);
-        upstream.api_key.clone_from(&described.api_key);
-        upstream.headers.extend(described.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        upstream.connect_timeout = described.connect_timeout;
-        upstream.reply_timeout = described.reply_timeout;
-        upstream.idle_timeout = described.idle_timeout;
-        upstream.media = match described.media {
-            MediaForm::DataUrl => Want::DataUrl,
-            MediaForm::Link => Want::Link,
-        };
-        let provider =
-            OpenAi::new(&upstream).map_err(|e| Error::invalid(format!("providers.{name}"), e.to_string()))?;
+        let provider = OpenAi::new(&upstream(described))
+            .map_err(|e| Error::invalid(format!("providers.{name}"), e.to_string()))?;
         providers.push((Arc::new(provider), true));
     }
     // One upstream needs no router in front of it: it knows its names best.
@@ -112,6 +107,21 @@ pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>>
         if open { router.add_open(provider) } else { router.add(provider) }
     });
     Ok(Some(Arc::new(router)))
+}
+
+/// An upstream as it is described.
+fn upstream(described: &config::Provider) -> Upstream {
+    let mut upstream = Upstream::at(&described.url);
+    upstream.api_key.clone_from(&described.api_key);
+    upstream.headers.extend(described.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    upstream.connect_timeout = described.connect_timeout;
+    upstream.reply_timeout = described.reply_timeout;
+    upstream.idle_timeout = described.idle_timeout;
+    upstream.media = match described.media {
+        MediaForm::DataUrl => Want::DataUrl,
+        MediaForm::Link => Want::Link,
+    };
+    upstream
 }
 
 #[cfg(feature = "local")]

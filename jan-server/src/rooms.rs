@@ -7,7 +7,9 @@ use jan_core::{AuthVerifier, Clock, TokenIssuer};
 use jan_llm::completions::Completions;
 use jan_llm::prompt::Orchestration;
 use jan_llm::turn::TitleSettings;
-use jan_llm::{Account, Chat, Conversations, Meter, Projects, SettingsStore, Shares, Store, Templates};
+use jan_llm::{
+    Account, Chat, Conversations, Images, Meter, Projects, SettingsStore, Shares, Store, Templates,
+};
 use jan_media::Media;
 
 use crate::gateway::cors::Cors;
@@ -30,6 +32,8 @@ pub(crate) struct Rooms {
     pub(crate) account: Account,
     /// Pictures and files.
     pub(crate) media: Media,
+    /// Makes pictures.
+    pub(crate) images: Images,
     pub(crate) verifier: Arc<dyn AuthVerifier>,
     /// Absent when tokens come from somebody else.
     pub(crate) issuer: Option<Arc<dyn TokenIssuer>>,

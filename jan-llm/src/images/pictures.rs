@@ -73,7 +73,8 @@ impl Images {
             (None, Some(mask)) => ids.push(self.known(owner, mask, "mask").await?),
             (None, None) => {}
         }
-        let mut resolved = self.resolver.resolve(owner, &ids, Want::DataUrl).await?;
+        let resolved = self.resolver.resolve(owner, &ids, Want::DataUrl).await;
+        let mut resolved = resolved.map_err(|error| error.param("image"))?;
         let mut pictures = Vec::with_capacity(ids.len());
         for id in &ids {
             // The same picture twice is read once.

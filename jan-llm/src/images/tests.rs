@@ -259,7 +259,7 @@ async fn what_is_wrong_is_named_before_anything_is_made() {
         (json!({"prompt": "x", "image": 7}), "image"),
         (json!({"prompt": "x", "image": base64("ok"), "mask": "https://elsewhere/fox"}), "mask"),
         (json!({"prompt": "x", "image": vec![base64("ok"); 17]}), "image"),
-        (json!({"prompt": "x", "image": foreign}), "id"),
+        (json!({"prompt": "x", "image": foreign}), "image"),
     ] {
         let error = studio.edit(body.clone()).await.map(drop).unwrap_err();
         assert_eq!(error.get_param(), Some(param), "{body}: {error:?}");

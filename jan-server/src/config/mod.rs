@@ -2,6 +2,7 @@
 //! reads the environment or a configuration file; everything below it takes plain structs.
 
 mod env;
+mod images;
 mod load;
 mod media;
 mod words;
@@ -18,6 +19,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use env::{Environment, ProcessEnvironment};
+pub use images::{Images, PictureForm};
 pub use load::{Overrides, load};
 pub use media::{Media, MediaBackend, MediaForm, MediaS3};
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub titles: Titles,
     /// What the model is told before a conversation.
     pub prompts: Prompts,
+    /// Making pictures.
+    pub images: Images,
     /// Which web pages may call.
     pub cors: Cors,
     /// Where the world finds this server, for links that it gives away; links are relative unless told.
@@ -81,6 +85,7 @@ impl Default for Config {
             rate_limit: RateLimit::default(),
             titles: Titles::default(),
             prompts: Prompts::default(),
+            images: Images::default(),
             cors: Cors::default(),
             public_url: None,
             sharing: Sharing::default(),

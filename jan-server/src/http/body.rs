@@ -11,7 +11,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use jan_core::BoxStream;
 
 use super::idempotency::Recorder;
-use super::sse::ChatEvents;
+use super::sse;
 
 /// Any error, as body types carry them.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -44,7 +44,7 @@ pub struct Body(pub(super) Kind);
 
 pub(super) enum Kind {
     Full(Option<Bytes>),
-    Events(Box<ChatEvents>),
+    Events(Box<sse::Events>),
     Recorded(Box<Recorder>),
     /// The pieces of a file, and how many bytes are still to come.
     File(BoxStream<jan_core::Result<Bytes>>, u64),
@@ -63,7 +63,7 @@ impl Body {
     }
 
     /// A stream of events.
-    pub(crate) fn events(events: ChatEvents) -> Self {
+    pub(crate) fn events(events: sse::Events) -> Self {
         Self(Kind::Events(Box::new(events)))
     }
 

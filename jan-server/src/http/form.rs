@@ -34,7 +34,7 @@ pub(crate) struct Fields(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl Fields {
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.unlock().get(name).cloned()
     }
 
     /// Whether a field says yes.
@@ -42,7 +42,16 @@ impl Fields {
         self.get(name).is_some_and(|value| matches!(value.as_str(), "true" | "1"))
     }
 
-    async fn read(&self, mut part: Part) -> Result<()> {
+    fn unlock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All of them, taken out.
+    pub(crate) fn all(&self) -> BTreeMap<String, String> {
+        std::mem::take(&mut *self.unlock())
+    }
+
+    pub(super) async fn read(&self, mut part: Part) -> Result<()> {
         let name = part.name().to_owned();
         let mut text = BytesMut::new();
         while let Some(piece) = part.piece().await? {
@@ -54,7 +63,7 @@ impl Fields {
         let text = String::from_utf8(text.into()).map_err(|error| {
             Error::invalid(name.clone(), format!("`{name}` is not UTF-8.")).because(error)
         })?;
-        let mut fields = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fields = self.unlock();
         let before: usize = fields.iter().map(|(name, text)| name.len() + text.len()).sum();
         if before + name.len() + text.len() > MAX_FIELDS || fields.len() >= MAX_COUNT {
             return Err(too_much());

@@ -1,8 +1,8 @@
 //! Successful replies: bare where an outside standard fixes the shape, in the `{data, meta}` envelope elsewhere.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use jan_core::page::Page;
 use jan_core::{Error, Result};
 use serde::Serialize;
@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::body::Body;
 use super::call::Call;
+use super::sse::Events;
 
 /// What a handler answers.
 pub(crate) type Reply = Result<Response<Body>>;
@@ -81,6 +82,17 @@ pub(crate) fn no_content() -> Reply {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
+}
+
+/// A stream of events.
+pub(crate) fn event_stream(events: Events) -> Response<Body> {
+    let mut response = Response::new(Body::events(events));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Asks proxies in between not to hold the stream back.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
 }
 
 /// Bytes of a content type.

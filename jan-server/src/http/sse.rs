@@ -1,4 +1,5 @@
-//! A chat as server-sent events: `data:` lines, `[DONE]` after a whole answer and only then, an error event otherwise.
+//! Answers as server-sent events. A chat: `data:` lines, `[DONE]` after a whole answer and only then. Events that have names
+//! (pictures being made): each with its name; their end is the end. What breaks off ends with an error event.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_core::Stream;
-use jan_core::{ChatChunk, ChatStream, Error, Result};
+use jan_core::{BoxStream, ChatChunk, ChatStream, Error, JsonObject, Result};
 use tokio::time::{Instant, Sleep};
 
 use super::error;
@@ -19,42 +20,67 @@ const WRITE: usize = 32 * 1024;
 /// How a whole answer ends.
 pub(super) const DONE: &[u8] = b"data: [DONE]\n\n";
 
-/// The bytes of an event stream. Dropping it stops the model.
-pub(crate) struct ChatEvents {
+/// The bytes of an event stream. Dropping it stops the work behind it.
+pub(crate) struct Events {
     /// A chunk taken from the stream before it became a body.
     first: Option<Result<ChatChunk>>,
-    chunks: Option<ChatStream>,
+    source: Source,
+    whole: bool,
     request_id: String,
     silence: Pin<Box<Sleep>>,
     last_write: Instant,
 }
 
-impl ChatEvents {
-    /// The events of `chunks`; `first` goes before them.
-    pub(crate) fn new(first: Option<Result<ChatChunk>>, chunks: ChatStream, request_id: String) -> Self {
+/// Where events come from.
+enum Source {
+    Chat(ChatStream),
+    /// Objects whose `type` is the name of the event.
+    Named(BoxStream<Result<JsonObject>>),
+    /// Nothing follows.
+    Over,
+}
+
+impl Events {
+    /// The events of a chat; `first` goes before `chunks`.
+    pub(crate) fn chat(first: Option<Result<ChatChunk>>, chunks: ChatStream, request_id: String) -> Self {
+        Self { first, ..Self::of(Source::Chat(chunks), request_id) }
+    }
+
+    /// Events that have names.
+    pub(crate) fn named(events: BoxStream<Result<JsonObject>>, request_id: String) -> Self {
+        Self::of(Source::Named(events), request_id)
+    }
+
+    fn of(source: Source, request_id: String) -> Self {
         let silence = Box::pin(tokio::time::sleep(KEEP_ALIVE));
-        Self { first, chunks: Some(chunks), request_id, silence, last_write: Instant::now() }
+        Self { first: None, source, whole: false, request_id, silence, last_write: Instant::now() }
     }
 
     /// What can be written now.
     pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut out = BytesMut::new();
         while out.len() < WRITE {
-            match self.poll_chunk(cx) {
+            match self.poll_event(cx, &mut out) {
                 Poll::Pending => break,
-                Poll::Ready(Some(Ok(chunk))) => event(&mut out, chunk.as_bytes()),
+                Poll::Ready(Some(Ok(()))) => {}
                 Poll::Ready(Some(Err(fault))) => {
-                    self.chunks = None;
+                    self.source = Source::Over;
                     self.report(&fault);
                     event(&mut out, &error::to_json(&fault, &self.request_id));
                 }
-                Poll::Ready(None) if self.chunks.take().is_some() => out.put_slice(DONE),
-                Poll::Ready(None) if out.is_empty() => return Poll::Ready(None),
-                Poll::Ready(None) => break,
+                Poll::Ready(None) => {
+                    match std::mem::replace(&mut self.source, Source::Over) {
+                        Source::Over if out.is_empty() => return Poll::Ready(None),
+                        Source::Over => break,
+                        Source::Chat(_) => out.put_slice(DONE),
+                        Source::Named(_) => {}
+                    }
+                    self.whole = true;
+                }
             }
         }
         if out.is_empty() {
-            return self.poll_keep_alive(cx).map(Some);
+            return if self.is_over() { Poll::Ready(None) } else { self.poll_keep_alive(cx).map(Some) };
         }
         self.last_write = Instant::now();
         Poll::Ready(Some(out.freeze()))
@@ -62,16 +88,29 @@ impl ChatEvents {
 
     /// Nothing follows what was written last.
     pub(super) fn is_over(&self) -> bool {
-        self.chunks.is_none()
+        matches!(self.source, Source::Over)
     }
 
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ChatChunk>>> {
+    /// And nothing broke off.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Writes the next event.
+    fn poll_event(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<Option<Result<()>>> {
         if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(first));
+            return Poll::Ready(Some(first.map(|chunk| event(out, chunk.as_bytes()))));
         }
-        match &mut self.chunks {
-            Some(chunks) => Pin::new(chunks).poll_next(cx),
-            None => Poll::Ready(None),
+        match &mut self.source {
+            Source::Chat(chunks) => {
+                let chunk = Pin::new(chunks).poll_next(cx);
+                chunk.map(|chunk| chunk.map(|chunk| chunk.map(|chunk| event(out, chunk.as_bytes()))))
+            }
+            Source::Named(events) => {
+                let object = events.as_mut().poll_next(cx);
+                object.map(|object| object.map(|object| object.and_then(|object| named(out, &object))))
+            }
+            Source::Over => Poll::Ready(None),
         }
     }
 
@@ -94,6 +133,18 @@ impl ChatEvents {
     }
 }
 
+/// Writes one event with its name.
+fn named(out: &mut BytesMut, object: &JsonObject) -> Result<()> {
+    // A line break would end the name early.
+    if let Some(name) = object.get::<String>("type")?.filter(|name| !name.contains(['\n', '\r'])) {
+        out.put_slice(b"event: ");
+        out.put_slice(name.as_bytes());
+        out.put_u8(b'\n');
+    }
+    event(out, &object.to_bytes());
+    Ok(())
+}
+
 /// Writes one event. JSON from an upstream may hold line breaks; each line is then a `data` line of its own.
 fn event(out: &mut BytesMut, data: &[u8]) {
     out.reserve(data.len() + 8);
@@ -112,7 +163,7 @@ mod tests {
     use std::future::poll_fn;
 
     async fn written(items: Vec<Result<ChatChunk>>) -> String {
-        let mut events = ChatEvents::new(None, ChatStream::new(stream::iter(items)), "req_1".into());
+        let mut events = Events::chat(None, ChatStream::new(stream::iter(items)), "req_1".into());
         let mut out = Vec::new();
         while let Some(bytes) = poll_fn(|cx| events.poll_bytes(cx)).await {
             out.extend_from_slice(&bytes);
@@ -145,11 +196,22 @@ mod tests {
         assert!(!text.contains("[DONE]"));
     }
 
+    #[tokio::test]
+    async fn events_with_names_end_with_their_last() {
+        let object = |text: &'static str| JsonObject::parse(text.into());
+        let items = vec![object("{\"type\":\"a.b\",\"n\":1}"), object("{\"type\":\"x\\ny\"}")];
+        let mut events = Events::named(stream::iter(items).boxed(), "req_1".into());
+        let bytes = poll_fn(|cx| events.poll_bytes(cx)).await.unwrap();
+        assert_eq!(bytes, "event: a.b\ndata: {\"type\":\"a.b\",\"n\":1}\n\ndata: {\"type\":\"x\\ny\"}\n\n");
+        assert!(events.is_over() && events.is_whole());
+        assert!(poll_fn(|cx| events.poll_bytes(cx)).await.is_none());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_silent_model_is_kept_alive() {
         let silent =
             stream::once(tokio::time::sleep(KEEP_ALIVE * 5 / 2)).flat_map(|()| stream::iter([chunk("{}")]));
-        let mut events = ChatEvents::new(None, ChatStream::new(silent), "r".into());
+        let mut events = Events::chat(None, ChatStream::new(silent), "r".into());
         let mut seen = Vec::new();
         while let Some(bytes) = poll_fn(|cx| events.poll_bytes(cx)).await {
             seen.push(bytes);

@@ -1,15 +1,14 @@
 //! `POST /v1/chat/completions`
 
 use futures_util::StreamExt;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
-use http::{HeaderValue, Response};
+use http::HeaderValue;
+use http::header::HeaderName;
 use jan_core::{ChatRequest, ChatStream};
 use jan_llm::turn::{Manner, Turn};
 
-use crate::http::body::Body;
 use crate::http::call::Call;
-use crate::http::reply::{Reply, raw_json};
-use crate::http::sse::ChatEvents;
+use crate::http::reply::{Reply, event_stream, raw_json};
+use crate::http::sse::Events;
 
 /// Answers a chat, whole or as a stream.
 pub(crate) async fn create(mut call: Call) -> Reply {
@@ -60,12 +59,5 @@ pub(crate) async fn events(call: Call, mut chunks: ChatStream) -> Reply {
     if let Some(Err(error)) = first {
         return Err(error);
     }
-    let mut response =
-        Response::new(Body::events(ChatEvents::new(first, chunks, call.request_id.as_str().to_owned())));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    // Asks proxies in between not to hold the stream back.
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(event_stream(Events::chat(first, chunks, call.request_id.as_str().to_owned())))
 }

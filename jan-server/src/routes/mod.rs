@@ -9,6 +9,7 @@ pub(crate) mod conversations;
 pub(crate) mod docs;
 pub(crate) mod embeddings;
 pub(crate) mod health;
+pub(crate) mod images;
 pub(crate) mod items;
 pub(crate) mod media;
 pub(crate) mod media_bytes;

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::log::Recorded;
-use super::reply::{Body, Reply};
+use super::reply::{Body, Reply, Step};
 use super::{Behaviour, NAMES, Shared, words};
 
 /// Takes connections until it is aborted; the connections are its children and go with it.
@@ -77,6 +77,9 @@ fn route(method: &Method, path: &str, body: &Bytes, shared: &Shared) -> Reply {
     if method == Method::GET {
         return models(path);
     }
+    if path.starts_with("/images/") {
+        return pictures(body, shared);
+    }
     let Ok(request) = serde_json::from_slice::<Value>(body) else {
         let error = words::error("invalid_request_error", "invalid_json", "The body is not JSON.", None);
         return Reply::json(400, &error);
@@ -93,6 +96,18 @@ fn route(method: &Method, path: &str, body: &Bytes, shared: &Shared) -> Reply {
         _ => return no_such_path(),
     };
     reply.unwrap_or_else(no_such_model)
+}
+
+/// One picture, as an event where events are asked for. A form is read by whoever looks at what was asked.
+fn pictures(body: &Bytes, shared: &Shared) -> Reply {
+    if let Some(Behaviour::Reply(reply)) = shared.script.lock().unwrap().pop_front() {
+        return *reply;
+    }
+    let request: Value = serde_json::from_slice(body).unwrap_or_default();
+    match request["stream"].as_bool() {
+        Some(true) => Reply::stream(words::picture_events().into_iter().map(Step::event).collect()),
+        _ => Reply::json(200, &words::pictures(request["n"].as_u64().unwrap_or(1))),
+    }
 }
 
 fn models(path: &str) -> Reply {

@@ -163,3 +163,22 @@ fn vector(text: &str, length: usize) -> Vec<f32> {
     };
     (0..length).map(|_| next()).collect()
 }
+
+/// One red pixel, as PNG in base64.
+pub const PIXEL: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+
+/// As many pictures.
+pub fn pictures(count: u64) -> Value {
+    let one = json!({"b64_json": PIXEL, "revised_prompt": "one red pixel"});
+    let data: Vec<_> = (0..count).map(|_| one.clone()).collect();
+    json!({"created": 1_700_000_000, "data": data, "usage": {"total_tokens": 5, "input_tokens": 2, "output_tokens": 3}})
+}
+
+/// A picture being made.
+pub fn picture_events() -> [Value; 2] {
+    [
+        json!({"type": "image_generation.partial_image", "b64_json": PIXEL, "partial_image_index": 0}),
+        json!({"type": "image_generation.completed", "b64_json": PIXEL, "usage": {"total_tokens": 5}}),
+    ]
+}

@@ -18,6 +18,7 @@ mod crash;
 mod door;
 mod examples;
 mod idempotency;
+mod images;
 mod limits;
 mod local_model;
 mod media;

@@ -74,3 +74,10 @@ async fn the_official_clients_keep_conversations() {
     let app = App::before(&upstream).await;
     run(&app, "openai_conversations", "good", &[]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_clients_make_pictures() {
+    let upstream = Upstream::start().await;
+    let app = crate::images::studio(&upstream).await;
+    run(&app, "openai_images", "z-image", &[]).await;
+}

@@ -8,11 +8,11 @@ use bytes::Bytes;
 
 use super::claim::{Claim, Settled};
 use super::record::{Answer, LARGEST, Outcome};
-use crate::http::sse::{ChatEvents, DONE};
+use crate::http::sse::Events;
 
 /// The bytes of an event stream, recorded. Dropping it before its end stops the model and frees the key.
 pub(crate) struct Recorder {
-    events: ChatEvents,
+    events: Events,
     seen: Vec<u8>,
     /// Until the end is known.
     open: Option<(Claim, Answer)>,
@@ -21,7 +21,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(events: ChatEvents, answer: Answer, claim: Claim) -> Self {
+    pub(super) fn new(events: Events, answer: Answer, claim: Claim) -> Self {
         Self { events, seen: Vec::new(), open: Some((claim, answer)), last: None }
     }
 
@@ -30,15 +30,21 @@ impl Recorder {
         loop {
             if let Some((settled, _)) = &mut self.last {
                 ready!(Pin::new(settled).poll(cx));
-                return Poll::Ready(self.last.take().map(|(_, bytes)| bytes));
+                let last = self.last.take().map(|(_, bytes)| bytes);
+                return Poll::Ready(last.filter(|bytes| !bytes.is_empty()));
             }
-            let Some(bytes) = ready!(self.events.poll_bytes(cx)) else { return Poll::Ready(None) };
+            let bytes = match ready!(self.events.poll_bytes(cx)) {
+                Some(bytes) => bytes,
+                // An end without a last word is kept too.
+                None if self.open.is_some() => Bytes::new(),
+                None => return Poll::Ready(None),
+            };
             self.record(&bytes);
             if !self.events.is_over() {
                 return Poll::Ready(Some(bytes));
             }
             let Some((claim, answer)) = self.open.take() else { return Poll::Ready(Some(bytes)) };
-            let settled = if bytes.ends_with(DONE) {
+            let settled = if self.events.is_whole() {
                 claim.settle(Outcome::of(answer, std::mem::take(&mut self.seen)))
             } else {
                 claim.free()

@@ -1,0 +1,79 @@
+//! `/v1/images`: pictures made of words, or of other pictures.
+
+use http::header::CONTENT_TYPE;
+use jan_core::image::{ImageReply, Picture};
+use jan_core::{Error, ErrorKind, JsonObject, Result};
+use jan_llm::images::ImageAsk;
+
+use crate::http::call::Call;
+use crate::http::form_files::FormFiles;
+use crate::http::reply::{Reply, event_stream, raw_json};
+use crate::http::sse::Events;
+
+/// Makes pictures of a prompt.
+pub(crate) async fn generate(mut call: Call) -> Reply {
+    let body = call.object().await?;
+    let reply = call.rooms.images.generate(call.owner(), body).await?;
+    Ok(told(&call, reply))
+}
+
+/// Changes pictures: those of a form, or those that a JSON body names.
+pub(crate) async fn edit(mut call: Call) -> Reply {
+    let kind = call.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let asked = if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+        let body = call.stream();
+        asked(FormFiles::of(&call.headers, body).await?)?
+    } else {
+        ImageAsk { members: call.object().await?, ..ImageAsk::default() }
+    };
+    let reply = call.rooms.images.edit(call.owner(), asked).await?;
+    Ok(told(&call, reply))
+}
+
+/// As the original has it: no upstream that people use has it any more.
+pub(crate) async fn variations(_: Call) -> Reply {
+    let message = "Variations are not offered: edit the picture with a prompt (`POST /v1/images/edits`).";
+    Err(Error::new(ErrorKind::NotImplemented, message))
+}
+
+fn told(call: &Call, reply: ImageReply) -> http::Response<crate::http::body::Body> {
+    match reply {
+        ImageReply::Whole(whole) => raw_json(whole.to_bytes()),
+        ImageReply::Events(events) => {
+            event_stream(Events::named(events, call.request_id.as_str().to_owned()))
+        }
+    }
+}
+
+/// A form as OpenAI's clients send it: every field is text there, and means what it means in JSON.
+fn asked(form: FormFiles) -> Result<ImageAsk> {
+    let mut asked = ImageAsk::default();
+    for file in form.files {
+        let picture = Picture {
+            mime: file.content_type.unwrap_or_default(),
+            filename: file.filename,
+            bytes: file.bytes,
+        };
+        match file.field.as_str() {
+            "mask" => asked.mask = Some(picture),
+            "image" | "image[]" | "images" | "images[]" => asked.pictures.push(picture),
+            other => {
+                let message = format!("The form has a file `{other}`; it takes `image` and `mask`.");
+                return Err(Error::invalid(other, message));
+            }
+        }
+    }
+    for (name, text) in form.fields.all() {
+        set(&mut asked.members, name.trim_end_matches("[]"), &text)?;
+    }
+    Ok(asked)
+}
+
+/// Numbers and switches are no text in JSON.
+fn set(members: &mut JsonObject, name: &str, text: &str) -> Result<()> {
+    let is_text = !matches!(name, "n" | "partial_images" | "stream" | "store");
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(value) if !is_text && !value.is_string() => members.set(name, &value),
+        _ => members.set(name, text),
+    }
+}

@@ -1,0 +1,178 @@
+//! Making pictures: what the upstream is told, what is kept, what a caller gets.
+
+use jan_tests::Upstream;
+use jan_tests::upstream::words::PIXEL;
+use jan_tests::upstream::{Reply, Step};
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use crate::app::{App, provider};
+use crate::media::{DOT, by_data_url, png, refused};
+
+const GENERATE: &str = "/v1/images/generations";
+const EDIT: &str = "/v1/images/edits";
+
+/// A server whose upstream makes pictures.
+pub(crate) async fn studio(upstream: &Upstream) -> App {
+    let url = upstream.url();
+    App::start(|config| {
+        config.providers.insert("painter".into(), provider(&url));
+        config.images.enabled = true;
+        config.images.model = Some("z-image".into());
+    })
+    .await
+}
+
+fn asked(upstream: &Upstream) -> Value {
+    serde_json::from_slice(&upstream.asked().last().unwrap().body).unwrap()
+}
+
+#[tokio::test]
+async fn a_picture_is_made_kept_shown_and_remembered() {
+    let upstream = Upstream::start().await;
+    let app = studio(&upstream).await;
+    let conversation = app.ok("POST", "/v1/conversations", Some(json!({}))).await["id"].clone();
+    let body = json!({
+        "prompt": "one red pixel", "n": 2, "cfg_scale": 7.5, "conversation_id": conversation, "store": true,
+    });
+    let told = app.ok("POST", GENERATE, Some(body)).await;
+    assert_eq!((&told["created"], &told["usage"]["total_tokens"]), (&json!(1_700_000_000), &json!(5)));
+    let picture = &told["data"][0];
+    assert_eq!((picture.get("b64_json"), &picture["revised_prompt"]), (None, &json!("one red pixel")));
+    // The same bytes are the same media.
+    assert_eq!(picture["id"], told["data"][1]["id"]);
+    let sent = json!({
+        "prompt": "one red pixel", "n": 2, "cfg_scale": 7.5, "model": "z-image", "response_format": "b64_json",
+    });
+    assert_eq!(asked(&upstream), sent);
+
+    let shown = app.open(picture["url"].as_str().unwrap()).await;
+    assert_eq!(
+        (shown.status().as_u16(), &shown.headers()["content-type"]),
+        (200, &"image/png".parse().unwrap())
+    );
+    let id = picture["id"].as_str().unwrap();
+    let media = app.ok("GET", &format!("/v1/media/{id}/metadata"), None).await;
+    assert_eq!((&media["data"]["width"], &media["data"]["mime"]), (&json!(1), &json!("image/png")));
+    let items = format!("/v1/conversations/{}/items", conversation.as_str().unwrap());
+    let item = app.ok("GET", &items, None).await["data"][0].clone();
+    assert_eq!((&item["type"], &item["prompt"]), (&json!("image_generation"), &json!("one red pixel")));
+    assert_eq!(item["content"][0]["image"]["file_id"], id);
+}
+
+#[tokio::test]
+async fn a_stream_tells_its_events_by_name_and_keeps_what_it_ends_with() {
+    let upstream = Upstream::start().await;
+    let app = studio(&upstream).await;
+    let body = json!({"prompt": "x", "stream": true, "partial_images": 1, "response_format": "b64_json"});
+    let send = || app.post(GENERATE, &body).header("idempotency-key", "once").send();
+    let first = send().await.unwrap();
+    assert_eq!(first.headers()["content-type"], "text/event-stream");
+    let text = first.text().await.unwrap();
+    let events: Vec<&str> = text.trim_end().split("\n\n").collect();
+    let [partial, completed] = events.as_slice() else { panic!("{text}") };
+    assert!(partial.starts_with("event: image_generation.partial_image\ndata: {"), "{partial}");
+    let data = completed.strip_prefix("event: image_generation.completed\ndata: ").unwrap();
+    let data: Value = serde_json::from_str(data).unwrap();
+    assert_eq!(data["b64_json"], PIXEL);
+    app.ok("GET", &format!("/v1/media/{}/metadata", data["id"].as_str().unwrap()), None).await;
+    // Said again it is told again, and not made again.
+    assert_eq!(send().await.unwrap().text().await.unwrap(), text);
+    assert_eq!(upstream.asked().len(), 1);
+
+    upstream.script([Reply::stream(vec![Step::event(r#"{"type":"image_generation.partial_image"}"#)])]);
+    let body = json!({"prompt": "x", "stream": true});
+    let cut = app.post(GENERATE, &body).send().await.unwrap().text().await.unwrap();
+    assert!(cut.trim_end().ends_with('}') && cut.contains("upstream_cut"), "{cut}");
+}
+
+#[tokio::test]
+async fn pictures_are_changed_by_a_form_and_by_json() {
+    let upstream = Upstream::start().await;
+    let app = studio(&upstream).await;
+    let kept = app.ok("POST", "/v1/media", Some(by_data_url(DOT))).await["data"]["id"].clone();
+    let body = json!({"prompt": "bluer", "image": kept, "mask": {"b64_json": PIXEL}, "size": "original"});
+    let told = app.ok("POST", EDIT, Some(body)).await;
+    assert!(told["data"][0]["url"].is_string(), "{told}");
+    let part = |bytes: Vec<u8>| Part::bytes(bytes).file_name("in.png").mime_str("image/png").unwrap();
+    let form = Form::new().text("prompt", "redder").text("n", "1").part("image[]", part(png(2, 2, b"a")));
+    let form = form.part("image[]", part(png(3, 3, b"b"))).text("response_format", "b64_json");
+    let told: Value = app.form(EDIT, form).await.json().await.unwrap();
+    assert_eq!(told["data"][0]["b64_json"], PIXEL, "{told}");
+    let sent: Vec<String> = upstream
+        .asked()
+        .iter()
+        .map(|asked| {
+            assert!(asked.header("content-type").starts_with("multipart/form-data; boundary="));
+            assert_eq!(asked.path, "/v1/images/edits");
+            String::from_utf8_lossy(&asked.body).into_owned()
+        })
+        .collect();
+    let names = |sent: &str| {
+        let names = sent.split("form-data; name=\"").skip(1).filter_map(|part| part.split('"').next());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&sent[0]), ["prompt", "model", "response_format", "image", "mask"]);
+    assert_eq!(names(&sent[1]), ["n", "prompt", "model", "response_format", "image[]", "image[]"]);
+    let second = String::from_utf8_lossy(&png(3, 3, b"b")).into_owned();
+    assert!(sent[1].contains(&second), "the picture itself");
+}
+
+#[tokio::test]
+async fn an_upstream_that_fails_is_asked_three_times_and_a_refusal_once() {
+    let upstream = Upstream::start().await;
+    let app = studio(&upstream).await;
+    let broken = || Reply::json(500, &json!({"error": {"message": "no"}}));
+    upstream.script([broken(), broken()]);
+    app.ok("POST", GENERATE, Some(json!({"prompt": "x"}))).await;
+    assert_eq!(upstream.asked().len(), 3);
+    upstream.script([broken(), broken(), broken()]);
+    let reply = app.post(GENERATE, &json!({"prompt": "x"})).send().await.unwrap();
+    assert_eq!(refused(reply).await.0, 502);
+    assert_eq!(upstream.asked().len(), 6);
+    let no = json!({"error": {"message": "No such size.", "param": "size", "code": "bad_size"}});
+    upstream.script([Reply::json(400, &no)]);
+    let reply = app.post(GENERATE, &json!({"prompt": "x", "size": "7x7"})).send().await.unwrap();
+    assert_eq!(refused(reply).await, (400, "bad_size".into(), "size".into()));
+    assert_eq!(upstream.asked().len(), 7);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_and_nothing_is_asked() {
+    let upstream = Upstream::start().await;
+    let app = studio(&upstream).await;
+    let foreign: Value = {
+        let (other, body) = (app.guest().await, by_data_url(DOT));
+        app.call_as(&other, "POST", "/v1/media", Some(body)).await.1["data"]["id"].clone()
+    };
+    for (path, body, status, param) in [
+        (GENERATE, json!({}), 400, "prompt"),
+        (GENERATE, json!({"prompt": "x", "n": 9}), 400, "n"),
+        (GENERATE, json!({"prompt": "x", "provider_id": "nobody"}), 404, "provider_id"),
+        (
+            GENERATE,
+            json!({"prompt": "x", "store": true, "conversation_id": "conv_0000000000000000"}),
+            404,
+            "conversation_id",
+        ),
+        (EDIT, json!({"prompt": "x"}), 400, "image"),
+        (EDIT, json!({"prompt": "x", "image": "data:image/png;base64,!"}), 400, "image"),
+        (EDIT, json!({"prompt": "x", "image": "http://127.0.0.1/x.png"}), 400, "image"),
+        (EDIT, json!({"prompt": "x", "image": foreign}), 400, "image"),
+    ] {
+        let reply = refused(app.post(path, &body).send().await.unwrap()).await;
+        assert_eq!((reply.0, reply.2.as_str()), (status, param), "{body}");
+    }
+    let text = Part::bytes(b"just words".to_vec()).file_name("a.png").mime_str("image/png").unwrap();
+    let form = Form::new().text("prompt", "x").part("image", text);
+    assert_eq!(refused(app.form(EDIT, form).await).await.0, 415);
+    let form = Form::new().text("prompt", "x").part("video", Part::bytes(vec![1]).file_name("v.mp4"));
+    assert_eq!(refused(app.form(EDIT, form).await).await.2, "video");
+    assert!(upstream.asked().is_empty());
+    let reply = app.post("/v1/images/variations", &json!({})).send().await.unwrap();
+    assert_eq!(refused(reply).await.0, 501);
+    // Where it is not turned on.
+    let without = App::before(&upstream).await;
+    let reply = refused(without.post(GENERATE, &json!({"prompt": "x"})).send().await.unwrap()).await;
+    assert_eq!((reply.0, reply.1.as_str()), (400, "image_generation_disabled"));
+}
