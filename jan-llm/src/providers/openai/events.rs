@@ -23,8 +23,9 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn new(body: ReplyBody, idle_timeout: Duration) -> Self {
-        Self { body, decoder: Decoder::default(), idle: Idle::new(idle_timeout), done: false }
+    /// The events of `body`, none larger than `largest`.
+    pub(super) fn new(body: ReplyBody, idle_timeout: Duration, largest: usize) -> Self {
+        Self { body, decoder: Decoder::with_limit(largest), idle: Idle::new(idle_timeout), done: false }
     }
 
     /// Whether the end was told, and did not only come.

@@ -19,6 +19,8 @@ use super::transport::{Reply, cut};
 /// How often an upstream that fails is asked, and how long after its first failure; each further wait is twice as long.
 const ATTEMPTS: u32 = 3;
 const WAIT: Duration = Duration::from_millis(250);
+/// The largest event: one picture.
+const MAX_EVENT: usize = 32 * 1024 * 1024;
 /// The largest whole reply: four pictures of 20 MiB in base64, and some.
 const MAX_REPLY: usize = 128 * 1024 * 1024;
 
@@ -32,7 +34,7 @@ impl ImageProvider for OpenAi {
             self.asked("/images/edits", &form.content_type(), form.finish()).await?
         };
         if reply.is_event_stream() {
-            return Ok(ImageReply::Events(Box::pin(Pictures::of(reply.into_events()))));
+            return Ok(ImageReply::Events(Box::pin(Pictures::of(reply.into_events(MAX_EVENT)))));
         }
         let whole = JsonObject::parse(reply.bytes_up_to(MAX_REPLY).await?).map_err(|error| {
             Error::upstream("The upstream's pictures are not JSON.").code("upstream_garbage").because(error)

@@ -17,6 +17,7 @@ use thread_local::ThreadLocal;
 use super::events::Events;
 use super::pool::{Pool, ReplyBody};
 use super::{Upstream, fixed_headers, reply, stream};
+use crate::sse::MAX_EVENT;
 
 /// A whole answer of more than this is refused: 16 MiB.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
@@ -157,12 +158,12 @@ impl Reply {
 
     /// The body as the chunks of a streamed answer.
     pub(super) fn into_chunks(self) -> stream::Chunks {
-        stream::Chunks::new(self.into_events())
+        stream::Chunks::new(self.into_events(MAX_EVENT))
     }
 
-    /// The body as events.
-    pub(super) fn into_events(self) -> Events {
-        Events::new(self.body, self.idle_timeout)
+    /// The body as events, none larger than `largest`.
+    pub(super) fn into_events(self, largest: usize) -> Events {
+        Events::new(self.body, self.idle_timeout, largest)
     }
 }
 
