@@ -98,6 +98,13 @@ fn media_are_kept_without_a_server() {
 }
 
 #[test]
+fn a_blob_store_of_ones_own_keeps_media() {
+    let output = Command::new(binary("09_own_blob_store")).output().unwrap();
+    let wanted = "text/plain: 30 bytes, in 1 and 1\ntwo places\n";
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), wanted);
+}
+
+#[test]
 fn examples_are_short() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
     let mut seen = 0;
