@@ -31,11 +31,15 @@ media_part() {
 # A picture as far as anybody looks, with noise in it.
 picture() { # file, bytes
   printf '\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10\x08\x02\0\0\0' >"$1"
-  head -c "$(($2 - 26))" /dev/urandom >>"$1"
+  head -c "$(($2 - 29))" /dev/urandom >>"$1"
 }
 
 start_files() {
+  local user=""
+  # Started by root it would read as somebody who may not look into our folder.
+  [ "$(id -u)" -ne 0 ] || user="user root;"
   cat >"$work/files.conf" <<CONF
+$user
 daemon off;
 worker_processes auto;
 pid $work/files.pid;

@@ -28,6 +28,9 @@ use crate::server::Server;
 const BACKLOG: u32 = 4096;
 /// What every HTTP/2 connection begins with, and no HTTP/1 request.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// What is read of a connection in one go: the most that the head of a request may have, and that is held in memory of a
+/// body that comes faster than it is taken.
+const READ: usize = 128 * 1024;
 /// After a failed accept (too many open files, say) a moment is left for things to get better.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often what was counted in memory is written down: the most that a sudden death forgets.
@@ -211,9 +214,9 @@ impl Protocols {
     fn new(limits: &ServeSettings) -> Self {
         // hyper measures nothing unless it is given a timer.
         let mut http1 = http1::Builder::new();
-        http1.timer(TokioTimer::new()).header_read_timeout(limits.head);
+        http1.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(READ);
         let mut either = auto::Builder::new(TokioExecutor::new());
-        either.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
+        either.http1().timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(READ);
         either
             .http2()
             .timer(TokioTimer::new())

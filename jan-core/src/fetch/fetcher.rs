@@ -1,7 +1,7 @@
 //! One fetch: ask, follow redirects by hand, and check every step as if it were the first.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue, LOCATION};
@@ -12,27 +12,45 @@ use url::Url;
 
 use super::body::{Fetched, failed};
 use super::guard::{Guard, parse};
-use super::resolve::Guarded;
+use super::resolve::{Guarded, Resolve};
 use super::{FetchLimits, FetchSettings};
 use crate::{Error, Result};
 
-/// Fetches URLs that a caller names. Cloning it is cheap.
+/// Fetches URLs that a caller names. Cloning it is cheap, and so is having it: the client behind it, with the system's
+/// certificates, is made at the first fetch.
 #[derive(Clone)]
 pub struct Fetcher {
-    client: Client,
+    client: Arc<OnceLock<Client>>,
     guard: Arc<Guard>,
+    resolver: Arc<dyn Resolve>,
+    connect_timeout: Duration,
+    user_agent: HeaderValue,
 }
 
 impl Fetcher {
     /// A fetcher with these rules.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Internal`] when the system's certificates cannot be used, or the user agent is no header.
+    /// [`crate::ErrorKind::Invalid`] when the user agent is no header.
     pub fn new(settings: FetchSettings) -> Result<Self> {
         let FetchSettings { allow, allow_private, ports, allow_downgrade, resolver, .. } = settings;
-        let guard = Arc::new(Guard { allow, allow_private, ports, allow_downgrade });
+        let user_agent = HeaderValue::try_from(settings.user_agent)
+            .map_err(|error| Error::invalid("user_agent", "The user agent is no header.").because(error))?;
+        Ok(Self {
+            client: Arc::default(),
+            guard: Arc::new(Guard { allow, allow_private, ports, allow_downgrade }),
+            resolver,
+            connect_timeout: settings.connect_timeout,
+            user_agent,
+        })
+    }
+
+    fn client(&self) -> Result<&Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
         let client = Client::builder()
-            .dns_resolver(Guarded { resolver, guard: Arc::clone(&guard) })
+            .dns_resolver(Guarded { resolver: self.resolver.clone(), guard: self.guard.clone() })
             // Each step is checked here, and nothing of one request goes along to the next.
             .redirect(Policy::none())
             .referer(false)
@@ -46,11 +64,11 @@ impl Fetcher {
             // A connection serves one request: it was checked for that one, and it ends when the body is dropped.
             .http1_only()
             .pool_max_idle_per_host(0)
-            .connect_timeout(settings.connect_timeout)
-            .user_agent(settings.user_agent)
+            .connect_timeout(self.connect_timeout)
+            .user_agent(self.user_agent.clone())
             .build()
             .map_err(Error::internal)?;
-        Ok(Self { client, guard })
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// Asks for a URL, follows redirects, and returns the last reply as soon as its head is there. The request carries
@@ -62,7 +80,8 @@ impl Fetcher {
     /// [`crate::ErrorKind::Invalid`] with the code `invalid_url` for what is no URL, and `forbidden_url` for one that
     /// must not be fetched, or that redirects to such a one; `TooLarge` when the announced length is over the limit;
     /// `Upstream` when the server cannot be reached, breaks off, compresses unasked or redirects without an end
-    /// (`too_many_redirects`); `UpstreamTimeout` when it is too slow. A status like 404 is no error here, see
+    /// (`too_many_redirects`); `UpstreamTimeout` when it is too slow; `Internal` when the system's certificates cannot be
+    /// used. A status like 404 is no error here, see
     /// [`Fetched::success`].
     pub async fn get(&self, url: &str, limits: FetchLimits) -> Result<Fetched> {
         let (started, mut url) = (Instant::now(), parse(url)?);
@@ -77,7 +96,7 @@ impl Fetcher {
     }
 
     async fn ask(&self, url: &Url, time: Duration) -> Result<Response> {
-        let request = self.client.get(url.clone()).timeout(time);
+        let request = self.client()?.get(url.clone()).timeout(time);
         let request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         request.send().await.map_err(failed)
     }

@@ -14,8 +14,10 @@ use object_store::local::LocalFileSystem;
 
 use super::ObjectBlobs;
 
-/// What is written and read in one go.
+/// What is read in one go.
 const PIECE: usize = 256 * 1024;
+/// What is written in one go, and so held in memory of each file that is being written.
+const WRITTEN: usize = 64 * 1024;
 /// A file that was not moved to its place for so long never will be: its writer was killed.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -32,7 +34,7 @@ impl ObjectBlobs {
         };
         fs::create_dir_all(path).and_then(|()| remove_stale(path)).map_err(|error| cannot(&error))?;
         let store = LocalFileSystem::new_with_prefix(path).map_err(|error| cannot(&error))?.with_fsync(true);
-        Ok(Self::over(Arc::new(store), PIECE))
+        Ok(Self::over(Arc::new(store), WRITTEN))
     }
 }
 
