@@ -4,7 +4,7 @@
 #   make test      run every test, the official clients and the real model included
 #   make check     formatting, lints, documentation, dependency policy
 #   make bench     what the server costs beside nginx (Linux, a few minutes)
-#   make services  install what the tests need besides Rust: the model, the clients, a browser, PostgreSQL
+#   make services  install what the tests need besides Rust: the model, the clients, a browser, PostgreSQL, MinIO
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c

@@ -8,7 +8,7 @@
 //! | [`Gate`] | slowness: what would be a pause is a door that the test opens |
 //!
 //! A clock that tests move is [`jan_core::clock::MovedClock`]. Where only the real thing will do, [`PrivatePostgres`] is a
-//! database server of the test's own, and [`tool`] finds what `make test` has set up.
+//! database server of the test's own, [`PrivateMinio`] an S3 server, and [`tool`] finds what `make test` has set up.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,12 +21,18 @@
 
 mod gate;
 #[cfg(unix)]
+mod guarded;
+#[cfg(unix)]
+mod minio;
+#[cfg(unix)]
 mod postgres;
 mod scripted_model;
 mod tool;
 pub mod upstream;
 
 pub use gate::Gate;
+#[cfg(unix)]
+pub use minio::PrivateMinio;
 #[cfg(unix)]
 pub use postgres::PrivatePostgres;
 pub use scripted_model::{ScriptedModel, Turn, words};

@@ -1,14 +1,23 @@
 //! Blobs in clouds: what each must be told, as plain structs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jan_core::secret::ExposeSecret;
 use jan_core::{Error, Result, Secret};
+use object_store::{BackoffConfig, RetryConfig};
 
 use super::ObjectBlobs;
 
 /// What S3 takes as a part, and therefore what is held in memory of each blob that is being written.
 const PART: usize = 5 * 1024 * 1024;
+
+/// How often a cloud that does not answer is asked again, and for how long. Somebody waits for the answer: `object_store`
+/// itself would go on for three minutes.
+fn patience() -> RetryConfig {
+    let backoff = BackoffConfig { max_backoff: Duration::from_secs(2), ..BackoffConfig::default() };
+    RetryConfig { backoff, max_retries: 3, retry_timeout: Duration::from_secs(20) }
+}
 
 /// S3, or a server that speaks like it (MinIO, Ceph, R2).
 #[cfg(feature = "s3")]
@@ -42,6 +51,7 @@ impl S3 {
 
     fn at(&self, endpoint: Option<&str>) -> Result<object_store::aws::AmazonS3> {
         let mut builder = object_store::aws::AmazonS3Builder::new()
+            .with_retry(patience())
             .with_bucket_name(&self.bucket)
             .with_region(&self.region)
             .with_virtual_hosted_style_request(!self.path_style);
@@ -73,7 +83,9 @@ impl Gcs {
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] when it cannot be what was meant.
     pub fn open(&self) -> Result<ObjectBlobs> {
-        let mut builder = object_store::gcp::GoogleCloudStorageBuilder::new().with_bucket_name(&self.bucket);
+        let mut builder = object_store::gcp::GoogleCloudStorageBuilder::new()
+            .with_retry(patience())
+            .with_bucket_name(&self.bucket);
         if let Some(key) = &self.service_account {
             builder = builder.with_service_account_key(key.expose_secret());
         }
@@ -102,6 +114,7 @@ impl Azure {
     /// [`jan_core::ErrorKind::Invalid`] when it cannot be what was meant.
     pub fn open(&self) -> Result<ObjectBlobs> {
         let mut builder = object_store::azure::MicrosoftAzureBuilder::new()
+            .with_retry(patience())
             .with_account(&self.account)
             .with_container_name(&self.container);
         if let Some(key) = &self.access_key {
@@ -118,8 +131,6 @@ fn wrong(error: object_store::Error) -> Error {
 
 #[cfg(all(test, feature = "s3"))]
 mod tests {
-    use std::time::Duration;
-
     use jan_core::media::BlobStore;
 
     use super::*;

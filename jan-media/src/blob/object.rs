@@ -37,7 +37,9 @@ impl ObjectBlobs {
     }
 
     async fn read(&self, key: &str, range: Option<Range<u64>>) -> object_store::Result<GetResultPayload> {
-        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        // Servers that count in signed numbers (MinIO) take a larger end for no range at all.
+        let range = range.map(|range| GetRange::Bounded(range.start..range.end.min(i64::MAX.unsigned_abs())));
+        let options = GetOptions { range, ..GetOptions::default() };
         Ok(self.store.get_opts(&path(key), options).await?.payload)
     }
 }

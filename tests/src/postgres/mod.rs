@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::process::Command;
 
+use crate::guarded::{Guarded, blocking};
 use crate::tool;
-use server::{Place, Server};
+use server::{Place, start};
 
 /// A PostgreSQL server on a free port of the loopback, for the user `jan` without a password. It is durable as any is
 /// (`fsync` is on). It is stopped and its folder removed when the value is dropped, or when the process ends in any way.
 #[derive(Debug)]
 pub struct PrivatePostgres {
     // Dropped first: the place cannot go before the server has.
-    server: Option<Server>,
+    server: Option<Guarded>,
     place: Place,
     databases: AtomicUsize,
 }
@@ -39,7 +40,7 @@ impl PrivatePostgres {
         let settings = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let (server, place) = blocking(move || {
             let place = Place::new(programs, settings);
-            (Some(Server::start(&place)), place)
+            (Some(start(&place)), place)
         })
         .await;
         let postgres = Self { server, place, databases: AtomicUsize::new(0) };
@@ -91,16 +92,8 @@ impl PrivatePostgres {
             if let Some(server) = server {
                 server.stop();
             }
-            Server::start(&place)
+            start(&place)
         };
         self.server = Some(blocking(again).await);
-    }
-}
-
-/// Runs what waits for processes where it holds up nobody.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

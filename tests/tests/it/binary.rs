@@ -53,6 +53,14 @@ impl Serving {
     }
 }
 
+impl Drop for Serving {
+    /// A test that ends in any way leaves no server behind; one that is gone is gone.
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 async fn login(url: &str) -> String {
     let reply = reqwest::Client::new().post(format!("{url}/llm/auth/guest-login")).send().await.unwrap();
     let reply: Value = reply.json().await.unwrap();

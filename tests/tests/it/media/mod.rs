@@ -4,6 +4,8 @@ mod bytes;
 mod chat;
 mod crash;
 mod remote;
+#[cfg(unix)]
+mod s3;
 mod ways_in;
 
 use reqwest::Response;
