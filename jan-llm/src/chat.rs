@@ -153,7 +153,10 @@ impl Chat {
 
     async fn ready(&self, request: ChatRequest, kept: Option<Kept>, who: &Principal) -> Result<Turn> {
         let request = match &self.media {
-            Some(media) => resolved(request, &who.user, &**media, &*self.provider).await?,
+            Some(media) => {
+                let old = kept.as_ref().map(|kept| &kept.old_media);
+                resolved(request, &who.user, &**media, &*self.provider, old).await?
+            }
             None => request,
         };
         // What is kept is counted too, whether the caller wants to see it or not.

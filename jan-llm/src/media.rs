@@ -1,9 +1,13 @@
 //! Pictures and files that a chat names by their `jan_` ids, put in the form that the model's provider takes: all of them
 //! are found first and asked for in one call. Parts that name nothing stay the bytes they came in, and so does a request
 //! without any: it costs one search for `jan_`.
+//!
+//! What a request names must be there. What the history of a conversation names may be gone since: the model is told so
+//! in words, and the conversation goes on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use jan_core::chat::{Content, Message};
 use jan_core::media::{MediaResolver, PREFIX, Resolved, Want, media_id_of};
 use jan_core::{ChatRequest, Error, JsonObject, ModelProvider, Result, UserId};
 use serde_json::value::{RawValue, to_raw_value};
@@ -27,7 +31,27 @@ enum Kind {
     File,
 }
 
-/// The request with the owner's media in it.
+/// The media that only what was said `before` names, and nothing of what is said anew.
+pub(crate) fn only_before(before: &[Message], anew: &[Message]) -> HashSet<String> {
+    let mut old = named_in(before);
+    if !old.is_empty() {
+        let new = named_in(anew);
+        old.retain(|id| !new.contains(id));
+    }
+    old
+}
+
+fn named_in(messages: &[Message]) -> HashSet<String> {
+    let parts = messages.iter().filter_map(|message| match &message.content {
+        Some(Content::Parts(parts)) => Some(parts),
+        _ => None,
+    });
+    let others = parts.flatten().filter(|part| part.kind != "text");
+    let ids = others.filter_map(|part| Some(names(&part.kind, &part.rest)?.0.to_owned()));
+    ids.collect()
+}
+
+/// The request with the owner's media in it. Of what is `old` nothing needs to be there.
 ///
 /// # Errors
 /// [`jan_core::ErrorKind::Invalid`] with the code `unknown_media`, naming an id that is unknown or somebody else's;
@@ -37,6 +61,7 @@ pub(crate) async fn resolved(
     owner: &UserId,
     resolver: &dyn MediaResolver,
     provider: &dyn ModelProvider,
+    old: Option<&HashSet<String>>,
 ) -> Result<ChatRequest> {
     if !request.raw("messages").is_some_and(|raw| holds_id(raw)) {
         return Ok(request);
@@ -57,7 +82,16 @@ pub(crate) async fn resolved(
         true => Want::DataUrl,
         false => provider.takes_media(request.model()).await,
     };
-    let found = resolver.resolve(owner, &ids, want).await.map_err(|error| match error.get_code() {
+    let may_be_gone = |id: &String| old.is_some_and(|old| old.contains(id));
+    let found = match resolver.resolve(owner, &ids, want).await {
+        Err(error) if error.get_code() == "unknown_media" && ids.iter().any(may_be_gone) => {
+            let there = resolver.there(owner, &ids).await?;
+            ids.retain(|id| !may_be_gone(id) || there.contains(id));
+            resolver.resolve(owner, &ids, want).await
+        }
+        found => found,
+    };
+    let found = found.map_err(|error| match error.get_code() {
         "unknown_media" => error.param("messages"),
         _ => error,
     })?;
@@ -78,16 +112,17 @@ fn find(message: usize, object: &JsonObject, named: &mut Vec<Named>) -> Result<(
     for (place, raw) in parts.iter().enumerate().filter(|(_, raw)| holds_id(raw.get().as_bytes())) {
         // What is no object is for the model to judge.
         let Ok(part) = serde_json::from_str::<Body>(raw.get()) else { continue };
-        if let Some((id, kind)) = names(&part) {
+        let type_of = part.get("type").and_then(Value::as_str).unwrap_or_default();
+        if let Some((id, kind)) = names(type_of, &part) {
             named.push(Named { at: (message, place), id: id.to_owned(), kind, part });
         }
     }
     Ok(())
 }
 
-/// The media that a part names, if it is of a kind that does.
-fn names(part: &Body) -> Option<(&str, Kind)> {
-    match part.get("type")?.as_str()? {
+/// The media that a part of this type names, if it is one that does.
+fn names<'a>(type_of: &str, part: &'a Body) -> Option<(&'a str, Kind)> {
+    match type_of {
         "image_url" | "input_image" => {
             let image = part.get("image_url");
             let url = image.and_then(|image| image.as_str().or_else(|| image.get("url")?.as_str()));
@@ -105,7 +140,8 @@ fn one_of<'a>(body: &'a Body, members: &[&str]) -> Option<&'a str> {
     members.iter().find_map(|member| media_id_of(body.get(*member)?.as_str()?))
 }
 
-/// Puts what was found in the place of what named it, in the words of OpenAI's chat completions.
+/// Puts what was found in the place of what named it, in the words of OpenAI's chat completions; where nothing was, that
+/// it is gone.
 fn put(messages: &mut [JsonObject], named: Vec<Named>, found: &HashMap<String, Resolved>) -> Result<()> {
     let mut rest = named.into_iter().peekable();
     while let Some(first) = rest.next() {
@@ -114,14 +150,28 @@ fn put(messages: &mut [JsonObject], named: Vec<Named>, found: &HashMap<String, R
         let mut parts: Vec<Box<RawValue>> = message.get("content")?.unwrap_or_default();
         let mut next = Some(first);
         while let Some(named) = next {
-            if let (Some(place), Some(media)) = (parts.get_mut(named.at.1), found.get(&named.id)) {
-                *place = to_raw_value(&filled(named, media)).map_err(Error::internal)?;
+            if let Some(place) = parts.get_mut(named.at.1) {
+                let part = match found.get(&named.id) {
+                    Some(media) => filled(named, media),
+                    None => gone(named.kind),
+                };
+                *place = to_raw_value(&part).map_err(Error::internal)?;
             }
             next = rest.next_if(|named| named.at.0 == at);
         }
         message.set("content", &parts)?;
     }
     Ok(())
+}
+
+/// What stands in the place of media that was deleted since.
+fn gone(kind: Kind) -> Body {
+    let what = match kind {
+        Kind::Picture => "picture",
+        Kind::File => "file",
+    };
+    let text = format!("[a {what} that is no longer here]");
+    Body::from_iter([("type".to_owned(), "text".into()), ("text".to_owned(), text.into())])
 }
 
 /// The part as an upstream expects it. What else stood in it stays.
@@ -193,6 +243,10 @@ mod tests {
             };
             ids.iter().map(one).collect()
         }
+
+        async fn there(&self, _: &UserId, ids: &[String]) -> Result<HashSet<String>> {
+            Ok(ids.iter().filter(|id| id.ends_with('0')).cloned().collect())
+        }
     }
 
     const A: &str = "jan_01hqr8v9k2x3f4g5h6j7k8m9n0";
@@ -200,7 +254,7 @@ mod tests {
 
     async fn filled(body: String, shelf: &Shelf) -> Result<String> {
         let request = ChatRequest::parse(body.into())?;
-        let request = resolved(request, &UserId::new("me"), shelf, &Echo::default()).await?;
+        let request = resolved(request, &UserId::new("me"), shelf, &Echo::default(), None).await?;
         Ok(String::from_utf8(request.to_bytes().to_vec()).unwrap())
     }
 
@@ -263,6 +317,34 @@ mod tests {
             assert_eq!(&sent["messages"][1]["content"][place + 1], wanted, "{named}");
         }
         assert_eq!(*shelf.0.lock().unwrap(), [vec![A.to_owned(), B.to_owned()]], "one call");
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_from_the_history_is_said_to_be() {
+        let [old, new] = ["n1", "n2"].map(|end| A.replace("n0", end));
+        let message = |id: &str| {
+            let part = json!({"type": "image_url", "image_url": {"url": id}});
+            let file = json!({"type": "file", "file": {"file_id": id}});
+            json!({"role": "user", "content": [part, file, {"type": "image_url", "image_url": {"url": A}}]})
+        };
+        let messages = |ids: &[&str]| -> Vec<Message> {
+            ids.iter().map(|id| serde_json::from_value(message(id)).unwrap()).collect()
+        };
+        let before = only_before(&messages(&[&old, &new]), &messages(&[&new]));
+        assert_eq!(before, HashSet::from([old.clone()]));
+        let ask = |ids: &[&str]| {
+            let messages: Vec<Value> = ids.iter().map(|id| message(id)).collect();
+            ChatRequest::parse(json!({"model": "m", "messages": messages}).to_string().into()).unwrap()
+        };
+        let (me, shelf, echo) = (UserId::new("me"), Shelf::default(), Echo::default());
+        let told = resolved(ask(&[&old]), &me, &shelf, &echo, Some(&before)).await.unwrap();
+        let told: Value = serde_json::from_slice(&told.to_bytes()).unwrap();
+        let content = &told["messages"][0]["content"];
+        assert_eq!(content[0], json!({"type": "text", "text": "[a picture that is no longer here]"}));
+        assert_eq!(content[1], json!({"type": "text", "text": "[a file that is no longer here]"}));
+        assert_eq!(content[2]["image_url"]["url"], "data:image/png;base64,30");
+        let error = resolved(ask(&[&old, &new]), &me, &shelf, &echo, Some(&before)).await.unwrap_err();
+        assert!(error.message().contains(&new), "what is said anew must be there");
     }
 
     #[tokio::test]

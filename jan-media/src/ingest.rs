@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use jan_core::media::{MediaObject, MediaSink, NewMedia, PREFIX};
-use jan_core::record::Kept;
+use jan_core::record::{Kept, Millis};
 use jan_core::{BoxStream, Error, ErrorKind, Result, UserId, id};
 
 use crate::data_url;
@@ -29,6 +29,14 @@ pub enum Source {
     DataUrl(String),
     /// An address that is asked.
     Remote(String),
+}
+
+/// What is said of media when the last of its bytes has come and its type is known. It may say more, or refuse it.
+pub(crate) type LastWord<'a> = Box<dyn FnOnce(&mut NewMedia, &str) -> Result<()> + Send + 'a>;
+
+/// For media of which all was said before.
+pub(crate) fn nothing_more() -> LastWord<'static> {
+    Box::new(|_, _| Ok(()))
 }
 
 /// What became of stored bytes.
@@ -70,7 +78,27 @@ impl Media {
         };
         let media = id::ulid(PREFIX, self.clock.millis());
         let wanted = Wanted::new(&self.settings, new.mime.clone());
-        self.keep_as(owner, media, bytes, new, wanted).await
+        self.keep_as(owner, media, bytes, new, wanted, nothing_more()).await
+    }
+
+    /// Keeps the file of a form. `last` says what only the end of the form tells.
+    ///
+    /// # Errors
+    /// As [`Media::ingest`].
+    pub async fn ingest_form(
+        &self,
+        owner: &UserId,
+        bytes: BoxStream<Result<Bytes>>,
+        new: NewMedia,
+        last: impl FnOnce(&mut NewMedia) + Send,
+    ) -> Result<MediaObject> {
+        let media = id::ulid(PREFIX, self.clock.millis());
+        let wanted = Wanted::new(&self.settings, new.mime.clone());
+        let last = |new: &mut NewMedia, _: &str| {
+            last(new);
+            Ok(())
+        };
+        self.keep_as(owner, media, bytes, new, wanted, Box::new(last)).await
     }
 
     /// Keeps bytes under an id that was chosen before, if the owner has not got them under another.
@@ -81,12 +109,12 @@ impl Media {
         bytes: BoxStream<Result<Bytes>>,
         mut new: NewMedia,
         wanted: Wanted,
+        last: LastWord<'_>,
     ) -> Result<MediaObject> {
-        new.public |= self.settings.public;
         let filename = new.filename.as_deref().map(file_name).transpose()?.flatten();
         let begun = self.clock.millis();
         let claim = self.ledger.begin(owner, &media, self.after(self.settings.orphans_after)).await?;
-        let (seen, blob) = match self.store(owner, &claim, bytes, wanted, &new).await {
+        let (seen, blob) = match self.store(owner, &claim, bytes, wanted, &mut new, last).await {
             Ok(Stored::New(seen, blob)) => (seen, blob),
             Ok(Stored::Known(object)) => return self.instead(&claim, Ok(object)).await,
             Err(error) => return self.instead(&claim, Err(error)).await,
@@ -97,13 +125,13 @@ impl Media {
             sha256: seen.sha256.clone(),
             size: seen.size,
             filename,
-            retention_until: self.settings.retention.map(|retention| self.after(retention)),
+            retention_until: self.until(&new, begun),
             public: new.public,
             blob,
             claim: claim.id.clone(),
             ended: false,
         };
-        let row = Kept::new(media, begun, row).key(&seen.sha256);
+        let row = Kept::new(media, begun, row).key(&seen.sha256).group(new.purpose.clone());
         for _ in 0..TRIES {
             match self.rows.insert(owner, &row).await {
                 Ok(()) if new.public => return self.show(owner, &row.id).await.map(|()| object(row, false)),
@@ -128,12 +156,15 @@ impl Media {
         claim: &Kept<Claim>,
         bytes: BoxStream<Result<Bytes>>,
         wanted: Wanted,
-        new: &NewMedia,
+        new: &mut NewMedia,
+        last: LastWord<'_>,
     ) -> Result<Stored> {
         let (bytes, seen) = inspected(bytes, wanted);
         self.ledger.store.put(&claim.body.stored, bytes).await?;
         let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
         let seen = seen.ok_or_else(|| Error::internal("the store did not read to the end"))?;
+        last(new, &seen.mime)?;
+        new.public |= self.settings.public;
         // What comes after takes moments; the other half of the time is theirs.
         if self.after(self.settings.orphans_after / 2) > claim.created_at {
             return Err(Error::new(ErrorKind::Timeout, "The upload took too long."));
@@ -145,17 +176,24 @@ impl Media {
         Ok(Stored::New(seen, blob))
     }
 
+    /// Until when media is kept that came at `begun`.
+    fn until(&self, new: &NewMedia, begun: Millis) -> Option<Millis> {
+        let time = new.keep_for.or(self.settings.retention)?;
+        Some(begun.saturating_add(Millis::try_from(time.as_millis()).unwrap_or(Millis::MAX)))
+    }
+
     /// What the owner has of these bytes, kept for as long as if it were new.
     async fn known(&self, owner: &UserId, sha256: &str, new: &NewMedia) -> Result<Option<MediaObject>> {
         let Some(row) = self.rows.find(owner, sha256).await? else { return Ok(None) };
         if new.public {
             self.show(owner, &row.id).await?;
         }
-        let until = self.settings.retention.map(|retention| self.after(retention));
+        let until = self.until(new, self.clock.millis());
         let renew = |row: &mut Kept<Row>| {
-            row.body.retention_until =
-                until.map(|until| until.max(row.body.retention_until.unwrap_or(until)));
+            // What was to be kept for good, or longer, is.
+            row.body.retention_until = until.zip(row.body.retention_until).map(|(new, old)| new.max(old));
             row.body.public |= new.public;
+            row.group = new.purpose.clone().or(row.group.take());
             alive(row)
         };
         match self.rows.update(owner, &row.id, renew).await {

@@ -136,10 +136,17 @@ pub(crate) fn judge(head: &[u8], declared: Option<&str>, allowed: &[String]) -> 
         }
         Some(_) => found,
     };
-    if !allowed.iter().any(|allowed| allows(allowed, mime)) {
-        return Err(refused(format!("Files of type `{mime}` are not taken here.")));
-    }
+    must_allow(allowed, mime)?;
     Ok(mime.to_owned())
+}
+
+/// # Errors
+/// [`ErrorKind::UnsupportedMediaType`] for a type that is not among `allowed`.
+pub(crate) fn must_allow(allowed: &[String], mime: &str) -> Result<()> {
+    if allowed.iter().any(|allowed| allows(allowed, mime)) {
+        return Ok(());
+    }
+    Err(refused(format!("Files of type `{mime}` are not taken here.")))
 }
 
 fn refused(message: String) -> Error {

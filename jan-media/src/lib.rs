@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `media`, `settings` | [`Media`], the room's handle; [`MediaSettings`] |
 //! | [`blob`] | the stores of bytes: memory, a folder, S3, other clouds |
-//! | `ingest`, `data_url`, `remote` | the ways in; [`Fetch`], the seam to who fetches |
+//! | `ingest`, `files`, `data_url`, `remote` | the ways in; [`Fetch`], the seam to who fetches |
 //! | `inspect`, `kind`, `dimensions`, `utf8` | what bytes are, seen while they pass |
 //! | `ledger`, `row` | who needs which bytes; media as it is written down |
 //! | `links`, `resolve`, [`placeholders`] | the ways out: temporary links, ids for model providers, ids in payloads |
@@ -23,6 +23,7 @@
 pub mod blob;
 mod data_url;
 mod dimensions;
+mod files;
 mod ingest;
 mod inspect;
 mod kind;
@@ -56,6 +57,6 @@ pub use media::{Found, Media, Opened};
 pub use remote::{Fetch, Fetched};
 pub use request::{Resolvable, ids_of, new_media, new_upload, resolvable};
 pub use settings::MediaSettings;
-pub use shape::{LinkShape, MediaShape, UploadShape};
+pub use shape::{FileShape, LinkShape, MediaShape, UploadShape};
 pub use sweep::Swept;
 pub use uploads::{NewUpload, Upload};

@@ -125,9 +125,7 @@ impl Media {
     /// # Errors
     /// As [`Records::list`].
     pub async fn list(&self, owner: &UserId, page: &PageRequest) -> Result<Page<MediaObject>> {
-        let mut page = self.rows.list(owner, None, page).await?;
-        page.items.retain(|row| !row.body.ended);
-        Ok(page.map(|row| object(row, false)))
+        self.list_for(owner, None, page).await
     }
 
     /// Says whether everybody who knows its id may see it.

@@ -38,7 +38,7 @@ pub fn new_media(body: &JsonObject) -> Result<(Source, NewMedia)> {
         }
     };
     let public = body.get("public")?.unwrap_or(false);
-    let new = NewMedia { mime: None, filename: body.get("filename")?, public };
+    let new = NewMedia { filename: body.get("filename")?, public, ..NewMedia::default() };
     Ok((found.map_err(missing)?, new))
 }
 
@@ -54,7 +54,7 @@ pub fn new_upload(body: &JsonObject) -> Result<NewUpload> {
     if sha256.as_ref().is_some_and(|hash| !is_hash(hash)) {
         return Err(Error::invalid("sha256", "`sha256` must be 64 hexadecimal digits."));
     }
-    let new = NewMedia { mime, filename: body.get("filename")?, public };
+    let new = NewMedia { mime, filename: body.get("filename")?, public, ..NewMedia::default() };
     Ok(NewUpload { new, bytes: body.get("size")?, sha256 })
 }
 

@@ -1,6 +1,6 @@
 //! Ids as something a model provider can read: the bytes themselves in a data URL, or a link.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -35,6 +35,11 @@ impl MediaResolver for Media {
         }
         let resolved = try_join_all(rows.into_iter().map(|row| self.one(owner, row, want))).await?;
         Ok(resolved.into_iter().collect())
+    }
+
+    async fn there(&self, owner: &UserId, ids: &[String]) -> Result<HashSet<String>> {
+        let rows = try_join_all(ids.iter().map(|id| self.rows.get(owner, id))).await?;
+        Ok(rows.into_iter().flatten().filter(|row| !row.body.ended).map(|row| row.id).collect())
     }
 }
 

@@ -1,4 +1,5 @@
-//! Media as its owner's records hold it. The key is the hash, so that the same bytes are one thing to one owner.
+//! Media as its owner's records hold it. The key is the hash, so that the same bytes are one thing to one owner; the
+//! group is what they are for, where somebody said so.
 
 use jan_core::media::MediaObject;
 use jan_core::record::{Kept, Millis};
@@ -25,7 +26,7 @@ pub(crate) struct Row {
 }
 
 pub(crate) fn object(kept: Kept<Row>, deduped: bool) -> MediaObject {
-    let Kept { id, created_at, body, .. } = kept;
+    let Kept { id, group, created_at, body, .. } = kept;
     MediaObject {
         id,
         mime: body.mime,
@@ -34,6 +35,7 @@ pub(crate) fn object(kept: Kept<Row>, deduped: bool) -> MediaObject {
         width: body.size.map(|(width, _)| width),
         height: body.size.map(|(_, height)| height),
         filename: body.filename,
+        purpose: group,
         created_at,
         retention_until: body.retention_until,
         public: body.public,

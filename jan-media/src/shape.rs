@@ -24,6 +24,8 @@ pub struct MediaShape {
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<u32>,
     filename: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<String>,
     public: bool,
     created_at: i64,
     retention_until: Option<i64>,
@@ -45,12 +47,49 @@ impl MediaShape {
             width: media.width,
             height: media.height,
             filename: media.filename,
+            purpose: media.purpose,
             public: media.public,
             created_at: seconds(media.created_at),
             retention_until: media.retention_until.map(seconds),
         }
     }
 
+    /// Its id, the cursor of lists.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// A file as OpenAI's Files API shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileShape {
+    id: String,
+    object: &'static str,
+    bytes: u64,
+    created_at: i64,
+    filename: String,
+    purpose: String,
+    status: &'static str,
+    expires_at: Option<i64>,
+}
+
+impl From<MediaObject> for FileShape {
+    fn from(media: MediaObject) -> Self {
+        Self {
+            object: "file",
+            bytes: media.bytes,
+            created_at: seconds(media.created_at),
+            // A file of OpenAI's has a name and a purpose; other media need not.
+            filename: media.filename.unwrap_or_else(|| media.id.clone()),
+            purpose: media.purpose.unwrap_or_else(|| "user_data".to_owned()),
+            status: "processed",
+            expires_at: media.retention_until.map(seconds),
+            id: media.id,
+        }
+    }
+}
+
+impl FileShape {
     /// Its id, the cursor of lists.
     pub fn id(&self) -> &str {
         &self.id

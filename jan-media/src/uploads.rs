@@ -13,6 +13,7 @@ use jan_core::{BoxStream, Error, ErrorKind, Result, UserId, id};
 use serde::{Deserialize, Serialize};
 
 use crate::data_url::too_large;
+use crate::ingest::nothing_more;
 use crate::inspect::Wanted;
 use crate::links::{Purpose, Token};
 use crate::media::Media;
@@ -152,8 +153,8 @@ impl Media {
         let Announced { owner, mime, filename, public, bytes: length, sha256, .. } = upload.body;
         let owner = UserId::new(owner);
         let wanted = Wanted { length, sha256, ..Wanted::new(&self.settings, Some(mime.clone())) };
-        let new = NewMedia { mime: Some(mime), filename, public };
-        let kept = self.keep_as(&owner, upload.id.clone(), bytes, new, wanted).await?;
+        let new = NewMedia { mime: Some(mime), filename, public, ..NewMedia::default() };
+        let kept = self.keep_as(&owner, upload.id.clone(), bytes, new, wanted, nothing_more()).await?;
         let became = |upload: &mut Kept<Announced>| {
             upload.body.became = Some(kept.id.clone());
             Ok(())

@@ -12,7 +12,7 @@ use crate::http::reply::Reply;
 use crate::openapi::entries::{self as doc, Doc};
 use crate::rooms::Rooms;
 use crate::routes::{
-    auth, branches, chat, completions, conversations, docs, embeddings, health, images, items, media,
+    auth, branches, chat, completions, conversations, docs, embeddings, files, health, images, items, media,
     media_bytes, media_upload, models, projects, regenerate, shares, templates, usage, users,
 };
 
@@ -151,6 +151,13 @@ pub(crate) static TABLE: &[Row] = &[
     row!(POST   "/v1/images/generations",                            Llm,     User,   V1,          Replays, images::generate,               doc::images::GENERATE),
     row!(POST   "/v1/images/edits",                                  Llm,     User,   V1,          Replays, images::edit,                   doc::images::EDIT, File),
     row!(POST   "/v1/images/variations",                             Llm,     User,   V1,          Runs,    images::variations,             doc::images::VARIATIONS),
+    row!(POST   "/v1/files",                                         Media,   User,   Media,       Runs,    files::create,                  doc::files::CREATE, File),
+    row!(GET    "/v1/files",                                         Media,   User,   Media,       Runs,    files::all,                     doc::files::LIST),
+    row!(POST   "/v1/files/upload",                                  Media,   User,   Media,       Runs,    files::upload,                  doc::files::UPLOAD, File),
+    row!(GET    "/v1/files/{id}",                                    Media,   User,   Media,       Runs,    files::get,                     doc::files::GET),
+    row!(DELETE "/v1/files/{id}",                                    Media,   User,   Media,       Runs,    files::delete,                  doc::files::DELETE),
+    row!(GET    "/v1/files/{id}/metadata",                           Media,   User,   Media,       Runs,    files::get,                     doc::files::METADATA),
+    row!(GET    "/v1/files/{id}/content",                            Media,   User,   Media,       Runs,    files::content,                 doc::files::CONTENT),
     row!(POST   "/v1/media",                                         Media,   User,   Media,       Replays, media::create,                  doc::media::CREATE, File),
     row!(GET    "/v1/media",                                         Media,   User,   Media,       Runs,    media::all,                     doc::media::LIST),
     row!(POST   "/v1/media/upload",                                  Media,   User,   Media,       Runs,    media_upload::form,             doc::media::UPLOAD, File),

@@ -6,6 +6,7 @@ mod blob;
 mod name;
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -41,6 +42,9 @@ pub struct MediaObject {
     /// What its owner calls it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filename: Option<String>,
+    /// What its owner said it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
     /// When it was made.
     pub created_at: Millis,
     /// Until when it is kept for certain; for good when there is none.
@@ -61,6 +65,10 @@ pub struct NewMedia {
     pub filename: Option<String>,
     /// Whether everybody who knows its id may see it.
     pub public: bool,
+    /// What it is for: a word of its owner's, for lists.
+    pub purpose: Option<String>,
+    /// How long it is kept; as long as all else when nothing is said.
+    pub keep_for: Option<Duration>,
 }
 
 /// The form in which somebody needs media.
@@ -96,6 +104,12 @@ pub trait MediaResolver: Send + Sync + 'static {
     /// [`crate::ErrorKind::Invalid`] with code `unknown_media`, naming the id, for one that is unknown or somebody
     /// else's; [`crate::ErrorKind::TooLarge`] when they are too much to be read into memory together.
     async fn resolve(&self, owner: &UserId, ids: &[String], want: Want) -> Result<HashMap<String, Resolved>>;
+
+    /// Which of `ids` are there, the owner's: for ids that were good once and may be gone.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn there(&self, owner: &UserId, ids: &[String]) -> Result<HashSet<String>>;
 }
 
 /// Keeps what a room made or was given: a generated picture, a tool's file.

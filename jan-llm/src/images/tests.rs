@@ -1,6 +1,6 @@
 //! Pictures over a provider, a keeper of media and conversations that a test can look into.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -36,6 +36,7 @@ impl Shelf {
             width: None,
             height: None,
             filename: None,
+            purpose: None,
             created_at: 0,
             retention_until: None,
             public: false,
@@ -66,6 +67,10 @@ impl MediaSink for Shelf {
 
 #[async_trait]
 impl MediaResolver for Shelf {
+    async fn there(&self, _: &UserId, _: &[String]) -> Result<HashSet<String>> {
+        unreachable!("pictures have no history")
+    }
+
     async fn resolve(&self, owner: &UserId, ids: &[String], want: Want) -> Result<HashMap<String, Resolved>> {
         let kept = self.0.lock().unwrap();
         let found = ids.iter().map(|id| {

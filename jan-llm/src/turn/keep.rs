@@ -1,5 +1,6 @@
 //! What is kept of a turn, and how: all of it in one write, when the answer is whole.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -31,6 +32,8 @@ pub(crate) struct Kept {
     pub(super) destination: Destination,
     /// What the caller said that the conversation did not hold yet.
     pub(super) fresh: Vec<Item>,
+    /// Media that only what was said before names. It may be gone.
+    pub(crate) old_media: HashSet<String>,
     pub(super) applied: Vec<&'static str>,
     pub(super) trimmed: bool,
     user_messages: usize,
@@ -64,6 +67,7 @@ impl Kept {
             stores: false,
             destination: Destination::End,
             fresh: Vec::new(),
+            old_media: HashSet::new(),
             applied: Vec::new(),
             trimmed: false,
             user_messages: 0,

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::keep::{Destination, Kept};
 use super::{Keeper, Manner};
 use crate::conversations::{check_referrer, from_message, new_messages, to_messages};
+use crate::media::only_before;
 use crate::prompt::{PromptInputs, compose};
 use crate::trim::{DEFAULT_CONTEXT, Window};
 
@@ -97,6 +98,7 @@ impl Keeper {
         for message in new.iter().filter(|_| wishes.store != Some(false)) {
             kept.fresh.append(&mut from_message(message, now)?);
         }
+        kept.old_media = only_before(&told, &new);
         let talk = told.into_iter().chain(new).collect();
         kept.attach(conversation, is_new, wishes.store != Some(false));
         let request = self.told(provider, request, talk, &mut kept, wishes.deep_research, manner).await?;
@@ -116,8 +118,9 @@ impl Keeper {
             Error::invalid("model", "`model` is required: nothing says which one answered before.")
                 .code("missing_parameter")
         })?;
-        let talk: Vec<Message> =
-            to_messages(&before, &[]).into_iter().chain(to_messages(&fresh, &[])).collect();
+        let (told, new) = (to_messages(&before, &[]), to_messages(&fresh, &[]));
+        let old_media = only_before(&told, &new);
+        let talk: Vec<Message> = told.into_iter().chain(new).collect();
         let mut asked = body.clone();
         for ours in ["content", "regenerate", "conversation", "store"] {
             asked.remove(ours);
@@ -126,7 +129,7 @@ impl Keeper {
         asked.set("messages", &talk)?;
         let request = ChatRequest::parse(asked.to_bytes())?;
         let mut kept = Kept::new(self.clone(), owner.clone(), &model, false, None);
-        kept.fresh = fresh;
+        (kept.fresh, kept.old_media) = (fresh, old_media);
         kept.attach(conversation, false, true);
         kept.destination = Destination::Fork(Box::new(fork));
         let request = self.told(provider, request, talk, &mut kept, false, &Manner::default()).await?;

@@ -8,7 +8,8 @@ use super::*;
 use crate::NewUpload;
 
 fn announced(bytes: Option<u64>) -> NewUpload {
-    let new = NewMedia { mime: Some("image/png".into()), filename: Some("a.png".into()), public: false };
+    let (mime, filename) = (Some("image/png".into()), Some("a.png".into()));
+    let new = NewMedia { mime, filename, ..NewMedia::default() };
     NewUpload { new, bytes, sha256: None }
 }
 

@@ -15,7 +15,7 @@ use crate::http::file::{file, head};
 use crate::http::reply::{Reply, enveloped};
 
 /// What is deleted is not shown from somebody's cache: it is kept, and asked for again.
-const OWNERS: HeaderValue = HeaderValue::from_static("private, no-cache");
+pub(super) const OWNERS: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// The bytes of an id never change.
 const EVERYBODYS: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// Other sites may show it.

@@ -2,7 +2,6 @@
 
 use jan_core::media::NewMedia;
 use jan_core::{Error, ErrorKind};
-use jan_media::Source;
 use serde_json::json;
 
 use super::media::shape;
@@ -16,13 +15,10 @@ pub(crate) async fn form(mut call: Call) -> Reply {
     let body = call.stream();
     let FormFile { filename, content_type, bytes, fields } =
         FormFile::of(&call.headers, body, "file").await?;
-    let new = NewMedia { mime: content_type, filename, public: fields.flag("public") };
-    let mut kept = call.rooms.media.ingest(call.owner(), Source::Bytes(bytes), new).await?;
-    // It may have been said after the file.
-    if fields.flag("public") && !kept.public {
-        let public = call.rooms.media.set_public(call.owner(), &kept.id, true).await?;
-        kept.public = public.public;
-    }
+    let new = NewMedia { mime: content_type, filename, ..NewMedia::default() };
+    // It may be said after the file.
+    let last = |new: &mut NewMedia| new.public = fields.flag("public");
+    let kept = call.rooms.media.ingest_form(call.owner(), bytes, new, last).await?;
     enveloped(&call, &shape(&call, kept).await?)
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod completions;
 pub(crate) mod conversations;
 pub(crate) mod docs;
 pub(crate) mod embeddings;
+pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod images;
 pub(crate) mod items;

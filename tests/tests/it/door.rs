@@ -17,7 +17,8 @@ async fn every_v1_route_asks_for_a_credential() {
         if !path.starts_with("/v1") || OPEN.contains(&path.as_str()) {
             continue;
         }
-        let service = if path.starts_with("/v1/media") { "/media" } else { "/llm" };
+        let is_media = path.starts_with("/v1/media") || path.starts_with("/v1/files");
+        let service = if is_media { "/media" } else { "/llm" };
         for method in methods.as_object().unwrap().keys() {
             for prefix in ["", service] {
                 let method: reqwest::Method = method.to_uppercase().parse().unwrap();

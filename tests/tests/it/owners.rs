@@ -80,7 +80,7 @@ async fn every_route_that_takes_an_id_finds_nothing_of_somebody_elses() {
                 &things.project
             }
             path if path.starts_with("/v1/shares/") => &things.share,
-            path if path.starts_with("/v1/media/") => &things.media,
+            path if path.starts_with("/v1/media/") || path.starts_with("/v1/files/") => &things.media,
             _ => panic!("{path} takes an id and is not tried: say here what it takes"),
         };
         let asked = path
@@ -104,7 +104,7 @@ async fn every_route_that_takes_an_id_finds_nothing_of_somebody_elses() {
     assert!(tried >= 20, "{tried} routes were tried");
     // Nothing was changed by the attempts.
     assert_eq!(app.said_in(&things.conversation).await.len(), 3);
-    for path in ["/v1/conversations", "/v1/media"] {
+    for path in ["/v1/conversations", "/v1/media", "/v1/files"] {
         assert_eq!(app.ok("GET", path, None).await["data"].as_array().unwrap().len(), 1, "{path}");
     }
 }
@@ -140,6 +140,7 @@ async fn nothing_of_somebody_elses_is_reached_through_bodies_cursors_and_lists()
         ("GET", format!("/v1/conversations/{own}/items?after={}", things.item), None, 400, "after"),
         ("GET", format!("/v1/projects?after={}", things.project), None, 400, "after"),
         ("GET", format!("/v1/media?after={}", things.media), None, 400, "after"),
+        ("GET", format!("/v1/files?after={}", things.media), None, 400, "after"),
         ("POST", "/v1/media/resolve".to_owned(), Some(json!({"ids": [things.media]})), 400, "media"),
         ("POST", "/v1/media/resolve".to_owned(), Some(json!({"payload": [things.media]})), 400, "media"),
         ("GET", format!("/v1/chat/completions?after={}", things.completion), None, 400, "after"),

@@ -69,6 +69,13 @@ async fn the_official_clients_work_with_the_real_model() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_official_clients_keep_files() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    run(&app, "openai_files", "good", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_official_clients_keep_conversations() {
     let upstream = Upstream::start().await;
     let app = App::before(&upstream).await;

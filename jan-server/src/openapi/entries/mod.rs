@@ -6,6 +6,7 @@ use super::Components;
 use super::schemas::{self, named};
 
 pub(crate) mod conversations;
+pub(crate) mod files;
 pub(crate) mod images;
 pub(crate) mod media;
 pub(crate) mod shares;

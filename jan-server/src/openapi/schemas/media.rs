@@ -69,6 +69,8 @@ pub(crate) struct Media {
     width: Option<u32>,
     height: Option<u32>,
     filename: Option<String>,
+    /// Of what came by the Files API: what it is for.
+    purpose: Option<String>,
     public: bool,
     created_at: i64,
     /// Kept until then, and for as long as a conversation shows it.

@@ -9,6 +9,7 @@ use utoipa::openapi::{RefOr, Schema};
 use super::Components;
 
 pub(crate) mod conversations;
+pub(crate) mod files;
 pub(crate) mod images;
 pub(crate) mod media;
 pub(crate) mod shares;

@@ -82,6 +82,41 @@ async fn a_conversation_keeps_the_id_and_shows_it_again() {
 }
 
 #[tokio::test]
+async fn a_conversation_outlives_its_pictures() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    let (id, talk) = (dot(&app).await, app.conversation(json!([])).await);
+    let in_talk = format!(r#","conversation":"{talk}""#);
+    assert_eq!(send(&app, &app.token, about(&id, &in_talk)).await.0, 200);
+    app.ok("DELETE", &format!("/v1/media/{id}"), None).await;
+
+    let more =
+        json!({"model": "good", "conversation": talk, "messages": [{"role": "user", "content": "And now?"}]});
+    app.ok("POST", "/v1/chat/completions", Some(more)).await;
+    let told = upstream.asked().last().unwrap().json();
+    let gone = json!({"type": "text", "text": "[a picture that is no longer here]"});
+    assert_eq!(told["messages"][0]["content"][1], gone, "{told}");
+    let items = app.ok("GET", &format!("/v1/conversations/{talk}/items?order=asc"), None).await;
+    assert_eq!(items["data"][0]["content"][1]["image_url"], id.as_str(), "what was said stays");
+
+    // The same question once more can be answered; a new one about the same picture cannot.
+    let question = items["data"][0]["id"].as_str().unwrap();
+    let again = format!("/v1/conversations/{talk}/items/{question}/regenerate");
+    app.ok("POST", &again, Some(json!({"model": "good"}))).await;
+    assert_eq!(upstream.asked().last().unwrap().json()["messages"][0]["content"][1], gone);
+    let asked = upstream.asked().len();
+    let named =
+        format!(r#"[{{"type":"text","text":"Again?"}},{{"type":"image_url","image_url":{{"url":"{id}"}}}}]"#);
+    let body = format!(
+        r#"{{"model":"good","conversation":"{talk}","messages":[{{"role":"user","content":{named}}}]}}"#
+    );
+    let (status, error) = send(&app, &app.token, body).await;
+    assert_eq!((status, &error["error"]["code"]), (400, &json!("unknown_media")), "{error}");
+    assert!(error["error"]["message"].as_str().unwrap().contains(&id));
+    assert_eq!(upstream.asked().len(), asked);
+}
+
+#[tokio::test]
 async fn a_provider_that_fetches_is_given_a_link_and_files_as_data() {
     let upstream = Upstream::start().await;
     let url = upstream.url();

@@ -3,6 +3,7 @@
 mod bytes;
 mod chat;
 mod crash;
+mod files;
 mod remote;
 #[cfg(unix)]
 mod s3;

@@ -1,0 +1,52 @@
+//! OpenAI's files in words.
+
+use super::Doc;
+use crate::openapi::schemas::{files as shape, named};
+
+const TAG: &str = "Files";
+const QUERY: &[(&str, &str)] = &[
+    ("limit", "How many at the most, 1 to 100. Default: 20."),
+    ("after", "The id of the last one already seen."),
+    ("order", "`asc` or `desc` (the default)."),
+    ("purpose", "Only those that were uploaded for this."),
+];
+const KEEP_WORDS: &str = "A form with one `file` and its `purpose`, kept while it comes. A file is media: its id works in chats \
+                          (`file_id`) and under `/v1/media`, and the same bytes are the same file to you. `vision` takes the \
+                          pictures that media takes; every other purpose also text, JSON, JSONL and PDF. \
+                          `expires_after[anchor]` (`created_at`) and `expires_after[seconds]` say how long it is kept.";
+
+pub(crate) static CREATE: Doc = Doc::new("createFile", TAG, "Upload a file", KEEP_WORDS)
+    .takes_as("multipart/form-data", named::<shape::CreateFile>)
+    .json(200, named::<shape::File>);
+
+pub(crate) static UPLOAD: Doc = Doc::new(
+    "uploadFile",
+    TAG,
+    "Upload a file (older path)",
+    "The same; `purpose` is `user_data` unless told.",
+)
+.takes_as("multipart/form-data", named::<shape::CreateFile>)
+.json(200, named::<shape::File>);
+
+pub(crate) static LIST: Doc = Doc::new(
+    "listFiles",
+    TAG,
+    "List your files",
+    "By their making. What came by the Media API is among them, as `user_data`.",
+)
+.query(QUERY)
+.list(named::<shape::File>);
+
+pub(crate) static GET: Doc = Doc::new("getFile", TAG, "Get what is known of a file", "Without its bytes.")
+    .json(200, named::<shape::File>);
+
+pub(crate) static METADATA: Doc =
+    Doc::new("getFileMetadata", TAG, "Get what is known of a file (older path)", "Without its bytes.")
+        .json(200, named::<shape::File>);
+
+pub(crate) static CONTENT: Doc =
+    Doc::new("getFileContent", TAG, "Read a file", "As `GET /v1/media/{id}`.").page(200, "*/*");
+
+pub(crate) static DELETE: Doc =
+    Doc::new("deleteFile", TAG, "Delete a file", "For good; its links end with it.")
+        .json(200, named::<crate::openapi::schemas::conversations::Deleted>);
