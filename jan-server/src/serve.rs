@@ -92,6 +92,7 @@ pub(crate) struct Visitor {
 pub(crate) struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
+    #[cfg(feature = "cli")]
     pub(crate) fn by(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count.clone())
