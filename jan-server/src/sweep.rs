@@ -25,8 +25,9 @@ pub(crate) struct Sweeper {
 
 impl Server {
     /// Takes away for good what was deleted longer ago than [`crate::Settings::retention`], and what has expired, media
-    /// included that nothing shows any more, and says how much it was. A server that serves a listener does so by itself, every hour; one that is mounted
-    /// elsewhere is swept by whoever mounts it. Dropping the future stops between two bites or undoes the last.
+    /// included that nothing shows any more, and says how much it was. A server that serves a listener does so by itself,
+    /// every hour; one that is mounted elsewhere is swept by whoever mounts it. Dropping the future stops between two
+    /// bites or undoes the last.
     ///
     /// # Errors
     /// The store's; what was taken away before is gone.

@@ -1,7 +1,9 @@
 //! What becomes of the pictures that were made: kept, told in the form that was asked for, remembered.
 
+use std::collections::HashMap;
+
 use jan_core::media::{NewMedia, Want};
-use jan_core::{Error, JsonObject, Result, UserId};
+use jan_core::{Error, ErrorKind, JsonObject, Result, UserId};
 use serde_json::{Value, json};
 
 use super::Images;
@@ -18,68 +20,76 @@ pub(super) struct Answer {
 impl Answer {
     /// A whole reply with its pictures kept.
     pub(super) async fn whole(&self, mut reply: JsonObject) -> Result<JsonObject> {
-        let garbage = |error: Error| {
-            Error::upstream("The upstream's pictures cannot be read.").code("upstream_garbage").because(error)
-        };
-        let made: Vec<JsonObject> = reply.get("data").map_err(garbage)?.unwrap_or_default();
-        let (mut data, mut kept) = (Vec::with_capacity(made.len()), Vec::new());
-        for picture in made {
-            let (picture, id) = self.picture(picture).await?;
-            data.push(picture);
-            kept.extend(id);
+        let mut made: Vec<JsonObject> = reply.get("data").map_err(garbage)?.unwrap_or_default();
+        let mut ids = Vec::with_capacity(made.len());
+        for picture in &made {
+            ids.push(self.kept(picture).await?);
         }
-        self.remember(&kept, data.first()).await?;
-        reply.set("data", &data)?;
+        self.tell(&mut made, &ids).await?;
+        self.remember(&ids.into_iter().flatten().collect::<Vec<_>>(), made.first()).await?;
+        reply.set("data", &made)?;
         Ok(reply)
     }
 
     /// An event; one that carries a whole picture has it kept.
-    pub(super) async fn event(&self, event: JsonObject) -> Result<JsonObject> {
-        let kind: Option<String> = event.get("type")?;
+    pub(super) async fn event(&self, mut event: JsonObject) -> Result<JsonObject> {
+        let kind: Option<String> = event.get("type").map_err(garbage)?;
         if !kind.is_some_and(|kind| kind.ends_with(".completed")) {
             return Ok(event);
         }
-        let (event, id) = self.picture(event).await?;
+        let id = self.kept(&event).await?;
+        self.tell(std::slice::from_mut(&mut event), std::slice::from_ref(&id)).await?;
         self.remember(id.as_slice(), Some(&event)).await?;
         Ok(event)
     }
 
-    /// Keeps the picture that an object carries, and tells it as it was asked for.
-    async fn picture(&self, mut told: JsonObject) -> Result<(JsonObject, Option<String>)> {
-        let id = match (told.get::<String>("b64_json")?, told.get::<String>("url")?) {
-            (Some(data), _) => {
-                let bytes = decoded(&data, "b64_json").map_err(|error| {
-                    Error::upstream("The upstream's picture is not base64.").because(error)
-                })?;
-                self.images.kept_bytes(&self.owner, bytes, None).await?
-            }
-            (None, Some(url)) => {
-                match self.images.sink.keep_from(&self.owner, url, NewMedia::default()).await {
-                    Ok(kept) => kept.id,
-                    Err(error) => {
-                        // It was made and paid for: the caller gets it where the upstream left it.
-                        tracing::warn!(%error, "a picture stays with its upstream");
-                        return Ok((told, None));
-                    }
-                }
-            }
-            (None, None) => return Ok((told, None)),
-        };
-        told.set("id", &id)?;
-        let want = if self.ask.links { Want::Link } else { Want::DataUrl };
-        if self.ask.links || told.raw("b64_json").is_none() {
-            let ids = [id.clone()];
-            let found = self.images.resolver.resolve(&self.owner, &ids, want).await?.remove(&id);
-            let url = found.map(|found| found.url).unwrap_or_default();
-            if self.ask.links {
-                told.remove("b64_json");
-                told.set("url", &url)?;
-            } else {
-                told.remove("url");
-                told.set("b64_json", url.split_once(',').map_or("", |(_, data)| data))?;
+    /// Keeps the picture that an object carries, and says its id; none where it stays with its upstream.
+    async fn kept(&self, picture: &JsonObject) -> Result<Option<String>> {
+        let member = |name: &str| picture.get::<String>(name).map_err(garbage);
+        if let Some(data) = member("b64_json")? {
+            let bytes = decoded(&data, "b64_json").map_err(garbage)?;
+            return self.images.kept_bytes(&self.owner, bytes, None).await.map(Some).map_err(garbage);
+        }
+        let Some(url) = member("url")? else { return Ok(None) };
+        match self.images.sink.keep_from(&self.owner, url, NewMedia::default()).await {
+            Ok(kept) => Ok(Some(kept.id)),
+            Err(error) => {
+                // It was made and paid for: the caller gets it where the upstream left it.
+                tracing::warn!(%error, "a picture stays with its upstream");
+                Ok(None)
             }
         }
-        Ok((told, Some(id)))
+    }
+
+    /// Tells the pictures that were kept as it was asked for; what has to be looked up is looked up in one call.
+    async fn tell(&self, pictures: &mut [JsonObject], ids: &[Option<String>]) -> Result<()> {
+        let links = self.ask.links;
+        let both = || pictures.iter().zip(ids).filter_map(|(picture, id)| Some((picture, id.as_ref()?)));
+        let mut sought: Vec<String> = both()
+            .filter(|(picture, _)| links || picture.raw("b64_json").is_none())
+            .map(|(_, id)| id.clone())
+            .collect();
+        sought.sort_unstable();
+        sought.dedup();
+        let found = match sought.is_empty() {
+            true => HashMap::new(),
+            false => {
+                let want = if links { Want::Link } else { Want::DataUrl };
+                self.images.resolver.resolve(&self.owner, &sought, want).await?
+            }
+        };
+        for (picture, id) in pictures.iter_mut().zip(ids) {
+            let Some(id) = id else { continue };
+            picture.set("id", id)?;
+            let Some(url) = found.get(id).map(|found| &found.url) else { continue };
+            if links {
+                picture.remove("b64_json");
+                picture.set("url", url)?;
+            } else if picture.remove("url") {
+                picture.set("b64_json", url.split_once(',').map_or("", |(_, data)| data))?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds an item to the conversation that is to remember the pictures.
@@ -101,5 +111,18 @@ impl Answer {
         let mut body = JsonObject::new();
         body.set("items", &[item])?;
         self.images.conversations.add_items(&self.owner, conversation, None, &body).await.map(drop)
+    }
+}
+
+/// What is wrong with a picture that the upstream made is the upstream's fault, and not our caller's.
+fn garbage(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Invalid
+        | ErrorKind::TooLarge
+        | ErrorKind::UnsupportedMediaType
+        | ErrorKind::Unprocessable => {
+            Error::upstream("The upstream's picture cannot be read.").code("upstream_garbage").because(error)
+        }
+        _ => error,
     }
 }

@@ -130,11 +130,18 @@ async fn an_upstream_that_fails_is_asked_three_times_and_a_refusal_once() {
     let reply = app.post(GENERATE, &json!({"prompt": "x"})).send().await.unwrap();
     assert_eq!(refused(reply).await.0, 502);
     assert_eq!(upstream.asked().len(), 6);
+    // What it calls a picture and is none is its fault, and not the caller's.
+    for data in [json!("!"), json!(7), json!("anVzdCB3b3Jkcw==")] {
+        upstream.script([Reply::json(200, &json!({"created": 1, "data": [{"b64_json": data}]}))]);
+        let reply = app.post(GENERATE, &json!({"prompt": "x"})).send().await.unwrap();
+        assert_eq!(refused(reply).await, (502, "upstream_garbage".into(), String::new()));
+    }
+    let asked = upstream.asked().len();
     let no = json!({"error": {"message": "No such size.", "param": "size", "code": "bad_size"}});
     upstream.script([Reply::json(400, &no)]);
     let reply = app.post(GENERATE, &json!({"prompt": "x", "size": "7x7"})).send().await.unwrap();
     assert_eq!(refused(reply).await, (400, "bad_size".into(), "size".into()));
-    assert_eq!(upstream.asked().len(), 7);
+    assert_eq!(upstream.asked().len(), asked + 1);
 }
 
 #[tokio::test]
