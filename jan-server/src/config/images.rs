@@ -63,15 +63,3 @@ pub enum PictureForm {
     /// In base64.
     B64Json,
 }
-
-impl TryFrom<String> for PictureForm {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        match word.as_str() {
-            "url" => Ok(Self::Url),
-            "b64_json" => Ok(Self::B64Json),
-            _ => Err(format!("`{word}` is neither `url` nor `b64_json`")),
-        }
-    }
-}

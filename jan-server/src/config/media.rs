@@ -87,18 +87,6 @@ pub enum MediaForm {
     Link,
 }
 
-impl TryFrom<String> for MediaForm {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        match word.as_str() {
-            "data_url" => Ok(Self::DataUrl),
-            "link" => Ok(Self::Link),
-            _ => Err(format!("`{word}` is neither `data_url` nor `link`")),
-        }
-    }
-}
-
 /// Where bytes are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
@@ -110,19 +98,6 @@ pub enum MediaBackend {
     S3,
     /// Memory, until the process ends.
     Memory,
-}
-
-impl TryFrom<String> for MediaBackend {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        match word.as_str() {
-            "folder" | "local" => Ok(Self::Folder),
-            "s3" => Ok(Self::S3),
-            "memory" => Ok(Self::Memory),
-            _ => Err(format!("`{word}` is none of `folder`, `s3` and `memory`")),
-        }
-    }
 }
 
 /// A bucket of S3.
