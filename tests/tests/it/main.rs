@@ -9,9 +9,11 @@
 )]
 
 mod account;
+mod answers;
 mod app;
 mod binary;
 mod chat;
+mod completions;
 mod conventions;
 mod conversations;
 mod crash;
