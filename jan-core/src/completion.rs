@@ -205,8 +205,7 @@ impl CompletionReply {
             Self::Stream(stream) => return Ok(stream),
             Self::Answer(answer) => answer.parse()?,
         };
-        let mut head = ChunkBody::new(answer.id, answer.model, answer.created);
-        (head.object, head.rest) = (OBJECT.to_owned(), answer.rest);
+        let head = ChunkBody { rest: answer.rest, ..text_head(answer.id, answer.model, answer.created) };
         let mut chunks = Vec::new();
         for choice in answer.choices {
             let text = choice.rest.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -223,6 +222,11 @@ impl CompletionReply {
         }
         Ok(ChatStream::new(stream::iter(chunks.into_iter().map(Ok))))
     }
+}
+
+/// A chunk of the completion `id` by `model`, adding nothing yet.
+pub fn text_head(id: impl Into<String>, model: impl Into<String>, created: u64) -> ChunkBody {
+    ChunkBody { object: OBJECT.into(), ..ChunkBody::new(id, model, created) }
 }
 
 /// A chunk that adds `text` to a choice, and says why it ended.
@@ -242,7 +246,6 @@ pub fn text_chunk(
         choice.extend(more);
         choice.insert("text".into(), text.into());
         choice.insert("finish_reason".into(), finish_reason.into());
-        chunk.insert("object".into(), OBJECT.into());
         chunk.insert("choices".into(), json!([choice]));
     }
     ChatChunk::from_wire(chunk.to_string().into())

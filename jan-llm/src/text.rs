@@ -6,7 +6,7 @@ use jan_core::{CompletionProvider, CompletionRequest, Principal, Result};
 use crate::Chat;
 use crate::chat::with_usage;
 use crate::router::no_completions;
-use crate::turn::{metered, shown};
+use crate::turn::{counted, shown_to_caller};
 
 impl Chat {
     /// Makes a prompt go on, in one whole answer. Dropping the future stops the model.
@@ -39,10 +39,10 @@ impl Chat {
         }
         let chunks = self.text_provider(&request)?.complete(request).await?.into_stream()?;
         let chunks = match account {
-            Some(account) => metered(chunks, account),
+            Some(account) => counted(chunks, account),
             None => chunks,
         };
-        Ok(shown(chunks, shows_usage))
+        Ok(shown_to_caller(chunks, shows_usage))
     }
 
     fn text_provider(&self, request: &CompletionRequest) -> Result<&dyn CompletionProvider> {

@@ -20,7 +20,7 @@ impl ChatAnswer {
     /// [`crate::ErrorKind::Upstream`] when it is no JSON object with `choices`, each with what was said and why it ended,
     /// or when an error is reported in it: neither nonsense nor half an answer is passed on as success.
     pub fn from_wire(json: Bytes) -> Result<Self> {
-        Self::checked(json, Outline::has_message)
+        Self::checked(json, |choice| choice.has_message())
     }
 
     /// The same for a text completion, whose choices hold `text` in place of a message.
@@ -28,7 +28,7 @@ impl ChatAnswer {
     /// # Errors
     /// As [`ChatAnswer::from_wire`].
     pub fn completion_from_wire(json: Bytes) -> Result<Self> {
-        Self::checked(json, Outline::has_text)
+        Self::checked(json, |choice| choice.has_text())
     }
 
     fn checked(json: Bytes, says: fn(&Outline<'_>) -> bool) -> Result<Self> {
@@ -44,7 +44,7 @@ impl ChatAnswer {
         if choices.is_empty() {
             return Err(garbage("The model's answer holds no choices."));
         }
-        if !choices.iter().all(says) {
+        if !choices.iter().all(|choice| says(choice)) {
             return Err(garbage("The model's answer holds a choice that says nothing."));
         }
         for choice in &choices {

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use futures_util::stream;
 use jan_core::chat::{AnswerBody, ChunkBody, Delta, Rest, Usage};
-use jan_core::completion::{Prompt, text_chunk};
+use jan_core::completion::{Prompt, text_chunk, text_head};
 use jan_core::{
     ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Clock, CompletionProvider, CompletionReply,
     CompletionRequest, Error, Model, ModelProvider, Result, SystemClock, id,
@@ -80,7 +80,7 @@ impl ModelProvider for Echo {
 impl CompletionProvider for Echo {
     /// Each prompt goes on with itself.
     async fn complete(&self, request: CompletionRequest) -> Result<CompletionReply> {
-        let mut head = ChunkBody::new(id::short("cmpl-"), &self.name, SystemClock.unix_seconds());
+        let mut head = text_head(id::short("cmpl-"), &self.name, SystemClock.unix_seconds());
         let echo = request.get("echo")?.unwrap_or(false);
         let (mut chunks, mut used) = (Vec::new(), 0);
         for (index, prompt) in (0..).zip(request.prompts()?) {

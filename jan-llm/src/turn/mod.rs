@@ -94,22 +94,22 @@ impl Turn {
     pub async fn stream(self) -> Result<ChatStream> {
         let mut chunks = (*self.provider).chat(self.request).await?.into_stream()?;
         if let Some(account) = self.account {
-            chunks = metered(chunks, account);
+            chunks = counted(chunks, account);
         }
         if let Some(kept) = self.kept {
             let title = kept.ask_for_title(&self.provider);
             chunks = ChatStream::new(stream::KeptStream::new(chunks, kept, title));
         }
-        Ok(shown(chunks, self.shows_usage))
+        Ok(shown_to_caller(chunks, self.shows_usage))
     }
 }
 
 /// The same stream, counted.
-pub(crate) fn metered(chunks: ChatStream, account: Account) -> ChatStream {
+pub(crate) fn counted(chunks: ChatStream, account: Account) -> ChatStream {
     ChatStream::new(metered::Metered::new(chunks, account))
 }
 
 /// The same stream, without what its caller did not ask for.
-pub(crate) fn shown(chunks: ChatStream, usage: bool) -> ChatStream {
+pub(crate) fn shown_to_caller(chunks: ChatStream, usage: bool) -> ChatStream {
     ChatStream::new(shown::Shown::new(chunks, usage))
 }

@@ -146,6 +146,7 @@ async fn odd_answers_are_answers_in_every_form() {
             whole(vec![
                 Step::send("event: acme.progress\ndata: {\"tool\":\"terminal\",\"status\":\"running\"}\n\n"),
                 Step::send("event: ping\ndata: {}\n\n"),
+                Step::event(json!({"type": "ping", "tool": "x"})),
             ]),
         ),
         (

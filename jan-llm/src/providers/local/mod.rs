@@ -173,6 +173,8 @@ impl LocalModel {
         Ok(ChatStream::new(stream))
     }
 
+    /// There is one model here.
+    ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when another model is asked for.
     fn check_name(&self, model: &str) -> Result<()> {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use jan_core::chat::{ChunkBody, Rest, Usage};
-use jan_core::completion::{Prompt, text_chunk};
+use jan_core::completion::{Prompt, text_chunk, text_head};
 use jan_core::{
     ChatChunk, ChatRequest, ChatStream, CompletionProvider, CompletionReply, CompletionRequest, Error,
     Result, id,
@@ -35,7 +35,7 @@ impl CompletionProvider for LocalModel {
         self.check_name(request.model())?;
         let model = self.0.loaded.clone();
         let shows_usage = !request.wants_stream() || request.wants_usage();
-        let head = ChunkBody::new(id::short("cmpl-"), self.name(), seconds(SystemTime::now()));
+        let head = text_head(id::short("cmpl-"), self.name(), seconds(SystemTime::now()));
         let prepared = tokio::task::spawn_blocking(move || read(&request, &model)).await;
         let mut waiting = prepared.map_err(Error::internal)??;
         // The first is put in the line now, so that a full one is told before anything is sent.
@@ -52,7 +52,7 @@ impl CompletionProvider for LocalModel {
         };
         let chunks = stream::try_unfold(state, |mut state| async move {
             let chunk = state.next_chunk().await?;
-            Ok(chunk.map(|chunk| (chunk, state)))
+            Ok::<_, Error>(chunk.map(|chunk| (chunk, state)))
         });
         Ok(CompletionReply::Stream(ChatStream::new(chunks)))
     }
@@ -181,7 +181,7 @@ fn tokens(prompt: Prompt, suffix: Option<&str>, model: &Loaded) -> Result<(Vec<u
     };
     let Some(suffix) = suffix else { return Ok((vocab.encode_prompt(&text)?, text)) };
     let is_token = |mark: &&str| vocab.encode(mark).is_ok_and(|ids| ids.len() == 1);
-    let marks = FILL_IN.iter().find(|marks| marks.iter().all(|mark| is_token(&mark)));
+    let marks = FILL_IN.iter().find(|marks| marks.iter().all(is_token));
     let Some([before, behind, between]) = marks else {
         let message = "This model cannot fill in: it takes no `suffix`.";
         return Err(Error::invalid("suffix", message).code("unsupported_parameter"));

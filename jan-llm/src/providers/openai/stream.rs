@@ -66,19 +66,26 @@ impl Chunks {
                     return Poll::Ready(Some(Err(cut("the stream ended without a finish_reason"))));
                 }
             };
-            if is_chunk(&event) {
-                let chunk = ChatChunk::from_wire(event.data);
+            if !is_chunk(&event) {
+                continue;
+            }
+            let says_something = holds(&event, b"\"choices\"") || holds(&event, b"\"usage\"");
+            let chunk = ChatChunk::from_wire(event.data);
+            if says_something || chunk.is_err() {
                 return Poll::Ready(Some(chunk.and_then(|chunk| self.ends.note(&chunk).map(|()| chunk))));
             }
         }
     }
 }
 
+fn holds(event: &Event, text: &[u8]) -> bool {
+    memchr::memmem::find(&event.data, text).is_some()
+}
+
 /// Events with a name of their own (progress, pings) are no chunks, unless they say that they are.
 fn is_chunk(event: &Event) -> bool {
     let is_message = event.name.is_empty() || event.name.as_ref() == b"message";
-    let is = |object: &[u8]| memchr::memmem::find(&event.data, object).is_some();
-    is_message || is(b"\"chat.completion.chunk\"") || is(b"\"text_completion\"")
+    is_message || holds(event, b"\"chat.completion.chunk\"") || holds(event, b"\"text_completion\"")
 }
 
 impl Stream for Chunks {

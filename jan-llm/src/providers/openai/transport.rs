@@ -106,16 +106,15 @@ impl Transport {
             .as_ref()
             .map_err(|sentence| Error::unavailable(sentence.clone()).code("bad_upstream"))?;
         let place = target.place(path);
-        let mut headers = target.headers.clone();
-        if let Some(content_type) = content_type {
-            headers.insert(CONTENT_TYPE, content_type);
-        }
         let uri = Uri::try_from([&target.base, path].concat()).map_err(Error::internal)?;
         let request = || {
             let mut request = Request::new(Full::new(body.clone()));
             *request.method_mut() = method.clone();
             *request.uri_mut() = uri.clone();
-            request.headers_mut().clone_from(&headers);
+            *request.headers_mut() = target.headers.clone();
+            if let Some(content_type) = &content_type {
+                request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
+            }
             request
         };
         let sent = tokio::time::timeout(self.reply_timeout, self.pool().send(&target.server, request)).await;
