@@ -56,7 +56,8 @@ pub(crate) struct Deleted {
 
 /// Conversations to delete.
 #[derive(ToSchema)]
-pub(crate) struct BulkDelete {
+pub(crate) struct BulkDeleteConversations {
+    /// 1 to 100.
     conversation_ids: Vec<String>,
 }
 
