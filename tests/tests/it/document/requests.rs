@@ -12,17 +12,15 @@ async fn members_and_queries_that_count_are_described() {
     let app = App::start(|_| {}).await;
     let api = Described::of(&app).await;
     let schemas = &api.document["components"]["schemas"];
-    for (schema, members) in [
-        (
-            "ChatCompletionRequest",
-            &["conversation", "store", "store_reasoning", "deep_research", "metadata"][..],
-        ),
+    let described: &[(&str, &[&str])] = &[
+        ("ChatCompletionRequest", &["conversation", "store", "store_reasoning", "deep_research", "metadata"]),
         ("ChatCompletion", &["conversation", "trimmed"]),
         ("ChatCompletionChunk", &["conversation", "trimmed"]),
         ("BulkDeleteConversations", &["conversation_ids"]),
         ("BulkDeleteMedia", &["ids"]),
-    ] {
-        for member in members {
+    ];
+    for (schema, members) in described {
+        for member in *members {
             assert!(schemas[schema]["properties"][member].is_object(), "{schema} has no {member}");
         }
     }
