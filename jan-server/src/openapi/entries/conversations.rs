@@ -95,7 +95,7 @@ pub(crate) static ITEMS_DELETE: Doc = Doc::new(
     "Delete one item",
     "Those before and after it stay. Answers with the conversation.",
 )
-.json(200, named::<shape::Conversation>);
+.json(200, named::<shape::ItemDeleted>);
 
 pub(crate) static ITEMS_BY_CALL: Doc = Doc::new(
     "getConversationItemByCallId",
