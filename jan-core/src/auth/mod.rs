@@ -45,12 +45,22 @@ pub trait AuthVerifier: Send + Sync + 'static {
     /// [`crate::ErrorKind::Unauthenticated`] when it is of this kind and does not hold, with a message that tells why
     /// and gives nothing away. [`crate::ErrorKind::Unavailable`] when it cannot be checked now.
     async fn verify(&self, credential: Credential<'_>) -> Result<Option<Arc<Principal>>>;
+
+    /// Whether callers are let in without a credential. Such a server has to guard itself against the web pages that its
+    /// user visits. Default: no.
+    fn admits_anybody(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]
 impl<V: AuthVerifier + ?Sized> AuthVerifier for Arc<V> {
     async fn verify(&self, credential: Credential<'_>) -> Result<Option<Arc<Principal>>> {
         (**self).verify(credential).await
+    }
+
+    fn admits_anybody(&self) -> bool {
+        (**self).admits_anybody()
     }
 }
 
