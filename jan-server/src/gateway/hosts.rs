@@ -68,8 +68,8 @@ impl Hosts {
         for asked in host.iter().chain(&authority) {
             if !named.has(name_of(asked)) {
                 let message = format!(
-                    "This server lets everybody in and therefore answers only under its own names, not as `{}`. If that is one \
-                     of them, list it in `auth.hosts`, set `public_url`, or say so with `ServerBuilder::hosts`.",
+                    "This server answers only under its own names, so that web pages cannot use it, and `{}` is not among them. If it \
+                     should be, list it in `auth.hosts`, set `public_url`, or say so with `ServerBuilder::hosts`.",
                     name_of(asked)
                 );
                 return Err(Error::new(ErrorKind::Forbidden, message).code("host_not_allowed"));

@@ -14,6 +14,7 @@ use jan_core::{BoxStream, Error, ErrorKind, JsonObject, Principal, Result, UserI
 use tokio::time::{Instant, timeout_at};
 
 use super::body::RequestBody;
+use super::flag::flag;
 use crate::gateway::request_id::RequestId;
 use crate::rooms::Rooms;
 
@@ -147,11 +148,7 @@ impl Call {
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the parameter.
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
-        match self.query(name).as_deref() {
-            None | Some("false" | "0") => Ok(false),
-            Some("true" | "1") => Ok(true),
-            Some(_) => Err(Error::invalid(name.to_owned(), format!("`{name}` must be `true` or `false`."))),
-        }
+        flag(name, self.query(name).as_deref())
     }
 
     /// The part of a list that the query asks for (`limit`, `after` or `cursor`, `order`).
