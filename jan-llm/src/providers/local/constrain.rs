@@ -71,10 +71,11 @@ impl Grammars {
             }
             compiled => compiled,
         };
-        let mut matcher = compiled.map_err(|why| unusable(param, &why))?;
+        let matcher = compiled.map_err(|why| unusable(param, &why))?;
         // What comes first may be too large to be worked out; better said before the answer begins.
-        matcher.compute_mask_or_eos().map_err(|why| unusable(param, &why.to_string()))?;
-        Ok(Constraint { matcher, param })
+        let mut constraint = Constraint { matcher, param };
+        constraint.allowed()?;
+        Ok(constraint)
     }
 
     fn compile(&self, mut document: Map<String, Value>, any_branch: bool) -> Result<Box<Matcher>, String> {
@@ -99,7 +100,10 @@ impl Constraint {
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] naming the parameter with the schema, of which this part is too large.
     pub(super) fn allowed(&mut self) -> Result<SimpleVob> {
-        self.matcher.compute_mask_or_eos().map_err(|why| unusable(self.param, &why.to_string()))
+        let allowed =
+            self.matcher.compute_mask_or_eos().map_err(|why| unusable(self.param, &why.to_string()))?;
+        // Two patterns that exclude each other show themselves only where the text would begin.
+        if allowed.is_zero() { Err(unusable(self.param, "nothing can fulfil it")) } else { Ok(allowed) }
     }
 
     /// Takes the token that came; true when the answer is complete.

@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn marks_of_what_is_trained_are_passed_over() {
         let source = "{% for m in messages %}\n{% if m.role == 'assistant' %}\n  {%- generation -%}\n  {{ m.content }}\n\
-            {%- endgeneration %}\n{% else %}{%generation%}u:{{ m.content }}{%+ endgeneration +%}{% endif %}\n{% endfor %}{% raw %}{% x %}{% endraw %}|";
+            {%- endgeneration %}\n{% else %}{%generation%}u:{{ m.content }}{%+ endgeneration %}{% endif %}\n{% endfor %}{% raw %}{% x %}{% endraw %}|";
         let messages = ["user", "assistant"].map(|role| json!({"role": role, "content": role}));
         let prompt = Prompt { messages: messages.into(), ..Prompt::default() };
         assert_eq!(render(source, &prompt).unwrap(), "u:userassistant{% x %}|");

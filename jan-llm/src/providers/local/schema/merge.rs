@@ -32,26 +32,36 @@ pub(super) fn is_annotation(key: &str) -> bool {
     annotations.contains(&key)
 }
 
-/// Keywords whose meaning hangs on their neighbours, or of which two are more than one: where both sets speak of these,
-/// the second one stays beside the first.
-const TOGETHER: [&[&str]; 4] = [
-    &["patternProperties", "properties", "additionalProperties"],
-    &["prefixItems", "items", "additionalItems"],
-    &["pattern"],
-    &["format"],
+/// Keywords whose meaning hangs on their neighbours: where one set has patterns of members, or items each of their own, and
+/// the other one speaks of members or items too, the second stays beside the first.
+const MEMBERS: [&str; 3] = ["patternProperties", "properties", "additionalProperties"];
+const ITEMS: [&str; 3] = ["prefixItems", "items", "additionalItems"];
+/// Keywords of which two are more than one.
+const ALONE: [&str; 10] = [
+    "pattern",
+    "format",
+    "multipleOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contains",
+    "dependentSchemas",
+    "propertyNames",
 ];
-const ALONE: [&str; 8] =
-    ["multipleOf", "not", "if", "then", "else", "contains", "dependentSchemas", "propertyNames"];
 
 /// Adds `more` to `held`.
 pub(super) fn merge(held: &mut Map<String, Value>, mut more: Map<String, Value>) -> Merged {
     if clash(held, &more) {
         return Merged::Beside(more);
     }
-    if more.contains_key("const")
-        && let Some(only) = more.shift_remove("const")
-    {
-        more.entry("enum").or_insert(json!([only]));
+    if let Some(only) = more.shift_remove("const") {
+        let only = json!([only]);
+        let all = match more.shift_remove("enum") {
+            Some(all) => common(all, &only),
+            None => only,
+        };
+        more.insert("enum".into(), all);
     }
     close_both(held, &mut more);
     for (key, value) in more {
@@ -71,18 +81,16 @@ pub(super) fn merge(held: &mut Map<String, Value>, mut more: Map<String, Value>)
 fn clash(held: &Map<String, Value>, more: &Map<String, Value>) -> bool {
     let differs = |key: &str| held.get(key).zip(more.get(key)).is_some_and(|(one, other)| one != other);
     let patterns = |one: &Map<String, Value>, other: &Map<String, Value>| {
-        one.contains_key("patternProperties") && TOGETHER[0].iter().any(|key| other.contains_key(*key))
+        one.contains_key("patternProperties") && MEMBERS.iter().any(|key| other.contains_key(*key))
     };
     let tuples = |one: &Map<String, Value>, other: &Map<String, Value>| {
         let is_tuple = one.contains_key("prefixItems") || one.get("items").is_some_and(Value::is_array);
-        is_tuple && TOGETHER[1].iter().any(|key| other.contains_key(*key))
+        is_tuple && ITEMS.iter().any(|key| other.contains_key(*key))
     };
     patterns(held, more)
         || patterns(more, held)
         || tuples(held, more)
         || tuples(more, held)
-        || differs("pattern")
-        || differs("format")
         || ALONE.iter().any(|key| differs(key))
 }
 
