@@ -45,3 +45,8 @@ pub use scripted_model::{ScriptedModel, Turn, words};
 pub use tool::tool;
 pub use upstream::{Behaviour, Upstream};
 pub use wait::{PATIENCE, until, until_blocking, within};
+
+// What the README shows in Rust is compiled as it stands.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadMe;
