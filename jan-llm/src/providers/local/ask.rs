@@ -44,7 +44,7 @@ impl Ask {
         if !tools.is_empty() && choice != Choice::None && model.template.knows_tools {
             prompt.tools = Some(Value::Array(tools.clone()));
         }
-        let formed = || {
+        let formed = || -> Result<(Form, Option<Constraint>)> {
             let (form, schema) = form(request, &choice, &tools)?;
             let constraint = schema.map(|(param, schema)| model.grammars.json(param, schema)).transpose()?;
             Ok((form, constraint))

@@ -274,7 +274,7 @@ fn split(schema: &Value, parts: &mut Vec<Value>, depth: usize) -> Result<(), Str
         parts.push(schema.clone());
         return Ok(());
     };
-    if depth > DEEPEST {
+    if depth > DEEPEST_PLACE {
         return Err("it is too deep".into());
     }
     let mut rest = object.clone();
