@@ -104,7 +104,7 @@ impl Db {
     pub async fn all(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
         match &*self.0 {
             #[cfg(feature = "sqlite")]
-            Kind::Sqlite(db) => db.all(sql, values),
+            Kind::Sqlite(db) => db.all(sql, values).await,
             #[cfg(feature = "postgres")]
             Kind::Postgres(db) => db.all(sql, values).await,
         }
@@ -121,7 +121,9 @@ impl Db {
     /// Begins to write. Nothing is kept unless [`Tx::commit`] is called: dropping the transaction undoes it.
     ///
     /// # Errors
-    /// As [`Db::all`].
+    /// As [`Db::all`]; [`crate::ErrorKind::Unavailable`] also when others (another process that has locked the file, a
+    /// server without a free connection) have kept it from beginning for 5 seconds. That is waited for without holding up
+    /// a thread, by tokio's timer.
     pub async fn begin(&self) -> Result<Tx> {
         self.begin_for(false).await
     }

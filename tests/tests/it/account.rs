@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use jan_tests::output;
 use serde_json::{Value, json};
 
 use crate::app::{App, binary};
@@ -49,7 +50,7 @@ async fn the_command_line_takes_an_account_to_another_server() {
     let jan = |database: &std::path::Path, args: &[&str]| -> Output {
         let mut command = Command::new(binary("jan-server"));
         command.current_dir(folder.path()).env_clear().env("JAN_DATA_DIR", folder.path().join("data"));
-        command.env("JAN_DATABASE_URL", format!("sqlite:{}", database.display())).args(args).output().unwrap()
+        output(command.env("JAN_DATABASE_URL", format!("sqlite:{}", database.display())).args(args))
     };
     let done = jan(&from, &["export", "--user", &me, "--out", "me.jsonl"]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

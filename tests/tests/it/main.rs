@@ -25,6 +25,7 @@ mod idempotency;
 mod images;
 mod limits;
 mod local_model;
+mod locked;
 mod media;
 mod models;
 mod owners;

@@ -5,10 +5,11 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `gguf`, `requant`, `engine` | the file, slow tensors made fast, the arithmetic |
+//! | `gguf`, `shape`, `requant`, `engine` | the file, whether it fits together, slow tensors made fast, the arithmetic |
 //! | `tokenizer`, `vocab`, `template`, `messages` | text to tokens, messages to text |
+//! | `controls` | what of a prompt is a control token, and what only looks like one |
 //! | `ask`, `raw` | everything a request says, checked: a chat's, and a prompt's that is to go on |
-//! | `constrain`, `sampler` | which token may come, and which does |
+//! | `schema`, `constrain`, `sampler` | the form of an answer, which token may come, and which does |
 //! | `text`, `reader` | tokens to text, text to deltas |
 //! | `queue`, `worker` | the line, and who serves it |
 //!
@@ -20,6 +21,7 @@
 
 mod ask;
 mod constrain;
+mod controls;
 mod engine;
 mod gguf;
 mod messages;
@@ -28,6 +30,8 @@ mod raw;
 mod reader;
 mod requant;
 mod sampler;
+mod schema;
+mod shape;
 mod template;
 #[cfg(test)]
 mod tests;
