@@ -14,12 +14,14 @@
 //! | [`id`], [`page`], [`clock`], [`json`], [`secret`] | the small pieces |
 
 pub mod auth;
+pub mod causes;
 pub mod chat;
 pub mod clock;
 pub mod conversation;
 pub mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+pub mod files;
 pub mod id;
 pub mod image;
 pub mod json;

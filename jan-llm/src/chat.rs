@@ -167,6 +167,7 @@ impl Chat {
             owner: who.user.clone(),
             model: request.model().to_owned(),
             project: kept.as_ref().and_then(Kept::project_id).map(str::to_owned),
+            told: Arc::default(),
         });
         Ok(Turn { provider: self.provider.clone(), request, kept: kept.map(Box::new), account })
     }

@@ -12,6 +12,7 @@ use jan_core::page::{Order, PageRequest};
 use jan_core::{BoxStream, Error, ErrorKind, JsonObject, Principal, Result, UserId};
 
 use super::body::RequestBody;
+use super::request_log::Noted;
 use crate::gateway::request_id::RequestId;
 use crate::rooms::Rooms;
 
@@ -31,6 +32,8 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     /// The most bytes this route takes.
     pub(crate) body_limit: BodyLimit,
+    /// What its log line says beside what everybody sees.
+    pub(crate) noted: Arc<Noted>,
 }
 
 /// The most bytes that a body may have, and the code that tells a client of it.

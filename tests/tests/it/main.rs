@@ -17,10 +17,14 @@ mod conversations;
 mod crash;
 mod door;
 mod examples;
+#[cfg(unix)]
+mod files;
 mod idempotency;
 mod images;
 mod limits;
 mod local_model;
+#[cfg(unix)]
+mod logging;
 mod media;
 mod models;
 mod owners;

@@ -9,10 +9,12 @@
 //! | `desk` | the one writer, and what becomes of those who leave early |
 //! | `writing` | a transaction; commits that are shared |
 //! | `checkpoint` | folding the log into the file, on a thread of its own |
+//! | `private` | who may read the files |
 //! | `statement` | values in, rows out, errors as situations |
 
 mod checkpoint;
 mod desk;
+mod private;
 mod statement;
 mod writing;
 
@@ -46,6 +48,7 @@ impl Sqlite {
         let (uri, name) = (uri(url)?, url.to_owned());
         // The file may be on a slow disk, or held by another process.
         let opened = tokio::task::spawn_blocking(move || {
+            private::protect(&uri);
             // The writer comes first: it makes the file.
             let (writer, log) = (connect(&uri, durability)?, connect(&uri, durability)?);
             let desk = Arc::new_cyclic(|desk| {
