@@ -97,7 +97,9 @@ impl Router {
                         names.entry(model.id.clone()).or_insert(index);
                     }
                 }
-                Err(error) => tracing::warn!(provider = index, error = %jan_core::causes::Causes(error), "a provider cannot list its models"),
+                Err(error) => {
+                    tracing::warn!(provider = index, error = %jan_core::causes::Causes(error), "a provider cannot list its models")
+                }
             }
         }
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) =

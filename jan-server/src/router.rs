@@ -12,8 +12,8 @@ use crate::http::reply::Reply;
 use crate::openapi::entries::{self as doc, Doc};
 use crate::rooms::Rooms;
 use crate::routes::{
-    auth, branches, chat, completions, conversations, docs, embeddings, files, health, home, images, items, media,
-    media_bytes, media_upload, models, projects, regenerate, shares, templates, usage, users,
+    auth, branches, chat, completions, conversations, docs, embeddings, files, health, home, images, items,
+    media, media_bytes, media_upload, models, projects, regenerate, shares, templates, usage, users,
 };
 
 /// What may stand around a file in a body: a form's other fields, a JSON object.

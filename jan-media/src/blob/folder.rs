@@ -32,7 +32,10 @@ impl ObjectBlobs {
         let cannot = |error: &dyn std::fmt::Display| {
             Error::unavailable(format!("The folder of media `{}` cannot be used: {error}.", path.display()))
         };
-        files::make_folder(path).and_then(|()| remove_stale(path)).and_then(|()| tighten(path)).map_err(|error| cannot(&error))?;
+        files::make_folder(path)
+            .and_then(|()| remove_stale(path))
+            .and_then(|()| tighten(path))
+            .map_err(|error| cannot(&error))?;
         let store = LocalFileSystem::new_with_prefix(path).map_err(|error| cannot(&error))?.with_fsync(true);
         let store = Arc::new(store);
         let mut blobs = Self::over(store.clone(), WRITTEN);

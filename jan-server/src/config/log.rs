@@ -67,10 +67,22 @@ mod tests {
     #[test]
     fn only_levels_and_filters_are_taken() {
         let filter = |level: &str| Log { level: level.into(), ..Log::default() }.filter();
-        for good in ["info", "WARN", "off", "info,jan_server=debug", "warn, jan_llm=trace", "info,[x{id=1}]=debug"] {
+        for good in
+            ["info", "WARN", "off", "info,jan_server=debug", "warn, jan_llm=trace", "info,[x{id=1}]=debug"]
+        {
             assert!(filter(good).is_ok(), "{good}");
         }
-        for bad in ["verbose", "", "warning", "info,jan_server", "info,", "jan_server=loud", "info;warn", "a=[", "[=x"] {
+        for bad in [
+            "verbose",
+            "",
+            "warning",
+            "info,jan_server",
+            "info,",
+            "jan_server=loud",
+            "info;warn",
+            "a=[",
+            "[=x",
+        ] {
             let said = filter(bad).unwrap_err();
             assert!(said.contains("log.level") && said.contains("debug, trace"), "{bad}: {said}");
         }

@@ -27,8 +27,8 @@ pub use env::{Environment, ProcessEnvironment};
 pub use images::{Images, PictureForm};
 pub use load::{Overrides, load};
 pub use log::{Log, LogFormat};
-pub use show::SAMPLE;
 pub use media::{Media, MediaBackend, MediaForm, MediaS3};
+pub use show::SAMPLE;
 pub use unknown::unknown_variables;
 
 use values::{address, age, size, span};

@@ -64,7 +64,10 @@ mod tests {
         let file = dir.path().join("jan.toml");
         let text = "[providers.x]\nurl = \"http://h/v1\"\napi_key = \"sk-a\\r\\n\"\nheaders = { X-Key = \" k\\n\" }\n";
         std::fs::write(&file, text).unwrap();
-        let variables = vec![("JAN_UPSTREAM_API_KEY".to_owned(), "sk-b\n".to_owned()), ("JAN_UPSTREAM_URL".to_owned(), "http://h/v1\n".to_owned())];
+        let variables = vec![
+            ("JAN_UPSTREAM_API_KEY".to_owned(), "sk-b\n".to_owned()),
+            ("JAN_UPSTREAM_URL".to_owned(), "http://h/v1\n".to_owned()),
+        ];
         let config = load(&variables, &Overrides { file: Some(file), values: Vec::new() }).unwrap();
         let key = |name: &str| config.providers[name].api_key.as_ref().unwrap().expose_secret().to_owned();
         assert_eq!((key("x"), key("upstream")), ("sk-a".to_owned(), "sk-b".to_owned()));

@@ -45,7 +45,9 @@ impl Config {
 /// The sample with nothing commented out.
 fn every_key() -> Result<Table> {
     let line = |line: &str| {
-        let set = line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '['));
+        let set = line
+            .strip_prefix('#')
+            .filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '['));
         format!("{}\n", set.unwrap_or(line))
     };
     SAMPLE.lines().map(line).collect::<String>().parse().map_err(Error::internal)
@@ -103,7 +105,8 @@ mod tests {
     fn the_sample_says_what_the_defaults_are() {
         assert_eq!(loaded(SAMPLE).unwrap().to_toml().unwrap(), Config::default().to_toml().unwrap());
         // Nothing that has a default is commented out, so that the sample stays true when a default changes.
-        let (sample, defaults): (Table, _) = (SAMPLE.parse().unwrap(), Table::try_from(Config::default()).unwrap());
+        let (sample, defaults): (Table, _) =
+            (SAMPLE.parse().unwrap(), Table::try_from(Config::default()).unwrap());
         let missing = missing("", &defaults, &sample);
         assert!(missing.is_empty(), "{missing:?}");
     }
@@ -121,13 +124,22 @@ mod tests {
     #[test]
     fn every_key_is_printed_and_what_is_printed_loads() {
         let text = Config::default().with_every_key().unwrap();
-        for part in ["# public_url is not set", "# url is not set", "[media.s3]", "requests = true", "[providers.NAME]"] {
+        for part in [
+            "# public_url is not set",
+            "# url is not set",
+            "[media.s3]",
+            "requests = true",
+            "[providers.NAME]",
+        ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
         assert_eq!(loaded(&text).unwrap().to_toml().unwrap(), Config::default().to_toml().unwrap());
         let set = "[providers.\"a.b\"]\nurl = \"http://h/v1\"\napi_key = \"sk-hush\"\nheaders = { X-Team = \"hush\" }\n";
         let text = loaded(set).unwrap().with_every_key().unwrap();
-        assert!(text.contains("[providers.\"a.b\"]\napi_key = \"********\"") && !text.contains("hush"), "{text}");
+        assert!(
+            text.contains("[providers.\"a.b\"]\napi_key = \"********\"") && !text.contains("hush"),
+            "{text}"
+        );
         loaded(&text).unwrap();
     }
 

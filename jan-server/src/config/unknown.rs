@@ -49,9 +49,14 @@ mod tests {
     #[test]
     fn foreign_names_are_named_and_mistyped_ones_explained() {
         let told = |names: &[&str]| {
-            unknown_variables(&names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect::<Vec<_>>())
+            unknown_variables(
+                &names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect::<Vec<_>>(),
+            )
         };
-        assert_eq!(told(&["JAN_ADDR", "JAN_CONFIG", "JAN__LIMITS__BODY", "JAN_TEST_X", "PATH", "JANUARY"]), None);
+        assert_eq!(
+            told(&["JAN_ADDR", "JAN_CONFIG", "JAN__LIMITS__BODY", "JAN_TEST_X", "PATH", "JANUARY"]),
+            None
+        );
         let text = told(&["JAN_PORT", "JAN_ADRR", "JAN_PORT_80_TCP_ADDR"]).unwrap();
         assert!(text.contains("JAN_ADRR (did you mean JAN_ADDR?)"), "{text}");
         assert!(text.contains("JAN_PORT,") && text.contains("JAN_PORT_80_TCP_ADDR."), "{text}");

@@ -54,8 +54,9 @@ pub(super) mod span {
         deserializer: D,
     ) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse(&text)
-            .ok_or_else(|| D::Error::custom(format!("`{text}` is no duration: it takes one like 90s, 10m or 1h 30m")))
+        parse(&text).ok_or_else(|| {
+            D::Error::custom(format!("`{text}` is no duration: it takes one like 90s, 10m or 1h 30m"))
+        })
     }
 
     pub(super) fn parse(text: &str) -> Option<Duration> {
@@ -75,7 +76,10 @@ pub(super) mod age {
 
     const DAY: u64 = 24 * 60 * 60;
 
-    pub(in crate::config) fn serialize<S: Serializer>(age: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::config) fn serialize<S: Serializer>(
+        age: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match age.as_secs() / DAY {
             days if *age == Duration::from_secs(days * DAY) => {
                 serializer.collect_str(&format_args!("{days}d"))
@@ -93,7 +97,9 @@ pub(super) mod age {
             Some(Ok(days)) => days.checked_mul(DAY).map(Duration::from_secs),
             _ => span::parse(&text),
         };
-        age.ok_or_else(|| D::Error::custom(format!("`{text}` is no duration: it takes one like 30d, 12h or 90s")))
+        age.ok_or_else(|| {
+            D::Error::custom(format!("`{text}` is no duration: it takes one like 30d, 12h or 90s"))
+        })
     }
 }
 

@@ -165,7 +165,8 @@ fn output_that_cannot_be_written_is_an_error() {
         assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
         assert!(said.contains("No space left") && !said.contains("panicked"), "{args:?}: {said}");
         // And when it cannot even be said.
-        let status = jan(&dir).env("JAN_ECHO", echo).args(args).stdout(full()).stderr(full()).status().unwrap();
+        let status =
+            jan(&dir).env("JAN_ECHO", echo).args(args).stdout(full()).stderr(full()).status().unwrap();
         assert_eq!(status.code(), Some(1), "{args:?}");
     }
 }

@@ -105,7 +105,10 @@ async fn the_root_says_what_this_is_and_short_ways_lead_to_the_documentation() {
     let app = App::start(|_| {}).await;
     let open = |path: &str| app.client.get(format!("{}{path}", app.url));
     let told: Value = open("/").send().await.unwrap().json().await.unwrap();
-    assert_eq!((&told["name"], &told["documentation"]), (&"Jan Server".into(), &"api/swagger/index.html".into()));
+    assert_eq!(
+        (&told["name"], &told["documentation"]),
+        (&"Jan Server".into(), &"api/swagger/index.html".into())
+    );
     let page = open("/").header("accept", "text/html,*/*;q=0.8").send().await.unwrap();
     assert!(page.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
     assert!(page.text().await.unwrap().contains("href=\"api/swagger/index.html\""));

@@ -39,7 +39,8 @@ fn open_to_others(folder: &Path) -> Vec<String> {
 fn loosen(path: &Path) {
     for entry in fs::read_dir(path).unwrap().map(Result::unwrap) {
         let folder = entry.metadata().unwrap().is_dir();
-        fs::set_permissions(entry.path(), Permissions::from_mode(if folder { 0o777 } else { 0o666 })).unwrap();
+        fs::set_permissions(entry.path(), Permissions::from_mode(if folder { 0o777 } else { 0o666 }))
+            .unwrap();
         if folder {
             loosen(&entry.path());
         }
@@ -63,17 +64,29 @@ async fn files_are_their_owners_alone() {
         assert!(kept.send().await.unwrap().status().is_success());
         let picture = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=";
         let body = json!({"source": {"type": "data_url", "data_url": picture}});
-        let upload = client.post(format!("{}/v1/media", serving.1)).bearer_auth(&token).json(&body).send().await.unwrap();
+        let upload = client
+            .post(format!("{}/v1/media", serving.1))
+            .bearer_auth(&token)
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         assert!(upload.status().is_success(), "{}", upload.text().await.unwrap());
         let (open, data) = (open_to_others(dir.path()), dir.path().join("data"));
         assert!(open.is_empty(), "umask {umask}: {open:?}");
-        assert!(data.join("jan.db-wal").exists() && fs::read_dir(data.join("media")).unwrap().next().is_some());
+        assert!(
+            data.join("jan.db-wal").exists() && fs::read_dir(data.join("media")).unwrap().next().is_some()
+        );
         // As a crash leaves them, and then as an older version would have made them.
         serving.kill();
         loosen(dir.path());
-        let export = under(umask, &dir).args(["export", "--user", &user, "--out", "export.jsonl"]).output().unwrap();
+        let export =
+            under(umask, &dir).args(["export", "--user", &user, "--out", "export.jsonl"]).output().unwrap();
         assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
-        assert_eq!(fs::metadata(dir.path().join("export.jsonl")).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(dir.path().join("export.jsonl")).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let again = Serving::start(under(umask, &dir).env("JAN_ECHO", "1"));
         let open = open_to_others(dir.path());
         assert!(open.is_empty(), "umask {umask}, after a restart: {open:?}");

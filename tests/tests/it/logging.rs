@@ -137,7 +137,12 @@ async fn a_request_is_one_line_that_says_what_it_cost_and_nothing_secret() {
     let dir = tempfile::tempdir().unwrap();
     let upstream = Upstream::start().await;
     let mut command = jan(&dir);
-    command.envs([("JAN_ECHO", "1"), ("JAN_AUTH", "open"), ("LOG_FORMAT", "json"), ("JAN_UPSTREAM_API_KEY", "sk-secret")]);
+    command.envs([
+        ("JAN_ECHO", "1"),
+        ("JAN_AUTH", "open"),
+        ("LOG_FORMAT", "json"),
+        ("JAN_UPSTREAM_API_KEY", "sk-secret"),
+    ]);
     command.env("JAN_UPSTREAM_URL", upstream.url());
     let mut running = Running::start(command.stderr(File::create(dir.path().join("log")).unwrap())).await;
     assert_eq!(running.chat("echo", false).await.0, 200);
@@ -149,13 +154,26 @@ async fn a_request_is_one_line_that_says_what_it_cost_and_nothing_secret() {
     assert_eq!(running.terminate(), Some(0));
 
     let all = lines(&dir);
-    let requests: Vec<_> = all.iter().filter(|line| line["target"] == "jan_server::request").map(|line| &line["fields"]).collect();
+    let requests: Vec<_> = all
+        .iter()
+        .filter(|line| line["target"] == "jan_server::request")
+        .map(|line| &line["fields"])
+        .collect();
     let chats: Vec<_> = requests.iter().filter(|line| line["route"] == "/v1/chat/completions").collect();
     assert_eq!(chats.len(), 2, "{all:?}");
     for chat in &chats {
-        assert_eq!((&chat["method"], &chat["status"], &chat["model"]), (&"POST".into(), &200.into(), &"echo".into()));
-        assert!(chat["prompt_tokens"].as_u64() > Some(0) && chat["completion_tokens"].as_u64() > Some(0), "{chat}");
-        assert!(chat["duration_ms"].is_f64() && chat["user"].is_string() && chat["request_id"].is_string(), "{chat}");
+        assert_eq!(
+            (&chat["method"], &chat["status"], &chat["model"]),
+            (&"POST".into(), &200.into(), &"echo".into())
+        );
+        assert!(
+            chat["prompt_tokens"].as_u64() > Some(0) && chat["completion_tokens"].as_u64() > Some(0),
+            "{chat}"
+        );
+        assert!(
+            chat["duration_ms"].is_f64() && chat["user"].is_string() && chat["request_id"].is_string(),
+            "{chat}"
+        );
         assert!(chat["client_left"].is_null(), "{chat}");
     }
     assert!(chats[0]["first_byte_ms"].is_null() && chats[1]["first_byte_ms"].is_f64(), "{chats:?}");
@@ -169,7 +187,12 @@ async fn a_request_is_one_line_that_says_what_it_cost_and_nothing_secret() {
 async fn the_request_lines_are_switched_off_by_a_key() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = jan(&dir);
-    command.envs([("JAN_ECHO", "1"), ("JAN_AUTH", "open"), ("LOG_FORMAT", "json"), ("JAN__LOG__REQUESTS", "false")]);
+    command.envs([
+        ("JAN_ECHO", "1"),
+        ("JAN_AUTH", "open"),
+        ("LOG_FORMAT", "json"),
+        ("JAN__LOG__REQUESTS", "false"),
+    ]);
     let mut running = Running::start(command.stderr(File::create(dir.path().join("log")).unwrap())).await;
     assert_eq!(running.chat("echo", false).await.0, 200);
     assert_eq!(running.terminate(), Some(0));
@@ -180,11 +203,16 @@ async fn the_request_lines_are_switched_off_by_a_key() {
 #[tokio::test]
 async fn a_failure_is_a_sentence_with_its_causes() {
     let dir = tempfile::tempdir().unwrap();
-    let mut running =
-        Running::start(failing(&dir).env("JAN_LOG", "info").stderr(File::create(dir.path().join("log")).unwrap())).await;
+    let mut running = Running::start(
+        failing(&dir).env("JAN_LOG", "info").stderr(File::create(dir.path().join("log")).unwrap()),
+    )
+    .await;
     assert_eq!(running.chat("elsewhere", false).await.0, 502);
     assert_eq!(running.terminate(), Some(0));
     let text = std::fs::read_to_string(dir.path().join("log")).unwrap();
     let failed = text.lines().find(|line| line.contains("request failed")).expect("the failure is logged");
-    assert!(failed.contains("refused") && !failed.contains("Error {") && !failed.contains("Inner"), "{failed}");
+    assert!(
+        failed.contains("refused") && !failed.contains("Error {") && !failed.contains("Inner"),
+        "{failed}"
+    );
 }

@@ -51,11 +51,7 @@ impl BoundedWriter {
         Self::with_capacity(CAPACITY, sink, report)
     }
 
-    fn with_capacity(
-        capacity: usize,
-        sink: impl Write + Send + 'static,
-        report: Report,
-    ) -> io::Result<Self> {
+    fn with_capacity(capacity: usize, sink: impl Write + Send + 'static, report: Report) -> io::Result<Self> {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), capacity });
         let writing = shared.clone();
         let work = move || Writing { shared: &writing, sink, report, half: false }.run();
@@ -269,10 +265,7 @@ mod tests {
         log.write_all(b"d\n").unwrap();
         log.close();
         let text = sink.text();
-        let lost: u64 = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("lost ")?.parse::<u64>().ok())
-            .sum();
+        let lost: u64 = text.lines().filter_map(|line| line.strip_prefix("lost ")?.parse::<u64>().ok()).sum();
         let seen = text.lines().filter(|line| line.len() == 1).count() as u64;
         assert_eq!(lost + seen, 4, "{text}");
         assert!(lost >= 2 && text.contains("d\n"), "{text}");

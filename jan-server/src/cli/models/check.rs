@@ -8,8 +8,8 @@ use jan_core::{Error, Result};
 use jan_llm::gguf::ModelFile;
 
 use super::table::table;
-use crate::cli::output::{print, println};
 use super::{serve_command, size};
+use crate::cli::output::{print, println};
 use crate::config::Config;
 
 /// The context that a model is given unless the configuration says another.

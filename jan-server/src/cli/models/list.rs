@@ -33,7 +33,10 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode> {
     let models = folder(config);
     let files = tokio::task::spawn_blocking(move || files(&models)).await.map_err(Error::internal)?;
     if files.is_empty() {
-        println!("No model files in {}; `jan-server models pull URL` fetches one.", folder(config).display())?;
+        println!(
+            "No model files in {}; `jan-server models pull URL` fetches one.",
+            folder(config).display()
+        )?;
     } else {
         let rows = files.iter().map(|file| file.row.clone());
         let rows: Vec<_> =

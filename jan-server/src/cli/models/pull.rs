@@ -14,8 +14,8 @@ use jan_llm::pull::{Progress, Proxies, Pull, file_name};
 use super::check::rows;
 use super::table::table;
 use super::{folder, serve_command, size};
-use crate::cli::serve::stop_signal;
 use crate::cli::output::{note, print, println};
+use crate::cli::serve::stop_signal;
 use crate::config::Config;
 
 /// What shells say of a program that Ctrl-C ended.
