@@ -34,6 +34,7 @@ pub(super) async fn run(config: &Config, warning: Option<String>, args: ServeArg
         tracing::warn!("{warning}");
     }
     let started = Instant::now();
+    let stopping = stop_signal();
     let server = open::server(config).await?;
     let listener = bind(config.addr).map_err(|e| {
         let message = format!(
@@ -47,7 +48,7 @@ pub(super) async fn run(config: &Config, warning: Option<String>, args: ServeArg
     summary::log(config, address)?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(async move {
-        stop_signal().await;
+        stopping.await;
         // Nobody listens any more when the workers have ended by themselves.
         let _ = stop.send(true);
     });
@@ -62,20 +63,27 @@ pub(super) async fn run(config: &Config, warning: Option<String>, args: ServeArg
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ctrl-C, or SIGTERM from whoever runs us.
-pub(super) async fn stop_signal() {
+/// Comes with Ctrl-C, or with SIGTERM from whoever runs us. Signals count from this call on, also before it is awaited.
+pub(super) fn stop_signal() -> impl Future<Output = ()> + Send {
     #[cfg(unix)]
-    {
+    let mut signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok())
+    };
+    async move {
+        #[cfg(unix)]
+        if let [Some(terminate), Some(interrupt)] = &mut signals {
             tokio::select! {
                 _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
             }
             return;
         }
+        if tokio::signal::ctrl_c().await.is_err() {
+            // There are no signals here.
+            std::future::pending::<()>().await;
+        }
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// One guest, one question, one answer as it streams: the same requests that a client would send.
