@@ -18,6 +18,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod auth;
+pub mod causes;
 pub mod chat;
 pub mod clock;
 pub mod completion;
@@ -25,6 +26,7 @@ pub mod conversation;
 pub mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+pub mod files;
 pub mod id;
 pub mod image;
 pub mod json;

@@ -150,7 +150,7 @@ impl Router {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!(provider = route, %error, "a provider cannot list its models");
+                    tracing::debug!(provider = route, error = %jan_core::causes::Causes(error), "a provider cannot list its models");
                     let has_none = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotImplemented);
                     known.away.push(Away { route, has_none });
                     for (name, _) in before.iter().filter(|(_, known)| **known == route) {

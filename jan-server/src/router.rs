@@ -13,9 +13,9 @@ use crate::http::reply::Reply;
 use crate::openapi::entries::{self as doc, Doc};
 use crate::rooms::Rooms;
 use crate::routes::{
-    auth, branches, chat, completions, conversations, docs, embeddings, files, health, images, items, media,
-    media_bytes, media_upload, models, projects, regenerate, shares, templates, text_completions, usage,
-    users,
+    auth, branches, chat, completions, conversations, docs, embeddings, files, health, home, images, items,
+    media, media_bytes, media_upload, models, projects, regenerate, shares, templates, text_completions,
+    usage, users,
 };
 
 /// What may stand around a file in a body: a form's other fields, a JSON object.
@@ -186,6 +186,10 @@ pub(crate) static TABLE: &[Row] = &[
     row!(GET    "/media/healthz",                                    Gateway, Public, GlobalOnly,  Runs,    health::healthz,                doc::MEDIA_HEALTHZ),
     row!(GET    "/readyz",                                           Gateway, Public, GlobalOnly,  Runs,    health::readyz,                 doc::READYZ),
     row!(GET    "/api/openapi.json",                                 Gateway, Public, GlobalOnly,  Runs,    docs::openapi,                  doc::OPENAPI),
+    row!(GET    "/",                                                 Gateway, Public, GlobalOnly,  Runs,    home::page,                     doc::HOME),
+    row!(GET    "/docs",                                             Gateway, Public, GlobalOnly,  Runs,    home::docs,                     doc::DOCS),
+    row!(GET    "/api/swagger",                                      Gateway, Public, GlobalOnly,  Runs,    home::swagger,                  doc::SWAGGER_FOLDER),
+    row!(GET    "/api/swagger/",                                     Gateway, Public, GlobalOnly,  Runs,    home::swagger_index,            doc::SWAGGER_INDEX),
     row!(GET    "/api/swagger/{*file}",                              Gateway, Public, GlobalOnly,  Runs,    docs::swagger,                  doc::SWAGGER),
 ];
 

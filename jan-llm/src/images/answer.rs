@@ -64,7 +64,7 @@ impl Answer {
             Ok(kept) => Ok(Some(kept.id)),
             Err(error) => {
                 // It was made and paid for: the caller gets it where the upstream left it.
-                tracing::warn!(%error, "a picture stays with its upstream");
+                tracing::warn!(error = %jan_core::causes::Causes(&error), "a picture stays with its upstream");
                 Ok(None)
             }
         }

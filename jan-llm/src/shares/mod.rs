@@ -328,7 +328,7 @@ impl Shares {
                 Ok(())
             };
             if let Err(error) = unless_gone(self.shares.update(&seen.owner, &id, add).await) {
-                tracing::warn!(%id, ?error, "views of a share were not counted");
+                tracing::warn!(%id, error = %jan_core::causes::Causes(&error), "views of a share were not counted");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Counts what an answer cost, as the model reports it; the answer passes by untouched.
 
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -15,6 +16,8 @@ pub(crate) struct Account {
     pub(crate) owner: UserId,
     pub(crate) model: String,
     pub(crate) project: Option<String>,
+    /// For whoever wants to know it too.
+    pub(crate) told: Arc<OnceLock<Usage>>,
 }
 
 impl Account {
@@ -25,6 +28,7 @@ impl Account {
     fn count(&self, usage: Option<Usage>) {
         if let Some(usage) = usage {
             self.meter.record(&self.owner, &self.model, self.project.as_deref(), &usage);
+            self.told.get_or_init(|| usage);
         }
     }
 }

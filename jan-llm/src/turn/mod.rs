@@ -9,9 +9,10 @@ mod prepare;
 mod shown;
 mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::{OptionFuture, try_join};
+use jan_core::chat::Usage;
 use jan_core::{ChatAnswer, ChatRequest, ChatStream, JsonObject, ModelProvider, Result};
 
 pub(crate) use keep::{Kept, tell_branch};
@@ -49,6 +50,16 @@ impl Turn {
     /// The prompt modules that were put before the conversation, in their order.
     pub fn applied(&self) -> &[&'static str] {
         self.kept.as_ref().map_or(&[], |kept| &kept.applied)
+    }
+
+    /// The model that is asked.
+    pub fn model(&self) -> &str {
+        self.request.model()
+    }
+
+    /// Where the used tokens stand once the model has told them; nowhere, when nothing is counted.
+    pub fn usage(&self) -> Option<Arc<OnceLock<Usage>>> {
+        self.account.as_ref().map(|account| account.told.clone())
     }
 
     /// Whether the answer is wanted as a stream.

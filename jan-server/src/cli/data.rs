@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use futures_util::TryStreamExt;
-use jan_core::{Error, Result, UserId};
+use jan_core::{Error, Result, UserId, files};
 use jan_llm::Account;
 
+use super::output::println;
 use crate::config::Config;
 use crate::open;
 
@@ -36,12 +37,20 @@ pub(super) struct ImportArgs {
 
 pub(super) async fn export(config: &Config, args: ExportArgs) -> Result<ExitCode> {
     let account = Account::new(&open::store(config).await?);
-    let mut lines = account.export(&UserId::new(args.user))?;
+    let mut lines = account.export(&UserId::new(args.user.clone()))?;
+    // The first line says whose it is and the last one that it is the last: with nothing in between there is nobody. Read
+    // before the file is made.
+    let (head, next, third) = (lines.try_next().await?, lines.try_next().await?, lines.try_next().await?);
+    let (Some(head), Some(next), Some(third)) = (head, next, third) else {
+        let message = format!("Nothing is kept of a user `{}`. GET /v1/users/me tells an id.", args.user);
+        return Err(Error::not_found(message));
+    };
     let failed = |e| file_error("Writing", args.out.as_deref(), &e);
     let mut out: Box<dyn Write> = match &args.out {
-        None => Box::new(std::io::stdout().lock()),
-        Some(path) => Box::new(BufWriter::new(File::create(path).map_err(failed)?)),
+        None => Box::new(BufWriter::new(std::io::stdout().lock())),
+        Some(path) => Box::new(BufWriter::new(files::create(path).map_err(failed)?)),
     };
+    writeln!(out, "{head}\n{next}\n{third}").map_err(failed)?;
     while let Some(line) = lines.try_next().await? {
         writeln!(out, "{line}").map_err(failed)?;
     }
@@ -63,17 +72,17 @@ pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode
     }
     let done = import.finish()?;
     for what in &done.skipped {
-        println!("skipped, it is there already or stays where it is: {what}");
+        println!("skipped, it is there already or stays where it is: {what}")?;
     }
     let (records, conversations, items) = (done.records, done.conversations, done.items);
     println!(
         "imported {conversations} conversations with {items} items, and {records} records; skipped {}",
         done.skipped.len()
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn file_error(doing: &str, path: Option<&Path>, error: &std::io::Error) -> Error {
-    let name = path.map_or("the pipe".into(), Path::to_string_lossy);
+    let name = path.map_or("standard input or output".into(), Path::to_string_lossy);
     Error::invalid("file", format!("{doing} {name} failed: {error}."))
 }

@@ -8,7 +8,7 @@ use jan_core::Secret;
 use jan_media::MediaSettings;
 use serde::{Deserialize, Serialize};
 
-use super::{age, hidden, span};
+use super::{age, hidden, size, span};
 
 /// Pictures and files.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,6 +22,7 @@ pub struct Media {
     /// The bucket.
     pub s3: MediaS3,
     /// The most bytes that one file may have.
+    #[serde(deserialize_with = "size")]
     pub max_bytes: ByteSize,
     /// Which types are taken: `image/png`, or all of a kind, `audio/*`. What a browser would run (SVG, HTML) is taken only
     /// when it is named itself, and never shown in place.

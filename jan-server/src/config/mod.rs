@@ -4,7 +4,13 @@
 mod env;
 mod images;
 mod load;
+mod log;
 mod media;
+mod secrets;
+mod sentence;
+mod show;
+mod unknown;
+mod values;
 mod words;
 
 use std::collections::BTreeMap;
@@ -15,13 +21,17 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use jan_core::Secret;
 use jan_core::secret::ExposeSecret;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use env::{Environment, ProcessEnvironment};
 pub use images::{Images, PictureForm};
 pub use load::{Overrides, load};
+pub use log::{Log, LogFormat};
 pub use media::{Media, MediaBackend, MediaForm, MediaS3};
+pub use show::SAMPLE;
+pub use unknown::unknown_variables;
+
+use values::{address, age, size, span};
 
 /// The whole configuration. Every value has a default, so an empty file is a good one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -215,11 +225,13 @@ pub enum AuthMode {
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// The largest JSON body.
+    #[serde(deserialize_with = "size")]
     pub body: ByteSize,
     /// How long a body may take to come in.
     #[serde(with = "span")]
     pub body_timeout: Duration,
     /// How much of a file must come a second for its body to be given more time.
+    #[serde(deserialize_with = "size")]
     pub body_rate: ByteSize,
     /// Connections open at once.
     pub connections: usize,
@@ -389,47 +401,6 @@ pub struct Pull {
     pub no_proxy: Option<String>,
 }
 
-/// What is logged.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,jan_server=debug`.
-    pub level: String,
-    /// For people or for programs.
-    pub format: LogFormat,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { level: "info".into(), format: LogFormat::Console }
-    }
-}
-
-/// How a log line looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
-pub enum LogFormat {
-    /// For people.
-    Console,
-    /// One JSON object a line.
-    Json,
-}
-
-impl Config {
-    /// The effective values as TOML, secrets hidden.
-    ///
-    /// # Errors
-    /// When a path is not UTF-8.
-    pub fn to_toml(&self) -> jan_core::Result<String> {
-        toml::to_string_pretty(self).map_err(jan_core::Error::internal)
-    }
-}
-
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|_| D::Error::custom(format!("`{text}` is not an address like 127.0.0.1:8000")))
-}
-
 fn connect_timeout() -> Duration {
     jan_llm::Upstream::at("").connect_timeout
 }
@@ -440,45 +411,6 @@ fn reply_timeout() -> Duration {
 
 fn idle_timeout() -> Duration {
     jan_llm::Upstream::at("").idle_timeout
-}
-
-/// Durations are written as people write them: `90s`, `10m`, `1h 30m`.
-mod span {
-    pub(super) use jiff::fmt::serde::unsigned_duration::friendly::compact::required::{
-        deserialize, serialize,
-    };
-}
-
-/// Longer durations, where a day is 24 hours: `30d`, or as `span`.
-mod age {
-    use std::time::Duration;
-
-    use serde::de::{Error as _, IntoDeserializer};
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use super::span;
-
-    const DAY: u64 = 24 * 60 * 60;
-
-    pub(super) fn serialize<S: Serializer>(age: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        match age.as_secs() / DAY {
-            days if *age == Duration::from_secs(days * DAY) => {
-                serializer.collect_str(&format_args!("{days}d"))
-            }
-            _ => span::serialize(age, serializer),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.trim().strip_suffix('d').map(|days| days.trim_end().parse::<u64>()) {
-            Some(Ok(days)) => match days.checked_mul(DAY) {
-                Some(seconds) => Ok(Duration::from_secs(seconds)),
-                None => Err(D::Error::custom(format!("`{text}` is too long"))),
-            },
-            _ => span::deserialize(text.into_deserializer()),
-        }
-    }
 }
 
 fn mask(secret: &Secret) -> &'static str {

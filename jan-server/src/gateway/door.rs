@@ -21,6 +21,7 @@ use crate::http::body::{Body, BoxError, RequestBody, incoming};
 use crate::http::call::Call;
 use crate::http::error::to_response;
 use crate::http::idempotency;
+use crate::http::request_log::{Noted, RequestLog};
 use crate::rooms::Rooms;
 use crate::router::{Access, Found, Row, find};
 use crate::serve::PeerAddr;
@@ -51,14 +52,11 @@ async fn answered(
     path::merge_slashes(&mut head.uri);
     auth::strip_identity(&mut head.headers);
     let asked_by_page = head.headers.contains_key(ORIGIN).then(|| head.headers.clone());
-    // Copied only for a log that will be written.
-    let asked =
-        tracing::enabled!(tracing::Level::DEBUG).then(|| (head.method.clone(), head.uri.path().to_owned()));
-
-    let mut marks = Marks::default();
+    let noted = Arc::<Noted>::default();
+    let mut marks = Marks { log: RequestLog::start(&head.method, &id, &noted), ..Marks::default() };
     let answer = async {
         match fault {
-            None => answer(&rooms, &mut head, body, &id, &mut marks).await,
+            None => answer(&rooms, &mut head, body, &id, noted, &mut marks).await,
             Some(fault) => Err(fault),
         }
     };
@@ -71,14 +69,13 @@ async fn answered(
     let headers = response.headers_mut();
     headers.reserve(8);
     headers.insert(request_id::HEADER, id.header());
-    marks.write(headers);
+    let log = marks.write(headers);
     if let Some(page) = asked_by_page {
         rooms.cors.mark(&page, headers);
     }
-    if let Some((method, path)) = asked {
-        tracing::debug!(request_id = id.as_str(), %method, path, status = response.status().as_u16(), "answered");
-    }
-    response
+    let Some(mut log) = log else { return response };
+    log.answered(response.status());
+    response.map(|body| body.logged(log))
 }
 
 /// What is learned on the way in and told on the way out.
@@ -87,10 +84,11 @@ struct Marks {
     auth: Option<AuthMethod>,
     count: Option<Count>,
     allow: Option<String>,
+    log: Option<RequestLog>,
 }
 
 impl Marks {
-    fn write(self, headers: &mut HeaderMap) {
+    fn write(self, headers: &mut HeaderMap) -> Option<RequestLog> {
         if let Some(method) = self.auth {
             headers.insert(X_AUTH_METHOD, HeaderValue::from_static(method.as_str()));
         }
@@ -100,6 +98,7 @@ impl Marks {
         if let Some(allow) = self.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
             headers.insert(ALLOW, allow);
         }
+        self.log
     }
 }
 
@@ -108,6 +107,7 @@ async fn answer(
     head: &mut Parts,
     body: RequestBody,
     id: &RequestId,
+    noted: Arc<Noted>,
     marks: &mut Marks,
 ) -> Result<Response<Body>> {
     rooms.hosts.admit(head, &rooms.cors)?;
@@ -126,6 +126,9 @@ async fn answer(
             return Err(Error::not_found(message).code("route_not_found"));
         }
     };
+    if let Some(log) = &mut marks.log {
+        log.route = row.path;
+    }
     let who = admit(rooms, row, path.prefixed, head, marks).await?;
     let key = idempotency::key(row, &head.headers)?;
     let body_limit = row.body_limit(rooms);
@@ -142,6 +145,7 @@ async fn answer(
         query: head.uri.query().map(str::to_owned),
         headers: std::mem::take(&mut head.headers),
         body_limit,
+        noted,
     };
     let Some(key) = key else { return (row.handler)(call).await };
     let asked = head.uri.path_and_query().map_or("", |asked| row.without_prefix(asked.as_str()));
@@ -168,6 +172,9 @@ async fn admit(
     }
     let who = auth::authenticate(&*rooms.verifier, head).await?;
     marks.auth = Some(who.method);
+    if let Some(log) = &mut marks.log {
+        log.who = Some(who.clone());
+    }
     if matches!(who.method, AuthMethod::Session | AuthMethod::Host) {
         // A browser sends a session's cookie along whichever page asks.
         admit_page(head, |page| rooms.cors.names(page))?;

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::body::RequestBody;
 use super::flag::flag;
+use super::request_log::Noted;
 use crate::gateway::request_id::RequestId;
 use crate::rooms::Rooms;
 
@@ -34,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     /// The most bytes this route takes.
     pub(crate) body_limit: BodyLimit,
+    /// What its log line says beside what everybody sees.
+    pub(crate) noted: Arc<Noted>,
 }
 
 /// How large a body may be, and how slow.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
+use jan_core::causes::Causes;
 use jan_core::{Error, ErrorKind};
 use serde::Serialize;
 
@@ -86,7 +87,8 @@ pub(crate) fn to_response(error: &Error, request_id: &str) -> Response<Body> {
 
 pub(crate) fn log(error: &Error, status: StatusCode, request_id: &str) {
     if status.is_server_error() {
-        tracing::warn!(request_id, status = status.as_u16(), ?error, "request failed");
+        let error = Causes(error);
+        tracing::warn!(request_id, status = status.as_u16(), %error, "request failed");
     } else {
         tracing::debug!(request_id, status = status.as_u16(), code = error.get_code(), "request refused");
     }

@@ -11,4 +11,5 @@ pub(crate) mod form_files;
 pub(crate) mod idempotency;
 mod multipart;
 pub(crate) mod reply;
+pub(crate) mod request_log;
 pub(crate) mod sse;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_core::Stream;
+use jan_core::causes::Causes;
 use jan_core::{BoxStream, ChatChunk, ChatStream, Error, JsonObject, Result};
 use tokio::time::{Instant, Sleep};
 
@@ -129,7 +130,7 @@ impl Events {
     }
 
     fn report(&self, fault: &Error) {
-        tracing::warn!(request_id = self.request_id, error = ?fault, "a streamed answer broke off");
+        tracing::warn!(request_id = self.request_id, error = %Causes(fault), "a streamed answer broke off");
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod docs;
 pub(crate) mod embeddings;
 pub(crate) mod files;
 pub(crate) mod health;
+pub(crate) mod home;
 pub(crate) mod images;
 pub(crate) mod items;
 pub(crate) mod media;

@@ -31,6 +31,8 @@ async fn told(call: Call, turn: Turn, question: Option<Item>) -> Reply {
     if turn.wants_stream() {
         return answer(call, turn).await;
     }
+    call.noted.model(turn.model());
+    call.noted.usage(turn.usage());
     let (answer, mut told): (_, JsonObject) = turn.complete_with_outcome().await?;
     if let Some(question) = question {
         told.set("user_item_id", &question.id)?;

@@ -105,7 +105,11 @@ fn what_is_wrong_is_said_in_a_sentence() {
         }
         assert!(!said.contains("panicked"), "{said}");
     };
-    fails(output(jan(&dir).env("JAN_ADRR", "x")), &["JAN_ADRR", "JAN_ADDR"]);
+    fails(output(jan(&dir).env("JAN_LOG", "loud")), &["log.level", "loud", "debug"]);
+    fails(output(jan(&dir).args(["--config", "."])), &["file . cannot be read"]);
+    fails(output(jan(&dir).env("JAN_CONFIG", "gone.toml")), &["gone.toml"]);
+    fails(output(jan(&dir).args(["export", "--user", "nobody", "--out", "x"])), &["nobody"]);
+    assert!(!dir.path().join("x").exists());
     fails(output(jan(&dir).args(["--addr", "nowhere"])), &["addr", "nowhere"]);
     fails(output(jan(&dir).args(["--config", "gone.toml"])), &["gone.toml"]);
     fails(output(jan(&dir).env("JAN_LOCAL_MODEL", "gone.gguf")), &["gone.gguf"]);
@@ -117,6 +121,46 @@ fn what_is_wrong_is_said_in_a_sentence() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     fails(output(jan(&dir).args(["--addr", &address])), &[&address, "JAN_ADDR"]);
+}
+
+/// Every command whose output goes nowhere says so and ends, without a panic and without success.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("account"), "{}\n").unwrap();
+    for (args, echo) in [
+        (&["config"][..], "0"),
+        (&["config", "--sample"], "0"),
+        (&["--help"], "0"),
+        (&["--version"], "0"),
+        (&["models", "list"], "1"),
+        (&["models", "list"], "0"),
+        (&["chat", "Hello"], "1"),
+        (&["serve", "--help"], "0"),
+    ] {
+        let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = jan(&dir).env("JAN_ECHO", echo).args(args).stdout(full()).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains("No space left") && !said.contains("panicked"), "{args:?}: {said}");
+        // And when it cannot even be said.
+        let status =
+            jan(&dir).env("JAN_ECHO", echo).args(args).stdout(full()).stderr(full()).status().unwrap();
+        assert_eq!(status.code(), Some(1), "{args:?}");
+    }
+}
+
+#[test]
+fn variables_of_others_are_named_and_stop_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let others = [("JAN_PORT", "tcp://10.0.0.1:80"), ("JAN_SERVICE_HOST", "10.0.0.1"), ("JAN_ADRR", "x")];
+    let output = jan(&dir).envs(others).arg("config").output().unwrap();
+    assert!(output.status.success());
+    let said = text(&output.stderr);
+    for word in ["JAN_PORT", "JAN_SERVICE_HOST", "JAN_ADRR (did you mean JAN_ADDR?)"] {
+        assert!(said.contains(word), "{said} does not say {word}");
+    }
 }
 
 #[test]

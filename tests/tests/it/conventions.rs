@@ -99,3 +99,26 @@ async fn health_and_documentation_are_public() {
     );
     assert_eq!(open("/api/swagger/nope.js").await.unwrap().status(), 404);
 }
+
+#[tokio::test]
+async fn the_root_says_what_this_is_and_short_ways_lead_to_the_documentation() {
+    let app = App::start(|_| {}).await;
+    let open = |path: &str| app.client.get(format!("{}{path}", app.url));
+    let told: Value = open("/").send().await.unwrap().json().await.unwrap();
+    assert_eq!(
+        (&told["name"], &told["documentation"]),
+        (&"Jan Server".into(), &"api/swagger/index.html".into())
+    );
+    let page = open("/").header("accept", "text/html,*/*;q=0.8").send().await.unwrap();
+    assert!(page.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(page.text().await.unwrap().contains("href=\"api/swagger/index.html\""));
+    for path in ["/docs", "/api/swagger", "/api/swagger/"] {
+        let page = open(path).send().await.unwrap();
+        assert_eq!((page.status().as_u16(), page.url().path()), (200, "/api/swagger/index.html"), "{path}");
+    }
+    let app = App::start(|config| config.api.swagger = false).await;
+    let open = |path: &str| app.client.get(format!("{}{path}", app.url));
+    assert_eq!(open("/docs").send().await.unwrap().status(), 404);
+    let page = open("/").header("accept", "text/html").send().await.unwrap();
+    assert!(page.status() == 200 && !page.text().await.unwrap().contains("swagger"));
+}

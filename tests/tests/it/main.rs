@@ -21,11 +21,15 @@ mod crash;
 mod document;
 mod door;
 mod examples;
+#[cfg(unix)]
+mod files;
 mod idempotency;
 mod images;
 mod limits;
 mod local_model;
 mod locked;
+#[cfg(unix)]
+mod logging;
 mod media;
 mod models;
 mod owners;

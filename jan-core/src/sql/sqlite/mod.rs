@@ -11,11 +11,13 @@
 //! | `writing` | a transaction; commits that are shared |
 //! | `deadline` | how long is waited for others, in this process and outside |
 //! | `checkpoint` | folding the log into the file, on a thread of its own |
+//! | `private` | who may read the files |
 //! | `statement` | values in, rows out, errors as situations |
 
 mod checkpoint;
 mod deadline;
 mod desk;
+mod private;
 mod statement;
 mod writing;
 
@@ -50,6 +52,7 @@ impl Sqlite {
         let (uri, name) = (uri(url)?, url.to_owned());
         // The file may be on a slow disk, or held by another process.
         let opened = tokio::task::spawn_blocking(move || {
+            private::protect(&uri);
             // The writer comes first: it makes the file.
             let (writer, log) = (connect(&uri, durability, OPENING)?, connect(&uri, durability, OPENING)?);
             writer.busy_timeout(Duration::ZERO)?;

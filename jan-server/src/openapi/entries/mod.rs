@@ -100,6 +100,10 @@ impl Doc {
         Self { status: 200, gives: Gives::EnvelopedList(schema), ..self }
     }
 
+    pub(crate) const fn redirects(self) -> Self {
+        Self { status: 307, gives: Gives::Nothing, ..self }
+    }
+
     pub(crate) const fn page(self, status: u16, kind: &'static str) -> Self {
         Self { status, gives: Gives::Page(kind), ..self }
     }
@@ -233,6 +237,21 @@ pub(crate) static OPENAPI: Doc = Doc::new(
     "OpenAPI 3.1, made from the table that routes the requests.",
 )
 .json(200, named::<schemas::OpenApi>);
+
+pub(crate) static HOME: Doc = Doc::new(
+    "home",
+    "Server",
+    "What this is",
+    "A page for people who open the server in a browser; the same as JSON for everybody else.",
+)
+.page(200, "text/html");
+
+pub(crate) static DOCS: Doc =
+    Doc::new("docs", "Server", "To the documentation", "Leads to Swagger UI.").redirects();
+pub(crate) static SWAGGER_FOLDER: Doc =
+    Doc::new("swaggerFolder", "Server", "To the documentation", "Leads to Swagger UI.").redirects();
+pub(crate) static SWAGGER_INDEX: Doc =
+    Doc::new("swaggerIndex", "Server", "To the documentation", "Leads to Swagger UI.").redirects();
 
 pub(crate) static SWAGGER: Doc = Doc::new(
     "swagger",
