@@ -114,7 +114,7 @@ impl ToolCall {
 impl ToolCallDelta {
     /// A whole call as one piece.
     pub(super) fn whole(index: u32, call: &ToolCall) -> Self {
-        let FunctionCall { name, arguments } = call.function.clone();
+        let FunctionCall { name, arguments, .. } = call.function.clone();
         Self {
             index,
             id: Some(call.id.clone()),

@@ -68,11 +68,11 @@ pub struct Part {
 pub struct ToolCall {
     /// The id that the tool's answer refers to.
     pub id: String,
-    /// `function`.
+    /// `function`, or `custom` (whose name and input are in `rest`, under `custom`).
     #[serde(rename = "type", default = "function")]
     pub kind: String,
     /// What is called.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "FunctionCall::is_absent")]
     pub function: FunctionCall,
     /// Everything else.
     #[serde(flatten)]
@@ -92,4 +92,19 @@ pub struct FunctionCall {
     /// The arguments as JSON text, as the model wrote it.
     #[serde(default)]
     pub arguments: String,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Rest,
+}
+
+impl FunctionCall {
+    /// A call of `name` with these arguments.
+    pub fn new(name: impl Into<String>, arguments: impl Into<String>) -> Self {
+        Self { name: name.into(), arguments: arguments.into(), rest: Rest::new() }
+    }
+
+    /// Nothing is called: the call is of another kind than `function`.
+    pub fn is_absent(&self) -> bool {
+        self.name.is_empty() && self.arguments.is_empty() && self.rest.is_empty()
+    }
 }

@@ -135,7 +135,7 @@ mod tests {
         let call = |name: String| ToolCall {
             id: format!("call_{name}"),
             kind: "function".into(),
-            function: FunctionCall { name, arguments: "{\"a\":1}".into() },
+            function: FunctionCall::new(name, "{\"a\":1}"),
             ..ToolCall::default()
         };
         (!names.is_empty()).then(|| names.into_iter().map(call).collect())
