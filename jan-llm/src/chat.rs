@@ -93,8 +93,9 @@ impl Chat {
         self.ready(request, Some(kept), who).await
     }
 
-    /// Another answer to the user's message that `item` is or answers, on a branch that takes the active one's place; the
-    /// members of `body` are parameters of the chat (`model`, `temperature`, `stream`, …).
+    /// Another answer to the user's message that `item` is or answers, on a branch that takes the active one's place. The
+    /// branch ends with that message, and whoever asked chats on from there; where the body says `stream` or `answer`, it is
+    /// answered here, with the other members as parameters of the chat (`model`, `temperature`, …).
     ///
     /// # Errors
     /// As [`Chat::turn`]; [`jan_core::ErrorKind::Invalid`] when no user's message stands before the item.
@@ -104,17 +105,29 @@ impl Chat {
         id: &str,
         item: &str,
         body: &JsonObject,
-    ) -> Result<(Turn, Item)> {
+    ) -> Result<Regenerated> {
         let keeper = self.keeper()?;
+        let answers = match body.get("answer")? {
+            Some(answers) => answers,
+            None => body.get("stream")?.unwrap_or(false),
+        };
         let conversation = keeper.conversations.get(&who.user, id).await?;
         let (mut before, question, model) = keeper.question(&who.user, id, item).await?;
         let point = ForkPoint::After(question.id.clone());
         let fork = keeper.conversations.take_over(point, "Kept when another answer was asked for.");
+        if !answers {
+            let naming = fork.naming.clone();
+            let (branch, _) = keeper.conversations.store().fork(&who.user, id, fork).await?;
+            let mut told = JsonObject::new();
+            tell_branch(&mut told, &branch, &naming)?;
+            told.set("user_item_id", &question.id)?;
+            return Ok(Regenerated::Branched(told));
+        }
         before.push(question.clone());
         let again = Again { before, fresh: Vec::new(), fork, model };
         let (request, kept) =
             keeper.prepare_again(&*self.provider, body, &who.user, conversation, again).await?;
-        Ok((self.ready(request, Some(kept), who).await?, question))
+        Ok(Regenerated::Answered(self.ready(request, Some(kept), who).await?, question))
     }
 
     /// The user's message `item` with other `content`, on a branch that takes the active one's place; answered at once
@@ -172,6 +185,14 @@ impl Chat {
         let account = self.account(request.model(), who, project);
         Ok(Turn { provider: self.provider.clone(), request, kept: kept.map(Box::new), account, shows_usage })
     }
+}
+
+/// What became of a message that is to be answered again.
+pub enum Regenerated {
+    /// The branch ends with it now; this is what its caller is told.
+    Branched(JsonObject),
+    /// It is answered by this turn.
+    Answered(Turn, Item),
 }
 
 /// What became of an edit.

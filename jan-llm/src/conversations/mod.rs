@@ -4,19 +4,27 @@
 mod check;
 mod item;
 mod messages;
+mod order;
+mod replay;
+mod resent;
+mod same;
 mod shape;
 
 use std::sync::Arc;
 
 use jan_core::conversation::{
     Append, Branch, Change, Conversation, ConversationStore, Filter, Fork, ForkPoint, Item, ItemRef, MAIN,
-    Naming, Selection,
+    Naming, Selection, Tip,
 };
 use jan_core::page::{Page, PageRequest};
 use jan_core::{Clock, Error, JsonObject, Result, UserId, id};
 
 pub(crate) use check::{metadata as check_metadata, referrer_text as check_referrer};
-pub use messages::{from_message, new_messages, reasoning, to_messages};
+pub use messages::{from_message, reasoning};
+pub(crate) use order::in_order;
+pub use replay::to_messages;
+pub(crate) use replay::{Replayed, add_members, replay};
+pub(crate) use resent::compare;
 pub use shape::{BranchShape, ConversationShape, item_shape};
 
 use crate::store::Store;
@@ -138,7 +146,7 @@ impl Conversations {
         check::conversation_id(id)?;
         let at = self.clock.millis();
         let items = item::read(body, 1, at)?;
-        self.store.append(owner, id, Append { branch, items, title: None, at }).await
+        self.store.append(owner, id, Append { branch, items, at, ..Append::default() }).await
     }
 
     /// A page of a branch's items.
@@ -220,6 +228,7 @@ impl Conversations {
             naming: Naming::New(check::branch_name(body)?),
             description: check::description(body)?,
             items: Vec::new(),
+            tip: Tip::Any,
             at: self.clock.millis(),
         };
         Ok(self.store.fork(owner, id, fork).await?.0)
@@ -252,6 +261,7 @@ impl Conversations {
             naming: Naming::TakeOver { backup: id::random(&format!("{MAIN}_"), 10) },
             description: Some(description.to_owned()),
             items: Vec::new(),
+            tip: Tip::Any,
             at: self.clock.millis(),
         }
     }

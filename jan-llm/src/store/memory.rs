@@ -112,6 +112,11 @@ impl Talk {
         shown
     }
 
+    /// The last item that a branch shows.
+    fn last_item(&self, number: i64) -> Option<&str> {
+        self.shown(number).last().map(|item| item.id.as_str())
+    }
+
     /// What a branch is called now.
     fn name_of(&self, number: i64) -> String {
         let row = self.tree.rows.iter().find(|row| row.number == number);
@@ -134,6 +139,7 @@ impl Talk {
 
     fn fork(&mut self, fork: Fork) -> Result<(Branch, Vec<Item>)> {
         let parent = self.tree.named(fork.parent.as_deref())?.clone();
+        fork.tip.check(self.last_item(parent.number))?;
         let alive = |item: &str| self.items.iter().any(|p| p.item.id == item && p.deleted_at.is_none());
         let on_parent = |item: &str| {
             let place = self.place_on(parent.number, item).filter(|_| alive(item));
@@ -284,6 +290,7 @@ impl ConversationStore for MemoryConversations {
     async fn append(&self, owner: &UserId, id: &str, append: Append) -> Result<Vec<Item>> {
         self.on(owner, id, |talk| {
             let number = talk.tree.named(append.branch.as_deref())?.number;
+            append.tip.check(talk.last_item(number))?;
             talk.touch(append.at);
             if append.title.is_some() && !talk.conversation.title_locked {
                 talk.conversation.title = append.title;

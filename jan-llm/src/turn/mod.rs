@@ -5,6 +5,7 @@
 mod keep;
 mod keeper;
 mod metered;
+mod plan;
 mod prepare;
 mod shown;
 mod stream;

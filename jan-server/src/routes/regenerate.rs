@@ -3,18 +3,20 @@
 
 use jan_core::JsonObject;
 use jan_core::conversation::Item;
-use jan_llm::chat::Edit;
+use jan_llm::chat::{Edit, Regenerated};
 use jan_llm::turn::Turn;
 
 use super::chat::answer;
 use crate::http::call::Call;
 use crate::http::reply::{Reply, bare};
 
-/// Another answer to a message; streamed when the body says so.
+/// A branch for another answer to a message, and that answer when the body asks for it.
 pub(crate) async fn regenerate(mut call: Call) -> Reply {
     let (id, item, body) = (call.path("id")?, call.path("item_id")?, call.object_or_nothing().await?);
-    let (turn, question) = call.rooms.chat.regenerate(&call.who, &id, &item, &body).await?;
-    told(call, turn, Some(question)).await
+    match call.rooms.chat.regenerate(&call.who, &id, &item, &body).await? {
+        Regenerated::Branched(told) => bare(&told),
+        Regenerated::Answered(turn, question) => told(call, turn, Some(question)).await,
+    }
 }
 
 /// Another wording of a user's message, answered at once when the body says `regenerate`.

@@ -36,6 +36,7 @@ mod owners;
 mod pages;
 mod readme;
 mod refusals;
+mod resent;
 mod rooms;
 mod sdks;
 mod settings;

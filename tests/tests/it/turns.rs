@@ -184,7 +184,11 @@ async fn another_answer_and_another_wording_lose_nothing() {
     let item = |i: usize| items["data"][i]["id"].as_str().unwrap().to_owned();
 
     let (status, _) = app
-        .call("POST", &format!("{path}/items/{}/regenerate", item(1)), Some(json!({"model": "broken-json"})))
+        .call(
+            "POST",
+            &format!("{path}/items/{}/regenerate", item(1)),
+            Some(json!({"model": "broken-json", "answer": true})),
+        )
         .await;
     assert_eq!((status, app.said_in(&id).await.len()), (502, 4), "a model that fails changes nothing");
 
@@ -192,7 +196,7 @@ async fn another_answer_and_another_wording_lose_nothing() {
         .ok(
             "POST",
             &format!("{path}/items/{}/regenerate", item(1)),
-            Some(json!({"temperature": 0.7, "max_tokens": 9})),
+            Some(json!({"answer": true, "temperature": 0.7, "max_tokens": 9})),
         )
         .await;
     let asked = upstream.asked().pop().unwrap().json();

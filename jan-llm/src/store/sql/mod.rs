@@ -9,7 +9,7 @@ mod items;
 use async_trait::async_trait;
 use jan_core::conversation::{
     Append, Archived, Branch, Change, Conversation, ConversationStore, Filter, Fork, Item, ItemRef,
-    PlacedItem, Root, Segment, Selection,
+    PlacedItem, Root, Segment, Selection, Tip,
 };
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::Millis;
