@@ -30,6 +30,7 @@ pass_on! {
     create(owner: &UserId, new: Conversation, items: Vec<Item>) -> Vec<Item>;
     get(owner: &UserId, id: &str) -> Conversation;
     list(owner: &UserId, filter: &Filter, page: &PageRequest) -> Page<Conversation>;
+    count(owner: &UserId, filter: &Filter) -> u64;
     update(owner: &UserId, id: &str, change: Change) -> Conversation;
     leave_project(owner: &UserId, id: &str) -> u64;
     delete(owner: &UserId, which: &Selection, at: i64) -> Vec<String>;

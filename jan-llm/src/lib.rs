@@ -35,6 +35,7 @@
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
 pub mod account;
+pub mod catalogue;
 pub mod chat;
 pub mod completions;
 pub mod conversations;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jan_core::UserId;
+use jan_llm::catalogue::entries;
 use jan_llm::settings::{ServerCapabilities, UserSettings};
 use serde_json::json;
 
@@ -14,8 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Who the caller is.
 pub(crate) async fn me(call: Call) -> Reply {
     let who = &call.who;
-    let shape = json!({"id": who.user.as_str(), "object": "user", "auth_method": who.method.as_str(), "roles": who.roles});
+    let shape = json!({"id": who.user.as_str(), "object": "user", "username": username(&who.user),
+                       "auth_method": who.method.as_str(), "roles": who.roles});
     enveloped(&call, &shape)
+}
+
+/// What a user is called: this server knows no other name than the id.
+pub(super) fn username(user: &UserId) -> &str {
+    user.as_str()
 }
 
 /// Takes everything that the caller has away for good.
@@ -70,5 +78,5 @@ async fn first_model(call: &Call, settings: &UserSettings) -> Option<String> {
         return None;
     }
     let models = tokio::time::timeout(PATIENCE, call.rooms.chat.provider().models()).await.ok()?;
-    models.ok()?.into_iter().next().map(|model| model.id)
+    entries(models.ok()?).into_iter().next().map(|entry| entry.model.id)
 }

@@ -10,6 +10,7 @@
 
 mod account;
 mod app;
+mod bare;
 mod binary;
 mod chat;
 mod conventions;
@@ -18,6 +19,7 @@ mod crash;
 mod door;
 mod examples;
 mod idempotency;
+mod ids;
 mod images;
 mod limits;
 mod local_model;
@@ -34,3 +36,4 @@ mod swagger;
 mod turns;
 mod upstreams;
 mod usage;
+mod web_client;

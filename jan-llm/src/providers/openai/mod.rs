@@ -11,6 +11,7 @@ mod reply;
 mod stream;
 mod transport;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jan_core::media::Want;
-use jan_core::model::EmbeddingRequest;
+use jan_core::model::{EmbeddingRequest, ModelInfo};
 use jan_core::secret::ExposeSecret;
 use jan_core::{
     ChatAnswer, ChatReply, ChatRequest, ChatStream, EmbeddingProvider, Error, JsonObject, Model,
@@ -50,6 +51,10 @@ pub struct Upstream {
     /// How it is shown pictures that are kept here: in the request (a data URL), or by a link that it fetches itself. In the
     /// request unless told.
     pub media: Want,
+    /// What it is called here.
+    pub name: Option<String>,
+    /// What is known of its models beyond what it says itself, by their ids.
+    pub models: BTreeMap<String, ModelInfo>,
 }
 
 impl Upstream {
@@ -63,6 +68,8 @@ impl Upstream {
             reply_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(120),
             media: Want::DataUrl,
+            name: None,
+            models: BTreeMap::new(),
         }
     }
 
@@ -85,6 +92,8 @@ impl Upstream {
 pub struct OpenAi {
     transport: Transport,
     media: Want,
+    name: String,
+    known: BTreeMap<String, ModelInfo>,
     /// The list of models as last seen, so that asking for it often is cheap. Held across the call: one asks, others wait.
     models: Mutex<Option<(Instant, Vec<Model>)>>,
 }
@@ -94,7 +103,7 @@ impl OpenAi {
     /// [`OpenAi::new`] reports it at once.
     pub fn at(url: impl Into<String>) -> Self {
         let upstream = Upstream::at(url);
-        Self { transport: Transport::deferred(&upstream), media: upstream.media, models: Mutex::default() }
+        Self::over(Transport::deferred(&upstream), &upstream)
     }
 
     /// A provider at an upstream described in full.
@@ -102,7 +111,17 @@ impl OpenAi {
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] when the URL is not `http://…` or `https://…`, or a header cannot be sent.
     pub fn new(upstream: &Upstream) -> Result<Self> {
-        Ok(Self { transport: Transport::new(upstream)?, media: upstream.media, models: Mutex::default() })
+        Ok(Self::over(Transport::new(upstream)?, upstream))
+    }
+
+    fn over(transport: Transport, upstream: &Upstream) -> Self {
+        Self {
+            transport,
+            media: upstream.media,
+            name: upstream.name.clone().unwrap_or_default(),
+            known: upstream.models.clone(),
+            models: Mutex::default(),
+        }
     }
 
     async fn list(&self) -> Result<Vec<Model>> {
@@ -113,7 +132,12 @@ impl OpenAi {
         let reply = self.transport.send(Method::GET, "/models", Bytes::new()).await?;
         let list: List = serde_json::from_slice(&reply.bytes().await?)
             .map_err(|e| Error::upstream("The upstream's list of models cannot be read.").because(e))?;
-        Ok(list.data)
+        let described = |mut model: Model| {
+            model.provider.clone_from(&self.name);
+            let info = self.known.get(&model.id).cloned().unwrap_or_default();
+            model.described(info)
+        };
+        Ok(list.data.into_iter().map(described).collect())
     }
 }
 
