@@ -45,8 +45,7 @@ pass_on! {
     archived(owner: &UserId, id: &str) -> Archived;
     placed(owner: &UserId, id: &str, after: (i64, i64), limit: u32) -> Vec<PlacedItem>;
     restore(owner: &UserId, archived: Archived, items: Vec<PlacedItem>) -> ();
-    delete_owner(owner: &UserId) -> u64;
-    sweep(before: i64, limit: u32) -> u64;
+    delete_owner(owner: &UserId) -> u64; sweep(before: i64, limit: u32) -> u64;
 }
 
 #[tokio::main]

@@ -116,6 +116,10 @@ async fn every_route(app: &App) {
         }
         for (method, operation) in operations.as_object().unwrap() {
             let method = method.to_uppercase();
+            // A PUT without a signed link is refused before anything is looked for.
+            if method == "PUT" && path == "/api/media/{id}" {
+                continue;
+            }
             let has_body = !matches!(method.as_str(), "GET" | "HEAD" | "DELETE");
             let body = has_body.then(|| body(operation["operationId"].as_str().unwrap()));
             for path in tries(path, &things) {
