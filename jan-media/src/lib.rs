@@ -20,6 +20,9 @@
 //! | `uploads` | uploads that are announced first |
 //! | `remove`, `sweep` | the way out for good |
 
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod blob;
 mod data_url;
 mod dimensions;
@@ -60,3 +63,8 @@ pub use settings::MediaSettings;
 pub use shape::{FileShape, LinkShape, MediaShape, UploadShape};
 pub use sweep::Swept;
 pub use uploads::{NewUpload, Upload};
+
+// The examples of the crate's page are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

@@ -13,6 +13,7 @@ use jan_core::{BoxStream, Error, ErrorKind, JsonObject, Principal, Result, UserI
 
 use super::body::RequestBody;
 use super::error::ErrorForm;
+use super::flag::flag;
 use crate::gateway::request_id::RequestId;
 use crate::rooms::Rooms;
 
@@ -90,11 +91,7 @@ impl Call {
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the parameter.
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
-        match self.query(name).as_deref() {
-            None | Some("false" | "0") => Ok(false),
-            Some("true" | "1") => Ok(true),
-            Some(_) => Err(Error::invalid(name.to_owned(), format!("`{name}` must be `true` or `false`."))),
-        }
+        flag(name, self.query(name).as_deref())
     }
 
     /// The part of a list that the query asks for (`limit`, `after` or `cursor`, `order`). In the bare mode a `limit` over

@@ -1,5 +1,7 @@
 //! `GET /v1/models`, `GET /v1/models/{id}`, `GET /v1/models/catalogs/{id}`
 
+use std::time::Duration;
+
 use jan_core::{Error, Result};
 use jan_llm::catalogue::{Entry, entries};
 use serde_json::{Value, json};
@@ -9,6 +11,9 @@ use crate::http::reply::{Reply, bare, enveloped};
 
 /// With this header, `true`, rows also say who gives the model.
 const PROVIDER_DATA: &str = "x-provider-data";
+
+/// How long the name of the first model may take to find out: settings and the document do not wait for a slow upstream.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The models that can be asked.
 pub(crate) async fn list(call: Call) -> Reply {
@@ -39,4 +44,10 @@ async fn named(call: &Call) -> Result<Entry> {
 
 fn row(call: &Call, model: &Entry) -> Value {
     model.row(call.header(PROVIDER_DATA).is_some_and(|value| value.eq_ignore_ascii_case("true")))
+}
+
+/// The first of them; none when there is none, or nobody can tell at once.
+pub(super) async fn first_model(call: &Call) -> Option<String> {
+    let models = tokio::time::timeout(PATIENCE, call.rooms.chat.provider().models()).await.ok()?;
+    entries(models.ok()?).into_iter().next().map(|entry| entry.model.id)
 }
