@@ -38,4 +38,3 @@ mod swagger;
 mod turns;
 mod upstreams;
 mod usage;
-mod web_client;
