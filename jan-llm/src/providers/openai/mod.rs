@@ -148,12 +148,14 @@ impl OpenAi {
         let reply = self.transport.send(Method::GET, "/models", Bytes::new()).await?;
         let list: List = serde_json::from_slice(&reply.bytes().await?)
             .map_err(|e| Error::upstream("The upstream's list of models cannot be read.").because(e))?;
-        let described = |mut model: Model| {
-            model.provider = self.upstream.name.clone().unwrap_or_default();
-            let info = self.upstream.models.get(&model.id).cloned().unwrap_or_default();
-            model.described(info)
-        };
-        Ok(list.data.into_iter().map(described).collect())
+        Ok(list.data)
+    }
+
+    /// A model with what is known of it here.
+    fn described(&self, mut model: Model) -> Model {
+        model.provider = self.upstream.name.clone().unwrap_or_default();
+        let info = self.upstream.models.get(&model.id).cloned().unwrap_or_default();
+        model.described(info)
     }
 }
 
@@ -164,7 +166,7 @@ impl ModelProvider for OpenAi {
         if let Some((_, models)) = kept.as_ref().filter(|(asked, _)| asked.elapsed() < MODELS_FRESH) {
             return Ok(models.clone());
         }
-        let models = self.list().await?;
+        let models: Vec<_> = self.list().await?.into_iter().map(|model| self.described(model)).collect();
         *kept = Some((Instant::now(), models.clone()));
         Ok(models)
     }
