@@ -68,7 +68,8 @@ async fn json_followed_by_anything_is_refused() {
     for bare in [false, true] {
         let app = App::start(|config| config.api.bare = bare).await;
         for path in ["/v1/chat/completions", "/v1/conversations", "/v1/projects", "/v1/embeddings"] {
-            let body = r#"{"model":"echo","name":"x","input":"x","messages":[{"role":"user","content":"x"}]}"#;
+            let body =
+                r#"{"model":"echo","name":"x","input":"x","messages":[{"role":"user","content":"x"}]}"#;
             for stray in ["}", "x", " {}", ",", "\0"] {
                 let request = app.client.post(format!("{}{path}", app.url)).bearer_auth(&app.token);
                 let reply = request.body(format!("{body}{stray}")).send().await.unwrap();
