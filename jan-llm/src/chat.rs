@@ -167,7 +167,13 @@ impl Chat {
     /// On whose account an answer of `model` is, if answers are counted.
     pub(crate) fn account(&self, model: &str, who: &Principal, project: Option<String>) -> Option<Account> {
         let meter = self.meter.clone()?;
-        Some(Account { meter, owner: who.user.clone(), model: model.to_owned(), project, told: Arc::default() })
+        Some(Account {
+            meter,
+            owner: who.user.clone(),
+            model: model.to_owned(),
+            project,
+            told: Arc::default(),
+        })
     }
 
     async fn ready(&self, request: ChatRequest, kept: Option<Kept>, who: &Principal) -> Result<Turn> {

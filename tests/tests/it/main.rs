@@ -11,6 +11,7 @@
 mod account;
 mod answers;
 mod app;
+mod bare;
 mod binary;
 mod chat;
 mod completions;
@@ -24,6 +25,7 @@ mod examples;
 #[cfg(unix)]
 mod files;
 mod idempotency;
+mod ids;
 mod images;
 mod limits;
 mod local_model;

@@ -42,15 +42,19 @@ struct Failure {
 }
 
 impl Models {
-    /// The list.
+    /// The list, each model `described` when it is read.
     ///
     /// # Errors
     /// The upstream's, if it has never said one.
-    pub(super) async fn get(&self, transport: &Transport) -> Result<Vec<Model>> {
+    pub(super) async fn get(
+        &self,
+        transport: &Transport,
+        described: impl Fn(Model) -> Model,
+    ) -> Result<Vec<Model>> {
         let mut known = self.0.lock().await;
         let fresh = if known.failure.is_some() { AWAY } else { FRESH };
         if known.asked.is_none_or(|asked| asked.elapsed() >= fresh) {
-            known.ask(transport).await;
+            known.ask(transport, described).await;
         }
         match (&known.list, &known.failure) {
             (Some(list), _) => Ok(list.clone()),
@@ -63,12 +67,12 @@ impl Models {
 }
 
 impl Known {
-    async fn ask(&mut self, transport: &Transport) {
+    async fn ask(&mut self, transport: &Transport, described: impl Fn(Model) -> Model) {
         let answer = tokio::time::timeout(PATIENCE, ask(transport)).await;
         let answer = answer.unwrap_or_else(|_| Err(transport.blame(PATH, too_slow())));
         self.asked = Some(Instant::now());
         match answer {
-            Ok(list) => (self.list, self.failure) = (Some(list), None),
+            Ok(list) => (self.list, self.failure) = (Some(list.into_iter().map(described).collect()), None),
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, "an upstream does not say its models");
