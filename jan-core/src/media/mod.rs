@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 pub use blob::{BlobSigner, BlobStore};
-pub use name::{PREFIX, is_media_id, media_id_of};
+pub use name::{MediaLink, OwnHosts, PREFIX, is_media_id, media_id_of, media_link};
 
 use crate::record::Millis;
 use crate::{BoxStream, Result, UserId};
