@@ -3,13 +3,14 @@
 
 mod answer;
 mod ask;
+mod events;
 mod pictures;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jan_core::image::{ImageReply, ImageRequest, Picture};
 use jan_core::media::{MediaResolver, MediaSink};
 use jan_core::{Error, ErrorKind, ImageProvider, JsonObject, Result, UserId};
@@ -122,7 +123,14 @@ impl Images {
         let reply = provider.paint(request).await?;
         let answer = Answer { images: self.clone(), owner: owner.clone(), ask };
         match reply {
-            ImageReply::Whole(whole) => Ok(ImageReply::Whole(answer.whole(whole).await?)),
+            ImageReply::Whole(whole) => {
+                let whole = answer.whole(whole).await?;
+                if !answer.ask.streams {
+                    return Ok(ImageReply::Whole(whole));
+                }
+                let events = events::completed(&whole, answer.ask.is_edit)?;
+                Ok(ImageReply::Events(stream::iter(events.into_iter().map(Ok)).boxed()))
+            }
             ImageReply::Events(events) => {
                 let answer = Arc::new(answer);
                 let events = events.and_then(move |event| {
