@@ -6,6 +6,8 @@
 pub const PREFIX: &str = "jan_";
 /// How many characters follow.
 const ULID: usize = 26;
+/// The longest link that is looked into. Ours have a few hundred letters; what is longer is a data URL or a text.
+const MAX_LINK: usize = 4096;
 
 /// Whether this is an id of media: `jan_` and a ULID in small letters.
 pub fn is_media_id(text: &str) -> bool {
@@ -13,14 +15,15 @@ pub fn is_media_id(text: &str) -> bool {
     text.strip_prefix(PREFIX).is_some_and(ulid)
 }
 
-/// The id in `jan_…`, in `data:<mime>;jan_…`, or in a path to media on the server that is asked (`/api/media/jan_…`), if
-/// the whole text is one of these.
+/// The id in `jan_…`, in `data:<mime>;jan_…`, in a path to media on the server that is asked (`/api/media/jan_…`), or in
+/// the fragment of a URL (`https://bucket.example/x?signature#jan_…`: a cloud's link, as we give it), if the whole text is
+/// one of these.
 pub fn media_id_of(text: &str) -> Option<&str> {
     let id = match text.strip_prefix("data:") {
         None if text.starts_with('/') => {
             return media_link(text).filter(|link| link.home.is_empty()).map(|link| link.id);
         }
-        None => text,
+        None => in_fragment(text).unwrap_or(text),
         // A real data URL can be megabytes long: its comma is not looked for, only its end is looked at.
         Some(rest) => {
             let at = rest.len().checked_sub(PREFIX.len() + ULID)?;
@@ -49,8 +52,7 @@ pub struct MediaLink<'a> {
 /// Reads a link to media, whoever's server it leads to: `/api/media/jan_…`, `/v1/media/jan_…` and `/v1/files/jan_…`, with
 /// `/content` behind it or not, with any prefix before it, as a path or with `http(s)://` and a host.
 pub fn media_link(text: &str) -> Option<MediaLink<'_>> {
-    // A link has a few hundred letters; what is longer is a data URL or a text.
-    if text.len() > 4096 {
+    if text.len() > MAX_LINK {
         return None;
     }
     let text = text.trim();
@@ -70,6 +72,12 @@ pub fn media_link(text: &str) -> Option<MediaLink<'_>> {
     let kind = (segments.next()?, segments.next()?);
     let known = matches!(kind, ("media", "api" | "v1") | ("files", "v1"));
     (known && is_media_id(id)).then_some(MediaLink { home, id, query })
+}
+
+/// A cloud's link says nothing of our ids, so they stand where no server is sent them.
+fn in_fragment(text: &str) -> Option<&str> {
+    let (url, id) = text.rsplit_once('#').filter(|_| text.len() <= MAX_LINK)?;
+    scheme_less(url).and(Some(id))
 }
 
 /// What follows `http://` or `https://`, however it is written.
@@ -196,6 +204,8 @@ mod tests {
                 }
             }
         }
+        let cloud = format!("https://bucket.example/blob_1?X-Amz-Signature=x#{ID}");
+        assert_eq!((media_id_of(&cloud), media_link(&cloud)), (Some(ID), None));
         let signed = format!("https://jan.example/api/media/{ID}?exp=5&sig=a");
         let link = media_link(&signed).unwrap();
         assert_eq!((link.home, link.query), ("jan.example", "exp=5&sig=a"));

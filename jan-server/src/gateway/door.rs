@@ -18,6 +18,7 @@ use super::request_id::{self, RequestId};
 use crate::http::body::{Body, BoxError, RequestBody, incoming};
 use crate::http::call::Call;
 use crate::http::error::to_response;
+use crate::http::home::Home;
 use crate::http::idempotency;
 use crate::rooms::Rooms;
 use crate::router::{Access, Found, Row, find};
@@ -123,6 +124,7 @@ async fn answer(
         body: Mutex::new(body),
         path: path.variables,
         query: head.uri.query().map(str::to_owned),
+        home: Home::of(head),
         headers: std::mem::take(&mut head.headers),
         body_limit,
     };
