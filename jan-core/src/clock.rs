@@ -5,6 +5,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Tells the time.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use jan_core::clock::{Clock, SystemClock};
+///
+/// /// Runs an hour ahead.
+/// struct Ahead;
+///
+/// impl Clock for Ahead {
+///     fn now(&self) -> Duration {
+///         SystemClock.now() + Duration::from_secs(3600)
+///     }
+/// }
+///
+/// assert!(Ahead.unix_seconds() > SystemClock.unix_seconds());
+/// ```
 pub trait Clock: Send + Sync + 'static {
     /// Time since the Unix epoch.
     fn now(&self) -> Duration;

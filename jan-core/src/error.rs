@@ -158,11 +158,31 @@ impl Error {
         self
     }
 
-    /// Keeps the cause, for the log only.
+    /// Keeps the cause, for the log only: what [`std::error::Error::source`] answers. Any error is taken, or a text.
+    ///
+    /// ```
+    /// use jan_core::{Error, Result};
+    ///
+    /// fn settings(text: &str) -> Result<serde_json::Value> {
+    ///     serde_json::from_str(text)
+    ///         .map_err(|error| Error::invalid("settings", "The settings are not JSON.").with_source(error))
+    /// }
+    ///
+    /// let error = settings("{").unwrap_err();
+    /// assert_eq!(error.to_string(), "The settings are not JSON.");
+    /// assert!(std::error::Error::source(&error).is_some_and(|cause| cause.to_string().contains("EOF")));
+    /// ```
     #[must_use]
-    pub fn because(mut self, cause: impl Into<Cause>) -> Self {
+    #[doc(alias = "source")]
+    pub fn with_source(mut self, cause: impl Into<Cause>) -> Self {
         self.0.source = Some(cause.into());
         self
+    }
+
+    /// The same as [`Error::with_source`], as a sentence: `Error::upstream(…).because(error)`.
+    #[must_use]
+    pub fn because(self, cause: impl Into<Cause>) -> Self {
+        self.with_source(cause)
     }
 
     /// What kind of situation this is.

@@ -7,6 +7,25 @@ use crate::json::JsonObject;
 use crate::{BoxStream, Result};
 
 /// Makes pictures.
+///
+/// ```
+/// use jan_core::image::{ImageProvider, ImageReply, ImageRequest};
+/// use jan_core::{Error, JsonObject, Result, async_trait};
+///
+/// /// Always makes the same picture.
+/// struct Dot(String);
+///
+/// #[async_trait]
+/// impl ImageProvider for Dot {
+///     async fn paint(&self, request: ImageRequest) -> Result<ImageReply> {
+///         let prompt: Option<String> = request.members.get("prompt")?;
+///         let prompt = prompt.ok_or_else(|| Error::invalid("prompt", "`prompt` is required."))?;
+///         let mut reply = JsonObject::new();
+///         reply.set("data", &[serde_json::json!({"b64_json": self.0, "revised_prompt": prompt})])?;
+///         Ok(ImageReply::Whole(reply))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait ImageProvider: Send + Sync + 'static {
     /// Makes pictures of a prompt; with pictures in the request, it changes those.

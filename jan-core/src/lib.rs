@@ -13,6 +13,9 @@
 //! | [`error`] | one error type that names situations, not libraries |
 //! | [`id`], [`page`], [`clock`], [`json`], [`secret`] | the small pieces |
 
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod auth;
 pub mod chat;
 pub mod clock;
@@ -35,6 +38,8 @@ pub mod secret;
 pub mod sql;
 pub mod tool;
 
+/// What the traits here are written with: an implementation needs the same attribute.
+pub use async_trait::async_trait;
 pub use auth::{AuthVerifier, TokenIssuer};
 pub use chat::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream};
 pub use clock::{Clock, SystemClock};
@@ -60,3 +65,8 @@ const _: () = {
     shared::<ChatChunk>();
     shared::<Principal>();
 };
+
+// The examples of the crate's page are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

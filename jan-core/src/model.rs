@@ -11,6 +11,25 @@ use crate::media::Want;
 use crate::{Error, Result};
 
 /// Answers chats.
+///
+/// ```
+/// use jan_core::{ChatAnswer, ChatReply, ChatRequest, Error, Model, ModelProvider, Result, async_trait};
+///
+/// struct Parrot;
+///
+/// #[async_trait]
+/// impl ModelProvider for Parrot {
+///     async fn models(&self) -> Result<Vec<Model>> {
+///         Ok(vec![Model::new("parrot", "me")])
+///     }
+///
+///     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
+///         let messages = request.messages()?;
+///         let last = messages.last().ok_or_else(|| Error::invalid("messages", "Say something."))?;
+///         Ok(ChatAnswer::text("parrot", last.text())?.into())
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait ModelProvider: Send + Sync + 'static {
     /// The models that can be asked now. May be answered from a cache; callers may call it often.
@@ -41,6 +60,29 @@ pub trait ModelProvider: Send + Sync + 'static {
 }
 
 /// Turns texts into vectors.
+///
+/// ```
+/// use jan_core::model::{EmbeddingProvider, EmbeddingRequest};
+/// use jan_core::{JsonObject, Result, async_trait};
+///
+/// /// Turns a text into its length.
+/// struct Lengths;
+///
+/// #[async_trait]
+/// impl EmbeddingProvider for Lengths {
+///     async fn embed(&self, request: EmbeddingRequest) -> Result<JsonObject> {
+///         let vector = |(index, text): (usize, String)| {
+///             serde_json::json!({"object": "embedding", "index": index, "embedding": [text.len()]})
+///         };
+///         let data: Vec<_> = request.texts()?.into_iter().enumerate().map(vector).collect();
+///         let mut answer = JsonObject::new();
+///         answer.set("object", "list")?;
+///         answer.set("data", &data)?;
+///         answer.set("model", request.model())?;
+///         Ok(answer)
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait EmbeddingProvider: Send + Sync {
     /// Answers one request of OpenAI's embeddings API.

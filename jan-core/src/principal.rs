@@ -42,11 +42,16 @@ impl fmt::Display for UserId {
 
 /// How a caller proved who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AuthMethod {
     /// A signed token.
     Jwt,
     /// An API key.
     ApiKey,
+    /// A session, named by a cookie or a header.
+    Session,
+    /// The host's own way: a layer around the server authenticated the caller.
+    Host,
     /// Nothing was asked (`AllowAll`, or an embedder's own call).
     Open,
 }
@@ -57,6 +62,8 @@ impl AuthMethod {
         match self {
             Self::Jwt => "jwt",
             Self::ApiKey => "api_key",
+            Self::Session => "session",
+            Self::Host => "host",
             Self::Open => "none",
         }
     }
@@ -76,8 +83,13 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// A caller known by other means: an embedder's own user, a terminal.
+    /// The caller `user`, who proved it by `method`: without roles, for as long as each request says so.
+    pub fn new(user: impl Into<Arc<str>>, method: AuthMethod) -> Self {
+        Self { user: UserId::new(user), method, roles: Vec::new(), expires_at: None }
+    }
+
+    /// A caller of whom no proof was asked: an embedder's own call, a terminal.
     pub fn open(user: impl Into<Arc<str>>) -> Self {
-        Self { user: UserId::new(user), method: AuthMethod::Open, roles: Vec::new(), expires_at: None }
+        Self::new(user, AuthMethod::Open)
     }
 }

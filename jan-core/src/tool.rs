@@ -7,6 +7,33 @@ use serde_json::Value;
 use crate::{Principal, Result};
 
 /// Lists tools and runs them.
+///
+/// ```
+/// use jan_core::tool::{Effect, Tool, ToolOutcome, ToolProvider, ToolRequest};
+/// use jan_core::{Error, Principal, Result, async_trait};
+/// use serde_json::json;
+///
+/// struct Dice;
+///
+/// #[async_trait]
+/// impl ToolProvider for Dice {
+///     async fn tools(&self, _: &Principal) -> Result<Vec<Tool>> {
+///         Ok(vec![Tool {
+///             name: "roll".into(),
+///             description: "Rolls a die.".into(),
+///             input_schema: json!({"type": "object"}),
+///             effect: Effect::Pure,
+///         }])
+///     }
+///
+///     async fn call(&self, _: &Principal, call: ToolRequest) -> Result<ToolOutcome> {
+///         match call.name.as_str() {
+///             "roll" => Ok(ToolOutcome { text: "4".into(), ..ToolOutcome::default() }),
+///             other => Err(Error::not_found(format!("There is no tool `{other}`."))),
+///         }
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait ToolProvider: Send + Sync + 'static {
     /// The tools that `who` may call now, in an order that does not change from call to call.

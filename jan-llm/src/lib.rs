@@ -34,6 +34,9 @@
 //! | [`gguf`] | what a model file says about itself (features `local`, `pull`) |
 //! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
 
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod account;
 pub mod chat;
 pub mod completions;
@@ -61,7 +64,13 @@ pub use account::Account;
 pub use chat::Chat;
 pub use conversations::Conversations;
 pub use images::Images;
-pub use jan_core::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Model, ModelProvider};
+/// The core whole, in the version that this crate was built with: who only chats needs no dependency of their own on it.
+pub use jan_core;
+pub use jan_core::chat::Message;
+pub use jan_core::{
+    ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Error, ErrorKind, Model, ModelProvider,
+    Principal, Result, Secret, SystemClock, UserId, async_trait,
+};
 pub use projects::Projects;
 pub use prompt::Templates;
 pub use providers::Echo;
@@ -75,3 +84,8 @@ pub use shares::Shares;
 pub use store::Store;
 pub use turn::Keeper;
 pub use usage::Meter;
+
+// The examples of the crate's page are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

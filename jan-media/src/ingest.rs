@@ -144,18 +144,15 @@ impl Media {
     /// Keeps the file of a form. `last` says what only the end of the form tells.
     ///
     /// # Errors
-    /// As [`Media::ingest`].
+    /// As [`Media::ingest`], and those of `last`; nothing is kept then.
     pub async fn ingest_form(
         &self,
         owner: &UserId,
         bytes: BoxStream<Result<Bytes>>,
         new: NewMedia,
-        last: impl FnOnce(&mut NewMedia) + Send,
+        last: impl FnOnce(&mut NewMedia) -> Result<()> + Send,
     ) -> Result<MediaObject> {
-        let last = |new: &mut NewMedia, _: &str| {
-            last(new);
-            Ok(())
-        };
+        let last = |new: &mut NewMedia, _: &str| last(new);
         self.keep_as(owner, self.incoming(bytes, new, Box::new(last))).await
     }
 

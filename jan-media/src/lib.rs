@@ -22,6 +22,9 @@
 //! | `remove`, `sweep` | the way out for good |
 //! | `archive` | from one server to another |
 
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod archive;
 pub mod blob;
 mod data_url;
@@ -65,3 +68,8 @@ pub use settings::MediaSettings;
 pub use shape::{FileShape, LinkShape, MediaShape, UploadShape};
 pub use sweep::Swept;
 pub use uploads::{NewUpload, Upload};
+
+// The examples of the crate's page are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

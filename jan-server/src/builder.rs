@@ -73,8 +73,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Who may come in: `AllowAll`, `ApiKeys`, a verifier of your own. Several are asked in turn. Required, unless
-    /// [`ServerBuilder::issue_tokens`] is used.
+    /// Who may come in: `AllowAll`, `ApiKeys`, `HostPrincipal` (whom the app around the server signed in), or a verifier of
+    /// your own, which sees the credential, all headers and what your layers attached to the request. Several are asked
+    /// in turn. Required, unless [`ServerBuilder::issue_tokens`] is used.
     pub fn auth(mut self, verifier: impl AuthVerifier) -> Self {
         self.verifier = self.verifier.or(verifier);
         self.has_verifier = true;
@@ -125,7 +126,9 @@ impl ServerBuilder {
     /// When nobody was said to be let in.
     pub fn build(self) -> Result<Server> {
         if !self.has_verifier && self.issuer.is_none() {
-            let message = "Say who may come in: `.auth(AllowAll::new())`, `.auth(ApiKeys::new(..)?)` or `.issue_tokens(..)`.";
+            let message = "Say who may come in: `.auth(AllowAll::new())` for everybody, `.auth(ApiKeys::new([&key])?)`, \
+                           `.auth(HostPrincipal)`, `.issue_tokens(LocalIssuer::new(..))`, or `.auth(..)` with an \
+                           `AuthVerifier` of your own.";
             return Err(Error::invalid("auth", message));
         }
         let mut settings = self.settings;

@@ -23,6 +23,9 @@
 //! | `sweep` | what is taken away for good, and when |
 //! | `config`, `open`, `cli` | the binary (feature `cli`) |
 
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -45,10 +48,21 @@ mod sweep;
 pub use crate::gateway::rate::RateSettings;
 pub use crate::http::body::{Body, BoxError};
 pub use builder::ServerBuilder;
-pub use jan_core::auth::{AllowAll, AnyOf, ApiKeys, LocalIssuer, SigningKey};
+pub use jan_core::auth::{self, AllowAll, AnyOf, ApiKeys, HostPrincipal, LocalIssuer, SigningKey};
+pub use jan_core::{
+    AuthMethod, ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Error, ErrorKind, Model,
+    ModelProvider, Principal, Result, Secret, SystemClock, UserId, async_trait,
+};
 pub use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 #[cfg(feature = "fetch")]
 pub use media::FetchUrls;
 pub use rooms::Settings;
 pub use serve::{PeerAddr, ServeSettings, bind};
 pub use server::Server;
+/// The rooms whole, in the versions that this server was built with: a host needs no dependency of its own on them.
+pub use {jan_core, jan_llm, jan_media};
+
+// The examples of the crate's page are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

@@ -67,6 +67,15 @@ try {
   assert.equal((await execute()).status(), 401, 'a credential that was removed is not sent');
   await enter('apiKey', API_KEY);
   await accepted('api_key');
+  // The bodies that the page offers work as they are.
+  for (const offered of ['/v1/chat/completions', '/v1/conversations', '/v1/media']) {
+    const block = page.locator('.opblock-post', { has: page.locator(`[data-path="${offered}"]`) });
+    await block.locator('.opblock-summary-control').click();
+    const answered = (reply) => reply.url() === `${BASE_URL}${offered}` && reply.request().method() === 'POST';
+    const reply = page.waitForResponse(answered);
+    await block.getByRole('button', { name: 'Execute' }).click();
+    assert.equal((await reply).status(), 200, `the body that is offered for ${offered}`);
+  }
   if (SCREENSHOT) await page.screenshot({ path: SCREENSHOT, fullPage: true });
 
   const elsewhere = asked.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== BASE_URL);

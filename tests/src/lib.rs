@@ -43,3 +43,8 @@ use std::time::Duration;
 
 /// How long a fake waits for something that the product should do at once, before it calls the test failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+// What the README shows in Rust is compiled as it stands.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadMe;

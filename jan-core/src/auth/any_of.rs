@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{AuthVerifier, Credential};
+use super::{AuthVerifier, Presented};
 use crate::{Principal, Result};
 
-/// Asks each verifier in turn; the first that knows the kind of credential decides.
+/// Asks each verifier in turn; the first that knows what is presented decides.
 #[derive(Clone, Default)]
 pub struct AnyOf(Vec<Arc<dyn AuthVerifier>>);
 
@@ -27,9 +27,9 @@ impl AnyOf {
 
 #[async_trait]
 impl AuthVerifier for AnyOf {
-    async fn verify(&self, credential: Credential<'_>) -> Result<Option<Arc<Principal>>> {
+    async fn verify(&self, presented: Presented<'_>) -> Result<Option<Arc<Principal>>> {
         for verifier in &self.0 {
-            if let Some(principal) = (**verifier).verify(credential).await? {
+            if let Some(principal) = (**verifier).verify(presented).await? {
                 return Ok(Some(principal));
             }
         }
@@ -56,7 +56,7 @@ impl Default for AllowAll {
 
 #[async_trait]
 impl AuthVerifier for AllowAll {
-    async fn verify(&self, _: Credential<'_>) -> Result<Option<Arc<Principal>>> {
+    async fn verify(&self, _: Presented<'_>) -> Result<Option<Arc<Principal>>> {
         Ok(Some(self.0.clone()))
     }
 }

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{AuthVerifier, Credential};
+use super::{AuthVerifier, Credential, Presented};
 use crate::secret::ExposeSecret;
-use crate::{AuthMethod, Error, Principal, Result, Secret, UserId};
+use crate::{AuthMethod, Error, Principal, Result, Secret};
 
 const PREFIX: &str = "sk_";
 /// Shorter keys could be guessed.
@@ -36,9 +36,7 @@ impl ApiKeys {
             let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
             // The user is named after the digest: the same key is the same user after a restart.
             let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-            let user = UserId::new(format!("key-{name}"));
-            let principal =
-                Principal { user, method: AuthMethod::ApiKey, roles: Vec::new(), expires_at: None };
+            let principal = Principal::new(format!("key-{name}"), AuthMethod::ApiKey);
             Ok((digest, Arc::new(principal)))
         };
         keys.into_iter().map(keep).collect::<Result<_>>().map(Self)
@@ -47,8 +45,8 @@ impl ApiKeys {
 
 #[async_trait]
 impl AuthVerifier for ApiKeys {
-    async fn verify(&self, credential: Credential<'_>) -> Result<Option<Arc<Principal>>> {
-        let key = match credential {
+    async fn verify(&self, presented: Presented<'_>) -> Result<Option<Arc<Principal>>> {
+        let key = match presented.credential {
             Credential::ApiKey(key) => key,
             Credential::Bearer(key) if key.starts_with(PREFIX) => key,
             _ => return Ok(None),
@@ -72,12 +70,12 @@ mod tests {
         for good in
             [Credential::ApiKey("sk_0123456789abcdefghij"), Credential::Bearer("sk_0123456789abcdefghij")]
         {
-            assert_eq!(keys.verify(good).await.unwrap().unwrap().method, AuthMethod::ApiKey);
+            assert_eq!(keys.verify(Presented::new(good)).await.unwrap().unwrap().method, AuthMethod::ApiKey);
         }
         for bad in [Credential::ApiKey("x"), Credential::Bearer("sk_0123456789abcdefghiJ")] {
-            assert_eq!(keys.verify(bad).await.unwrap_err().get_code(), "invalid_api_key");
+            assert_eq!(keys.verify(Presented::new(bad)).await.unwrap_err().get_code(), "invalid_api_key");
         }
-        assert!(keys.verify(Credential::Bearer("eyJh.x.y")).await.unwrap().is_none());
+        assert!(keys.verify(Presented::bearer("eyJh.x.y")).await.unwrap().is_none());
         assert!(ApiKeys::new([&Secret::from("sk_short")]).is_err());
     }
 }

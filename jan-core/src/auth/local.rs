@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 
-use super::{AuthVerifier, Credential, TokenIssuer, Tokens};
+use super::{AuthVerifier, Credential, Presented, TokenIssuer, Tokens};
 use crate::{AuthMethod, Clock, Error, Principal, Result, UserId, id};
 
 /// How long an access token lives: 300 seconds, as the API reference says.
@@ -134,8 +134,8 @@ impl LocalIssuer {
 
 #[async_trait]
 impl AuthVerifier for LocalIssuer {
-    async fn verify(&self, credential: Credential<'_>) -> Result<Option<Arc<Principal>>> {
-        let Credential::Bearer(token) = credential else { return Ok(None) };
+    async fn verify(&self, presented: Presented<'_>) -> Result<Option<Arc<Principal>>> {
+        let Credential::Bearer(token) = presented.credential else { return Ok(None) };
         let claims = self.check(token, "access")?;
         Ok(Some(Arc::new(Principal {
             user: UserId::new(claims.sub),
@@ -172,14 +172,14 @@ mod tests {
     async fn a_guest_gets_in_until_the_token_ends_and_comes_back_with_the_refresh_token() {
         let (issuer, clock) = issuer();
         let tokens = issuer.guest().await.unwrap();
-        let who = issuer.verify(Credential::Bearer(&tokens.access_token)).await.unwrap().unwrap();
+        let who = issuer.verify(Presented::bearer(&tokens.access_token)).await.unwrap().unwrap();
         assert_eq!(who.user.as_str(), tokens.user_id);
         clock.advance(ACCESS_LIFE);
-        let error = issuer.verify(Credential::Bearer(&tokens.access_token)).await.unwrap_err();
+        let error = issuer.verify(Presented::bearer(&tokens.access_token)).await.unwrap_err();
         assert_eq!(error.get_code(), "token_expired");
         let again = issuer.refresh(&tokens.refresh_token).await.unwrap();
         assert_eq!(again.user_id, tokens.user_id);
-        assert!(issuer.verify(Credential::Bearer(&again.access_token)).await.unwrap().is_some());
+        assert!(issuer.verify(Presented::bearer(&again.access_token)).await.unwrap().is_some());
     }
 
     #[tokio::test]
@@ -187,12 +187,12 @@ mod tests {
         let (issuer, _) = issuer();
         let tokens = issuer.guest().await.unwrap();
         let (other, _) = self::issuer();
-        assert!(other.verify(Credential::Bearer(&tokens.access_token)).await.is_err());
-        assert!(issuer.verify(Credential::Bearer(&tokens.refresh_token)).await.is_err());
+        assert!(other.verify(Presented::bearer(&tokens.access_token)).await.is_err());
+        assert!(issuer.verify(Presented::bearer(&tokens.refresh_token)).await.is_err());
         assert!(issuer.refresh(&tokens.access_token).await.is_err());
         let none = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqYW4tc2VydmVyIiwic3ViIjoieCIsImV4cCI6OTk5OTk5OTk5OX0.";
         for bad in ["", "a.b.c", none, &tokens.access_token[..tokens.access_token.len() - 4]] {
-            assert_eq!(issuer.verify(Credential::Bearer(bad)).await.unwrap_err().get_code(), "invalid_token");
+            assert_eq!(issuer.verify(Presented::bearer(bad)).await.unwrap_err().get_code(), "invalid_token");
         }
     }
 
@@ -203,7 +203,7 @@ mod tests {
         let tokens = LocalIssuer::new(&key, clock.clone()).guest().await.unwrap();
         let kept = SigningKey::from_pkcs8(key.to_pkcs8().to_vec()).unwrap();
         let later = LocalIssuer::new(&kept, clock);
-        assert!(later.verify(Credential::Bearer(&tokens.access_token)).await.unwrap().is_some());
+        assert!(later.verify(Presented::bearer(&tokens.access_token)).await.unwrap().is_some());
         assert!(SigningKey::from_pkcs8(vec![1, 2, 3]).is_err());
     }
 }

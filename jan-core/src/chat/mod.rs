@@ -6,6 +6,7 @@
 //! who want to read or write everything; each keeps what it does not know in `rest`.
 
 mod answer;
+mod build;
 mod chunk;
 mod collect;
 mod message;

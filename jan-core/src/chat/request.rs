@@ -113,24 +113,6 @@ impl ChatRequest {
         self.with("messages", &messages)
     }
 
-    /// Adds a system message.
-    #[must_use]
-    pub fn system(self, text: impl Into<String>) -> Self {
-        self.message(Message::new("system", text))
-    }
-
-    /// Adds a user message.
-    #[must_use]
-    pub fn user(self, text: impl Into<String>) -> Self {
-        self.message(Message::new("user", text))
-    }
-
-    /// Adds an assistant message.
-    #[must_use]
-    pub fn assistant(self, text: impl Into<String>) -> Self {
-        self.message(Message::new("assistant", text))
-    }
-
     /// Sets any parameter, known to us or not. A value that cannot be written as JSON leaves the request as it was.
     #[must_use]
     pub fn with<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {

@@ -225,6 +225,18 @@ impl Conversation {
 /// write is kept whole or not at all when its future is ready; a dropped future leaves open which. The items of one
 /// [`Append`] stand side by side on their branch whoever else writes. What is deleted is found no more, and kept until
 /// it is swept; it still works as a list's cursor. Ids, times and rules are the business of the callers.
+///
+/// ```
+/// use jan_core::conversation::{ConversationStore, Filter};
+/// use jan_core::page::PageRequest;
+/// use jan_core::{Result, UserId};
+///
+/// /// What somebody talked about of late.
+/// async fn titles(store: &dyn ConversationStore, owner: &UserId) -> Result<Vec<String>> {
+///     let newest = store.list(owner, &Filter::default(), &PageRequest::default()).await?;
+///     Ok(newest.items.into_iter().filter_map(|conversation| conversation.title).collect())
+/// }
+/// ```
 #[async_trait]
 pub trait ConversationStore: Send + Sync + 'static {
     /// Keeps a new conversation with its first items on [`MAIN`].

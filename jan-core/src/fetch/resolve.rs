@@ -12,6 +12,23 @@ use super::guard::Guard;
 use crate::{Error, Result};
 
 /// Finds the addresses of a name.
+///
+/// ```
+/// use std::net::IpAddr;
+///
+/// use jan_core::fetch::Resolve;
+/// use jan_core::{Result, async_trait};
+///
+/// /// Knows one name.
+/// struct Hosts;
+///
+/// #[async_trait]
+/// impl Resolve for Hosts {
+///     async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>> {
+///         Ok(if name == "files.example" { vec![[192, 0, 2, 1].into()] } else { Vec::new() })
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Resolve: Send + Sync + 'static {
     /// All addresses of `name`, best first; none if it has none. Asked once for every connection; an answer that is

@@ -10,6 +10,37 @@ use bytes::Bytes;
 use crate::{BoxStream, Result};
 
 /// Keeps bytes under names. A name is any text of 1 to 64 bytes and never a path: `../a` is as good as `a`.
+///
+/// ```
+/// use std::ops::Range;
+///
+/// use jan_core::media::BlobStore;
+/// use jan_core::{BoxStream, Error, ErrorKind, Result, async_trait};
+///
+/// type Pieces = BoxStream<Result<bytes::Bytes>>;
+///
+/// /// Another store, of which nothing is ever removed or changed.
+/// struct Frozen<S>(S);
+///
+/// #[async_trait]
+/// impl<S: BlobStore> BlobStore for Frozen<S> {
+///     async fn put(&self, _: &str, _: Pieces) -> Result<u64> {
+///         Err(Error::new(ErrorKind::Forbidden, "This store is frozen."))
+///     }
+///
+///     async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Pieces> {
+///         self.0.get(key, range).await
+///     }
+///
+///     async fn size(&self, key: &str) -> Result<Option<u64>> {
+///         self.0.size(key).await
+///     }
+///
+///     async fn delete(&self, _: &str) -> Result<()> {
+///         Err(Error::new(ErrorKind::Forbidden, "This store is frozen."))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait BlobStore: Send + Sync + 'static {
     /// Stores a blob, replacing an earlier one of the same name, and says how many bytes it has. All or nothing: a
@@ -40,6 +71,27 @@ pub trait BlobStore: Send + Sync + 'static {
 }
 
 /// Gives links to blobs that work without our credentials and end by themselves.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use jan_core::media::BlobSigner;
+/// use jan_core::{Result, async_trait};
+///
+/// /// Links to a host that trusts whoever knows a name.
+/// struct Cdn(String);
+///
+/// #[async_trait]
+/// impl BlobSigner for Cdn {
+///     async fn sign_get(&self, key: &str, _type: &str, _valid: Duration) -> Result<String> {
+///         Ok(format!("{}/{key}", self.0))
+///     }
+///
+///     async fn sign_put(&self, key: &str, _: &str, _: Option<u64>, _: Duration) -> Result<String> {
+///         Ok(format!("{}/{key}", self.0))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait BlobSigner: Send + Sync {
     /// A link that reads the blob for `valid`, told as `content_type` where the store can say so.

@@ -100,6 +100,17 @@ pub struct Resolved {
 }
 
 /// Turns ids into what a model provider can read.
+///
+/// ```
+/// use jan_core::media::{MediaResolver, Want};
+/// use jan_core::{Result, UserId};
+///
+/// /// The URL under which a model is shown one picture.
+/// async fn shown(media: &dyn MediaResolver, owner: &UserId, id: &str) -> Result<Option<String>> {
+///     let mut found = media.resolve(owner, &[id.to_owned()], Want::DataUrl).await?;
+///     Ok(found.remove(id).map(|picture| picture.url))
+/// }
+/// ```
 #[async_trait]
 pub trait MediaResolver: Send + Sync + 'static {
     /// All of `ids`, the owner's, in one call. Dropping the future only stops reading.
@@ -117,6 +128,19 @@ pub trait MediaResolver: Send + Sync + 'static {
 }
 
 /// Keeps what a room made or was given: a generated picture, a tool's file.
+///
+/// ```
+/// use futures_util::{StreamExt, stream};
+/// use jan_core::media::{MediaSink, NewMedia};
+/// use jan_core::{Result, UserId};
+///
+/// /// Keeps what a tool wrote, and says under which id.
+/// async fn keep(media: &dyn MediaSink, owner: &UserId, report: String) -> Result<String> {
+///     let named = NewMedia { filename: Some("report.txt".into()), ..NewMedia::default() };
+///     let bytes = stream::iter([Ok(report.into())]).boxed();
+///     Ok(media.keep(owner, bytes, named).await?.id)
+/// }
+/// ```
 #[async_trait]
 pub trait MediaSink: Send + Sync + 'static {
     /// Keeps the bytes for the owner. Dropping the future, or a stream that ends with an error, keeps nothing.
@@ -140,6 +164,23 @@ pub trait MediaSink: Send + Sync + 'static {
 }
 
 /// Knows what is still shown, so that it is not swept away.
+///
+/// ```
+/// use std::collections::HashSet;
+///
+/// use jan_core::media::MediaUse;
+/// use jan_core::{Result, UserId, async_trait};
+///
+/// /// An album shows everything that is in it.
+/// struct Album(HashSet<String>);
+///
+/// #[async_trait]
+/// impl MediaUse for Album {
+///     async fn in_use(&self, _owner: &UserId, ids: &[String]) -> Result<HashSet<String>> {
+///         Ok(ids.iter().filter(|id| self.0.contains(*id)).cloned().collect())
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait MediaUse: Send + Sync + 'static {
     /// Which of the owner's `ids` something still shows.

@@ -46,6 +46,24 @@ pub struct Record {
 ///
 /// Promises: everything is the owner's; somebody else's record is simply not there. A write is kept when the future
 /// is ready; a dropped future leaves it open. An expired record is kept until it is swept: readers look at the clock.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use std::sync::Arc;
+///
+/// use jan_core::UserId;
+/// use jan_core::record::{Kept, MemoryRecords, RecordStore, Records};
+///
+/// let store: Arc<dyn RecordStore> = Arc::new(MemoryRecords::new());   // or SqlRecords, or one of your own
+/// let notes = Records::<String>::new("note", store);                  // one kind of record, with its type
+/// let (ann, bob) = (UserId::new("ann"), UserId::new("bob"));
+///
+/// notes.insert(&ann, &Kept::new("note_1", 0, "Buy tea.".to_owned()).key("today")).await?;
+/// assert_eq!(notes.find(&ann, "today").await?.unwrap().body, "Buy tea.");
+/// assert!(notes.find(&bob, "today").await?.is_none());
+/// # Ok::<(), jan_core::Error>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait RecordStore: Send + Sync + 'static {
     /// Keeps new records, all or none.

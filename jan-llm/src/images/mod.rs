@@ -87,6 +87,11 @@ impl Images {
         self
     }
 
+    /// Whether there is a provider to ask.
+    pub fn can_paint(&self) -> bool {
+        !self.providers.is_empty()
+    }
+
     /// Makes pictures of a prompt. Dropping the future stops the work; pictures that were made by then stay kept.
     ///
     /// # Errors

@@ -151,7 +151,7 @@ async fn admit(
     if row.access == Access::Public {
         return Ok(Arc::new(Principal::open("public")));
     }
-    let who = auth::authenticate(&*rooms.verifier, &head.headers).await?;
+    let who = auth::authenticate(&*rooms.verifier, head).await?;
     marks.auth = Some(who.method);
     if let Some(limits) = limits {
         marks.count = limits.by_caller(group, &who.user, now)?.or(marks.count);

@@ -13,6 +13,7 @@ use jan_core::page::{Order, PageRequest};
 use jan_core::{BoxStream, Error, ErrorKind, JsonObject, Principal, Result, UserId};
 
 use super::body::RequestBody;
+use super::flag::flag;
 use super::home::Home;
 use crate::gateway::request_id::RequestId;
 use crate::rooms::Rooms;
@@ -95,11 +96,7 @@ impl Call {
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the parameter.
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
-        match self.query(name).as_deref() {
-            None | Some("false" | "0") => Ok(false),
-            Some("true" | "1") => Ok(true),
-            Some(_) => Err(Error::invalid(name.to_owned(), format!("`{name}` must be `true` or `false`."))),
-        }
+        flag(name, self.query(name).as_deref())
     }
 
     /// The part of a list that the query asks for (`limit`, `after` or `cursor`, `order`).

@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use jan_core::{BoxStream, Error, Result};
 
+use super::flag::flag;
 use super::multipart::{Part, Parts};
 
 /// The most bytes that all small fields of a form may have, names included.
@@ -37,9 +38,12 @@ impl Fields {
         self.unlock().get(name).cloned()
     }
 
-    /// Whether a field says yes.
-    pub(crate) fn flag(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| matches!(value.as_str(), "true" | "1"))
+    /// A field that is on or off.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] naming the field.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool> {
+        flag(name, self.get(name).as_deref())
     }
 
     fn unlock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
@@ -156,7 +160,7 @@ mod tests {
         let headers = headers("multipart/form-data; boundary=XX");
         let file = FormFile::of(&headers, stream::iter(pieces).boxed(), "file").await?;
         let bytes = file.bytes.try_collect::<Vec<_>>().await?.concat();
-        Ok((bytes, file.fields.flag("public"), file.filename))
+        Ok((bytes, file.fields.flag("public")?, file.filename))
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ pub(crate) mod call;
 pub(crate) mod conditional;
 pub(crate) mod error;
 pub(crate) mod file;
+pub(crate) mod flag;
 pub(crate) mod form;
 pub(crate) mod form_files;
 pub(crate) mod home;

@@ -12,20 +12,35 @@ use serde_json::{Map, Value, json};
 
 use crate::http::idempotency;
 use crate::router::{Access, Repeat, Row, TABLE};
-use entries::{Gives, SchemaOf};
+use entries::{Gives, MODEL, SchemaOf};
 
 /// The schemas that the document's paths refer to, by name.
-pub(crate) type Components = BTreeMap<String, Value>;
-
-static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| build().to_string().into());
-
-/// The document as JSON. Made at the first call.
-pub(crate) fn document() -> Bytes {
-    DOCUMENT.clone()
+#[derive(Default)]
+pub(crate) struct Components {
+    schemas: BTreeMap<String, Value>,
+    /// Names that two different schemas have; none, or the document shows the wrong one.
+    clashes: Vec<String>,
 }
 
-fn build() -> Value {
-    let mut components = Components::new();
+impl Components {
+    fn add(&mut self, name: String, schema: Value) {
+        match self.schemas.get(&name) {
+            Some(known) if *known != schema => self.clashes.push(name),
+            _ => drop(self.schemas.insert(name, schema)),
+        }
+    }
+}
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().0.to_string());
+
+/// The document as JSON. The examples in it ask `model`, so that they work as they are.
+pub(crate) fn document(model: Option<&str>) -> Bytes {
+    let model = Value::from(model.unwrap_or("the-name-of-a-model")).to_string();
+    DOCUMENT.replace(&Value::from(MODEL).to_string(), &model).into()
+}
+
+fn build() -> (Value, Components) {
+    let mut components = Components::default();
     let error = schemas::named::<schemas::ErrorReply>(&mut components);
     let mut paths: Map<String, Value> = Map::new();
     for row in TABLE {
@@ -35,7 +50,7 @@ fn build() -> Value {
             methods.insert(row.method.as_str().to_ascii_lowercase(), operation);
         }
     }
-    json!({
+    let document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Jan Server",
@@ -50,13 +65,14 @@ fn build() -> Value {
         "servers": [{"url": ".."}],
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": components.schemas,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             },
         },
-    })
+    });
+    (document, components)
 }
 
 fn operation(row: &Row, error: &Value, components: &mut Components) -> Value {
@@ -66,8 +82,12 @@ fn operation(row: &Row, error: &Value, components: &mut Components) -> Value {
         Access::User => json!([{"bearer": []}, {"apiKey": []}]),
     };
     let body = doc.takes.map(|(kind, schema)| {
-        let schema = schema(components);
-        json!({"required": true, "content": {kind: {"schema": schema}}})
+        let mut content = json!({"schema": schema(components)});
+        if let (Some(members), Some(example)) = (content.as_object_mut(), doc.example) {
+            // What is no JSON is left out here and found by the test below.
+            members.extend(serde_json::from_str(example).ok().map(|example| ("example".to_owned(), example)));
+        }
+        json!({"required": true, "content": {kind: content}})
     });
     let mut operation = json!({
         "operationId": doc.id,
@@ -130,7 +150,9 @@ fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {
             json!({"application/json": {"schema": list}})
         }
         Gives::Nothing => return json!({"description": "Done"}),
+        Gives::Head => return json!({"description": "The head alone"}),
         Gives::Page(kind) => json!({*kind: {"schema": {"type": "string"}}}),
+        Gives::Bytes => json!({"*/*": {"schema": {"type": "string", "format": "binary"}}}),
     };
     let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     json!({"description": reason.unwrap_or("Success"), "content": content})
@@ -159,8 +181,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_means_one_schema() {
+        assert_eq!(build().1.clashes, [""; 0]);
+    }
+
+    #[test]
+    fn every_json_body_has_an_example_and_those_that_name_a_model_name_one_that_is_there() {
+        for row in
+            TABLE.iter().filter(|row| row.doc.takes.is_some_and(|(kind, _)| kind == "application/json"))
+        {
+            let example = row.doc.example.unwrap_or_else(|| panic!("{} has no example", row.path));
+            let example: Value =
+                serde_json::from_str(example).unwrap_or_else(|e| panic!("{}: {e}", row.path));
+            assert!(example.is_object(), "{}", row.path);
+        }
+        let document: Value = serde_json::from_slice(&document(Some("a \"model\""))).unwrap();
+        let body = &document["paths"]["/v1/chat/completions"]["post"]["requestBody"];
+        assert_eq!(body["content"]["application/json"]["example"]["model"], "a \"model\"");
+        assert!(!document.to_string().contains(MODEL));
+    }
+
+    #[test]
     fn every_row_is_in_the_document_and_every_reference_leads_somewhere() {
-        let document: Value = serde_json::from_slice(&document()).unwrap();
+        let document: Value = serde_json::from_slice(&document(Some("m"))).unwrap();
         let mut ids = std::collections::BTreeSet::new();
         for row in TABLE {
             let entry =

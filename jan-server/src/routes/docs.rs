@@ -5,11 +5,13 @@ use jan_core::{Error, Result};
 use crate::http::call::Call;
 use crate::http::reply::{Reply, raw_json};
 use crate::openapi;
+use crate::routes::models::first_model;
 
-/// The OpenAPI document.
+/// The OpenAPI document. Its examples ask a model that is there.
 pub(crate) async fn openapi(call: Call) -> Reply {
     allowed(&call)?;
-    Ok(raw_json(openapi::document()))
+    let model = first_model(&call).await;
+    Ok(raw_json(openapi::document(model.as_deref())))
 }
 
 /// Swagger UI, from files inside the binary.

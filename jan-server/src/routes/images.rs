@@ -7,6 +7,7 @@ use jan_core::{Error, ErrorKind, JsonObject, Result};
 use jan_llm::images::ImageAsk;
 
 use crate::http::call::Call;
+use crate::http::flag::flag;
 use crate::http::form_files::FormFiles;
 use crate::http::reply::{Reply, event_stream, raw_json};
 use crate::http::sse::Events;
@@ -86,11 +87,17 @@ fn asked(form: FormFiles) -> Result<ImageAsk> {
     Ok(asked)
 }
 
-/// Numbers and switches are no text in JSON.
+/// Numbers and switches are no text in JSON. An empty one says nothing.
 fn set(members: &mut JsonObject, name: &str, text: &str) -> Result<()> {
-    let is_text = !matches!(name, "n" | "partial_images" | "stream" | "store");
-    match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(value) if !is_text && !value.is_string() => members.set(name, &value),
+    match name {
+        "n" | "partial_images" if text.trim().is_empty() => Ok(()),
+        "n" | "partial_images" => {
+            let number: u32 = text.trim().parse().map_err(|error| {
+                Error::invalid(name, format!("`{name}` must be a whole number.")).because(error)
+            })?;
+            members.set(name, &number)
+        }
+        "stream" | "store" => members.set(name, &flag(name, Some(text))?),
         _ => members.set(name, text),
     }
 }

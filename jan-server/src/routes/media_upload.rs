@@ -16,8 +16,9 @@ pub(crate) async fn form(mut call: Call) -> Reply {
     let FormFile { filename, content_type, bytes, fields } =
         FormFile::of(&call.headers, body, "file").await?;
     let new = NewMedia { mime: content_type, filename, ..NewMedia::default() };
-    // It may be said after the file.
-    let last = |new: &mut NewMedia| new.public = fields.flag("public");
+    fields.flag("public")?;
+    // It may stand behind the file.
+    let last = |new: &mut NewMedia| fields.flag("public").map(|public| new.public = public);
     let kept = call.rooms.media.ingest_form(call.owner(), bytes, new, last).await?;
     enveloped(&call, &shape(&call, kept).await?)
 }

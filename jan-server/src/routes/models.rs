@@ -1,10 +1,15 @@
 //! `GET /v1/models`, `GET /v1/models/{id}`
 
+use std::time::Duration;
+
 use jan_core::Error;
 use serde_json::json;
 
 use crate::http::call::Call;
 use crate::http::reply::{Reply, bare};
+
+/// How long the name of the first model may take to find out: settings and the document do not wait for a slow upstream.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The models that can be asked.
 pub(crate) async fn list(call: Call) -> Reply {
@@ -22,4 +27,10 @@ pub(crate) async fn get(call: Call) -> Reply {
             .code("model_not_found")
             .param("model")),
     }
+}
+
+/// The first of them; none when there is none, or nobody can tell at once.
+pub(super) async fn first_model(call: &Call) -> Option<String> {
+    let models = tokio::time::timeout(PATIENCE, call.rooms.chat.provider().models()).await.ok()?;
+    models.ok()?.into_iter().next().map(|model| model.id)
 }

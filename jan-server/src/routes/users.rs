@@ -1,15 +1,11 @@
 //! `/v1/users/me`: who the caller is, and what they chose.
 
-use std::time::Duration;
-
 use jan_llm::settings::{ServerCapabilities, UserSettings};
 use serde_json::json;
 
 use crate::http::call::Call;
 use crate::http::reply::{Reply, enveloped, no_content};
-
-/// How long the name of the first model may take to find out: settings do not wait for a slow upstream.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::routes::models::first_model;
 
 /// Who the caller is.
 pub(crate) async fn me(call: Call) -> Reply {
@@ -54,21 +50,17 @@ pub(crate) async fn change_preferences(mut call: Call) -> Reply {
 }
 
 async fn reply(call: &Call, (id, settings): (Option<String>, UserSettings)) -> Reply {
-    let model = first_model(call, &settings).await;
-    let capabilities = ServerCapabilities::default();
+    let model = selected_model(call, &settings).await;
+    let capabilities = ServerCapabilities { image_generation_enabled: call.rooms.images.can_paint() };
     enveloped(call, &settings.reply(id, call.owner(), model.as_deref(), capabilities))
 }
 
 async fn preferences_of(call: &Call, settings: &UserSettings) -> Reply {
-    let model = first_model(call, settings).await;
+    let model = selected_model(call, settings).await;
     enveloped(call, &json!({"preferences": settings.filled_preferences(model.as_deref())}))
 }
 
-/// The model that is selected unless the user chose one; none when nobody can tell at once.
-async fn first_model(call: &Call, settings: &UserSettings) -> Option<String> {
-    if settings.preferences.contains_key("selected_model") {
-        return None;
-    }
-    let models = tokio::time::timeout(PATIENCE, call.rooms.chat.provider().models()).await.ok()?;
-    models.ok()?.into_iter().next().map(|model| model.id)
+/// The model that is selected unless the user chose one.
+async fn selected_model(call: &Call, settings: &UserSettings) -> Option<String> {
+    if settings.preferences.contains_key("selected_model") { None } else { first_model(call).await }
 }

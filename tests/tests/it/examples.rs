@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use jan_tests::Upstream;
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::app::{binary, chat};
 
@@ -53,6 +53,49 @@ async fn a_mounted_server_shows_its_documentation_where_it_is() {
     let page = reqwest::get(format!("{}/ai/api/swagger/index.html", running.1)).await.unwrap();
     assert_eq!(page.status(), 200);
     assert_eq!(reqwest::get(&running.1).await.unwrap().text().await.unwrap(), "my own page");
+}
+
+/// What a route of a running example says to these headers: its status and who it thinks is asking.
+async fn who(url: &str, headers: &[(&'static str, &str)]) -> (u16, Value) {
+    let request =
+        headers.iter().fold(Client::new().get(format!("{url}/v1/users/me")), |request, (name, value)| {
+            request.header(*name, *value)
+        });
+    let reply = request.send().await.unwrap();
+    let status = reply.status().as_u16();
+    let body: Value = serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap_or_default();
+    (status, json!([body["data"]["id"], body["data"]["auth_method"], body["error"]["code"]]))
+}
+
+#[tokio::test]
+async fn users_come_by_the_cookie_of_a_session_or_by_a_key() {
+    let running = Running::start("10_session_cookie");
+    let url = &running.1;
+    for _ in 0..2 {
+        assert_eq!(
+            who(url, &[("cookie", "a=b; session=s3cret")]).await,
+            (200, json!(["ann", "session", null]))
+        );
+        assert_eq!(
+            who(url, &[("cookie", "session=other")]).await,
+            (401, json!([null, null, "session_ended"]))
+        );
+    }
+    let (status, by_key) = who(url, &[("x-api-key", "sk_example_0123456789abcdef")]).await;
+    assert_eq!((status, &by_key[1]), (200, &json!("api_key")));
+    assert_eq!(who(url, &[]).await, (401, json!([null, null, "missing_credential"])));
+    // A header by which services behind the original's gateway know people says nothing here.
+    assert_eq!(who(url, &[("x-user-id", "ann")]).await.0, 401);
+}
+
+#[tokio::test]
+async fn users_are_whom_the_app_around_the_server_signed_in() {
+    let running = Running::start("11_host_users");
+    let url = format!("{}/ai", running.1);
+    for name in ["ann", "bob"] {
+        assert_eq!(who(&url, &[("x-my-app-user", name)]).await, (200, json!([name, "host", null])));
+    }
+    assert_eq!(who(&url, &[("authorization", "Bearer x")]).await.0, 401);
 }
 
 #[tokio::test]

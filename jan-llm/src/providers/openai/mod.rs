@@ -68,7 +68,8 @@ impl Upstream {
 
     /// Shows this key to the upstream.
     #[must_use]
-    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+    #[doc(alias = "api_key")]
+    pub fn key(mut self, key: impl Into<Secret>) -> Self {
         self.api_key = Some(key.into());
         self
     }
@@ -82,19 +83,42 @@ impl Upstream {
 }
 
 /// A model provider over HTTP.
+///
+/// ```
+/// use jan_llm::OpenAi;
+///
+/// let local = OpenAi::at("http://localhost:11434/v1");
+/// let hosted = OpenAi::at("https://api.openai.com/v1").key("sk-…").header("OpenAI-Organization", "org-…");
+/// ```
 pub struct OpenAi {
+    upstream: Upstream,
     transport: Transport,
-    media: Want,
     /// The list of models as last seen, so that asking for it often is cheap. Held across the call: one asks, others wait.
     models: Mutex<Option<(Instant, Vec<Model>)>>,
 }
 
 impl OpenAi {
-    /// A provider at `url` without a key: a model server of one's own. A URL that is none is reported by the first call;
-    /// [`OpenAi::new`] reports it at once.
+    /// A provider at `url`, without a key: a model server of one's own. A URL, key or header that cannot be sent is
+    /// reported by the first call; [`OpenAi::new`] reports it at once.
     pub fn at(url: impl Into<String>) -> Self {
-        let upstream = Upstream::at(url);
-        Self { transport: Transport::deferred(&upstream), media: upstream.media, models: Mutex::default() }
+        Self::deferred(Upstream::at(url))
+    }
+
+    /// The same with this key, sent as `Authorization: Bearer`.
+    #[must_use]
+    #[doc(alias = "api_key")]
+    pub fn key(self, key: impl Into<Secret>) -> Self {
+        Self::deferred(self.upstream.key(key))
+    }
+
+    /// The same with one more header on every request.
+    #[must_use]
+    pub fn header(self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        Self::deferred(self.upstream.header(name, value))
+    }
+
+    fn deferred(upstream: Upstream) -> Self {
+        Self { transport: Transport::deferred(&upstream), upstream, models: Mutex::default() }
     }
 
     /// A provider at an upstream described in full.
@@ -102,7 +126,11 @@ impl OpenAi {
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] when the URL is not `http://…` or `https://…`, or a header cannot be sent.
     pub fn new(upstream: &Upstream) -> Result<Self> {
-        Ok(Self { transport: Transport::new(upstream)?, media: upstream.media, models: Mutex::default() })
+        Ok(Self {
+            transport: Transport::new(upstream)?,
+            upstream: upstream.clone(),
+            models: Mutex::default(),
+        })
     }
 
     async fn list(&self) -> Result<Vec<Model>> {
@@ -140,7 +168,7 @@ impl ModelProvider for OpenAi {
     }
 
     async fn takes_media(&self, _model: &str) -> Want {
-        self.media
+        self.upstream.media
     }
 
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {

@@ -82,7 +82,7 @@ async fn a_key_whose_process_died_is_free_after_its_lease() {
     // As a process leaves it that dies in the middle.
     let entry = Entry { asked: "something".into(), outcome: None };
     let left = jan_core::record::Kept::new("idem_1", clock.millis(), entry).key("k");
-    let me = server.rooms.verifier.verify(jan_core::auth::Credential::None).await.unwrap().unwrap();
+    let me = server.rooms.verifier.verify(jan_core::auth::Presented::nothing()).await.unwrap().unwrap();
     records.insert(&me.user, &left.expires_at(clock.millis() + LEASE)).await.unwrap();
 
     assert_eq!(ask(&server, "k", "one").await.0, 409);

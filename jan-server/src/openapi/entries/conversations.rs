@@ -28,6 +28,7 @@ pub(crate) static CREATE: Doc = Doc::new(
     "With up to 20 items and 16 pairs of metadata. A title given here stays; without one it is made from what is said.",
 )
 .takes(named::<shape::CreateConversation>)
+.example(r#"{"title": "Lisbon", "metadata": {"topic": "travel"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}"#)
 .json(200, named::<shape::Conversation>);
 
 pub(crate) static LIST: Doc =
@@ -45,7 +46,8 @@ pub(crate) static BULK_DELETE: Doc = Doc::new(
     "Delete some of your conversations",
     "1 to 100 of them; ids that are not yours are passed over.",
 )
-.takes(named::<shape::BulkDelete>)
+.takes(named::<shape::BulkDeleteConversations>)
+.example(r#"{"conversation_ids": ["conv_0123456789abcdef"]}"#)
 .enveloped(200, named::<shape::DeletedCount>);
 
 pub(crate) static GET: Doc = Doc::new("getConversation", TAG, "Get one conversation", "Without its items.")
@@ -56,10 +58,12 @@ const UPDATE_WORDS: &str = "Metadata is replaced whole; an empty `referrer` or `
 
 pub(crate) static UPDATE: Doc = Doc::new("updateConversation", TAG, "Change a conversation", UPDATE_WORDS)
     .takes(named::<shape::UpdateConversation>)
+    .example(r#"{"title": "Porto", "metadata": {"topic": "travel"}}"#)
     .json(200, named::<shape::Conversation>);
 
 pub(crate) static PATCH: Doc = Doc::new("patchConversation", TAG, "Change a conversation", UPDATE_WORDS)
     .takes(named::<shape::UpdateConversation>)
+    .example(r#"{"title": "Porto", "metadata": {"topic": "travel"}}"#)
     .json(200, named::<shape::Conversation>);
 
 pub(crate) static DELETE: Doc =
@@ -74,6 +78,7 @@ pub(crate) static ITEMS_CREATE: Doc = Doc::new(
 )
 .query(BRANCH)
 .takes(named::<shape::CreateItems>)
+.example(r#"{"items": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello!"}]}]}"#)
 .list(named::<shape::Item>);
 
 pub(crate) static ITEMS_LIST: Doc = Doc::new("listConversationItems", TAG, "List items", "Of one branch.")
@@ -90,7 +95,7 @@ pub(crate) static ITEMS_DELETE: Doc = Doc::new(
     "Delete one item",
     "Those before and after it stay. Answers with the conversation.",
 )
-.json(200, named::<shape::Conversation>);
+.json(200, named::<shape::ItemDeleted>);
 
 pub(crate) static ITEMS_BY_CALL: Doc = Doc::new(
     "getConversationItemByCallId",
@@ -107,6 +112,7 @@ pub(crate) static ITEMS_REPORT: Doc = Doc::new(
     "Status, output, error. The model is told in the next turn.",
 )
 .takes(named::<shape::CallReport>)
+.example(r#"{"status": "completed", "output": "42"}"#)
 .json(200, named::<shape::Item>);
 
 pub(crate) static BRANCHES_LIST: Doc =
@@ -120,6 +126,7 @@ pub(crate) static BRANCHES_CREATE: Doc = Doc::new(
     "It shows what its parent shows, up to and with `fork_from_item_id`.",
 )
 .takes(named::<shape::CreateBranch>)
+.example(r#"{"name": "draft", "description": "Another way to say it."}"#)
 .json(201, named::<shape::Branch>);
 
 pub(crate) static BRANCHES_GET: Doc =
@@ -142,10 +149,12 @@ const EDIT_WORDS: &str = "The new wording stands on a branch that takes the acti
 
 pub(crate) static ITEMS_EDIT: Doc = Doc::new("editConversationItem", TAG, "Reword a message", EDIT_WORDS)
     .takes(named::<shape::EditItem>)
+    .example(r#"{"content": "Hello again!"}"#)
     .json_or_events(200, named::<shape::Regenerated>, named::<super::schemas::ChatCompletionChunk>);
 
 pub(crate) static ITEMS_PUT: Doc = Doc::new("putConversationItemEdit", TAG, "Reword a message", EDIT_WORDS)
     .takes(named::<shape::EditItem>)
+    .example(r#"{"content": "Hello again!"}"#)
     .json_or_events(200, named::<shape::Regenerated>, named::<super::schemas::ChatCompletionChunk>);
 
 pub(crate) static ITEMS_REGENERATE: Doc = Doc::new(
@@ -157,6 +166,7 @@ pub(crate) static ITEMS_REGENERATE: Doc = Doc::new(
      `model` the one that answered before is asked. When it fails, nothing is changed.",
 )
 .takes(named::<shape::Regenerate>)
+.example(r#"{"model": "$first-model"}"#)
 .json_or_events(200, named::<shape::Regenerated>, named::<super::schemas::ChatCompletionChunk>);
 
 const KEPT: &str = "Chat";
@@ -193,6 +203,7 @@ pub(crate) static COMPLETIONS_UPDATE: Doc = Doc::new(
     "It is replaced whole.",
 )
 .takes(named::<shape::NewMetadata>)
+.example(r#"{"metadata": {"topic": "travel"}}"#)
 .json(200, named::<super::schemas::ChatCompletion>);
 
 pub(crate) static COMPLETIONS_DELETE: Doc =
@@ -222,6 +233,7 @@ pub(crate) mod projects {
     pub(crate) static CREATE: Doc =
         Doc::new("createProject", TAG, "Make a project", "No two of yours have one name.")
             .takes(named::<shape::CreateProject>)
+            .example(r#"{"name": "Travel", "instruction": "Answer in one sentence."}"#)
             .enveloped(201, named::<shape::Project>);
 
     pub(crate) static GET: Doc = Doc::new("getProject", TAG, "Get one project", "With its instruction.")
@@ -230,6 +242,7 @@ pub(crate) mod projects {
     pub(crate) static UPDATE: Doc =
         Doc::new("updateProject", TAG, "Change a project", "What is not named stays.")
             .takes(named::<shape::UpdateProject>)
+            .example(r#"{"instruction": "Answer in two sentences.", "is_favorite": true}"#)
             .enveloped(200, named::<shape::Project>);
 
     pub(crate) static DELETE: Doc = Doc::new(

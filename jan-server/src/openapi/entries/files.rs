@@ -45,7 +45,7 @@ pub(crate) static METADATA: Doc =
         .json(200, named::<shape::File>);
 
 pub(crate) static CONTENT: Doc =
-    Doc::new("getFileContent", TAG, "Read a file", "As `GET /v1/media/{id}`.").page(200, "*/*");
+    Doc::new("getFileContent", TAG, "Read a file", "As `GET /v1/media/{id}`.").bytes();
 
 pub(crate) static DELETE: Doc =
     Doc::new("deleteFile", TAG, "Delete a file", "For good; its links end with it.")

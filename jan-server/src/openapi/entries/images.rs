@@ -16,6 +16,7 @@ pub(crate) static GENERATE: Doc = Doc::new(
      after three tries.",
 )
 .takes(named::<shape::CreateImage>)
+.example(r#"{"prompt": "A red fox in the snow"}"#)
 .json_or_events(200, named::<shape::Images>, named::<shape::ImageEvent>);
 
 pub(crate) static EDIT: Doc = Doc::new(
@@ -26,8 +27,8 @@ pub(crate) static EDIT: Doc = Doc::new(
      with files. Otherwise as for making them.",
 )
 .takes(named::<shape::EditImage>)
+.example(r#"{"prompt": "Make it blue", "image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="}"#)
 .json_or_events(200, named::<shape::Images>, named::<shape::ImageEvent>);
 
 pub(crate) static VARIATIONS: Doc =
-    Doc::new("createImageVariation", TAG, "Not offered", "Always 501: edit the picture with a prompt.")
-        .takes(named::<shape::EditImage>);
+    Doc::new("createImageVariation", TAG, "Not offered", "Always 501: edit the picture with a prompt.");

@@ -20,6 +20,7 @@ pub(crate) static CREATE: Doc = Doc::new(
      too many pixels, 502 and 504 when the other server fails or is slow.",
 )
 .takes(named::<shape::CreateMedia>)
+.example(r#"{"source": {"type": "data_url", "data_url": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="}, "filename": "dot.png"}"#)
 .enveloped(200, named::<shape::Media>);
 
 pub(crate) static UPLOAD: Doc = Doc::new(
@@ -40,11 +41,13 @@ const PREPARE_WORDS: &str = "Answers with the id that it will have (unless you h
 
 pub(crate) static PREPARE: Doc = Doc::new("prepareUpload", TAG, "Announce an upload", PREPARE_WORDS)
     .takes(named::<shape::PrepareUpload>)
+    .example(r#"{"mime_type": "image/png", "filename": "dot.png"}"#)
     .enveloped(200, named::<shape::PreparedUpload>);
 
 pub(crate) static PREPARE_ALIAS: Doc =
     Doc::new("uploadPresigned", TAG, "Announce an upload (older path)", PREPARE_WORDS)
         .takes(named::<shape::PrepareUpload>)
+        .example(r#"{"mime_type": "image/png", "filename": "dot.png"}"#)
         .enveloped(200, named::<shape::PreparedUpload>);
 
 pub(crate) static COMPLETE: Doc = Doc::new(
@@ -63,17 +66,19 @@ pub(crate) static RESOLVE: Doc = Doc::new(
      their places. 400 naming the first that is not yours.",
 )
 .takes(named::<shape::ResolveMedia>)
+.example(r#"{"payload": {"text": "Every jan_ id in here becomes a link."}}"#)
 .enveloped(200, named::<shape::ResolvedMedia>);
 
 pub(crate) static BULK_DELETE: Doc =
     Doc::new("bulkDeleteMedia", TAG, "Delete several files", "Ids that are not yours are passed over.")
-        .takes(named::<shape::BulkDelete>)
+        .takes(named::<shape::BulkDeleteMedia>)
+        .example(r#"{"ids": ["jan_01hqr8v9k2x3f4g5h6j7k8m9n0"]}"#)
         .enveloped(200, named::<shape::BulkDeleted>);
 
-pub(crate) static GET: Doc = Doc::new("getMedia", TAG, "Read a file", BYTES).page(200, "*/*");
+pub(crate) static GET: Doc = Doc::new("getMedia", TAG, "Read a file", BYTES).bytes();
 
 pub(crate) static HEAD: Doc =
-    Doc::new("headMedia", TAG, "Ask what a file is", "The head of the same reply.").page(200, "*/*");
+    Doc::new("headMedia", TAG, "Ask what a file is", "The head of the same reply.").head();
 
 pub(crate) static UPDATE: Doc = Doc::new(
     "updateMedia",
@@ -82,6 +87,7 @@ pub(crate) static UPDATE: Doc = Doc::new(
     "`public` shows it to everybody who knows its id, under `/api/media/{id}`. Caches may keep what was public.",
 )
 .takes(named::<shape::UpdateMedia>)
+.example(r#"{"public": true}"#)
 .enveloped(200, named::<shape::Media>);
 
 pub(crate) static DELETE: Doc =
@@ -106,10 +112,10 @@ const SHOWN_WORDS: &str = "Needs no credential: either its owner marked it as pu
 pub(crate) static SHOWN: Doc =
     Doc::new("getPublicMedia", TAG, "Read a public file, or one by its link", SHOWN_WORDS)
         .query(LINK)
-        .page(200, "*/*");
+        .bytes();
 
 pub(crate) static SHOWN_HEAD: Doc =
-    Doc::new("headPublicMedia", TAG, "Ask what a public file is", SHOWN_WORDS).query(LINK).page(200, "*/*");
+    Doc::new("headPublicMedia", TAG, "Ask what a public file is", SHOWN_WORDS).query(LINK).head();
 
 pub(crate) static PUT: Doc = Doc::new(
     "putMedia",

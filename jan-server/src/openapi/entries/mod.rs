@@ -28,9 +28,14 @@ pub(crate) struct Doc {
     pub(crate) query: &'static [(&'static str, &'static str)],
     /// The body: its content type and its schema.
     pub(crate) takes: Option<(&'static str, SchemaOf)>,
+    /// A body in JSON that works as it is: what Swagger offers to send. [`MODEL`] stands for a model that is there.
+    pub(crate) example: Option<&'static str>,
     pub(crate) status: u16,
     pub(crate) gives: Gives,
 }
+
+/// Stands in examples for the first model of `GET /v1/models`.
+pub(crate) const MODEL: &str = "$first-model";
 
 /// The query parameters of every list.
 pub(crate) const PAGE: &[(&str, &str)] = &[
@@ -46,7 +51,17 @@ impl Doc {
         summary: &'static str,
         about: &'static str,
     ) -> Self {
-        Self { id, tag, summary, about, query: &[], takes: None, status: 204, gives: Gives::Nothing }
+        Self {
+            id,
+            tag,
+            summary,
+            about,
+            query: &[],
+            takes: None,
+            example: None,
+            status: 204,
+            gives: Gives::Nothing,
+        }
     }
 
     pub(crate) const fn query(self, query: &'static [(&'static str, &'static str)]) -> Self {
@@ -59,6 +74,10 @@ impl Doc {
 
     pub(crate) const fn takes_as(self, kind: &'static str, schema: SchemaOf) -> Self {
         Self { takes: Some((kind, schema)), ..self }
+    }
+
+    pub(crate) const fn example(self, example: &'static str) -> Self {
+        Self { example: Some(example), ..self }
     }
 
     pub(crate) const fn json(self, status: u16, schema: SchemaOf) -> Self {
@@ -80,6 +99,14 @@ impl Doc {
     pub(crate) const fn page(self, status: u16, kind: &'static str) -> Self {
         Self { status, gives: Gives::Page(kind), ..self }
     }
+
+    pub(crate) const fn bytes(self) -> Self {
+        Self { status: 200, gives: Gives::Bytes, ..self }
+    }
+
+    pub(crate) const fn head(self) -> Self {
+        Self { status: 200, gives: Gives::Head, ..self }
+    }
 }
 
 /// What a success looks like.
@@ -96,14 +123,31 @@ pub(crate) enum Gives {
     Nothing,
     /// Something for people, of this content type.
     Page(&'static str),
+    /// A file, of whatever type it is.
+    Bytes,
+    /// Headers alone.
+    Head,
 }
+
+const ASKED_BY: &[(&str, &str)] = &[
+    (
+        "referrer",
+        "Where the chat comes from, up to 64 characters: it begins a conversation that remembers it.",
+    ),
+    (
+        "persona",
+        "Which of the operator's prompt modules are put before it; `X-Prompt-Persona` says the same.",
+    ),
+];
 
 pub(crate) static CHAT_CREATE: Doc =
     Doc::new("createChatCompletion", "Chat", "Answer a chat", "OpenAI's chat completions. Fields that are not listed pass through to the model and back untouched. With \
             `stream: true` the answer comes as `data:` events of `chat.completion.chunk` objects; the last chunk carries \
             usage unless `stream_options.include_usage` is false, and `[DONE]` follows a whole answer and only that: an \
-            answer that breaks off ends with an error event instead.")
+            answer that breaks off ends with an error event instead. With `conversation` the turn is kept in it.")
+        .query(ASKED_BY)
         .takes(named::<schemas::ChatCompletionRequest>)
+        .example(r#"{"model": "$first-model", "messages": [{"role": "user", "content": "Hello!"}]}"#)
         .json_or_events(200, named::<schemas::ChatCompletion>, named::<schemas::ChatCompletionChunk>);
 
 pub(crate) static MODELS_LIST: Doc = Doc::new(
@@ -125,6 +169,7 @@ pub(crate) static EMBEDDINGS_CREATE: Doc = Doc::new(
     "OpenAI's embeddings, by a model whose provider gives them.",
 )
 .takes(named::<schemas::EmbeddingRequest>)
+.example(r#"{"model": "$first-model", "input": ["Hello!"]}"#)
 .json(200, named::<schemas::EmbeddingList>);
 
 pub(crate) static VERSION: Doc = Doc::new(
@@ -146,6 +191,7 @@ pub(crate) static GUEST_LOGIN: Doc = Doc::new(
 pub(crate) static REFRESH_TOKEN: Doc =
     Doc::new("refreshToken", "Auth", "Get the next pair of tokens", "For the owner of a refresh token.")
         .takes(named::<schemas::RefreshRequest>)
+        .example(r#"{"refresh_token": "the refresh_token that came with the login"}"#)
         .json(200, named::<schemas::Tokens>);
 
 pub(crate) static HEALTHZ: Doc = Doc::new("healthz", "Server", "The process lives", "`{status: \"ok\"}`.")
@@ -169,7 +215,7 @@ pub(crate) static OPENAPI: Doc = Doc::new(
     "This document",
     "OpenAPI 3.1, made from the table that routes the requests.",
 )
-.page(200, "application/json");
+.json(200, named::<schemas::OpenApi>);
 
 pub(crate) static SWAGGER: Doc = Doc::new(
     "swagger",

@@ -23,6 +23,7 @@ pub(crate) static CREATE: Doc = Doc::new(
 )
 .query(BRANCH)
 .takes(named::<shape::CreateShare>)
+.example(r#"{"scope": "conversation"}"#)
 .enveloped(201, named::<shape::Share>);
 
 pub(crate) static CREATE_OF_ITEM: Doc = Doc::new(
@@ -33,6 +34,7 @@ pub(crate) static CREATE_OF_ITEM: Doc = Doc::new(
 )
 .query(BRANCH)
 .takes(named::<shape::CreateItemShare>)
+.example(r#"{"include_context_messages": true}"#)
 .enveloped(201, named::<shape::Share>);
 
 pub(crate) static LIST: Doc = Doc::new(
@@ -70,5 +72,4 @@ pub(crate) static PUBLIC_ALIAS: Doc =
         .enveloped(200, named::<shape::PublicShare>);
 
 pub(crate) static PUBLIC_HEAD: Doc =
-    Doc::new("headPublicShare", TAG, "Ask whether a share is there", "404 for what is no slug, too.")
-        .page(200, "application/json");
+    Doc::new("headPublicShare", TAG, "Ask whether a share is there", "404 for what is no slug, too.").head();

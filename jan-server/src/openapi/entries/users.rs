@@ -27,6 +27,7 @@ pub(crate) static CHANGE_SETTINGS: Doc = Doc::new(
     "Merged field by field: what is not named stays. When anything is wrong, nothing changes.",
 )
 .takes(named::<shape::PatchSettings>)
+.example(r#"{"profile_settings": {"base_style": "Concise", "nick_name": "Ann"}}"#)
 .enveloped(200, named::<shape::Settings>);
 
 pub(crate) static PREFERENCES: Doc = Doc::new(
@@ -43,5 +44,6 @@ pub(crate) static CHANGE_PREFERENCES: Doc = Doc::new(
     "Change your preferences",
     "Merged key by key; `null` takes a key out. Up to 64 keys and 16 KiB, known here or not.",
 )
-.takes(named::<shape::Preferences>)
+.takes(named::<shape::PatchPreferences>)
+.example(r#"{"preferences": {"enable_search": true}}"#)
 .enveloped(200, named::<shape::Preferences>);

@@ -21,6 +21,27 @@ pub(crate) struct Conversation {
     project_id: Option<String>,
 }
 
+/// The conversation of an item that was deleted.
+#[derive(ToSchema)]
+pub(crate) struct ItemDeleted {
+    #[schema(example = "conv_0123456789abcdef")]
+    id: String,
+    #[schema(example = "conversation")]
+    object: String,
+    title: Option<String>,
+    created_at: i64,
+    updated_at: i64,
+    #[schema(value_type = Object)]
+    metadata: Value,
+    referrer: Option<String>,
+    project_id: Option<String>,
+    /// The active branch.
+    branch: Option<String>,
+    /// Whether a branch was made for it: never.
+    branch_created: bool,
+    deleted: bool,
+}
+
 /// A conversation to be made; every member may be missing.
 #[derive(ToSchema)]
 pub(crate) struct CreateConversation {
@@ -56,7 +77,8 @@ pub(crate) struct Deleted {
 
 /// Conversations to delete.
 #[derive(ToSchema)]
-pub(crate) struct BulkDelete {
+pub(crate) struct BulkDeleteConversations {
+    /// 1 to 100.
     conversation_ids: Vec<String>,
 }
 

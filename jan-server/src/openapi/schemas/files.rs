@@ -10,7 +10,8 @@ pub(crate) struct CreateFile {
     /// `assistants`, `batch`, `evals`, `fine-tune`, `user_data` or `vision`.
     #[schema(example = "user_data")]
     purpose: String,
-    #[schema(rename = "expires_after[anchor]", example = "created_at")]
+    /// `created_at`, with `expires_after[seconds]`.
+    #[schema(rename = "expires_after[anchor]")]
     anchor: Option<String>,
     /// 3600 to 2592000.
     #[schema(rename = "expires_after[seconds]")]

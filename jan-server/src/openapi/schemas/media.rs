@@ -41,8 +41,8 @@ pub(crate) struct MediaSource {
 pub(crate) struct UploadForm {
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// `true` shows it to everybody who knows its id.
-    public: Option<String>,
+    /// `true` shows it to everybody who knows its id; `false` is the default, anything else is refused.
+    public: Option<bool>,
     /// Passed over: the credential says who it is.
     user_id: Option<String>,
 }
@@ -155,7 +155,7 @@ pub(crate) struct ResolvedMedia {
 
 /// Files to be deleted.
 #[derive(ToSchema)]
-pub(crate) struct BulkDelete {
+pub(crate) struct BulkDeleteMedia {
     /// 1 to 100; `media_ids` is taken too.
     ids: Vec<String>,
 }

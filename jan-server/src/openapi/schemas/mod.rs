@@ -22,7 +22,7 @@ pub(crate) fn named<T: ToSchema>(components: &mut Components) -> Value {
     T::schemas(&mut found);
     for (name, schema) in found {
         if let Ok(schema) = serde_json::to_value(schema) {
-            components.insert(name, schema);
+            components.add(name, schema);
         }
     }
     json!({"$ref": format!("#/components/schemas/{}", T::name())})
@@ -91,6 +91,19 @@ pub(crate) struct ChatCompletionRequest {
     response_format: Option<Value>,
     reasoning_effort: Option<String>,
     user: Option<String>,
+    /// The conversation that the turn goes on with and is kept in: its id, `{"id": …}`, or `{}` for a new one.
+    #[schema(value_type = Option<Value>, example = json!({}))]
+    conversation: Option<Value>,
+    /// Whether it is kept. With a conversation it is unless this is false; without one, `true` keeps the completion by
+    /// itself (`GET /v1/chat/completions`).
+    store: Option<bool>,
+    /// Keeps the model's reasoning with its answer. Default: false.
+    store_reasoning: Option<bool>,
+    /// Puts the operator's instructions for thorough research before the chat. Default: false.
+    deep_research: Option<bool>,
+    /// With `store`: up to 16 pairs of texts, to find it again.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
 }
 
 /// How to stream.
@@ -122,6 +135,21 @@ pub(crate) struct ChatCompletion {
     model: String,
     choices: Vec<ChatChoice>,
     usage: Option<Usage>,
+    /// Where the turn is kept.
+    conversation: Option<KeptIn>,
+    /// The conversation was too long for the model, and was cut from its old end.
+    trimmed: Option<bool>,
+    /// Of a completion kept by itself: the pairs that came with it.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
+}
+
+/// The conversation that a turn is kept in.
+#[derive(ToSchema)]
+pub(crate) struct KeptIn {
+    #[schema(example = "conv_0123456789abcdef")]
+    id: String,
+    title: Option<String>,
 }
 
 /// One of its choices.
@@ -143,6 +171,10 @@ pub(crate) struct ChatCompletionChunk {
     model: String,
     choices: Vec<ChunkChoice>,
     usage: Option<Usage>,
+    /// In the first chunk: where the turn is kept.
+    conversation: Option<KeptIn>,
+    /// In the first chunk: the conversation was too long for the model, and was cut from its old end.
+    trimmed: Option<bool>,
 }
 
 /// What the piece adds.
@@ -242,6 +274,20 @@ pub(crate) struct RefreshRequest {
 #[derive(ToSchema)]
 pub(crate) struct Status {
     status: String,
+}
+
+/// This document.
+#[derive(ToSchema)]
+pub(crate) struct OpenApi {
+    #[schema(example = "3.1.0")]
+    openapi: String,
+    #[schema(value_type = Object)]
+    info: Value,
+    servers: Vec<Value>,
+    #[schema(value_type = Object)]
+    paths: Value,
+    #[schema(value_type = Object)]
+    components: Value,
 }
 
 /// What runs.

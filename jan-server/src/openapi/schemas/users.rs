@@ -28,10 +28,16 @@ pub(crate) struct Settings {
     /// Keys of the client's own, and a few known here.
     #[schema(value_type = Object)]
     preferences: Value,
-    #[schema(value_type = Object)]
-    server_capabilities: Value,
+    server_capabilities: ServerCapabilities,
     created_at: i64,
     updated_at: i64,
+}
+
+/// What this server can do.
+#[derive(ToSchema)]
+pub(crate) struct ServerCapabilities {
+    /// Pictures can be made.
+    image_generation_enabled: bool,
 }
 
 /// What is changed of the settings; every member may be missing.
@@ -81,6 +87,14 @@ pub(crate) struct ProfileSettings {
 pub(crate) struct AdvancedSettings {
     web_search: Option<bool>,
     code_enabled: Option<bool>,
+}
+
+/// What is changed of the preferences.
+#[derive(ToSchema)]
+pub(crate) struct PatchPreferences {
+    /// Keys to set; `null` takes one out.
+    #[schema(value_type = Object)]
+    preferences: Value,
 }
 
 /// Preferences.

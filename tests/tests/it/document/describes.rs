@@ -1,0 +1,241 @@
+//! Every operation of the document once, with what its example says, in the order in which somebody would try them.
+
+use jan_tests::Upstream;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use super::Described;
+use crate::app::{App, provider};
+use crate::media::png;
+
+/// What cannot succeed by itself, and why.
+const NEVER: &[(&str, &str)] = &[("createImageVariation", "it is not offered")];
+
+fn id(value: &Value) -> String {
+    value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}")).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "some replies are not yet as described"]
+async fn every_example_succeeds_and_every_reply_is_as_described() {
+    let upstream = Upstream::start().await;
+    let app = App::start(|config| {
+        config.echo.enabled = false;
+        config.providers.insert("upstream".into(), provider(&upstream.url()));
+        config.images.enabled = true;
+        config.images.model = Some("z-image".into());
+    })
+    .await;
+    let mut api = Described::of(&app).await;
+    server(&mut api).await;
+    chats(&mut api).await;
+    conversations(&mut api).await;
+    shares(&mut api).await;
+    projects_and_users(&mut api).await;
+    pictures_and_files(&mut api).await;
+    ends(&mut api).await;
+
+    let all = api.document["paths"].as_object().unwrap().values();
+    let all = all.flat_map(|operations| operations.as_object().unwrap().values());
+    let missed: Vec<&str> = all
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .filter(|id| !api.tried.contains(*id) && !NEVER.iter().any(|(never, _)| never == id))
+        .collect();
+    assert!(missed.is_empty(), "these operations are not tried: {missed:?}");
+    assert!(api.wrong.is_empty(), "these replies are not as described:\n{}", api.wrong.join("\n\n"));
+}
+
+async fn server(api: &mut Described<'_>) {
+    for path in ["/healthz", "/media/healthz", "/readyz", "/v1/version", "/api/openapi.json"] {
+        api.ask("GET", path, &[]).await;
+    }
+    api.ask("GET", "/api/swagger/{file}", &[("file", "index.html")]).await;
+    api.ask("GET", "/v1/prompt-templates/{key}", &[("key", "timing")]).await;
+    let login = api.ask("POST", "/auth/guest-login", &[]).await;
+    let token = json!({"refresh_token": login["refresh_token"]});
+    api.ask_with("POST", "/auth/refresh-token", &[], Some(token)).await;
+    let models = api.ask("GET", "/v1/models", &[]).await;
+    let first = models["data"][0]["id"].as_str().unwrap();
+    assert_eq!(api.example("POST", "/v1/chat/completions").unwrap()["model"], first);
+    api.ask("GET", "/v1/models/{id}", &[("id", first)]).await;
+}
+
+async fn chats(api: &mut Described<'_>) {
+    let path = "/v1/chat/completions";
+    api.ask("POST", path, &[]).await;
+    let mut chat = api.example("POST", path).unwrap();
+    chat["store"] = true.into();
+    chat["metadata"] = json!({"topic": "travel"});
+    let kept = api.ask_with("POST", path, &[], Some(chat.clone())).await;
+    chat["conversation"] = json!({});
+    chat["store_reasoning"] = true.into();
+    let told = api.ask_with("POST", path, &[], Some(chat.clone())).await;
+    assert!(told["conversation"]["id"].is_string(), "{told}");
+    chat["stream"] = true.into();
+    api.ask_with("POST", path, &[], Some(chat)).await;
+    api.ask("GET", path, &[]).await;
+    let kept = id(&kept);
+    let of = [("id", kept.as_str())];
+    for (method, path) in [
+        ("GET", "/v1/chat/completions/{id}"),
+        ("POST", "/v1/chat/completions/{id}"),
+        ("GET", "/v1/chat/completions/{id}/messages"),
+        ("DELETE", "/v1/chat/completions/{id}"),
+    ] {
+        api.ask(method, path, &of).await;
+    }
+    api.ask("POST", "/v1/embeddings", &[]).await;
+}
+
+async fn conversations(api: &mut Described<'_>) {
+    let made = id(&api.ask("POST", "/v1/conversations", &[]).await);
+    let of = [("id", made.as_str())];
+    api.ask("GET", "/v1/conversations", &[]).await;
+    for method in ["GET", "POST", "PATCH"] {
+        api.ask(method, "/v1/conversations/{id}", &of).await;
+    }
+    let items = "/v1/conversations/{id}/items";
+    let added = api.ask("POST", items, &of).await;
+    let call = json!({"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"});
+    api.ask_with("POST", items, &of, Some(json!({"items": [call]}))).await;
+    api.ask("GET", items, &of).await;
+    let item = id(&added["data"][0]);
+    let of_call = [of[0], ("call_id", "call_1")];
+    for method in ["GET", "PATCH"] {
+        api.ask(method, "/v1/conversations/{id}/items/by-call-id/{call_id}", &of_call).await;
+    }
+    let of_item = [of[0], ("item_id", item.as_str())];
+    api.ask("GET", "/v1/conversations/{id}/items/{item_id}", &of_item).await;
+    let edited = api.ask("POST", "/v1/conversations/{id}/items/{item_id}/edit", &of_item).await;
+    let item = id(&edited["user_item"]);
+    let of_item = [of[0], ("item_id", item.as_str())];
+    let edited = api.ask("PUT", "/v1/conversations/{id}/items/{item_id}/edit", &of_item).await;
+    let item = id(&edited["user_item"]);
+    let of_item = [of[0], ("item_id", item.as_str())];
+    let regenerate = "/v1/conversations/{id}/items/{item_id}/regenerate";
+    api.ask("POST", regenerate, &of_item).await;
+    let mut body = api.example("POST", regenerate).unwrap();
+    body["stream"] = true.into();
+    api.ask_with("POST", regenerate, &of_item, Some(body)).await;
+
+    let branches = "/v1/conversations/{id}/branches";
+    let branch = api.ask("POST", branches, &of).await["name"].as_str().unwrap().to_owned();
+    api.ask("GET", branches, &of).await;
+    let (named, main) = ([of[0], ("name", branch.as_str())], [of[0], ("name", "MAIN")]);
+    api.ask("GET", "/v1/conversations/{id}/branches/{name}", &named).await;
+    api.ask("POST", "/v1/conversations/{id}/branches/{name}/activate", &named).await;
+    api.ask("POST", "/v1/conversations/{id}/branches/{name}/activate", &main).await;
+    api.ask("DELETE", "/v1/conversations/{id}/branches/{name}", &named).await;
+    let listed = api.ask("GET", items, &of).await;
+    let item = id(&listed["data"][0]);
+    api.ask("DELETE", "/v1/conversations/{id}/items/{item_id}", &[of[0], ("item_id", item.as_str())]).await;
+}
+
+async fn shares(api: &mut Described<'_>) {
+    let talk = json!([{"role": "user", "content": "Tea?"}, {"role": "assistant", "content": "Yes."}]);
+    let talk = api.app.conversation(talk).await;
+    let of = [("id", talk.as_str())];
+    let items = api.ask("GET", "/v1/conversations/{id}/items", &of).await;
+    let answer = id(&items["data"][0]);
+    let of_answer = [of[0], ("item_id", answer.as_str())];
+    let one = api.ask("POST", "/v1/conversations/{id}/items/{item_id}/share", &of_answer).await;
+    let whole = api.ask("POST", "/v1/conversations/{id}/share", &of).await;
+    api.ask("GET", "/v1/conversations/{id}/shares", &of).await;
+    api.ask("GET", "/v1/shares", &[]).await;
+    let slug = [("slug", whole["data"]["slug"].as_str().unwrap())];
+    api.ask("GET", "/v1/public/shares/{slug}", &slug).await;
+    api.ask("HEAD", "/v1/public/shares/{slug}", &slug).await;
+    api.ask("GET", "/v1/share/{slug}", &slug).await;
+    let (one, whole) = (id(&one["data"]), id(&whole["data"]));
+    api.ask("DELETE", "/v1/conversations/{id}/shares/{share_id}", &[of[0], ("share_id", &one)]).await;
+    api.ask("DELETE", "/v1/shares/{id}", &[("id", &whole)]).await;
+}
+
+async fn projects_and_users(api: &mut Described<'_>) {
+    let project = id(&api.ask("POST", "/v1/projects", &[]).await["data"]);
+    let of = [("id", project.as_str())];
+    api.ask("GET", "/v1/projects", &[]).await;
+    for (method, path) in [
+        ("GET", "/v1/projects/{id}"),
+        ("PATCH", "/v1/projects/{id}"),
+        ("GET", "/v1/projects/{id}/conversations"),
+        ("GET", "/v1/usage/projects/{id}"),
+        ("DELETE", "/v1/projects/{id}"),
+    ] {
+        api.ask(method, path, &of).await;
+    }
+    for (method, path) in [
+        ("GET", "/v1/users/me"),
+        ("GET", "/v1/users/me/settings"),
+        ("PATCH", "/v1/users/me/settings"),
+        ("GET", "/v1/users/me/settings/preferences"),
+        ("PATCH", "/v1/users/me/settings/preferences"),
+        ("GET", "/v1/usage/me"),
+        ("GET", "/v1/usage/me/daily"),
+    ] {
+        api.ask(method, path, &[]).await;
+    }
+}
+
+async fn pictures_and_files(api: &mut Described<'_>) {
+    api.ask("POST", "/v1/images/generations", &[]).await;
+    api.ask("POST", "/v1/images/edits", &[]).await;
+
+    let file = || Part::bytes(png(3, 3, b"")).file_name("dot.png").mime_str("image/png").unwrap();
+    let mut kept = String::new();
+    for path in ["/v1/files", "/v1/files/upload"] {
+        let form = Form::new().part("file", file()).text("purpose", "user_data");
+        let request = api.request("POST", path, &[], "").multipart(form);
+        kept = id(&api.reply("POST", path, request).await);
+    }
+    let of = [("id", kept.as_str())];
+    api.ask("GET", "/v1/files", &[]).await;
+    for (method, path) in [
+        ("GET", "/v1/files/{id}"),
+        ("GET", "/v1/files/{id}/metadata"),
+        ("GET", "/v1/files/{id}/content"),
+        ("DELETE", "/v1/files/{id}"),
+    ] {
+        api.ask(method, path, &of).await;
+    }
+
+    let made = api.ask("POST", "/v1/media", &[]).await;
+    api.ask("GET", "/v1/media", &[]).await;
+    let request =
+        api.request("POST", "/v1/media/upload", &[], "").multipart(Form::new().part("file", file()));
+    api.reply("POST", "/v1/media/upload", request).await;
+    for path in ["/v1/media/prepare-upload", "/v1/media/upload-presigned"] {
+        let announced = api.ask("POST", path, &[]).await;
+        let (link, announced) = (announced["data"]["upload_url"].as_str().unwrap(), id(&announced["data"]));
+        let query = link.find('?').map(|at| &link[at..]).unwrap();
+        let body = png(if path.ends_with("presigned") { 4 } else { 5 }, 4, b"");
+        let request = api.request("PUT", "/api/media/{id}", &[("id", &announced)], query);
+        api.reply("PUT", "/api/media/{id}", request.header("content-type", "image/png").body(body)).await;
+        api.ask("POST", "/v1/media/{id}/complete", &[("id", &announced)]).await;
+    }
+    let made = id(&made["data"]);
+    let of = [("id", made.as_str())];
+    api.ask("POST", "/v1/media/resolve", &[]).await;
+    api.ask_with("POST", "/v1/media/resolve", &[], Some(json!({"ids": [made]}))).await;
+    for (method, path) in [
+        ("PATCH", "/v1/media/{id}"),
+        ("GET", "/v1/media/{id}"),
+        ("HEAD", "/v1/media/{id}"),
+        ("GET", "/v1/media/{id}/metadata"),
+        ("GET", "/v1/media/{id}/presign"),
+        ("GET", "/api/media/{id}"),
+        ("HEAD", "/api/media/{id}"),
+        ("DELETE", "/v1/media/{id}"),
+    ] {
+        api.ask(method, path, &of).await;
+    }
+    api.ask("POST", "/v1/media/bulk-delete", &[]).await;
+}
+
+async fn ends(api: &mut Described<'_>) {
+    let talk = api.app.conversation(json!([{"role": "user", "content": "x"}])).await;
+    api.ask("DELETE", "/v1/conversations/{id}", &[("id", &talk)]).await;
+    api.ask("POST", "/v1/conversations/bulk-delete", &[]).await;
+    api.ask("DELETE", "/v1/conversations", &[]).await;
+    api.ask("DELETE", "/v1/users/me", &[]).await;
+}
