@@ -14,6 +14,7 @@ use jan_llm::{
 use jan_media::Media;
 
 use crate::gateway::cors::Cors;
+use crate::gateway::hosts::Hosts;
 use crate::gateway::rate::{RateLimits, RateSettings};
 use crate::media;
 use crate::rooms::{Rooms, Settings};
@@ -35,6 +36,7 @@ pub struct ServerBuilder {
     clock: Option<Arc<dyn Clock>>,
     rate: Option<RateSettings>,
     origins: Vec<String>,
+    hosts: Option<Hosts>,
     settings: Settings,
     mounted_at: Option<String>,
 }
@@ -101,6 +103,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Under which hosts requests are answered. Unless told: a server that lets everybody in ([`crate::AllowAll`]) only under
+    /// names of this computer and of the public URL ([`Hosts::local`]), so that pages which its user visits cannot use it; any
+    /// other under all. Where another application is in front that checks its callers itself, say [`Hosts::any`]. Where
+    /// callers are known by a cookie, which browsers send for every page, name the hosts: `Hosts::local().and("chat.example")`.
+    pub fn hosts(mut self, hosts: Hosts) -> Self {
+        self.hosts = Some(hosts);
+        self
+    }
+
     /// What the shell does in its own right.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
@@ -123,7 +134,7 @@ impl ServerBuilder {
     /// The server.
     ///
     /// # Errors
-    /// When nobody was said to be let in.
+    /// When nobody was said to be let in, or one of the origins is none.
     pub fn build(self) -> Result<Server> {
         if !self.has_verifier && self.issuer.is_none() {
             let message = "Say who may come in: `.auth(AllowAll::new())` for everybody, `.auth(ApiKeys::new([&key])?)`, \
@@ -139,6 +150,11 @@ impl ServerBuilder {
             None => Arc::new(self.verifier),
             Some(issuer) => Arc::new(self.verifier.or(Cached::new(issuer.clone(), clock.clone()))),
         };
+        let open = verifier.admits_anybody();
+        let hosts = self.hosts.unwrap_or_else(|| if open { Hosts::local() } else { Hosts::any() });
+        let public = settings.public_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
+        let hosts = public.iter().filter_map(http::Uri::host).fold(hosts, Hosts::and);
+        let cors = Cors::new(&self.origins)?;
         let model = self.model.unwrap_or_else(|| Arc::new(crate::no_model::NoModel));
         let store = self.store.unwrap_or_default();
         let home = settings.public_url.as_deref();
@@ -173,7 +189,8 @@ impl ServerBuilder {
                 started: clock.now(),
                 clock,
                 rate: self.rate.as_ref().map(RateLimits::new),
-                cors: Cors::new(self.origins),
+                cors,
+                hosts,
                 settings,
                 sweeper: Sweeper::default(),
                 draining: false.into(),

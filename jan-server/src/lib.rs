@@ -15,11 +15,11 @@
 //! |---|---|
 //! | `router` | THE TABLE: the whole API on one page |
 //! | `routes` | the handlers, a file per family |
-//! | `gateway` | the door: request id, limits, credentials, CORS |
+//! | `gateway` | what is done with every request: id, hosts, limits, credentials, CORS |
 //! | `http` | bodies, replies, events, errors as statuses |
 //! | `openapi` | the document, made from the table |
 //! | `media` | what is around the media room: who fetches for it, what shows it |
-//! | `serve` | the accept loop |
+//! | `serve` | the accept loop, and the limits of a connection |
 //! | `sweep` | what is taken away for good, and when |
 //! | `config`, `open`, `cli` | the binary (feature `cli`) |
 
@@ -45,6 +45,7 @@ mod serve;
 mod server;
 mod sweep;
 
+pub use crate::gateway::hosts::Hosts;
 pub use crate::gateway::rate::RateSettings;
 pub use crate::http::body::{Body, BoxError};
 pub use builder::ServerBuilder;

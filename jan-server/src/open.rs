@@ -17,7 +17,7 @@ use jan_llm::turn::TitleSettings;
 use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 
 use crate::config::{self, AuthMode, Config, DurabilityMode, MediaForm};
-use crate::{AllowAll, ApiKeys, LocalIssuer, RateSettings, ServeSettings, Server, Settings};
+use crate::{AllowAll, ApiKeys, Hosts, LocalIssuer, RateSettings, ServeSettings, Server, Settings};
 
 pub use media::media;
 
@@ -43,7 +43,7 @@ pub async fn server(config: &Config) -> Result<Server> {
         builder = builder.auth(ApiKeys::new(&config.auth.api_keys)?);
     }
     builder = match config.auth.mode {
-        AuthMode::Open => builder.auth(AllowAll::new()),
+        AuthMode::Open => builder.auth(AllowAll::new()).hosts(hosts(config)),
         AuthMode::Local => {
             let key = keys::signing_key(&config.data_dir)?;
             builder.issue_tokens(LocalIssuer::new(&key, Arc::new(SystemClock)))
@@ -53,6 +53,14 @@ pub async fn server(config: &Config) -> Result<Server> {
         builder = builder.rate_limits(rates(config));
     }
     builder.build()
+}
+
+/// The hosts that an open server answers for.
+fn hosts(config: &Config) -> Hosts {
+    let hosts = config.auth.hosts.iter().fold(Hosts::local(), Hosts::and);
+    let media = config.media.public_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
+    let hosts = media.iter().filter_map(http::Uri::host).fold(hosts, Hosts::and);
+    if config.addr.ip().is_loopback() { hosts } else { hosts.and_addresses() }
 }
 
 /// The stores that the configuration names.
@@ -155,6 +163,7 @@ pub fn serve_settings(config: &Config) -> ServeSettings {
         connections: limits.connections,
         first_byte: limits.first_byte,
         head: limits.head,
+        write: limits.write,
         drain: limits.drain,
     }
 }
@@ -164,6 +173,7 @@ fn settings(config: &Config) -> Settings {
         bare: config.api.bare,
         body_limit: usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX),
         body_timeout: config.limits.body_timeout,
+        body_rate: config.limits.body_rate.as_u64(),
         docs: config.api.swagger,
         titles: TitleSettings { model: config.titles.model.clone() },
         orchestration: Orchestration {

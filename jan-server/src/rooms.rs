@@ -13,6 +13,7 @@ use jan_llm::{
 use jan_media::Media;
 
 use crate::gateway::cors::Cors;
+use crate::gateway::hosts::Hosts;
 use crate::gateway::rate::RateLimits;
 use crate::sweep::Sweeper;
 
@@ -40,6 +41,7 @@ pub(crate) struct Rooms {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rate: Option<RateLimits>,
     pub(crate) cors: Cors,
+    pub(crate) hosts: Hosts,
     pub(crate) settings: Settings,
     pub(crate) started: Duration,
     pub(crate) sweeper: Sweeper,
@@ -56,6 +58,9 @@ pub struct Settings {
     pub body_limit: usize,
     /// How long a body may take to come in. Default: 60 s.
     pub body_timeout: Duration,
+    /// A body that holds a file may take longer, as long as so many bytes of it have come for each second; with 0 it may
+    /// not. Default: 8 KiB.
+    pub body_rate: u64,
     /// Serves the OpenAPI document and Swagger UI. Default: yes.
     pub docs: bool,
     /// Lets owners show conversations to whoever has the link. Default: yes.
@@ -86,6 +91,7 @@ impl Default for Settings {
             bare: false,
             body_limit: 8 * 1024 * 1024,
             body_timeout: Duration::from_secs(60),
+            body_rate: 8 * 1024,
             docs: true,
             sharing: true,
             public_url: None,

@@ -1,6 +1,7 @@
 //! THE TABLE: the whole API on one page. Routing, credentials, rate limits, CORS and the OpenAPI document all read it;
 //! a route that is not in it does not exist.
 
+use std::num::NonZeroU64;
 use std::sync::LazyLock;
 
 use futures_util::future::BoxFuture;
@@ -218,13 +219,14 @@ impl Row {
 
     /// The largest body that this row takes.
     pub(crate) fn body_limit(&self, rooms: &Rooms) -> BodyLimit {
-        let json = rooms.settings.body_limit;
+        let (json, time) = (rooms.settings.body_limit, rooms.settings.body_timeout);
         match self.size {
-            Size::Json => BodyLimit { bytes: json, code: "body_too_large" },
+            Size::Json => BodyLimit { bytes: json, code: "body_too_large", time, rate: None },
             Size::File => {
                 let file = usize::try_from(rooms.media.settings().max_bytes).unwrap_or(usize::MAX);
                 let bytes = (file / 3).saturating_mul(4).saturating_add(AROUND_FILES);
-                BodyLimit { bytes, code: "max_size_exceeded" }
+                let rate = NonZeroU64::new(rooms.settings.body_rate);
+                BodyLimit { bytes, code: "max_size_exceeded", time, rate }
             }
         }
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
-use jan_core::Result;
+use jan_core::{Error, Result};
 
 use crate::builder::ServerBuilder;
 use crate::gateway;
@@ -50,7 +50,20 @@ impl Server {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        gateway::pass(self.rooms.clone(), request)
+        gateway::pass(self.rooms.clone(), request, None)
+    }
+
+    /// Answers a request whose head is at fault.
+    pub(crate) fn refuse<B>(
+        &self,
+        request: Request<B>,
+        fault: Error,
+    ) -> impl Future<Output = Response<Body>> + Send + use<B>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        gateway::pass(self.rooms.clone(), request, Some(fault))
     }
 }
 

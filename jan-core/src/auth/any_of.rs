@@ -35,6 +35,10 @@ impl AuthVerifier for AnyOf {
         }
         Ok(None)
     }
+
+    fn admits_anybody(&self) -> bool {
+        self.0.iter().any(|verifier| verifier.admits_anybody())
+    }
 }
 
 /// Lets everybody in, as one and the same user. For a server that only its owner can reach.
@@ -58,5 +62,9 @@ impl Default for AllowAll {
 impl AuthVerifier for AllowAll {
     async fn verify(&self, _: Presented<'_>) -> Result<Option<Arc<Principal>>> {
         Ok(Some(self.0.clone()))
+    }
+
+    fn admits_anybody(&self) -> bool {
+        true
     }
 }

@@ -93,6 +93,10 @@ impl<V: AuthVerifier> AuthVerifier for Cached<V> {
         }
         Ok(found)
     }
+
+    fn admits_anybody(&self) -> bool {
+        self.inner.admits_anybody()
+    }
 }
 
 #[cfg(test)]

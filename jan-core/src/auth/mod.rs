@@ -60,12 +60,22 @@ pub trait AuthVerifier: Send + Sync + 'static {
     /// [`crate::ErrorKind::Unauthenticated`] when it is of this kind and is not valid, with a message that says why
     /// and gives nothing away. [`crate::ErrorKind::Unavailable`] when it cannot be checked now.
     async fn verify(&self, presented: Presented<'_>) -> Result<Option<Arc<Principal>>>;
+
+    /// Whether callers are let in without a credential. Such a server has to guard itself against the web pages that its
+    /// user visits. Default: no.
+    fn admits_anybody(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]
 impl<V: AuthVerifier + ?Sized> AuthVerifier for Arc<V> {
     async fn verify(&self, presented: Presented<'_>) -> Result<Option<Arc<Principal>>> {
         (**self).verify(presented).await
+    }
+
+    fn admits_anybody(&self) -> bool {
+        (**self).admits_anybody()
     }
 }
 

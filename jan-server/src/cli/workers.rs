@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 
-use crate::serve::{ACCEPT_PAUSE, Counted, Door, Visitor};
+use crate::serve::{ACCEPT_PAUSE, Accepted, Counted, Source};
 use crate::{ServeSettings, Server};
 
 /// A connection on its way to a core.
@@ -47,7 +47,7 @@ pub(super) async fn serve(
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let work = move || {
             let stopped = async move { stop.wait_for(|stop| *stop).await.map(|_| ()) };
-            runtime.block_on(server.serve_from(Hatch(handed), stopped, &limits))
+            runtime.block_on(server.serve_from(Handover(handed), stopped, &limits))
         };
         workers.push(thread::Builder::new().name(format!("core-{core}")).spawn(work)?);
     }
@@ -91,13 +91,13 @@ async fn hand_over(cores: &[Core], socket: TcpStream, peer: SocketAddr) {
 }
 
 /// Where a core gets its connections.
-struct Hatch(mpsc::Receiver<Handed>);
+struct Handover(mpsc::Receiver<Handed>);
 
-impl Door for Hatch {
-    async fn next(&mut self) -> io::Result<Visitor> {
+impl Source for Handover {
+    async fn next(&mut self) -> io::Result<Accepted> {
         match self.0.recv().await {
             Some((socket, peer, counted)) => {
-                Ok(Visitor { socket: TcpStream::from_std(socket)?, peer, counted: Some(counted) })
+                Ok(Accepted { socket: TcpStream::from_std(socket)?, peer, counted: Some(counted) })
             }
             // Nobody accepts any more: the server is about to be told to stop.
             None => std::future::pending().await,

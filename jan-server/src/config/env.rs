@@ -72,6 +72,7 @@ pub(super) const ALIASES: &[Alias] = &[
     switch("JAN_ECHO", "echo.enabled"),
     text("JAN_AUTH", "auth.mode"),
     list("JAN_API_KEYS", "auth.api_keys"),
+    list("JAN_HOSTS", "auth.hosts"),
     switch("JAN_RATE_LIMIT", "rate_limit.enabled"),
     switch("JAN_ALLOW_PRIVATE_URLS", "fetch.allow_private_urls"),
     switch("JAN_API_BARE", "api.bare"),

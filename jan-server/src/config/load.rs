@@ -8,6 +8,7 @@ use jan_core::{Error, Result};
 
 use super::env::{ALIASES, Environment, OTHERS, TESTS};
 use super::{Config, MediaBackend, MediaForm};
+use crate::gateway::cors::origin;
 
 /// The file that is read from the working directory if it is there.
 const FILE: &str = "jan.toml";
@@ -94,7 +95,10 @@ fn is_known(name: &str) -> bool {
 
 /// Lists are the only values that a text cannot be read as by itself.
 fn scalar(path: &str, text: &str) -> config::Value {
-    if matches!(path, "auth.api_keys" | "cors.origins" | "fetch.allow" | "fetch.ports" | "media.types") {
+    if matches!(
+        path,
+        "auth.api_keys" | "auth.hosts" | "cors.origins" | "fetch.allow" | "fetch.ports" | "media.types"
+    ) {
         return text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().into();
     }
     text.into()
@@ -122,6 +126,9 @@ fn check(config: &Config) -> Result<()> {
         if !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(wrong(&format!("`{name}` must look like https://chat.example, not `{url}`")));
         }
+    }
+    for listed in config.cors.origins.iter().filter(|listed| *listed != "*") {
+        origin(listed).map_err(|error| wrong(error.message().trim_end_matches('.')))?;
     }
     if config.limits.connections == 0 {
         return Err(wrong("`limits.connections` must be at least 1"));
@@ -230,6 +237,7 @@ mod tests {
             (&[], &[("database.retention", "long")], &["database.retention"]),
             (&[("JAN_UPSTREAM_URL", "localhost:1")], &[], &["providers.upstream.url", "localhost:1"]),
             (&[("JAN_PUBLIC_URL", "chat.example")], &[], &["public_url", "chat.example"]),
+            (&[("JAN_CORS_ORIGINS", "http://a, chat.example")], &[], &["chat.example", "https://"]),
             (&[("CONVERSATION_SHARING_ENABLED", "maybe")], &[], &["CONVERSATION_SHARING_ENABLED", "off"]),
             (&[("JAN_CONFIG", "/does/not/exist.toml")], &[], &["exist.toml"]),
         ] {

@@ -194,6 +194,9 @@ pub struct Auth {
     /// Keys that are let in as well, each starting with `sk_`.
     #[serde(serialize_with = "hidden_list")]
     pub api_keys: Vec<Secret>,
+    /// Names under which an open server answers, besides those of this computer and of `public_url`: without a credential
+    /// every web page could use it otherwise. Addresses in figures count where `addr` is not this computer's alone.
+    pub hosts: Vec<String>,
 }
 
 /// How callers prove who they are.
@@ -216,6 +219,8 @@ pub struct Limits {
     /// How long a body may take to come in.
     #[serde(with = "span")]
     pub body_timeout: Duration,
+    /// How much of a file must come a second for its body to be given more time.
+    pub body_rate: ByteSize,
     /// Connections open at once.
     pub connections: usize,
     /// How long a new connection may say nothing.
@@ -224,6 +229,9 @@ pub struct Limits {
     /// How long a request's head may take, and a connection may be idle.
     #[serde(with = "span")]
     pub head: Duration,
+    /// How long a reply waits for a client that takes no more of it.
+    #[serde(with = "span")]
+    pub write: Duration,
     /// How long running requests may take to finish after a stop.
     #[serde(with = "span")]
     pub drain: Duration,
@@ -235,9 +243,11 @@ impl Default for Limits {
         Self {
             body: ByteSize::b(shell.body_limit as u64),
             body_timeout: shell.body_timeout,
+            body_rate: ByteSize::b(shell.body_rate),
             connections: serve.connections,
             first_byte: serve.first_byte,
             head: serve.head,
+            write: serve.write,
             drain: serve.drain,
         }
     }

@@ -2,91 +2,221 @@
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_HEADERS, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use jan_core::{Error, Result};
 
+use super::hosts::{is_local, name_of};
 use crate::http::body::Body;
 
-const ALLOWED_HEADERS: &str = "Authorization, Content-Type, X-API-Key, Idempotency-Key, X-Request-Id, Mcp-Session-Id, \
-                               mcp-protocol-version, Accept";
+/// What is allowed to a browser that does not say which headers it is going to send.
+const USUAL_HEADERS: &str = "Authorization, Content-Type, X-API-Key, Idempotency-Key, X-Request-Id, Mcp-Session-Id, \
+                             mcp-protocol-version, Accept, X-Conversation-Id, X-Tool-Call-Id";
+/// The longest list of headers that is allowed as it was asked for.
+const LONGEST: usize = 4096;
 const EXPOSED_HEADERS: &str = "X-Request-Id, X-Auth-Method, X-Conversation-Id, X-Applied-Prompt-Modules, \
                                Idempotent-Replayed, ETag, Content-Range, Retry-After, retry-after-ms, x-should-retry, \
-                               X-RateLimit-Limit-Minute, X-RateLimit-Remaining-Minute";
+                               X-RateLimit-Limit-Minute, X-RateLimit-Remaining-Minute, RateLimit-Limit, \
+                               RateLimit-Remaining, RateLimit-Reset";
 
 /// The origins that may call: those listed, or pages served from this very computer when none are.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cors {
     origins: Vec<String>,
+    /// `*` is among those listed.
+    any: bool,
+}
+
+/// Why a page may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    /// Its origin is meant.
+    ByName,
+    /// Every page may.
+    AsAny,
 }
 
 impl Cors {
     /// `origins` as a browser writes them (`https://chat.example`); `*` lets every page call.
-    pub(crate) fn new(origins: Vec<String>) -> Self {
-        Self { origins }
+    ///
+    /// # Errors
+    /// As [`origin`].
+    pub(crate) fn new(origins: &[String]) -> Result<Self> {
+        let any = origins.iter().any(|listed| listed == "*");
+        let named = origins.iter().filter(|listed| *listed != "*");
+        Ok(Self { origins: named.map(|listed| origin(listed)).collect::<Result<_>>()?, any })
     }
 
-    fn allows(&self, origin: &str) -> bool {
-        if self.origins.is_empty() {
-            return is_local(origin);
-        }
-        self.origins.iter().any(|known| known == "*" || known == origin)
+    fn allowed(&self, page: &HeaderValue) -> Option<Allowed> {
+        let page = page.to_str().ok()?;
+        let named = match (self.any, self.origins.is_empty()) {
+            (false, true) => page.split_once("://").is_some_and(|(_, host)| is_local(name_of(host))),
+            _ => self.origins.iter().any(|known| known.eq_ignore_ascii_case(page)),
+        };
+        if named { Some(Allowed::ByName) } else { self.any.then_some(Allowed::AsAny) }
     }
 
-    /// Marks a reply as readable by the page that asked, if it may.
+    /// Whether a page of this origin may call.
+    pub(crate) fn allows(&self, page: &HeaderValue) -> bool {
+        self.allowed(page).is_some()
+    }
+
+    /// Marks a reply as readable by the page that asked, if it may. Only a page that is meant by name is told that it may
+    /// send what a browser keeps for this server (cookies, passwords).
     pub(crate) fn mark(&self, request: &HeaderMap, reply: &mut HeaderMap) {
-        let Some(origin) = request.get(ORIGIN) else { return };
+        let Some(page) = request.get(ORIGIN) else { return };
         reply.append(VARY, HeaderValue::from_static("Origin"));
-        if origin.to_str().is_ok_and(|origin| self.allows(origin)) {
-            reply.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            reply.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-            reply.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+        match self.allowed(page) {
+            None => return,
+            Some(Allowed::AsAny) => {
+                reply.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            }
+            Some(Allowed::ByName) => {
+                reply.insert(ACCESS_CONTROL_ALLOW_ORIGIN, page.clone());
+                reply.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            }
         }
+        reply.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     }
 
-    /// The answer to a browser that asks before it calls a route with these methods.
-    pub(crate) fn preflight(&self, methods: &str) -> Response<Body> {
+    /// The answer to a browser that asks before it calls a route with these methods. A page that may call may send every
+    /// header that it asks for: which ones clients send changes with their versions, and none of them opens anything.
+    pub(crate) fn preflight(&self, request: &HeaderMap, methods: &str) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
+        if !request.get(ORIGIN).is_some_and(|page| self.allows(page)) {
+            return response;
+        }
         let headers = response.headers_mut();
         if let Ok(methods) = HeaderValue::from_str(methods) {
             headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
         }
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+        let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS).filter(|asked| is_list(asked.as_bytes()));
+        let allowed = asked.cloned().unwrap_or(HeaderValue::from_static(USUAL_HEADERS));
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
+        headers.insert(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
         response
     }
 }
 
-fn is_local(origin: &str) -> bool {
-    let Some((_, host)) = origin.split_once("://") else { return false };
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
-    });
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]") || name.ends_with(".localhost")
+/// Whether this is a list of names of headers.
+fn is_list(text: &[u8]) -> bool {
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~, ".contains(byte);
+    (1..=LONGEST).contains(&text.len()) && text.iter().all(fits)
+}
+
+/// An origin as browsers write it: in small letters, without a slash at its end and without the port that its scheme has
+/// anyway.
+///
+/// # Errors
+/// [`jan_core::ErrorKind::Invalid`] for what is none: no scheme, a path, a pattern.
+pub(crate) fn origin(text: &str) -> Result<String> {
+    let wrong = || {
+        let message = format!(
+            "`{text}` is not an origin. One looks like `https://chat.example` or `http://localhost:3000`: a scheme, a host, \
+             and the port if it is not the usual one, without a path; `*` stands for all."
+        );
+        Error::invalid("cors.origins", message)
+    };
+    let lower = text.trim().to_ascii_lowercase();
+    let (scheme, host) = lower.split_once("://").ok_or_else(wrong)?;
+    let host = host.strip_suffix('/').unwrap_or(host);
+    let host = match scheme {
+        "http" => host.strip_suffix(":80").unwrap_or(host),
+        "https" => host.strip_suffix(":443").unwrap_or(host),
+        _ => host,
+    };
+    let scheme_fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let host_fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    let fits = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(scheme_fits)
+        && !name_of(host).is_empty()
+        && host.bytes().all(host_fits)
+        && host.parse::<http::uri::Authority>().is_ok();
+    if fits { Ok(format!("{scheme}://{host}")) } else { Err(wrong()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn cors(origins: &[&str]) -> Cors {
+        Cors::new(&origins.iter().map(|&origin| origin.to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn allows(cors: &Cors, origin: &str) -> bool {
+        cors.allows(&HeaderValue::from_str(origin).unwrap())
+    }
+
     #[test]
     fn only_local_pages_may_call_unless_others_are_listed() {
-        let open = Cors::default();
+        let local = Cors::default();
         for good in
             ["http://localhost:3000", "http://127.0.0.1", "https://app.localhost", "http://[::1]:5173"]
         {
-            assert!(open.allows(good), "{good}");
+            assert!(allows(&local, good), "{good}");
         }
         for bad in [
             "https://evil.example",
             "null",
             "http://localhost.evil.example",
             "http://127.0.0.1.evil.example:80",
+            "http://evil.example:127.0.0.1",
         ] {
-            assert!(!open.allows(bad), "{bad}");
+            assert!(!allows(&local, bad), "{bad}");
         }
-        let listed = Cors::new(vec!["https://chat.example".into()]);
-        assert!(listed.allows("https://chat.example") && !listed.allows("http://localhost:3000"));
+        let listed = cors(&["https://chat.example"]);
+        assert!(allows(&listed, "https://chat.example") && !allows(&listed, "http://localhost:3000"));
+    }
+
+    #[test]
+    fn origins_are_brought_to_the_form_that_browsers_send() {
+        for (written, sent) in [
+            ("https://Chat.Example/", "https://chat.example"),
+            ("HTTPS://chat.example:443", "https://chat.example"),
+            ("http://localhost:80/", "http://localhost"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            (" https://chat.example ", "https://chat.example"),
+            ("tauri://localhost", "tauri://localhost"),
+            ("http://[::1]:5173", "http://[::1]:5173"),
+        ] {
+            assert_eq!(origin(written).unwrap(), sent);
+            assert!(allows(&cors(&[written]), sent));
+        }
+        for wrong in [
+            "chat.example",
+            "localhost:3000",
+            "https://chat.example/app",
+            "https://",
+            "https:///",
+            "//chat.example",
+            "https://*.example",
+            "https://me@chat.example",
+            "https://chat.example?x",
+            "https://a b",
+            "",
+            "null",
+            "https://ä.example",
+        ] {
+            let error = origin(wrong).unwrap_err();
+            assert!(error.get_param() == Some("cors.origins") && error.message().contains(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_page_is_let_in_without_what_browsers_keep() {
+        let (both, mut request) = (cors(&["*", "https://chat.example"]), HeaderMap::new());
+        let mut marks = |page: &'static str| {
+            request.insert(ORIGIN, HeaderValue::from_static(page));
+            let mut reply = HeaderMap::new();
+            both.mark(&request, &mut reply);
+            let text = |name| reply.get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned());
+            (text(ACCESS_CONTROL_ALLOW_ORIGIN), text(ACCESS_CONTROL_ALLOW_CREDENTIALS))
+        };
+        assert_eq!(marks("https://any.example"), (Some("*".into()), None));
+        assert_eq!(marks("https://chat.example"), (Some("https://chat.example".into()), Some("true".into())));
     }
 }

@@ -13,6 +13,7 @@ use http_body::Body as HttpBody;
 use jan_core::{AuthMethod, Error, ErrorKind, Principal, Result};
 
 use super::auth;
+use super::path;
 use super::rate::Count;
 use super::request_id::{self, RequestId};
 use crate::http::body::{Body, BoxError, RequestBody, incoming};
@@ -26,21 +27,28 @@ use crate::serve::PeerAddr;
 
 const X_AUTH_METHOD: HeaderName = HeaderName::from_static("x-auth-method");
 
-/// Answers one request. Never fails: what goes wrong is a reply too.
+/// Answers one request. Never fails: what goes wrong is a reply too, and so is what was wrong before it came here.
 pub(crate) fn pass<B>(
     rooms: Arc<Rooms>,
     request: Request<B>,
+    fault: Option<Error>,
 ) -> impl Future<Output = Response<Body>> + Send + use<B>
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let (head, body) = request.into_parts();
-    answered(rooms, head, incoming(body))
+    answered(rooms, head, incoming(body), fault)
 }
 
-async fn answered(rooms: Arc<Rooms>, mut head: Parts, body: RequestBody) -> Response<Body> {
+async fn answered(
+    rooms: Arc<Rooms>,
+    mut head: Parts,
+    body: RequestBody,
+    fault: Option<Error>,
+) -> Response<Body> {
     let id = RequestId::of(&head.headers);
+    path::merge_slashes(&mut head.uri);
     auth::strip_identity(&mut head.headers);
     let asked_by_page = head.headers.contains_key(ORIGIN).then(|| head.headers.clone());
     // Copied only for a log that will be written.
@@ -48,7 +56,12 @@ async fn answered(rooms: Arc<Rooms>, mut head: Parts, body: RequestBody) -> Resp
         tracing::enabled!(tracing::Level::DEBUG).then(|| (head.method.clone(), head.uri.path().to_owned()));
 
     let mut marks = Marks::default();
-    let answer = answer(&rooms, &mut head, body, &id, &mut marks);
+    let answer = async {
+        match fault {
+            None => answer(&rooms, &mut head, body, &id, &mut marks).await,
+            Some(fault) => Err(fault),
+        }
+    };
     let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => to_response(&error, id.as_str()),
@@ -97,9 +110,12 @@ async fn answer(
     id: &RequestId,
     marks: &mut Marks,
 ) -> Result<Response<Body>> {
+    rooms.hosts.admit(head, &rooms.cors)?;
     let (row, path) = match find(&head.method, head.uri.path()) {
         Found::Row(row, path) => (row, path),
-        Found::OtherMethods(methods) if is_preflight(head) => return Ok(rooms.cors.preflight(&methods)),
+        Found::OtherMethods(methods) if is_preflight(head) => {
+            return Ok(rooms.cors.preflight(&head.headers, &methods));
+        }
         Found::OtherMethods(methods) => {
             let message = format!("This route takes {methods}.");
             marks.allow = Some(methods);
@@ -146,7 +162,7 @@ async fn admit(
     let (limits, now) = (rooms.rate.as_ref(), rooms.clock.now());
     if let Some(limits) = limits {
         let peer = head.extensions.get::<PeerAddr>().map(|peer| peer.0.ip());
-        marks.count = limits.by_address(group, peer, now)?;
+        limits.by_address(group, peer, now, &mut marks.count)?;
     }
     if row.access == Access::Public {
         return Ok(Arc::new(Principal::open("public")));
@@ -154,7 +170,7 @@ async fn admit(
     let who = auth::authenticate(&*rooms.verifier, head).await?;
     marks.auth = Some(who.method);
     if let Some(limits) = limits {
-        marks.count = limits.by_caller(group, &who.user, now)?.or(marks.count);
+        limits.by_caller(group, &who.user, now, &mut marks.count)?;
     }
     Ok(who)
 }

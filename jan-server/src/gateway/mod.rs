@@ -3,6 +3,8 @@
 pub(crate) mod auth;
 pub(crate) mod cors;
 mod door;
+pub(crate) mod hosts;
+mod path;
 pub(crate) mod rate;
 pub(crate) mod request_id;
 

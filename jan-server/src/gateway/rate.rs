@@ -15,8 +15,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const SHARDS: usize = 16;
 
-const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-minute");
-const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-minute");
+const X_MINUTE: [HeaderName; 2] = [
+    HeaderName::from_static("x-ratelimit-limit-minute"),
+    HeaderName::from_static("x-ratelimit-remaining-minute"),
+];
+const X_HOUR: [HeaderName; 2] = [
+    HeaderName::from_static("x-ratelimit-limit-hour"),
+    HeaderName::from_static("x-ratelimit-remaining-hour"),
+];
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
@@ -108,7 +114,7 @@ impl RateLimits {
         }
     }
 
-    /// Counts a request by its address. Asked before anything that costs.
+    /// Counts a request by its address. Asked before anything that costs. `told` is where the address stands then.
     ///
     /// # Errors
     /// [`ErrorKind::RateLimited`] with the time until the window ends.
@@ -117,35 +123,38 @@ impl RateLimits {
         group: LimitGroup,
         peer: Option<IpAddr>,
         now: Duration,
-    ) -> Result<Option<Count>> {
+        told: &mut Option<Count>,
+    ) -> Result<()> {
+        let own: &[&Window] = match group {
+            LimitGroup::V1 => &[&self.v1],
+            LimitGroup::Shares => &[&self.shares_hour, &self.shares_minute],
+            LimitGroup::Media => &[&self.media],
+            LimitGroup::PublicMedia => &[&self.public_media],
+            LimitGroup::GlobalOnly | LimitGroup::Llm => &[],
+        };
         let key = Key::Address(peer.map(network));
-        self.global_hour.count(&key, now)?;
-        let global = self.global_minute.count(&key, now)?;
-        match group {
-            LimitGroup::V1 => self.v1.count(&key, now).map(Some),
-            LimitGroup::Shares => {
-                self.shares_hour.count(&key, now)?;
-                self.shares_minute.count(&key, now).map(Some)
-            }
-            LimitGroup::Media => self.media.count(&key, now).map(Some),
-            LimitGroup::PublicMedia => self.public_media.count(&key, now).map(Some),
-            LimitGroup::GlobalOnly => Ok(Some(global)),
-            LimitGroup::Llm => Ok(None),
-        }
+        let all = [&self.global_hour, &self.global_minute];
+        all.iter().chain(own).try_for_each(|window| window.count(&key, now, told))
     }
 
     /// Counts a request by its caller, for the routes that are counted so.
     ///
     /// # Errors
     /// As [`RateLimits::by_address`].
-    pub(crate) fn by_caller(&self, group: LimitGroup, user: &UserId, now: Duration) -> Result<Option<Count>> {
+    pub(crate) fn by_caller(
+        &self,
+        group: LimitGroup,
+        user: &UserId,
+        now: Duration,
+        told: &mut Option<Count>,
+    ) -> Result<()> {
         match group {
-            LimitGroup::Llm => self.llm.count(&Key::Caller(user.clone()), now).map(Some),
+            LimitGroup::Llm => self.llm.count(&Key::Caller(user.clone()), now, told),
             LimitGroup::V1
             | LimitGroup::Shares
             | LimitGroup::Media
             | LimitGroup::PublicMedia
-            | LimitGroup::GlobalOnly => Ok(None),
+            | LimitGroup::GlobalOnly => Ok(()),
         }
     }
 }
@@ -167,14 +176,16 @@ pub(crate) struct Count {
     limit: u32,
     remaining: u32,
     reset: Duration,
+    hourly: bool,
 }
 
 impl Count {
     /// Tells the caller.
     pub(crate) fn mark(self, headers: &mut HeaderMap) {
         let (limit, remaining) = (HeaderValue::from(self.limit), HeaderValue::from(self.remaining));
-        headers.insert(X_LIMIT, limit.clone());
-        headers.insert(X_REMAINING, remaining.clone());
+        let [x_limit, x_remaining] = if self.hourly { X_HOUR } else { X_MINUTE };
+        headers.insert(x_limit, limit.clone());
+        headers.insert(x_remaining, remaining.clone());
         headers.insert(LIMIT, limit);
         headers.insert(REMAINING, remaining);
         headers.insert(RESET, HeaderValue::from(self.reset.as_secs().max(1)));
@@ -201,7 +212,7 @@ impl Window {
         Self { limit, length, hasher: RandomState::new(), shards: Default::default() }
     }
 
-    fn count(&self, key: &Key, now: Duration) -> Result<Count> {
+    fn count(&self, key: &Key, now: Duration, told: &mut Option<Count>) -> Result<()> {
         let (number, length) = (now.as_secs() / self.length.as_secs(), self.length.as_secs());
         let reset = Duration::from_secs((number + 1) * length).saturating_sub(now);
         let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or_default();
@@ -210,12 +221,14 @@ impl Window {
         let seen = shard.read().unwrap_or_else(PoisonError::into_inner).seen(key, number);
         let used =
             seen.unwrap_or_else(|| shard.write().unwrap_or_else(PoisonError::into_inner).add(key, number));
+        let hourly = self.length == HOUR;
+        *told = Some(Count { limit: self.limit, remaining: self.limit.saturating_sub(used), reset, hourly });
         if used > self.limit {
-            let unit = if self.length == HOUR { "hour" } else { "minute" };
+            let unit = if hourly { "hour" } else { "minute" };
             let message = format!("Over the limit of {} requests a {unit}.", self.limit);
             return Err(Error::new(ErrorKind::RateLimited, message).retry_after(reset));
         }
-        Ok(Count { limit: self.limit, remaining: self.limit - used, reset })
+        Ok(())
     }
 }
 
@@ -258,11 +271,24 @@ mod tests {
     #[test]
     fn a_window_refuses_what_is_over_it_and_forgets_when_it_ends() {
         let (limits, now) = (limits(), Duration::from_secs(600 * 60 + 15));
-        let v1 = |peer, now| limits.by_address(LimitGroup::V1, peer, now);
-        assert_eq!(v1(A, now).unwrap().unwrap().remaining, 1);
+        let told = std::cell::Cell::new(None);
+        let v1 = |peer, now| {
+            let mut count = None;
+            let counted = limits.by_address(LimitGroup::V1, peer, now, &mut count);
+            told.set(count);
+            counted
+        };
+        v1(A, now).unwrap();
+        assert_eq!(told.get().unwrap().remaining, 1);
         v1(A, now).unwrap();
         let error = v1(A, now).unwrap_err();
         assert_eq!(error.get_retry_after(), Some(Duration::from_secs(45)));
+        let mut headers = HeaderMap::new();
+        told.get().unwrap().mark(&mut headers);
+        assert_eq!(
+            (&headers["x-ratelimit-limit-minute"], &headers["ratelimit-remaining"]),
+            (&"2".parse().unwrap(), &"0".parse().unwrap())
+        );
         assert!(v1(B, now).is_ok());
         assert!(v1(A, now + Duration::from_secs(45)).is_ok());
     }
@@ -273,26 +299,34 @@ mod tests {
         let mut let_in = 0;
         for minute in 0..20 {
             let now = Duration::from_secs(3600 * 9 + minute * 60);
-            let_in += (0..5).filter(|_| limits.by_address(LimitGroup::GlobalOnly, A, now).is_ok()).count();
+            let_in += (0..5)
+                .filter(|_| limits.by_address(LimitGroup::GlobalOnly, A, now, &mut None).is_ok())
+                .count();
         }
         assert_eq!(let_in, 7);
+        let (mut told, mut headers) = (None, HeaderMap::new());
+        assert!(limits.by_address(LimitGroup::V1, A, Duration::from_secs(3600 * 10 - 1), &mut told).is_err());
+        told.unwrap().mark(&mut headers);
+        assert_eq!(headers["x-ratelimit-limit-hour"], "7");
     }
 
     #[test]
     fn public_shares_have_a_minute_and_an_hour_of_their_own() {
         let limits = limits();
-        let read = |minute: u64| limits.by_address(LimitGroup::Shares, A, Duration::from_secs(60 * minute));
+        let read = |minute: u64| {
+            limits.by_address(LimitGroup::Shares, A, Duration::from_secs(60 * minute), &mut None)
+        };
         assert!(read(60).is_ok() && read(60).is_ok());
         assert_eq!(read(60).unwrap_err().get_retry_after(), Some(MINUTE));
-        assert!(limits.by_address(LimitGroup::V1, A, Duration::from_secs(60 * 60)).is_ok());
+        assert!(limits.by_address(LimitGroup::V1, A, Duration::from_secs(60 * 60), &mut None).is_ok());
     }
 
     #[test]
     fn callers_are_counted_apart_from_addresses() {
         let (limits, now) = (limits(), Duration::from_secs(60));
-        assert!(limits.by_caller(LimitGroup::Llm, &UserId::new("a"), now).is_ok());
-        assert!(limits.by_caller(LimitGroup::Llm, &UserId::new("a"), now).is_err());
-        assert!(limits.by_caller(LimitGroup::Llm, &UserId::new("b"), now).is_ok());
+        assert!(limits.by_caller(LimitGroup::Llm, &UserId::new("a"), now, &mut None).is_ok());
+        assert!(limits.by_caller(LimitGroup::Llm, &UserId::new("a"), now, &mut None).is_err());
+        assert!(limits.by_caller(LimitGroup::Llm, &UserId::new("b"), now, &mut None).is_ok());
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! One request on its way through the house: what every handler gets.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use http::HeaderMap;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use jan_core::media::mentions_media;
 use jan_core::page::{Order, PageRequest};
 use jan_core::{BoxStream, Error, ErrorKind, JsonObject, Principal, Result, UserId};
+use tokio::time::{Instant, timeout_at};
 
 use super::body::RequestBody;
 use super::flag::flag;
@@ -38,11 +40,16 @@ pub(crate) struct Call {
     pub(crate) body_limit: BodyLimit,
 }
 
-/// The most bytes that a body may have, and the code that tells a client of it.
+/// How large a body may be, and how slow.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimit {
     pub(crate) bytes: usize,
+    /// The code that tells a client that it has more.
     pub(crate) code: &'static str,
+    /// How long it may take,
+    pub(crate) time: Duration,
+    /// and longer as long as so many bytes have come for each second. Without it the time is all there is.
+    pub(crate) rate: Option<NonZeroU64>,
 }
 
 impl BodyLimit {
@@ -50,6 +57,55 @@ impl BodyLimit {
     pub(crate) fn broken(self) -> Error {
         let message = format!("The body is over {} bytes.", self.bytes);
         Error::new(ErrorKind::TooLarge, message).code(self.code)
+    }
+
+    /// How long a body may have taken of which so much has come.
+    fn time_for(self, read: usize) -> Duration {
+        self.time + Duration::from_secs(self.rate.map_or(0, |rate| read as u64 / rate))
+    }
+
+    /// What is said of a body that takes longer.
+    fn too_slow(self) -> Error {
+        let seconds = self.time.as_secs_f32();
+        let message = match self.rate {
+            None => format!("The body took longer than {seconds} s."),
+            Some(rate) => {
+                format!("The body came slower than {rate} bytes a second, for longer than {seconds} s.")
+            }
+        };
+        Error::new(ErrorKind::Timeout, message)
+    }
+}
+
+/// A body that is being read.
+struct Reading {
+    body: RequestBody,
+    limit: BodyLimit,
+    since: Instant,
+    read: usize,
+}
+
+impl Reading {
+    /// The next bytes; none at the end.
+    ///
+    /// # Errors
+    /// As [`Call::bytes`].
+    async fn piece(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let until = self.since + self.limit.time_for(self.read);
+            let frame = match timeout_at(until, self.body.frame()).await {
+                Ok(Some(frame)) => frame.map_err(broke_off)?,
+                Ok(None) => return Ok(None),
+                Err(_) => return Err(self.limit.too_slow()),
+            };
+            // What is no data are trailers, which say nothing to us.
+            let Ok(piece) = frame.into_data() else { continue };
+            self.read = self.read.saturating_add(piece.len());
+            if self.read > self.limit.bytes {
+                return Err(self.limit.broken());
+            }
+            return Ok(Some(piece));
+        }
     }
 }
 
@@ -153,54 +209,37 @@ impl Call {
         &self.who.user
     }
 
-    /// Reads the whole body, at most as large as the route allows, within the body time limit.
+    /// Reads the whole body, at most as large as the route allows, and no slower.
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] while reading, [`ErrorKind::Timeout`], or [`ErrorKind::Invalid`] when it breaks off.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes> {
-        let reading = Limited::new(self.take_body(), self.body_limit.bytes).collect();
-        match tokio::time::timeout(self.rooms.settings.body_timeout, reading).await {
-            Ok(Ok(whole)) => Ok(whole.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.body_limit.broken()),
-            Ok(Err(error)) => Err(broke_off(error)),
-            Err(_) => Err(too_slow(self.rooms.settings.body_timeout)),
+        let mut reading = self.reading();
+        let Some(first) = reading.piece().await? else { return Ok(Bytes::new()) };
+        // Most bodies come in one piece, which is passed on as it is.
+        let Some(second) = reading.piece().await? else { return Ok(first) };
+        let mut whole = BytesMut::from(first);
+        whole.extend_from_slice(&second);
+        while let Some(piece) = reading.piece().await? {
+            whole.extend_from_slice(&piece);
         }
+        Ok(whole.freeze())
     }
 
-    /// The body piece by piece, at most as large as the route allows. Each piece has the time that other bodies have as a
-    /// whole. Dropping the stream stops reading.
+    /// The body piece by piece. Dropping the stream stops reading.
     ///
     /// The stream's errors are those of [`Call::bytes`].
     pub(crate) fn stream(&mut self) -> BoxStream<Result<Bytes>> {
-        let (limit, patience) = (self.body_limit, self.rooms.settings.body_timeout);
-        let next = move |(mut body, read): (RequestBody, usize)| async move {
-            loop {
-                let frame = match tokio::time::timeout(patience, body.frame()).await {
-                    Ok(Some(frame)) => frame.map_err(broke_off)?,
-                    Ok(None) => return Ok(None),
-                    Err(_) => return Err(too_slow(patience)),
-                };
-                // What is no data are trailers, which say nothing to us.
-                let Ok(piece) = frame.into_data() else { continue };
-                let read = read.saturating_add(piece.len());
-                if read > limit.bytes {
-                    return Err(limit.broken());
-                }
-                return Ok(Some((piece, (body, read))));
-            }
-        };
-        stream::try_unfold((self.take_body(), 0), next).boxed()
+        let next = async |mut reading: Reading| Ok(reading.piece().await?.map(|piece| (piece, reading)));
+        stream::try_unfold(self.reading(), next).boxed()
     }
 
-    fn take_body(&mut self) -> RequestBody {
-        std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner))
+    fn reading(&mut self) -> Reading {
+        let body = std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner));
+        Reading { body, limit: self.body_limit, since: Instant::now(), read: 0 }
     }
 }
 
 fn broke_off(cause: impl Into<super::body::BoxError>) -> Error {
     Error::new(ErrorKind::Invalid, "The body broke off.").because(cause)
-}
-
-fn too_slow(limit: Duration) -> Error {
-    Error::new(ErrorKind::Timeout, format!("The body took longer than {} s.", limit.as_secs()))
 }

@@ -11,6 +11,9 @@ use serde::Serialize;
 
 use super::body::Body;
 
+/// When to come back to what is not available, where nobody knows better.
+const LATER: Duration = Duration::from_secs(5);
+
 /// Status and `type` of an error, as the API reference lists them; the statuses it does not list take the nearest type.
 fn face(kind: ErrorKind) -> (StatusCode, &'static str) {
     const REQUEST: &str = "invalid_request_error";
@@ -71,7 +74,8 @@ pub(crate) fn to_response(error: &Error, request_id: &str) -> Response<Body> {
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    if let Some(wait) = error.get_retry_after() {
+    let later = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(LATER);
+    if let Some(wait) = error.get_retry_after().or(later) {
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         headers.insert(HeaderName::from_static("retry-after-ms"), HeaderValue::from(millis));
@@ -119,5 +123,7 @@ mod tests {
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
         assert_eq!((header("retry-after"), header("retry-after-ms")), ("2".into(), "1500".into()));
         assert_eq!(header("x-should-retry"), "true");
+        let response = to_response(&Error::unavailable("not now"), "r");
+        assert_eq!(response.headers()["retry-after"], "5");
     }
 }

@@ -109,6 +109,11 @@ async fn over_the_limit_it_is_429_with_the_time_to_come_back() {
     let refused = refused.expect("the limit holds");
     let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait));
+    for (name, value) in
+        [("x-ratelimit-limit-minute", "2"), ("x-ratelimit-remaining-minute", "0"), ("ratelimit-limit", "2")]
+    {
+        assert_eq!(refused.headers()[name], value, "{name}");
+    }
     let error: Value = refused.json().await.unwrap();
     assert_eq!(error["error"]["type"], "rate_limit_error");
     // Under /llm it is the caller who is counted.

@@ -32,7 +32,7 @@ pub(crate) async fn succeeds(mut client: Command) {
     assert!(output.status.success(), "{said}");
 }
 
-async fn run(app: &App, script: &str, model: &str, more: &[(&str, &str)]) {
+pub(crate) async fn run(app: &App, script: &str, model: &str, more: &[(&str, &str)]) {
     for client in [python_client(&format!("{script}.py")), node_client(&format!("{script}.mjs"))] {
         let Some(mut client) = client else { continue };
         client.env("BASE_URL", format!("{}/v1", app.url)).env("TOKEN", &app.token).env("MODEL", model);

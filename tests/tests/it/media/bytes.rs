@@ -19,8 +19,7 @@ async fn bytes_come_whole_in_parts_and_not_again() {
     let app = App::start(|_| {}).await;
     let (id, link, bytes) = picture(&app).await;
     for path in [format!("/v1/media/{id}"), format!("/media/v1/media/{id}"), link] {
-        let ask =
-            |method: Method| app.client.request(method, format!("{}{path}", app.url)).bearer_auth(&app.token);
+        let ask = |method: Method| app.client.request(method, app.at(&path)).bearer_auth(&app.token);
         let whole = ask(Method::GET).send().await.unwrap();
         let headers = whole.headers().clone();
         assert_eq!((whole.status().as_u16(), &whole.bytes().await.unwrap()[..]), (200, &bytes[..]), "{path}");

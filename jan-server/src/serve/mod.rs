@@ -1,7 +1,20 @@
-//! The accept loop. hyper does the protocol; this file bounds what a stranger can hold on to (connections, silence, slow
-//! heads) and ends in good order: no stream is cut that can finish within the limit.
+//! The accept loop. hyper does the protocol; this folder bounds what a stranger can hold on to (connections, and time in
+//! every state of one) and ends in good order: no stream is cut that can finish within the limit.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `connection` | one connection: which protocol it speaks, its end |
+//! | `socket` | the time limit for a peer that does not read |
+//! | `streams` | the same for one stream of HTTP/2 |
+//! | `remainder` | what still comes of a body that nobody reads any more |
+//! | `head` | what a request must say before it is looked at |
 
-use std::convert::Infallible;
+mod connection;
+mod head;
+mod remainder;
+mod socket;
+mod streams;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -9,28 +22,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::http::body::BoxError;
+use self::connection::Protocols;
 use crate::server::Server;
 
 /// How many connections may wait to be accepted. The usual 128 overflows when a few hundred clients come at once, and
 /// those over it wait a second for their next try.
 const BACKLOG: u32 = 4096;
-/// What every HTTP/2 connection begins with, and no HTTP/1 request.
-const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// What is read of a connection in one go: the most that the head of a request may have, and that is held in memory of a
-/// body that comes faster than it is taken.
-const READ: usize = 128 * 1024;
 /// After a failed accept (too many open files, say) a moment is left for things to get better.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often what was counted in memory is written down: the most that a sudden death forgets.
@@ -49,8 +50,11 @@ pub struct ServeSettings {
     pub connections: usize,
     /// How long a new connection may say nothing at all. Default: 10 s.
     pub first_byte: Duration,
-    /// How long the head of a request may take, and how long a connection may be idle between requests. Default: 30 s.
+    /// How long the head of a request may take, and how long a connection may be idle between requests. An HTTP/2
+    /// connection without an open stream is idle, whatever else it sends. Default: 30 s.
     pub head: Duration,
+    /// How long a reply waits for a client that takes no more of it. Default: 60 s.
+    pub write: Duration,
     /// After the stop signal: how long running requests may take to finish. Default: 30 s.
     pub drain: Duration,
 }
@@ -58,7 +62,13 @@ pub struct ServeSettings {
 impl Default for ServeSettings {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connections: 8192, first_byte: seconds(10), head: seconds(30), drain: seconds(30) }
+        Self {
+            connections: 8192,
+            first_byte: seconds(10),
+            head: seconds(30),
+            write: seconds(60),
+            drain: seconds(30),
+        }
     }
 }
 
@@ -75,20 +85,20 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Where connections come from.
-pub(crate) trait Door: Send {
+pub(crate) trait Source: Send {
     /// The next one. Dropping the future loses none.
-    fn next(&mut self) -> impl Future<Output = io::Result<Visitor>> + Send;
+    fn next(&mut self) -> impl Future<Output = io::Result<Accepted>> + Send;
 }
 
-/// Somebody at the door.
-pub(crate) struct Visitor {
+/// An accepted connection.
+pub(crate) struct Accepted {
     pub(crate) socket: TcpStream,
     pub(crate) peer: SocketAddr,
-    /// Dropped when they have gone.
+    /// Dropped when it has ended.
     pub(crate) counted: Option<Counted>,
 }
 
-/// One of those who are counted. Dropping it counts them off.
+/// One connection in a count. Dropping it takes it out.
 pub(crate) struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -105,10 +115,10 @@ impl Drop for Counted {
     }
 }
 
-impl Door for TcpListener {
-    async fn next(&mut self) -> io::Result<Visitor> {
+impl Source for TcpListener {
+    async fn next(&mut self) -> io::Result<Accepted> {
         let (socket, peer) = self.accept().await?;
-        Ok(Visitor { socket, peer, counted: None })
+        Ok(Accepted { socket, peer, counted: None })
     }
 }
 
@@ -138,12 +148,13 @@ impl Server {
     /// As [`Server::serve_with`], wherever the connections come from.
     pub(crate) async fn serve_from<F: Future>(
         &self,
-        mut door: impl Door,
+        mut source: impl Source,
         stop: F,
         limits: &ServeSettings,
     ) -> io::Result<()> {
-        let (places, drain) = (Arc::new(Semaphore::new(limits.connections)), GracefulShutdown::new());
-        let protocols = Arc::new(Protocols::new(limits));
+        let (places, protocols) =
+            (Arc::new(Semaphore::new(limits.connections)), Arc::new(Protocols::new(limits)));
+        let (stopping, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         // In the background while this serves; a set, because it ends its tasks when it is dropped.
         let mut chores = JoinSet::new();
@@ -154,7 +165,7 @@ impl Server {
             // A place first, so that whoever is over the cap waits in the backlog and costs nothing.
             let next = async {
                 let place = places.clone().acquire_owned().await;
-                (place, door.next().await)
+                (place, source.next().await)
             };
             let (place, accepted) = tokio::select! {
                 biased;
@@ -163,10 +174,12 @@ impl Server {
                 next = next => next,
             };
             match accepted {
-                Ok(visitor) => {
-                    let (server, protocols) = (self.clone(), protocols.clone());
-                    let watcher = drain.watcher();
-                    connections.spawn(connection(server, protocols, visitor, watcher, place));
+                Ok(accepted) => {
+                    let serving = protocols.clone().serve(self.clone(), accepted, stopped.clone());
+                    connections.spawn(async move {
+                        serving.await;
+                        drop(place);
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -174,10 +187,12 @@ impl Server {
                 }
             }
         }
-        drop(door);
+        drop(source);
         self.rooms.draining.store(true, Ordering::Relaxed);
         tracing::info!(connections = connections.len(), limit = ?limits.drain, "stopping: running requests may finish");
-        if tokio::time::timeout(limits.drain, drain.shutdown()).await.is_err() {
+        stopping.send_replace(true);
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(limits.drain, ended).await.is_err() {
             tracing::warn!("the drain limit is over: what still runs is cut");
         }
         connections.shutdown().await;
@@ -200,63 +215,5 @@ async fn write_down(server: Server) {
 async fn flush(server: &Server) {
     if let Err(error) = server.flush().await {
         tracing::warn!(?error, "what was counted could not be written down; it is kept for the next time");
-    }
-}
-
-/// How connections are spoken with.
-struct Protocols {
-    first_byte: Duration,
-    http1: http1::Builder,
-    /// HTTP/2 by prior knowledge, and what cannot be told apart yet.
-    either: auto::Builder<TokioExecutor>,
-}
-
-impl Protocols {
-    fn new(limits: &ServeSettings) -> Self {
-        // hyper measures nothing unless it is given a timer.
-        let mut http1 = http1::Builder::new();
-        http1.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(READ);
-        let mut either = auto::Builder::new(TokioExecutor::new());
-        either.http1().timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(READ);
-        either
-            .http2()
-            .timer(TokioTimer::new())
-            .keep_alive_interval(limits.head)
-            .keep_alive_timeout(limits.head);
-        Self { first_byte: limits.first_byte, http1, either }
-    }
-}
-
-/// Serves one connection to its end, and gives its place back then.
-async fn connection(
-    server: Server,
-    protocols: Arc<Protocols>,
-    Visitor { socket, peer, counted: _counted }: Visitor,
-    watcher: Watcher,
-    _place: Result<OwnedSemaphorePermit, AcquireError>,
-) {
-    // hyper waits for the first byte without a timer of its own.
-    let mut start = [0; HTTP2.len()];
-    let Ok(Ok(seen @ 1..)) = tokio::time::timeout(protocols.first_byte, socket.peek(&mut start)).await else {
-        return;
-    };
-    // Small chunks are the rule here: none may wait for the next.
-    let _ = socket.set_nodelay(true);
-    // Boxed, because hyper keeps the room of a request's future for as long as its reply streams.
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(PeerAddr(peer));
-        Box::pin(server.handle(request).map(Ok::<_, Infallible>))
-    });
-    let socket = TokioIo::new(socket);
-    // hyper's own way to tell the protocols apart costs every request and every open stream something.
-    let may_be_http2 = start.iter().zip(HTTP2).take(seen).all(|(is, wanted)| is == wanted);
-    let ended: Result<(), BoxError> = if may_be_http2 {
-        let either = protocols.either.serve_connection(socket, service).into_owned();
-        Box::pin(watcher.watch(either)).await
-    } else {
-        watcher.watch(protocols.http1.serve_connection(socket, service)).await.map_err(Into::into)
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, error, "a connection ended early");
     }
 }

@@ -1,0 +1,141 @@
+//! Web pages and paths: which pages may call, what an open server tells those of others, and slashes that are doubled.
+
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use jan_server::config::AuthMode;
+
+/// What OpenAI's own client for JavaScript sends, and what Jan's web client does with its tools.
+const SENT: &str = "authorization,content-type,x-conversation-id,x-stainless-arch,x-stainless-lang,x-stainless-os,\
+                    x-stainless-package-version,x-stainless-retry-count,x-stainless-runtime,x-stainless-runtime-version,\
+                    x-stainless-timeout,x-tool-call-id,x-something-new";
+
+async fn preflight(app: &App, path: &str, origin: &str) -> Response {
+    let request = app.client.request(Method::OPTIONS, format!("{}{path}", app.url)).header("origin", origin);
+    let request = request
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", SENT);
+    request.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn pages_that_may_call_may_send_every_header_and_others_are_told_nothing() {
+    let app = App::start(|config| config.cors.origins = vec!["HTTPS://Chat.Example:443/".into()]).await;
+    let reply = preflight(&app, "/v1/chat/completions", "https://chat.example").await;
+    assert_eq!(reply.headers()["access-control-allow-headers"], SENT);
+    assert_eq!(reply.headers()["access-control-allow-credentials"], "true");
+    let reply = preflight(&app, "/v1/chat/completions", "https://evil.example").await;
+    assert_eq!(reply.status(), 204);
+    let told = reply.headers().keys().find(|name| name.as_str().starts_with("access-control-"));
+    assert_eq!(told, None);
+
+    let all = App::start(|config| config.cors.origins = vec!["*".into()]).await;
+    let reply = preflight(&all, "/v1/chat/completions", "https://any.example").await;
+    assert_eq!(reply.headers()["access-control-allow-headers"], SENT);
+    assert_eq!(reply.headers()["access-control-allow-origin"], "*");
+    assert!(!reply.headers().contains_key("access-control-allow-credentials"));
+}
+
+#[tokio::test]
+async fn an_open_server_answers_only_under_names_of_its_own() {
+    let app = App::start(|config| {
+        config.auth.mode = AuthMode::Open;
+        config.auth.hosts = vec!["jan".into()];
+        config.public_url = Some("https://chat.example/ai".into());
+    })
+    .await;
+    let ask =
+        |host: &'static str| app.client.get(format!("{}/v1/models", app.url)).header("host", host).send();
+    for own in ["localhost:8000", "127.0.0.1", "[::1]:8000", "jan:8000", "chat.example"] {
+        assert_eq!(ask(own).await.unwrap().status(), 200, "{own}");
+    }
+    for other in ["evil.example", "localhost.evil.example", "10.0.0.1", "evil.example:8000"] {
+        let reply = ask(other).await.unwrap();
+        assert_eq!(reply.status(), 403, "{other}");
+        let error: Value = reply.json().await.unwrap();
+        assert_eq!(error["error"]["code"], "host_not_allowed");
+    }
+    let all = App::start(|config| {
+        config.auth.mode = AuthMode::Open;
+        config.addr = ([0, 0, 0, 0], 0).into();
+    })
+    .await;
+    let ask =
+        |host: &'static str| all.client.get(format!("{}/v1/models", all.url)).header("host", host).send();
+    assert_eq!(ask("192.168.1.5:8000").await.unwrap().status(), 200);
+    assert_eq!(ask("evil.example").await.unwrap().status(), 403);
+    // Whoever has to show a credential is not a page that somebody made of it.
+    let local = App::start(|_| {}).await;
+    let reply = local.get("/v1/models").header("host", "any.example").send().await.unwrap();
+    assert_eq!(reply.status(), 200);
+}
+
+#[tokio::test]
+async fn an_open_server_changes_nothing_for_pages_that_may_not_call() {
+    let app = App::start(|config| config.auth.mode = AuthMode::Open).await;
+    let send = |method: &str, kind: &'static str, origin: String| {
+        let request = app.client.request(method.parse().unwrap(), format!("{}/v1/conversations", app.url));
+        request.header("origin", origin).header("content-type", kind).body("{}").send()
+    };
+    for kind in ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+    {
+        for origin in ["https://evil.example", "null"] {
+            let reply = send("POST", kind, origin.into()).await.unwrap();
+            assert_eq!(reply.status(), 403, "{kind} {origin}");
+            assert_eq!(reply.json::<Value>().await.unwrap()["error"]["code"], "origin_not_allowed");
+        }
+    }
+    assert_eq!(send("DELETE", "text/plain", "https://evil.example".into()).await.unwrap().status(), 403);
+    assert!(
+        send("POST", "application/json", "http://localhost:3000".into()).await.unwrap().status().is_success()
+    );
+    // Its own pages: Swagger UI.
+    assert!(send("POST", "application/json", app.url.clone()).await.unwrap().status().is_success());
+    let list = app.client.get(format!("{}/v1/conversations", app.url)).send().await.unwrap();
+    let list: Value = list.json().await.unwrap();
+    assert_eq!(list["data"].as_array().unwrap().len(), 2, "nothing else was made");
+}
+
+#[tokio::test]
+async fn an_origin_that_is_none_stops_the_start() {
+    for wrong in ["chat.example", "https://chat.example/app"] {
+        let server = jan_server::Server::builder().auth(jan_server::AllowAll::new());
+        let error = server.cors_origins([wrong.to_owned()]).build().err().unwrap();
+        assert!(error.to_string().contains(wrong), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn repeated_slashes_are_one_for_every_rule() {
+    let app = App::start(|config| {
+        config.rate_limit.enabled = true;
+        config.rate_limit.v1_minute = 77;
+        config.rate_limit.llm_minute = 88;
+    })
+    .await;
+    for path in ["//auth/guest-login", "/auth//guest-login", "//llm///auth/guest-login"] {
+        let reply = app.client.post(format!("{}{path}", app.url)).send().await.unwrap();
+        assert_eq!(reply.status(), 201, "{path}");
+        let reply = preflight(&app, path, "http://localhost:3000").await;
+        assert_eq!(reply.headers()["access-control-allow-origin"], "http://localhost:3000", "{path}");
+    }
+    for (path, limit) in [("//v1/models", "77"), ("/llm//v1//models", "88")] {
+        let reply = app.get(path).send().await.unwrap();
+        assert_eq!(
+            (reply.status().as_u16(), &reply.headers()["x-ratelimit-limit-minute"]),
+            (200, &limit.parse().unwrap())
+        );
+        let nobody = app.client.get(format!("{}{path}", app.url)).send().await.unwrap();
+        assert_eq!(nobody.status(), 401, "{path}");
+    }
+    // The same key on another spelling of the same path is the same request.
+    let make = |path: &'static str| {
+        app.post(path, &json!({"metadata": {"a": "b"}})).header("idempotency-key", "once").send()
+    };
+    let first: Value = make("/v1/conversations").await.unwrap().json().await.unwrap();
+    let again: Value = make("//llm/v1//conversations").await.unwrap().json().await.unwrap();
+    assert_eq!(first["id"], again["id"]);
+    assert_eq!(app.get("/v1/models/a%2F%2Fb").send().await.unwrap().status(), 404);
+    assert_eq!(app.get("/v1/models//echo").send().await.unwrap().status(), 200);
+}
