@@ -2,7 +2,7 @@
 //! spelling, without anybody being asked for it.
 
 use axum::Router;
-use jan_server::{AllowAll, Echo, Server, bind};
+use jan_server::{AllowAll, Echo, Hosts, Server, bind};
 use jan_tests::Upstream;
 use serde_json::{Value, json};
 
@@ -152,7 +152,7 @@ async fn links_lead_to_where_the_server_is_mounted() {
     let server = || Server::builder().auth(AllowAll::new()).model(Echo::default());
     let mounted = Router::new().nest_service("/ai", server().build().unwrap());
     let nested = Router::new().nest("/v", Router::new().nest_service("/ai", server().build().unwrap()));
-    let told = server().mounted_at("/told/").build().unwrap();
+    let told = server().mounted_at("/told/").hosts(Hosts::any()).build().unwrap();
     for (app, prefix) in [(mounted, "/ai"), (nested, "/v/ai")] {
         let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
         let home = format!("http://{}", listener.local_addr().unwrap());
