@@ -65,7 +65,7 @@ pub struct Config {
     pub images: Images,
     /// Which web pages may call.
     pub cors: Cors,
-    /// Where the world finds this server, for links that it gives away; links are relative unless told.
+    /// Where the world finds this server, for links that it gives away; the host of each request unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
     /// What is shown to whoever has the link.

@@ -20,6 +20,7 @@ use super::request_id::{self, RequestId};
 use crate::http::body::{Body, BoxError, RequestBody, incoming};
 use crate::http::call::Call;
 use crate::http::error::{ErrorForm, to_response};
+use crate::http::home::Home;
 use crate::http::idempotency;
 use crate::http::request_log::{Noted, RequestLog};
 use crate::rooms::Rooms;
@@ -144,6 +145,7 @@ async fn answer(
         body: Mutex::new(body),
         path: path.variables,
         query: head.uri.query().map(str::to_owned),
+        home: Home::of(head),
         headers: std::mem::take(&mut head.headers),
         body_limit,
         noted,

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use http_body_util::BodyExt;
+use jan_core::media::mentions_media;
 use jan_core::page::{MAX_LIMIT, Order, PageRequest};
 use jan_core::{BoxStream, Error, ErrorKind, JsonObject, Principal, Result, UserId};
 use tokio::time::{Instant, timeout_at};
@@ -16,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::body::RequestBody;
 use super::error::ErrorForm;
 use super::flag::flag;
+use super::home::Home;
 use super::request_log::Noted;
 use crate::gateway::request_id::RequestId;
 use crate::rooms::Rooms;
@@ -32,6 +34,8 @@ pub(crate) struct Call {
     pub(crate) path: Vec<(String, String)>,
     /// What follows the path's `?`.
     pub(crate) query: Option<String>,
+    /// Where the client found this server.
+    pub(crate) home: Home,
     /// The headers, without those by which somebody could pretend to be somebody.
     pub(crate) headers: HeaderMap,
     /// The most bytes this route takes.
@@ -167,6 +171,27 @@ impl Call {
         let after = self.query("after").or_else(|| self.query("cursor"));
         let page = PageRequest::from_query(limit.as_deref(), after.as_deref(), wanted.as_deref())?;
         Ok(if wanted.is_none() { PageRequest { order, ..page } } else { page })
+    }
+
+    /// The body, with ids where it names pictures and files by links to this server.
+    ///
+    /// # Errors
+    /// As [`Call::bytes`].
+    pub(crate) async fn bytes_with_ids(&mut self) -> Result<Bytes> {
+        let bytes = self.bytes().await?;
+        if !mentions_media(&bytes) {
+            return Ok(bytes);
+        }
+        Ok(self.own_hosts().ids_for_links(bytes))
+    }
+
+    /// The same as a JSON object; no body at all is an empty one.
+    ///
+    /// # Errors
+    /// As [`Call::object`].
+    pub(crate) async fn object_with_ids(&mut self) -> Result<JsonObject> {
+        let bytes = self.bytes_with_ids().await?;
+        if bytes.is_empty() { Ok(JsonObject::new()) } else { JsonObject::parse(bytes) }
     }
 
     /// The body as a JSON object.

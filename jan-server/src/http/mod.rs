@@ -8,6 +8,7 @@ pub(crate) mod file;
 pub(crate) mod flag;
 pub(crate) mod form;
 pub(crate) mod form_files;
+pub(crate) mod home;
 pub(crate) mod idempotency;
 mod multipart;
 pub(crate) mod reply;

@@ -12,7 +12,7 @@ use crate::http::sse::Events;
 
 /// Answers a chat, whole or as a stream.
 pub(crate) async fn create(mut call: Call) -> Reply {
-    let request = ChatRequest::parse(call.bytes().await?)?;
+    let request = ChatRequest::parse(call.bytes_with_ids().await?)?;
     call.noted.model(request.model());
     let (referrer, persona) = (call.query("referrer"), persona(&call));
     let manner = Manner { referrer: referrer.as_deref(), persona: persona.as_deref() };

@@ -11,7 +11,7 @@ use crate::http::reply::{Listing, Reply, bare, enveloped};
 
 /// Makes one, with up to 20 items.
 pub(crate) async fn create(mut call: Call) -> Reply {
-    let body = call.object_or_nothing().await?;
+    let body = call.object_with_ids().await?;
     known_project(&call, &body).await?;
     let (conversation, _) = call.rooms.conversations.create(call.owner(), &body).await?;
     bare(&ConversationShape::from(conversation))

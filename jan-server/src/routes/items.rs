@@ -11,7 +11,7 @@ use crate::http::reply::{Listing, Reply, as_json, bare, id_member};
 
 /// Adds up to 20 items at the end of a branch.
 pub(crate) async fn create(mut call: Call) -> Reply {
-    let (id, branch, body) = (call.path("id")?, call.query("branch"), call.object().await?);
+    let (id, branch, body) = (call.path("id")?, call.query("branch"), call.object_with_ids().await?);
     let items = call.rooms.conversations.add_items(call.owner(), &id, branch, &body).await?;
     let page = shapes(&call, Page { items, has_more: false })?;
     Listing::of(&page).reply(&call, id_member)

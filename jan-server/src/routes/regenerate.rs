@@ -22,7 +22,7 @@ pub(crate) async fn regenerate(mut call: Call) -> Reply {
 
 /// Another wording of a user's message, answered at once when the body says `regenerate`.
 pub(crate) async fn edit(mut call: Call) -> Reply {
-    let (id, item, body) = (call.path("id")?, call.path("item_id")?, call.object().await?);
+    let (id, item, body) = (call.path("id")?, call.path("item_id")?, call.object_with_ids().await?);
     match call.rooms.chat.edit(&call.who, &id, &item, &body).await? {
         Edit::Kept(outcome) => bare(&shaped(&call, outcome)?),
         Edit::Answered(turn) => told(call, turn, None).await,

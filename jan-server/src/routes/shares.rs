@@ -105,8 +105,7 @@ fn fresh(mut response: Response<Body>, tag: &str) -> Reply {
 
 /// The share, and the link to it.
 fn shape(call: &Call, share: Kept<Share>) -> ShareShape {
-    let home = call.rooms.settings.public_url.as_deref().unwrap_or_default().trim_end_matches('/');
-    let url = format!("{home}/v1/public/shares/{}", share.body.slug);
+    let url = call.absolute(format!("/v1/public/shares/{}", share.body.slug));
     ShareShape::new(share, url)
 }
 

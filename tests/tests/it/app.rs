@@ -71,7 +71,7 @@ impl App {
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.token)
+        self.client.get(self.at(path)).bearer_auth(&self.token)
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder {

@@ -87,6 +87,38 @@ async fn a_stream_tells_its_events_by_name_and_keeps_what_it_ends_with() {
 }
 
 #[tokio::test]
+async fn a_stream_that_an_upstream_answers_at_once_ends_with_the_completed_event() {
+    let upstream = Upstream::start().await;
+    let app = studio(&upstream).await;
+    let whole = json!({"created": 1_700_000_001, "data": [{"b64_json": PIXEL}, {"b64_json": PIXEL}],
+                       "size": "1x1", "usage": {"total_tokens": 5}});
+    for (path, kind) in [(GENERATE, "image_generation.completed"), (EDIT, "image_edit.completed")] {
+        for form in ["b64_json", "url"] {
+            upstream.script([Reply::json(200, &whole)]);
+            let body = json!({"prompt": "x", "stream": true, "response_format": form, "image": PIXEL});
+            let reply = app.post(path, &body).send().await.unwrap();
+            assert_eq!(reply.headers()["content-type"], "text/event-stream");
+            let text = reply.text().await.unwrap();
+            let events: Vec<Value> = text
+                .trim_end()
+                .split("\n\n")
+                .map(|event| event.strip_prefix(&format!("event: {kind}\ndata: ")).expect(event))
+                .map(|data| serde_json::from_str(data).unwrap())
+                .collect();
+            assert_eq!(events.len(), 2, "{text}");
+            let last = &events[1];
+            assert_eq!((&last["type"], &last["created_at"]), (&json!(kind), &json!(1_700_000_001)));
+            assert_eq!((&last["size"], &last["usage"]["total_tokens"]), (&json!("1x1"), &json!(5)));
+            assert_eq!(events[0].get("usage"), None, "what was used was used once");
+            match form {
+                "b64_json" => assert_eq!(last["b64_json"], PIXEL),
+                _ => assert_eq!(app.open(last["url"].as_str().unwrap()).await.status(), 200),
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn pictures_are_changed_by_a_form_and_by_json() {
     let upstream = Upstream::start().await;
     let app = studio(&upstream).await;

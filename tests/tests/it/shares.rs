@@ -30,7 +30,7 @@ async fn share(app: &App, path: &str, body: Value) -> Value {
 
 /// Asks as somebody without a credential.
 async fn anybody(app: &App, method: Method, path: &str) -> Response {
-    app.client.request(method, format!("{}{path}", app.url)).send().await.unwrap()
+    app.client.request(method, app.at(path)).send().await.unwrap()
 }
 
 async fn status(app: &App, path: &str) -> u16 {
