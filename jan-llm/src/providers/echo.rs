@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use futures_util::stream;
 use jan_core::chat::{AnswerBody, ChunkBody, Delta, Rest, Usage};
 use jan_core::completion::{Prompt, text_chunk, text_head};
+use jan_core::model::{Capabilities, ModelInfo};
 use jan_core::{
     ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Clock, CompletionProvider, CompletionReply,
     CompletionRequest, Error, Model, ModelProvider, Result, SystemClock, id,
@@ -47,7 +48,9 @@ fn tokens(text: &str) -> u64 {
 #[async_trait]
 impl ModelProvider for Echo {
     async fn models(&self) -> Result<Vec<Model>> {
-        Ok(vec![Model::new(&self.name, "jan")])
+        let none = Capabilities { tools: Some(false), ..Capabilities::default() };
+        let info = ModelInfo { supports: none, ..ModelInfo::default() };
+        Ok(vec![Model::new(&self.name, "jan").described(info)])
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {

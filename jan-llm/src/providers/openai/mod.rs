@@ -14,6 +14,7 @@ mod reply;
 mod stream;
 mod transport;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,7 +23,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jan_core::chat::ReportedError;
 use jan_core::media::Want;
-use jan_core::model::EmbeddingRequest;
+use jan_core::model::{EmbeddingRequest, ModelInfo};
 use jan_core::secret::ExposeSecret;
 use jan_core::{
     ChatAnswer, ChatReply, ChatRequest, ChatStream, CompletionProvider, EmbeddingProvider, Error, JsonObject,
@@ -49,6 +50,10 @@ pub struct Upstream {
     /// How it is shown pictures that are kept here: in the request (a data URL), or by a link that it fetches itself. In the
     /// request unless told.
     pub media: Want,
+    /// What it is called here.
+    pub name: Option<String>,
+    /// What is known of its models beyond what it says itself, by their ids.
+    pub models: BTreeMap<String, ModelInfo>,
 }
 
 impl Upstream {
@@ -62,6 +67,8 @@ impl Upstream {
             reply_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(120),
             media: Want::DataUrl,
+            name: None,
+            models: BTreeMap::new(),
         }
     }
 
@@ -131,12 +138,20 @@ impl OpenAi {
             models: Models::default(),
         })
     }
+
+    /// A model with what is known of it here.
+    fn described(&self, mut model: Model) -> Model {
+        model.provider = self.upstream.name.clone().unwrap_or_default();
+        let info = self.upstream.models.get(&model.id).cloned().unwrap_or_default();
+        model.described(info)
+    }
 }
 
 #[async_trait]
 impl ModelProvider for OpenAi {
     async fn models(&self) -> Result<Vec<Model>> {
-        self.models.get(&self.transport).await
+        let listed = self.models.get(&self.transport).await?;
+        Ok(listed.into_iter().map(|model| self.described(model)).collect())
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
