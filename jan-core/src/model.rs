@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::chat::{ChatReply, ChatRequest, Rest};
+use crate::completion::CompletionProvider;
 use crate::json::JsonObject;
 use crate::media::Want;
 use crate::{Error, Result};
@@ -50,6 +51,19 @@ pub trait ModelProvider: Send + Sync + 'static {
     /// [`crate::ErrorKind::UpstreamTimeout`].
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply>;
 
+    /// The model of this name.
+    ///
+    /// # Errors
+    /// As [`ModelProvider::models`]; [`crate::ErrorKind::NotFound`] when there is none.
+    async fn model(&self, id: &str) -> Result<Model> {
+        let models = self.models().await?;
+        models.into_iter().find(|model| model.id == id).ok_or_else(|| {
+            Error::not_found(format!("The model `{id}` does not exist."))
+                .code("model_not_found")
+                .param("model")
+        })
+    }
+
     /// How this model is shown pictures that are kept here: in the request, unless its provider fetches links.
     async fn takes_media(&self, _model: &str) -> Want {
         Want::DataUrl
@@ -57,6 +71,11 @@ pub trait ModelProvider: Send + Sync + 'static {
 
     /// The same provider as a giver of embeddings, if it is one.
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {
+        None
+    }
+
+    /// The same provider as one that makes text go on (`POST /v1/completions`), if it is one.
+    fn completions(&self) -> Option<&dyn CompletionProvider> {
         None
     }
 }
@@ -227,11 +246,19 @@ impl<P: ModelProvider + ?Sized> ModelProvider for std::sync::Arc<P> {
         (**self).chat(request).await
     }
 
+    async fn model(&self, id: &str) -> Result<Model> {
+        (**self).model(id).await
+    }
+
     async fn takes_media(&self, model: &str) -> Want {
         (**self).takes_media(model).await
     }
 
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {
         (**self).embeddings()
+    }
+
+    fn completions(&self) -> Option<&dyn CompletionProvider> {
+        (**self).completions()
     }
 }
