@@ -35,7 +35,7 @@ pub fn from_message(message: &Message, now: Millis) -> Result<Vec<Item>> {
         items.push(item(body, &rest, now)?);
     }
     for call in calls {
-        let FunctionCall { name, arguments } = &call.function;
+        let FunctionCall { name, arguments, .. } = &call.function;
         let body = json!({"type": "mcp_call", "call_id": call.id, "name": name, "arguments": arguments,
                           "server_label": SERVER_LABEL, "status": "in_progress"});
         items.push(item(body, &Map::new(), now)?);
@@ -170,10 +170,7 @@ fn add_call(messages: &mut Vec<Message>, body: &Map<String, Value>) {
     let call = ToolCall {
         id: text(body, "call_id").to_owned(),
         kind: "function".into(),
-        function: FunctionCall {
-            name: text(body, "name").to_owned(),
-            arguments: text(body, "arguments").to_owned(),
-        },
+        function: FunctionCall::new(text(body, "name"), text(body, "arguments")),
         ..ToolCall::default()
     };
     match messages.last_mut() {

@@ -3,6 +3,7 @@
 
 mod answer;
 mod ask;
+mod collect;
 mod pictures;
 #[cfg(test)]
 mod tests;
@@ -124,7 +125,11 @@ impl Images {
             self.conversations.get(owner, id).await.map_err(|error| error.param("conversation_id"))?;
         }
         let request = ImageRequest { members: ask.members.clone(), pictures, mask };
-        let reply = provider.paint(request).await?;
+        let streams = ask.body.get("stream")?.unwrap_or(false);
+        let reply = match provider.paint(request).await? {
+            ImageReply::Events(events) if !streams => ImageReply::Whole(collect::whole_of(events).await?),
+            reply => reply,
+        };
         let answer = Answer { images: self.clone(), owner: owner.clone(), ask };
         match reply {
             ImageReply::Whole(whole) => Ok(ImageReply::Whole(answer.whole(whole).await?)),

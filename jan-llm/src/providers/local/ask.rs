@@ -23,6 +23,8 @@ pub(super) struct Ask {
     pub(super) reader: Reader,
     pub(super) constraint: Option<Constraint>,
     pub(super) wants_usage: bool,
+    /// The answer goes on where the prompt ends: a space at its beginning is its own.
+    pub(super) goes_on: bool,
 }
 
 impl Ask {
@@ -89,7 +91,8 @@ impl Ask {
             budget: limit.map_or(left, |limit| limit.min(left)),
             reader: Reader::new(form, model.template.thinks && constraint.is_none(), thinking),
             constraint,
-            wants_usage: request.wants_usage(),
+            wants_usage: !request.wants_stream() || request.wants_usage(),
+            goes_on: false,
         })
     }
 }
@@ -165,7 +168,7 @@ fn form(request: &ChatRequest, choice: &Choice, tools: &[Value]) -> Result<(Form
     Ok((Form::Text { tools }, schema.map(|schema| ("response_format", schema))))
 }
 
-fn sampling(request: &ChatRequest, model: &Loaded) -> Result<Sampling> {
+pub(super) fn sampling(request: &ChatRequest, model: &Loaded) -> Result<Sampling> {
     let bias: HashMap<String, f32> = request.get("logit_bias")?.unwrap_or_default();
     let bias: Option<Vec<(u32, f32)>> = bias
         .into_iter()
@@ -198,7 +201,7 @@ fn within(request: &ChatRequest, param: &str, min: f32, max: f32, default: f32) 
     }
 }
 
-fn stops(request: &ChatRequest) -> Result<Vec<String>> {
+pub(super) fn stops(request: &ChatRequest) -> Result<Vec<String>> {
     let Some(value) = request.get::<Value>("stop")? else { return Ok(Vec::new()) };
     let stops = match value {
         Value::String(stop) => Some(vec![stop]),

@@ -91,7 +91,7 @@ fn answer(engine: &mut Engine, vocab: &Vocab, job: Job) -> Result<(), Stopped> {
     let mut joiner = Utf8Joiner::default();
     let mut stops = StopMatcher::new(std::mem::take(&mut ask.stops));
     let mut written = 0;
-    let mut first = vocab.leading_space();
+    let mut first = vocab.leading_space() && !ask.goes_on;
     let ended = loop {
         let allowed = ask.constraint.as_mut().map(super::constrain::Constraint::allowed).transpose()?;
         let Some(id) = sampler.pick(logits, allowed.as_ref()) else {
