@@ -14,7 +14,8 @@ use crate::openapi::entries::{self as doc, Doc};
 use crate::rooms::Rooms;
 use crate::routes::{
     auth, branches, chat, completions, conversations, docs, embeddings, files, health, images, items, media,
-    media_bytes, media_upload, models, projects, regenerate, shares, templates, usage, users,
+    media_bytes, media_upload, models, projects, regenerate, shares, templates, text_completions, usage,
+    users,
 };
 
 /// What may stand around a file in a body: a form's other fields, a JSON object.
@@ -100,6 +101,7 @@ pub(crate) static TABLE: &[Row] = &[
     row!(POST   "/v1/chat/completions/{id}",                         Llm,     User,   V1,          Runs,    completions::update,            doc::conversations::COMPLETIONS_UPDATE),
     row!(DELETE "/v1/chat/completions/{id}",                         Llm,     User,   V1,          Runs,    completions::delete,            doc::conversations::COMPLETIONS_DELETE),
     row!(GET    "/v1/chat/completions/{id}/messages",                Llm,     User,   V1,          Runs,    completions::messages,          doc::conversations::COMPLETIONS_MESSAGES),
+    row!(POST   "/v1/completions",                                   Llm,     User,   V1,          Replays, text_completions::create,       doc::COMPLETIONS_CREATE),
     row!(GET    "/v1/models",                                        Llm,     User,   V1,          Runs,    models::list,                   doc::MODELS_LIST),
     row!(GET    "/v1/models/catalogs/{*id}",                         Llm,     User,   V1,          Runs,    models::details,                doc::MODELS_DETAILS),
     row!(GET    "/v1/models/{*id}",                                  Llm,     User,   V1,          Runs,    models::get,                    doc::MODELS_GET),

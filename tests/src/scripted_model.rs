@@ -37,7 +37,11 @@ impl Turn {
         let call = ToolCallDelta {
             id: Some(id.into()),
             kind: Some("function".into()),
-            function: Some(FunctionDelta { name: Some(name.into()), arguments: Some(arguments.into()) }),
+            function: Some(FunctionDelta {
+                name: Some(name.into()),
+                arguments: Some(arguments.into()),
+                ..FunctionDelta::default()
+            }),
             ..ToolCallDelta::default()
         };
         let delta =

@@ -91,7 +91,7 @@ async fn demo(server: &Server, url: &str) -> Result<()> {
     while let Some(piece) = events.next().await {
         decoder.push(&piece.map_err(Error::internal)?);
         while let Some(event) = decoder.next_event()? {
-            if let Ok(chunk) = ChatChunk::from_wire(event) {
+            if let Ok(chunk) = ChatChunk::from_wire(event.data) {
                 print!("{}", chunk.text());
                 std::io::stdout().flush().map_err(Error::internal)?;
             }

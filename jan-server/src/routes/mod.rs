@@ -20,5 +20,6 @@ pub(crate) mod projects;
 pub(crate) mod regenerate;
 pub(crate) mod shares;
 pub(crate) mod templates;
+pub(crate) mod text_completions;
 pub(crate) mod usage;
 pub(crate) mod users;

@@ -35,11 +35,16 @@ pub(crate) async fn details(call: Call) -> Reply {
 /// The model that the path names.
 async fn named(call: &Call) -> Result<Entry> {
     let id = call.path("id")?;
-    let models = entries(call.rooms.chat.provider().models().await?);
-    models.into_iter().find(|entry| entry.model.id == id).ok_or_else(|| {
-        let message = format!("The model `{id}` does not exist.");
-        Error::not_found(message).code("model_not_found").param("model")
-    })
+    let provider = call.rooms.chat.provider();
+    let found = entries(provider.models().await?).into_iter().find(|entry| entry.model.id == id);
+    match found {
+        Some(entry) => Ok(entry),
+        // Whether there is none, or nobody can say now, the provider knows.
+        None => entries(vec![provider.model(&id).await?]).into_iter().next().ok_or_else(|| {
+            let message = format!("The model `{id}` does not exist.");
+            Error::not_found(message).code("model_not_found").param("model")
+        }),
+    }
 }
 
 fn row(call: &Call, model: &Entry) -> Value {

@@ -9,10 +9,12 @@
 )]
 
 mod account;
+mod answers;
 mod app;
 mod bare;
 mod binary;
 mod chat;
+mod completions;
 mod connections;
 mod conventions;
 mod conversations;

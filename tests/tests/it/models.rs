@@ -137,3 +137,29 @@ async fn embeddings_come_from_the_upstream_and_bad_input_is_named() {
     let error: Value = reply.json().await.unwrap();
     assert_eq!(error["error"]["code"], "unsupported_model");
 }
+
+#[tokio::test]
+async fn a_provider_whose_list_fails_is_still_asked_and_a_guess_is_no_404() {
+    // Its list is a 404 under this path, as its chats are.
+    let (good, lost) = (Upstream::start().await, Upstream::start().await);
+    let wrong = format!("{}/nowhere", lost.url());
+    let gone = "http://127.0.0.1:9/v1";
+    for (url, status) in [(wrong.as_str(), 502), (gone, 502)] {
+        let app = App::start(|config| {
+            config.providers.insert("a".into(), provider(url));
+            config.providers.insert("b".into(), provider(&good.url()));
+        })
+        .await;
+        assert_eq!(app.ask("good", false).await.status(), 200, "{url}");
+        assert_eq!(app.ask("nope", false).await.status(), status, "{url}");
+        let listed: Value = app.get("/v1/models").send().await.unwrap().json().await.unwrap();
+        assert!(listed["data"].as_array().unwrap().iter().any(|model| model["id"] == "good"), "{url}");
+    }
+    let app = App::start(|config| {
+        config.providers.insert("a".into(), provider(gone));
+        config.providers.insert("b".into(), provider(&good.url()));
+    })
+    .await;
+    let reply = app.get("/v1/models/nope").send().await.unwrap();
+    assert_eq!((reply.status().as_u16(), reply.headers()["retry-after"].to_str().unwrap()), (503, "5"));
+}

@@ -149,12 +149,23 @@ const ASKED_BY: &[(&str, &str)] = &[
 pub(crate) static CHAT_CREATE: Doc =
     Doc::new("createChatCompletion", "Chat", "Answer a chat", "OpenAI's chat completions. Fields that are not listed pass through to the model and back untouched. With \
             `stream: true` the answer comes as `data:` events of `chat.completion.chunk` objects; the last chunk carries \
-            usage unless `stream_options.include_usage` is false, and `[DONE]` follows a whole answer and only that: an \
+            usage if `stream_options.include_usage` is true, and `[DONE]` follows a whole answer and only that: an \
             answer that breaks off ends with an error event instead. With `conversation` the turn is kept in it.")
         .query(ASKED_BY)
         .takes(named::<schemas::ChatCompletionRequest>)
         .example(r#"{"model": "$first-model", "messages": [{"role": "user", "content": "Hello!"}]}"#)
         .json_or_events(200, named::<schemas::ChatCompletion>, named::<schemas::ChatCompletionChunk>);
+
+pub(crate) static COMPLETIONS_CREATE: Doc = Doc::new(
+    "createCompletion",
+    "Chat",
+    "Make a text go on",
+    "OpenAI's older API: a prompt without messages and without a chat template, as editors complete code by it. Fields that \
+     are not listed pass through to the model. Streamed as a chat is. A model whose provider answers chats only refuses it.",
+)
+.takes(named::<schemas::CompletionRequest>)
+.example(r#"{"model": "$first-model", "prompt": "Once upon a time", "max_tokens": 16}"#)
+.json_or_events(200, named::<schemas::Completion>, named::<schemas::Completion>);
 
 pub(crate) static MODELS_LIST: Doc = Doc::new(
     "listModels",

@@ -118,7 +118,7 @@ pub(crate) struct ChatCompletionRequest {
 /// How to stream.
 #[derive(ToSchema)]
 pub(crate) struct StreamOptions {
-    /// Report usage in the last chunk. Default here: true.
+    /// Report usage in a last chunk, whose `choices` are empty. Default: false.
     include_usage: Option<bool>,
 }
 
@@ -275,6 +275,58 @@ pub(crate) struct ModelCatalog {
     supports_video: bool,
     created_at: u64,
     updated_at: u64,
+}
+
+/// A prompt that is to go on. Any other field is passed on to the model.
+#[derive(ToSchema)]
+pub(crate) struct CompletionRequest {
+    /// A name from `GET /v1/models`.
+    #[schema(example = "SmolLM2-135M-Instruct")]
+    model: String,
+    /// A text, an array of texts, or tokens of the model; each gets a choice.
+    #[schema(value_type = Value, example = "Once upon a time")]
+    prompt: Value,
+    /// What follows the text that is asked for, for models that can fill in.
+    suffix: Option<String>,
+    /// Default, as OpenAI has it, where the model is a local one: 16.
+    max_tokens: Option<u32>,
+    /// Repeat the prompt before the text.
+    echo: Option<bool>,
+    /// A text, or an array of texts, before which the answer ends.
+    #[schema(value_type = Option<Value>)]
+    stop: Option<Value>,
+    n: Option<u32>,
+    best_of: Option<u32>,
+    logprobs: Option<u32>,
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    seed: Option<i64>,
+    /// Answer chunk by chunk. Default: false.
+    stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
+}
+
+/// How a text goes on; a chunk of a stream looks the same.
+#[derive(ToSchema)]
+pub(crate) struct Completion {
+    id: String,
+    #[schema(example = "text_completion")]
+    object: String,
+    created: u64,
+    model: String,
+    choices: Vec<CompletionChoice>,
+    usage: Option<Usage>,
+}
+
+/// One way in which it goes on.
+#[derive(ToSchema)]
+pub(crate) struct CompletionChoice {
+    index: u32,
+    text: String,
+    #[schema(value_type = Option<Value>)]
+    logprobs: Option<Value>,
+    /// `stop`, `length` or `content_filter`; `null` in the chunks before.
+    finish_reason: Option<String>,
 }
 
 /// Texts to turn into vectors.

@@ -61,6 +61,10 @@ async fn server(api: &mut Described<'_>) {
 }
 
 async fn chats(api: &mut Described<'_>) {
+    api.ask("POST", "/v1/completions", &[]).await;
+    let mut prompt = api.example("POST", "/v1/completions").unwrap();
+    prompt["stream"] = true.into();
+    api.ask_with("POST", "/v1/completions", &[], Some(prompt)).await;
     let path = "/v1/chat/completions";
     api.ask("POST", path, &[]).await;
     let mut chat = api.example("POST", path).unwrap();
