@@ -4,6 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`chat`] | requests, messages, chunks and answers as OpenAI writes them, unknown fields kept |
+//! | [`completion`] | requests to make text go on, and who does |
 //! | [`model`], [`image`], [`tool`], [`media`] | the seams: who answers a chat, makes pictures, runs a tool, keeps bytes |
 //! | [`conversation`], [`record`] | what people keep, and the stores that keep it |
 //! | `sql` | SQLite and Postgres behind one small face (features `sqlite`, `postgres`) |
@@ -17,17 +18,21 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod auth;
+pub mod causes;
 pub mod chat;
 pub mod clock;
+pub mod completion;
 pub mod conversation;
 pub mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+pub mod files;
 pub mod id;
 pub mod image;
 pub mod json;
 pub mod media;
 pub mod model;
+mod model_info;
 pub mod page;
 pub mod principal;
 #[cfg(any(test, feature = "promises"))]
@@ -43,6 +48,7 @@ pub use async_trait::async_trait;
 pub use auth::{AuthVerifier, TokenIssuer};
 pub use chat::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream};
 pub use clock::{Clock, SystemClock};
+pub use completion::{CompletionProvider, CompletionReply, CompletionRequest};
 pub use conversation::ConversationStore;
 pub use error::{Error, ErrorKind, Result};
 pub use image::ImageProvider;

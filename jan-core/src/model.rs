@@ -6,9 +6,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::chat::{ChatReply, ChatRequest, Rest};
+use crate::completion::CompletionProvider;
 use crate::json::JsonObject;
 use crate::media::Want;
 use crate::{Error, Result};
+
+pub use crate::model_info::{Capabilities, ModelInfo};
 
 /// Answers chats.
 ///
@@ -48,6 +51,19 @@ pub trait ModelProvider: Send + Sync + 'static {
     /// [`crate::ErrorKind::UpstreamTimeout`].
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply>;
 
+    /// The model of this name.
+    ///
+    /// # Errors
+    /// As [`ModelProvider::models`]; [`crate::ErrorKind::NotFound`] when there is none.
+    async fn model(&self, id: &str) -> Result<Model> {
+        let models = self.models().await?;
+        models.into_iter().find(|model| model.id == id).ok_or_else(|| {
+            Error::not_found(format!("The model `{id}` does not exist."))
+                .code("model_not_found")
+                .param("model")
+        })
+    }
+
     /// How this model is shown pictures that are kept here: in the request, unless its provider fetches links.
     async fn takes_media(&self, _model: &str) -> Want {
         Want::DataUrl
@@ -55,6 +71,11 @@ pub trait ModelProvider: Send + Sync + 'static {
 
     /// The same provider as a giver of embeddings, if it is one.
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {
+        None
+    }
+
+    /// The same provider as one that makes text go on (`POST /v1/completions`), if it is one.
+    fn completions(&self) -> Option<&dyn CompletionProvider> {
         None
     }
 }
@@ -106,7 +127,13 @@ pub struct Model {
     /// Who gives it.
     #[serde(default)]
     pub owned_by: String,
-    /// Everything else that the provider says of it.
+    /// The name under which its provider was configured; empty when it has none.
+    #[serde(skip)]
+    pub provider: String,
+    /// What its provider states of it, or the operator, in our words. It goes before `rest`.
+    #[serde(skip)]
+    pub info: ModelInfo,
+    /// Everything else that the provider says of it, in its own words.
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -118,7 +145,22 @@ fn model() -> String {
 impl Model {
     /// A model `id` given by `owned_by`.
     pub fn new(id: impl Into<String>, owned_by: impl Into<String>) -> Self {
-        Self { id: id.into(), object: model(), created: 0, owned_by: owned_by.into(), rest: Rest::new() }
+        Self {
+            id: id.into(),
+            object: model(),
+            created: 0,
+            owned_by: owned_by.into(),
+            provider: String::new(),
+            info: ModelInfo::default(),
+            rest: Rest::new(),
+        }
+    }
+
+    /// States what it is and can do.
+    #[must_use]
+    pub fn described(mut self, info: ModelInfo) -> Self {
+        self.info = info;
+        self
     }
 }
 
@@ -204,11 +246,19 @@ impl<P: ModelProvider + ?Sized> ModelProvider for std::sync::Arc<P> {
         (**self).chat(request).await
     }
 
+    async fn model(&self, id: &str) -> Result<Model> {
+        (**self).model(id).await
+    }
+
     async fn takes_media(&self, model: &str) -> Want {
         (**self).takes_media(model).await
     }
 
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {
         (**self).embeddings()
+    }
+
+    fn completions(&self) -> Option<&dyn CompletionProvider> {
+        (**self).completions()
     }
 }

@@ -39,7 +39,7 @@ impl Chat {
         self
     }
 
-    /// Counts the tokens that answers cost. A stream whose caller declines usage is not counted.
+    /// Counts the tokens that answers cost, whether their callers want to see it or not.
     #[must_use]
     pub fn counting(mut self, meter: Meter) -> Self {
         self.meter = Some(meter);
@@ -68,8 +68,8 @@ impl Chat {
         self.turn(request, who, &Manner::default()).await?.complete().await
     }
 
-    /// Answers `who` chunk by chunk; the last chunk carries usage unless the request declines it. Dropping the stream
-    /// stops the model.
+    /// Answers `who` chunk by chunk; the last chunk carries usage if the request asks for it
+    /// (`stream_options.include_usage`). Dropping the stream stops the model.
     ///
     /// # Errors
     /// As [`ModelProvider::chat`] before the first chunk; later errors are the stream's last item.
@@ -93,8 +93,9 @@ impl Chat {
         self.ready(request, Some(kept), who).await
     }
 
-    /// Another answer to the user's message that `item` is or answers, on a branch that takes the active one's place; the
-    /// members of `body` are parameters of the chat (`model`, `temperature`, `stream`, …).
+    /// Another answer to the user's message that `item` is or answers, on a branch that takes the active one's place. The
+    /// branch ends with that message, and whoever asked chats on from there; where the body says `stream` or `answer`, it is
+    /// answered here, with the other members as parameters of the chat (`model`, `temperature`, …).
     ///
     /// # Errors
     /// As [`Chat::turn`]; [`jan_core::ErrorKind::Invalid`] when no user's message stands before the item.
@@ -104,17 +105,29 @@ impl Chat {
         id: &str,
         item: &str,
         body: &JsonObject,
-    ) -> Result<(Turn, Item)> {
+    ) -> Result<Regenerated> {
         let keeper = self.keeper()?;
+        let answers = match body.get("answer")? {
+            Some(answers) => answers,
+            None => body.get("stream")?.unwrap_or(false),
+        };
         let conversation = keeper.conversations.get(&who.user, id).await?;
         let (mut before, question, model) = keeper.question(&who.user, id, item).await?;
         let point = ForkPoint::After(question.id.clone());
         let fork = keeper.conversations.take_over(point, "Kept when another answer was asked for.");
+        if !answers {
+            let naming = fork.naming.clone();
+            let (branch, _) = keeper.conversations.store().fork(&who.user, id, fork).await?;
+            let mut told = JsonObject::new();
+            tell_branch(&mut told, &branch, &naming)?;
+            told.set("user_item_id", &question.id)?;
+            return Ok(Regenerated::Branched(told));
+        }
         before.push(question.clone());
         let again = Again { before, fresh: Vec::new(), fork, model };
         let (request, kept) =
             keeper.prepare_again(&*self.provider, body, &who.user, conversation, again).await?;
-        Ok((self.ready(request, Some(kept), who).await?, question))
+        Ok(Regenerated::Answered(self.ready(request, Some(kept), who).await?, question))
     }
 
     /// The user's message `item` with other `content`, on a branch that takes the active one's place; answered at once
@@ -151,6 +164,18 @@ impl Chat {
         })
     }
 
+    /// On whose account an answer of `model` is, if answers are counted.
+    pub(crate) fn account(&self, model: &str, who: &Principal, project: Option<String>) -> Option<Account> {
+        let meter = self.meter.clone()?;
+        Some(Account {
+            meter,
+            owner: who.user.clone(),
+            model: model.to_owned(),
+            project,
+            told: Arc::default(),
+        })
+    }
+
     async fn ready(&self, request: ChatRequest, kept: Option<Kept>, who: &Principal) -> Result<Turn> {
         let request = match &self.media {
             Some(media) => {
@@ -159,17 +184,21 @@ impl Chat {
             }
             None => request,
         };
-        // What is kept is counted too, whether the caller wants to see it or not.
-        let counts = request.wants_stream() && (request.wants_usage() || kept.is_some());
+        let shows_usage = request.wants_usage();
+        let counts = request.wants_stream() && (self.meter.is_some() || kept.is_some());
         let request = if counts { ask_for_usage(request)? } else { request };
-        let account = self.meter.as_ref().map(|meter| Account {
-            meter: meter.clone(),
-            owner: who.user.clone(),
-            model: request.model().to_owned(),
-            project: kept.as_ref().and_then(Kept::project_id).map(str::to_owned),
-        });
-        Ok(Turn { provider: self.provider.clone(), request, kept: kept.map(Box::new), account })
+        let project = kept.as_ref().and_then(Kept::project_id).map(str::to_owned);
+        let account = self.account(request.model(), who, project);
+        Ok(Turn { provider: self.provider.clone(), request, kept: kept.map(Box::new), account, shows_usage })
     }
+}
+
+/// What became of a message that is to be answered again.
+pub enum Regenerated {
+    /// The branch ends with it now; this is what its caller is told.
+    Branched(JsonObject),
+    /// It is answered by this turn.
+    Answered(Turn, Item),
 }
 
 /// What became of an edit.
@@ -180,14 +209,20 @@ pub enum Edit {
     Answered(Turn),
 }
 
-/// Usage is always measured: where the caller says nothing, the model is asked to report it.
+/// Usage is always measured: the model is asked to report it, whether the caller wants to see it or not.
 fn ask_for_usage(request: ChatRequest) -> Result<ChatRequest> {
-    let mut options: Map<String, Value> = request.get("stream_options")?.unwrap_or_default();
-    if options.get("include_usage") == Some(&Value::Bool(true)) {
+    if request.wants_usage() {
         return Ok(request);
     }
-    options.insert("include_usage".into(), true.into());
+    let options = with_usage(request.get("stream_options")?);
     Ok(request.with("stream_options", &options))
+}
+
+/// The options of a stream, with usage at its end.
+pub(crate) fn with_usage(options: Option<Map<String, Value>>) -> Map<String, Value> {
+    let mut options = options.unwrap_or_default();
+    options.insert("include_usage".into(), true.into());
+    options
 }
 
 #[cfg(test)]
@@ -199,7 +234,9 @@ mod tests {
     #[tokio::test]
     async fn streamed_and_whole_answers_say_the_same() {
         let (chat, me) = (Chat::new(Echo::default()), Principal::open("me"));
-        let request = ChatRequest::new("echo").user("one two three");
+        let request = ChatRequest::new("echo")
+            .user("one two three")
+            .with("stream_options", &serde_json::json!({"include_usage": true}));
         let whole = chat.complete(request.clone(), &me).await.unwrap().parse().unwrap();
         let stream = chat.stream(request, &me).await.unwrap();
         let chunks: Vec<_> = stream.try_collect().await.unwrap();

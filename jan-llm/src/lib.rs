@@ -16,7 +16,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`account`] | all that somebody has: taken along, given back, taken away |
-//! | [`chat`] | the chat service: prepare → provider → answer, streamed or whole by one path |
+//! | [`chat`] | the chat service: prepare → provider → answer, streamed or whole by one path; text completions |
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
 //! | [`prompt`] | what the model is told before the caller's words: instructions, profile, memory |
@@ -38,6 +38,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod account;
+pub mod catalogue;
 pub mod chat;
 pub mod completions;
 pub mod conversations;
@@ -55,6 +56,7 @@ pub mod settings;
 pub mod shares;
 pub mod sse;
 pub mod store;
+mod text;
 pub mod titles;
 pub mod trim;
 pub mod turn;

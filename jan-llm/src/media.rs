@@ -123,10 +123,10 @@ fn find(message: usize, object: &JsonObject, named: &mut Vec<Named>) -> Result<(
 /// The media that a part of this type names, if it is one that does.
 fn names<'a>(type_of: &str, part: &'a Body) -> Option<(&'a str, Kind)> {
     match type_of {
-        "image_url" | "input_image" => {
-            let image = part.get("image_url");
+        "image_url" | "input_image" | "image" => {
+            let image = part.get("image_url").or_else(|| part.get("image"));
             let url = image.and_then(|image| image.as_str().or_else(|| image.get("url")?.as_str()));
-            let file = part.get("file_id").and_then(Value::as_str);
+            let file = part.get("file_id").or_else(|| image?.get("file_id")).and_then(Value::as_str);
             let id = url.and_then(media_id_of).or_else(|| media_id_of(file?))?;
             Some((id, Kind::Picture))
         }
@@ -179,10 +179,11 @@ fn filled(named: Named, media: &Resolved) -> Body {
     let Named { mut part, id, kind, .. } = named;
     match kind {
         Kind::Picture => {
-            let mut image = match part.remove("image_url") {
+            let mut image = match part.remove("image_url").or_else(|| part.remove("image")) {
                 Some(Value::Object(image)) => image,
                 _ => Body::new(),
             };
+            image.remove("file_id");
             image.insert("url".into(), media.url.clone().into());
             part.remove("file_id");
             if let Some(detail) = part.remove("detail") {

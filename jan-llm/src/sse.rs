@@ -2,7 +2,8 @@
 //!
 //! Own code because the published decoders set no bound on an event's size, and an upstream must not be able to fill
 //! our memory. It follows the WHATWG algorithm: LF, CRLF and CR end a line, a BOM at the start is skipped, comments and
-//! unknown fields are ignored, several `data` lines are joined by a line feed, an unfinished event at the end is dropped.
+//! unknown fields are ignored, several `data` lines are joined by a line feed. An event that the end of the stream leaves
+//! unfinished is dropped, as the specification has it, unless the caller asks for it ([`Decoder::finish`]).
 
 use bytes::{Bytes, BytesMut};
 use jan_core::{Error, Result};
@@ -10,6 +11,15 @@ use memchr::memchr2;
 
 /// The largest event taken unless told otherwise: 8 MiB.
 pub const MAX_EVENT: usize = 8 * 1024 * 1024;
+
+/// An event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Event {
+    /// What its `event` line says; empty when there was none.
+    pub name: Bytes,
+    /// Its `data` lines.
+    pub data: Bytes,
+}
 
 /// Splits a stream of bytes into events.
 #[derive(Debug)]
@@ -20,6 +30,8 @@ pub struct Decoder {
     searched: usize,
     /// The data of the event under way.
     data: Option<Data>,
+    /// Its name.
+    name: Bytes,
     /// The last line ended with CR: an LF right behind it belongs to it.
     after_cr: bool,
     started: bool,
@@ -42,7 +54,15 @@ impl Default for Decoder {
 impl Decoder {
     /// A decoder that refuses events of more than `limit` bytes.
     pub fn with_limit(limit: usize) -> Self {
-        Self { buffer: BytesMut::new(), searched: 0, data: None, after_cr: false, started: false, limit }
+        Self {
+            buffer: BytesMut::new(),
+            searched: 0,
+            data: None,
+            name: Bytes::new(),
+            after_cr: false,
+            started: false,
+            limit,
+        }
     }
 
     /// Takes the next piece. Call [`Decoder::next_event`] until it has no more before giving the next.
@@ -50,25 +70,46 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The data of the next whole event; `None` until more has come.
+    /// The next whole event; `None` until more has come.
     ///
     /// # Errors
     /// `upstream_event_too_large` when an event grows over the limit; the decoder is of no use after that.
-    pub fn next_event(&mut self) -> Result<Option<Bytes>> {
+    pub fn next_event(&mut self) -> Result<Option<Event>> {
         while let Some(line) = self.next_line() {
             if line.is_empty() {
-                if let Some(data) = self.data.take() {
-                    return Ok(Some(data.into_bytes()));
+                if let Some(event) = self.dispatch() {
+                    return Ok(Some(event));
                 }
                 continue;
             }
-            if let Some(value) = data_field(&line) {
-                self.add(value);
-            }
+            self.read(&line);
             self.check_size(0)?;
         }
         self.check_size(self.buffer.len())?;
         Ok(None)
+    }
+
+    /// The event that nothing more comes of, for a stream whose end is known to be no accident: its last line needs no
+    /// line end, and it needs no blank line.
+    pub fn finish(&mut self) -> Option<Event> {
+        let last = std::mem::take(&mut self.buffer).freeze();
+        self.read(&last);
+        self.dispatch()
+    }
+
+    /// Takes a line into the event under way.
+    fn read(&mut self, line: &Bytes) {
+        if let Some(value) = field(line, b"data") {
+            self.add(value);
+        } else if let Some(name) = field(line, b"event") {
+            self.name = name;
+        }
+    }
+
+    /// The event under way, if it has data; the next begins without a name.
+    fn dispatch(&mut self) -> Option<Event> {
+        let name = std::mem::take(&mut self.name);
+        self.data.take().map(|data| Event { name, data: data.into_bytes() })
     }
 
     fn check_size(&self, unread: usize) -> Result<()> {
@@ -145,9 +186,9 @@ impl Data {
     }
 }
 
-/// The value of a `data` line; `None` for every other line.
-fn data_field(line: &Bytes) -> Option<Bytes> {
-    let value = line.strip_prefix(b"data")?;
+/// The value of a line that sets this field; `None` for every other line.
+fn field(line: &Bytes, name: &[u8]) -> Option<Bytes> {
+    let value = line.strip_prefix(name)?;
     let value = match value {
         [] => value,
         [b':', b' ', rest @ ..] | [b':', rest @ ..] => rest,
@@ -166,7 +207,7 @@ mod tests {
         for piece in pieces {
             decoder.push(piece);
             while let Some(event) = decoder.next_event().unwrap() {
-                events.push(String::from_utf8(event.to_vec()).unwrap());
+                events.push(String::from_utf8(event.data.to_vec()).unwrap());
             }
         }
         events
@@ -191,6 +232,20 @@ mod tests {
             let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
             assert_eq!(decode(&bytes), *events, "byte by byte: {text:?}");
         }
+    }
+
+    #[test]
+    fn events_have_names_and_the_last_one_may_be_asked_for() {
+        let mut decoder = Decoder::default();
+        let event = |name: &'static str, data: &'static str| Event { name: name.into(), data: data.into() };
+        decoder.push(b"event: error\ndata: a\n\nevent: lost\n\ndata: b\n\nevent:x\ndata: c");
+        assert_eq!(decoder.next_event().unwrap(), Some(event("error", "a")));
+        assert_eq!(decoder.next_event().unwrap(), Some(event("", "b")), "a name is its own event's");
+        assert_eq!(decoder.next_event().unwrap(), None);
+        assert_eq!(decoder.finish(), Some(event("x", "c")));
+        assert_eq!(decoder.finish(), None);
+        decoder.push(b"data: d\n");
+        assert_eq!((decoder.next_event().unwrap(), decoder.finish()), (None, Some(event("", "d"))));
     }
 
     #[test]

@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use jan_core::media::{MediaObject, NewMedia, PREFIX};
+use jan_core::media::{MediaObject, NewMedia};
 use jan_core::page::{Page, PageRequest};
-use jan_core::{BoxStream, Error, Result, UserId, id};
+use jan_core::{BoxStream, Error, Result, UserId};
 
-use crate::inspect::Wanted;
 use crate::kind::must_allow;
 use crate::media::Media;
 use crate::row::object;
@@ -24,7 +23,8 @@ const DOCUMENTS: &[&str] =
 const ENDS: std::ops::RangeInclusive<u64> = 3600..=30 * 24 * 60 * 60;
 
 impl Media {
-    /// Keeps a file. `said` gives the form's fields `purpose`, `expires_after[anchor]` and `expires_after[seconds]`; it is
+    /// Keeps a file. The same bytes brought twice are two files, each with its own id, name, purpose and end; their bytes
+    /// are stored once. `said` gives the form's fields `purpose`, `expires_after[anchor]` and `expires_after[seconds]`; it is
     /// asked again when the last byte has come, because a form may say them behind its file.
     ///
     /// # Errors
@@ -39,8 +39,6 @@ impl Media {
         if said("purpose").is_some() {
             purpose(&said)?;
         }
-        let mut wanted = Wanted::new(&self.settings, new.mime.clone());
-        wanted.allowed.extend(DOCUMENTS.iter().map(|kind| (*kind).to_owned()));
         let last = |new: &mut NewMedia, mime: &str| {
             let purpose = purpose(&said)?;
             if purpose == VISION {
@@ -50,8 +48,10 @@ impl Media {
             new.keep_for = ends(&said)?;
             Ok(())
         };
-        let media = id::ulid(PREFIX, self.clock.millis());
-        self.keep_as(owner, media, bytes, new, wanted, Box::new(last)).await
+        let mut incoming = self.incoming(bytes, new, Box::new(last));
+        incoming.wanted.allowed.extend(documents());
+        incoming.dedupe = false;
+        self.keep_as(owner, incoming).await
     }
 
     /// A page of the owner's files, of those with a purpose if it is named, by their making. Otherwise as
@@ -69,6 +69,11 @@ impl Media {
         page.items.retain(|row| !row.body.ended);
         Ok(page.map(|row| object(row, false)))
     }
+}
+
+/// What files may be besides what all media may be.
+pub(crate) fn documents() -> impl Iterator<Item = String> {
+    DOCUMENTS.iter().map(|kind| (*kind).to_owned())
 }
 
 fn purpose(said: &impl Fn(&str) -> Option<String>) -> Result<String> {

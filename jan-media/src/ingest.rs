@@ -6,13 +6,15 @@ use std::sync::PoisonError;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use jan_core::media::{MediaObject, MediaSink, NewMedia, PREFIX};
+use jan_core::media::{MediaObject, MediaSink, NewMedia, OwnHosts, PREFIX, media_link};
 use jan_core::record::{Kept, Millis};
 use jan_core::{BoxStream, Error, ErrorKind, Result, UserId, id};
 
 use crate::data_url;
 use crate::inspect::{Seen, Wanted, inspected};
 use crate::ledger::Claim;
+use crate::links::Token;
+use crate::location::without_location;
 use crate::media::{Media, alive};
 use crate::row::{Row, object};
 
@@ -29,6 +31,25 @@ pub enum Source {
     DataUrl(String),
     /// An address that is asked.
     Remote(String),
+    /// Media that is kept here already: its id, and what a link to it says behind its `?`.
+    Own(String, String),
+}
+
+impl Source {
+    /// The same, where an address on one of `hosts` is our own media and nothing to be asked for.
+    #[must_use]
+    pub fn or_own(self, hosts: &OwnHosts) -> Self {
+        match &self {
+            Self::Remote(url) | Self::DataUrl(url) => match hosts.id_of(url) {
+                Some(id) => {
+                    let query = media_link(url).map_or("", |link| link.query);
+                    Self::Own(id.to_owned(), query.to_owned())
+                }
+                None => self,
+            },
+            _ => self,
+        }
+    }
 }
 
 /// What is said of media when the last of its bytes has come and its type is known. It may say more, or refuse it.
@@ -37,6 +58,26 @@ pub(crate) type LastWord<'a> = Box<dyn FnOnce(&mut NewMedia, &str) -> Result<()>
 /// For media of which all was said before.
 pub(crate) fn nothing_more() -> LastWord<'static> {
     Box::new(|_, _| Ok(()))
+}
+
+/// Media on its way in.
+pub(crate) struct Incoming<'a> {
+    /// The id that it gets.
+    pub(crate) id: String,
+    pub(crate) bytes: BoxStream<Result<Bytes>>,
+    pub(crate) new: NewMedia,
+    pub(crate) wanted: Wanted,
+    pub(crate) last: LastWord<'a>,
+    /// Whether bytes that the owner has already are the media that there is, and not another with bytes of the same kind.
+    pub(crate) dedupe: bool,
+}
+
+/// What a link of our own leads to.
+enum Own {
+    /// Media of the owner's.
+    Theirs(MediaObject),
+    /// The bytes of somebody else's.
+    Shown(BoxStream<Result<Bytes>>),
 }
 
 /// What became of stored bytes.
@@ -59,8 +100,12 @@ impl Media {
     /// fetcher's, the store's.
     pub async fn ingest(&self, owner: &UserId, source: Source, mut new: NewMedia) -> Result<MediaObject> {
         let max_bytes = self.settings.max_bytes;
-        let bytes = match source {
+        let bytes = match source.or_own(&self.own_hosts) {
             Source::Bytes(bytes) => bytes,
+            Source::Own(id, query) => match self.own(owner, &id, &query, &mut new).await? {
+                Own::Theirs(known) => return Ok(known),
+                Own::Shown(bytes) => bytes,
+            },
             Source::DataUrl(url) => {
                 let data = data_url::parse(&url, max_bytes)?;
                 drop(url);
@@ -76,9 +121,24 @@ impl Media {
                 fetched.bytes
             }
         };
-        let media = id::ulid(PREFIX, self.clock.millis());
-        let wanted = Wanted::new(&self.settings, new.mime.clone());
-        self.keep_as(owner, media, bytes, new, wanted, nothing_more()).await
+        self.keep_as(owner, self.incoming(bytes, new, nothing_more())).await
+    }
+
+    /// What is kept here already: the owner's, or somebody else's that the link shows.
+    async fn own(&self, owner: &UserId, id: &str, query: &str, new: &mut NewMedia) -> Result<Own> {
+        let unknown =
+            || Error::invalid("source.url", format!("There is no media `{id}`.")).code("unknown_media");
+        if let Some(row) = self.rows.get(owner, id).await?.filter(|row| !row.body.ended) {
+            return Ok(Own::Theirs(object(row, true)));
+        }
+        let found = match self.find_shown(id, Token::of_query(query)).await {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Forbidden) => {
+                return Err(unknown().because(error));
+            }
+            found => found?,
+        };
+        new.mime = Some(found.object.mime.clone());
+        Ok(Own::Shown(found.read(None).await?))
     }
 
     /// Keeps the file of a form. `last` says what only the end of the form tells.
@@ -92,26 +152,29 @@ impl Media {
         new: NewMedia,
         last: impl FnOnce(&mut NewMedia) -> Result<()> + Send,
     ) -> Result<MediaObject> {
-        let media = id::ulid(PREFIX, self.clock.millis());
-        let wanted = Wanted::new(&self.settings, new.mime.clone());
         let last = |new: &mut NewMedia, _: &str| last(new);
-        self.keep_as(owner, media, bytes, new, wanted, Box::new(last)).await
+        self.keep_as(owner, self.incoming(bytes, new, Box::new(last))).await
     }
 
-    /// Keeps bytes under an id that was chosen before, if the owner has not got them under another.
-    pub(crate) async fn keep_as(
+    /// Media with an id of its own, by the rules of all media.
+    pub(crate) fn incoming<'a>(
         &self,
-        owner: &UserId,
-        media: String,
         bytes: BoxStream<Result<Bytes>>,
-        mut new: NewMedia,
-        wanted: Wanted,
-        last: LastWord<'_>,
-    ) -> Result<MediaObject> {
+        new: NewMedia,
+        last: LastWord<'a>,
+    ) -> Incoming<'a> {
+        let wanted = Wanted::new(&self.settings, new.mime.clone());
+        Incoming { id: id::ulid(PREFIX, self.clock.millis()), bytes, new, wanted, last, dedupe: true }
+    }
+
+    /// Keeps bytes under an id that was chosen before, unless they are to be what the owner has of them under another.
+    pub(crate) async fn keep_as(&self, owner: &UserId, incoming: Incoming<'_>) -> Result<MediaObject> {
+        let Incoming { id: media, bytes, mut new, wanted, last, dedupe } = incoming;
         let filename = new.filename.as_deref().map(file_name).transpose()?.flatten();
         let begun = self.clock.millis();
         let claim = self.ledger.begin(owner, &media, self.after(self.settings.orphans_after)).await?;
-        let (seen, blob) = match self.store(owner, &claim, bytes, wanted, &mut new, last).await {
+        let dedupe_for = dedupe.then_some(owner);
+        let (seen, blob) = match self.store(dedupe_for, &claim, bytes, wanted, &mut new, last).await {
             Ok(Stored::New(seen, blob)) => (seen, blob),
             Ok(Stored::Known(object)) => return self.instead(&claim, Ok(object)).await,
             Err(error) => return self.instead(&claim, Err(error)).await,
@@ -128,12 +191,13 @@ impl Media {
             claim: claim.id.clone(),
             ended: false,
         };
-        let row = Kept::new(media, begun, row).key(&seen.sha256).group(new.purpose.clone());
+        let row = Kept::new(media, begun, row).group(new.purpose.clone());
+        let row = if dedupe { row.key(&seen.sha256) } else { row };
         for _ in 0..TRIES {
             match self.rows.insert(owner, &row).await {
                 Ok(()) if new.public => return self.show(owner, &row.id).await.map(|()| object(row, false)),
                 Ok(()) => return Ok(object(row, false)),
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) if dedupe && error.kind() == ErrorKind::Conflict => {}
                 // Nobody knows whether it was written, so nothing is taken away: the sweeper finds out.
                 Err(error) => return Err(error),
             }
@@ -146,16 +210,21 @@ impl Media {
         self.instead(&claim, Err(busy)).await
     }
 
-    /// Stores the bytes and claims what they are, if the owner has not got them already.
+    /// Stores the bytes and claims what they are, if the owner to whom the same bytes are the same media has not got them
+    /// already.
     async fn store(
         &self,
-        owner: &UserId,
+        dedupe_for: Option<&UserId>,
         claim: &Kept<Claim>,
         bytes: BoxStream<Result<Bytes>>,
-        wanted: Wanted,
+        mut wanted: Wanted,
         new: &mut NewMedia,
         last: LastWord<'_>,
     ) -> Result<Stored> {
+        let bytes = match self.settings.strip_location {
+            true => without_location(bytes, &mut wanted).await?,
+            false => bytes,
+        };
         let (bytes, seen) = inspected(bytes, wanted);
         self.ledger.store.put(&claim.body.stored, bytes).await?;
         let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -166,7 +235,9 @@ impl Media {
         if self.after(self.settings.orphans_after / 2) > claim.created_at {
             return Err(Error::new(ErrorKind::Timeout, "The upload took too long."));
         }
-        if let Some(known) = self.known(owner, &seen.sha256, new).await? {
+        if let Some(owner) = dedupe_for
+            && let Some(known) = self.known(owner, &seen.sha256, new).await?
+        {
             return Ok(Stored::Known(known));
         }
         let blob = self.ledger.settle(claim, &seen.sha256, self.clock.millis()).await?;

@@ -167,7 +167,7 @@ impl Inspector {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).map(|digit| char::from(*digit));
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(digit).collect()
@@ -177,7 +177,7 @@ fn unprocessable(message: &'static str) -> Error {
     Error::new(ErrorKind::Unprocessable, message).code("bad_picture")
 }
 
-fn not_as_announced(how: &str) -> Error {
+pub(crate) fn not_as_announced(how: &str) -> Error {
     Error::invalid("file", format!("The file {how} than was announced.")).code("not_as_announced")
 }
 

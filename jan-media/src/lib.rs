@@ -14,15 +14,18 @@
 //! | [`blob`] | the stores of bytes: memory, a folder, S3, other clouds |
 //! | `ingest`, `files`, `data_url`, `remote` | the ways in; [`Fetch`], the seam to who fetches |
 //! | `inspect`, `kind`, `dimensions`, `utf8` | what bytes are, seen while they pass |
+//! | `location` | where a picture was taken, taken out of it |
 //! | `ledger`, `row` | who needs which bytes; media as it is written down |
 //! | `links`, `resolve`, [`placeholders`] | the ways out: temporary links, ids for model providers, ids in payloads |
 //! | `request`, `shape` | what the API is asked with, and how it shows media |
 //! | `uploads` | uploads that are announced first |
 //! | `remove`, `sweep` | the way out for good |
+//! | `archive` | from one server to another |
 
 // On docs.rs each item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod archive;
 pub mod blob;
 mod data_url;
 mod dimensions;
@@ -32,6 +35,7 @@ mod inspect;
 mod kind;
 mod ledger;
 mod links;
+mod location;
 mod media;
 pub mod placeholders;
 mod remote;
@@ -52,7 +56,8 @@ pub use blob::MemoryBlobs;
 pub use blob::ObjectBlobs;
 pub use ingest::Source;
 pub use jan_core::media::{
-    BlobSigner, BlobStore, MediaObject, MediaResolver, MediaSink, MediaUse, NewMedia, Resolved, Want,
+    ArchivedMedia, BlobSigner, BlobStore, MediaArchive, MediaObject, MediaResolver, MediaSink, MediaUse,
+    NewMedia, Resolved, Want,
 };
 pub use kind::is_inline;
 pub use links::{Link, Token};

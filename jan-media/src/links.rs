@@ -37,6 +37,22 @@ pub struct Token<'a> {
     pub sig: &'a str,
 }
 
+impl<'a> Token<'a> {
+    /// Reads what stands behind a link's `?`, if it says one of both. Half of it is a link that does not hold.
+    pub fn of_query(query: &'a str) -> Option<Self> {
+        let value = |name: &str| {
+            let pair = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            pair.filter(|value| !value.is_empty())
+        };
+        let (exp, sig) = (value("exp"), value("sig"));
+        if exp.is_none() && sig.is_none() {
+            return None;
+        }
+        let exp = exp.and_then(|exp| exp.parse().ok()).unwrap_or_default();
+        Some(Self { exp, sig: sig.unwrap_or_default() })
+    }
+}
+
 /// What a link is for, so that one to read is none to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -113,7 +129,10 @@ impl Media {
         let valid = valid.unwrap_or(self.settings.link_valid);
         let (exp, expires_at) = self.end(valid);
         let url = match self.ledger.store.signer() {
-            Some(signer) => signer.sign_get(&row.body.blob, &row.body.mime, valid).await?,
+            // Sent back to us, it is its id.
+            Some(signer) => {
+                format!("{}#{}", signer.sign_get(&row.body.blob, &row.body.mime, valid).await?, row.id)
+            }
             None => {
                 self.show(owner, &row.id).await?;
                 self.own_link(&self.settings.links, Purpose::Read, &row.id, exp)

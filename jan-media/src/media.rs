@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jan_core::media::{BlobStore, MediaObject, RECORDS};
+use jan_core::media::{BlobStore, MediaObject, OwnHosts, RECORDS};
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::{Kept, Millis, RecordStore, Records};
 use jan_core::{BoxStream, Clock, Error, ErrorKind, Result, UserId};
@@ -28,6 +28,8 @@ pub struct Media {
     pub(crate) settings: Arc<MediaSettings>,
     pub(crate) link_key: Arc<LinkKey>,
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
+    /// Where our own links lead, which nobody has to be asked for.
+    pub(crate) own_hosts: Arc<OwnHosts>,
 }
 
 /// Media that is being read. Dropping the bytes stops reading.
@@ -77,6 +79,7 @@ impl Media {
             ledger: Ledger::new(store, &records),
             clock,
             link_key: Arc::new(LinkKey::new(settings.link_key.as_ref())),
+            own_hosts: Arc::new(own_hosts(&settings.links)),
             settings: Arc::new(settings),
             fetch: None,
         }
@@ -181,6 +184,11 @@ impl Media {
         let wait = Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX);
         self.clock.millis().saturating_add(wait)
     }
+}
+
+/// The host of absolute links; links that begin with a path name none.
+fn own_hosts(links: &str) -> OwnHosts {
+    if links.starts_with('/') { OwnHosts::new() } else { OwnHosts::new().with(links) }
 }
 
 /// For changes of a row that may be on its way out.

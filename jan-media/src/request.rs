@@ -1,7 +1,7 @@
 //! What the Media API is asked with, read from JSON: what is to be kept, announced, resolved. The fields have the names
 //! of the original, and the aliases that its documents know.
 
-use jan_core::media::{NewMedia, media_id_of};
+use jan_core::media::{NewMedia, OwnHosts};
 use jan_core::{Error, JsonObject, Result};
 use serde::Deserialize;
 use serde_json::Value;
@@ -70,14 +70,14 @@ pub enum Resolvable {
 ///
 /// # Errors
 /// [`jan_core::ErrorKind::Invalid`] naming the field.
-pub fn resolvable(body: &JsonObject) -> Result<Resolvable> {
+pub fn resolvable(body: &JsonObject, hosts: &OwnHosts) -> Result<Resolvable> {
     if let Some(payload) = body.get::<Value>("payload")? {
-        let ids = placeholders::find(&payload);
+        let ids = placeholders::find(&payload, hosts);
         return Ok(Resolvable::Payload(payload, ids));
     }
     let ids = ids_of(body, &["ids"])?;
-    // An id may come in the clothes in which it stands in payloads.
-    Ok(Resolvable::Ids(ids.into_iter().map(|id| media_id_of(&id).map(str::to_owned).unwrap_or(id)).collect()))
+    // An id may be spelled as it is in payloads.
+    Ok(Resolvable::Ids(ids.into_iter().map(|id| hosts.id_of(&id).map(str::to_owned).unwrap_or(id)).collect()))
 }
 
 /// The 1 to 100 ids in the first of these fields that is there.
@@ -145,7 +145,11 @@ mod tests {
             assert_eq!(new_upload(&body(&value)).unwrap_err().get_param(), Some(param), "{value}");
         }
         for value in [json!({}), json!({"ids": []}), json!({"ids": "x"}), json!({"ids": vec!["x"; 101]})] {
-            assert_eq!(resolvable(&body(&value)).err().unwrap().get_param(), Some("ids"), "{value}");
+            assert_eq!(
+                resolvable(&body(&value), &OwnHosts::new()).err().unwrap().get_param(),
+                Some("ids"),
+                "{value}"
+            );
         }
     }
 }

@@ -34,6 +34,9 @@ pub struct MediaSettings {
     pub upload_links: String,
     /// Whether everybody who knows its id may see all that is brought from now on, as it was in the original: false.
     pub public: bool,
+    /// Whether pictures are kept without where they were taken (GPS in EXIF and XMP); all else that they say of
+    /// themselves stays. A picture is held in memory for it while it comes: false.
+    pub strip_location: bool,
     /// Whether a store's own links are given for what is public too, so that its bytes need not pass through us: false.
     pub stores_links: bool,
     /// The most bytes that one call reads into data URLs: 64 MiB.
@@ -56,6 +59,7 @@ impl Default for MediaSettings {
             links: String::new(),
             upload_links: String::new(),
             public: false,
+            strip_location: false,
             stores_links: false,
             max_resolved: 64 * 1024 * 1024,
         }

@@ -13,7 +13,7 @@ use jan_core::{BoxStream, Error, ErrorKind, Result, UserId, id};
 use serde::{Deserialize, Serialize};
 
 use crate::data_url::too_large;
-use crate::ingest::nothing_more;
+use crate::ingest::{Incoming, nothing_more};
 use crate::inspect::Wanted;
 use crate::links::{Purpose, Token};
 use crate::media::Media;
@@ -152,9 +152,10 @@ impl Media {
     async fn take(&self, upload: Kept<Announced>, bytes: BoxStream<Result<Bytes>>) -> Result<MediaObject> {
         let Announced { owner, mime, filename, public, bytes: length, sha256, .. } = upload.body;
         let owner = UserId::new(owner);
-        let wanted = Wanted { length, sha256, ..Wanted::new(&self.settings, Some(mime.clone())) };
         let new = NewMedia { mime: Some(mime), filename, public, ..NewMedia::default() };
-        let kept = self.keep_as(&owner, upload.id.clone(), bytes, new, wanted, nothing_more()).await?;
+        let incoming = Incoming { id: upload.id.clone(), ..self.incoming(bytes, new, nothing_more()) };
+        let wanted = Wanted { length, sha256, ..incoming.wanted };
+        let kept = self.keep_as(&owner, Incoming { wanted, ..incoming }).await?;
         let became = |upload: &mut Kept<Announced>| {
             upload.body.became = Some(kept.id.clone());
             Ok(())

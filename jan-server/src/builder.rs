@@ -38,6 +38,7 @@ pub struct ServerBuilder {
     origins: Vec<String>,
     hosts: Option<Hosts>,
     settings: Settings,
+    mounted_at: Option<String>,
 }
 
 impl ServerBuilder {
@@ -117,6 +118,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Says under which path the server is mounted in another (`/ai`), so that the links that it gives lead there. A
+    /// router of axum's says it itself (`nest_service`, feature `axum`); with a public URL it is not needed.
+    pub fn mounted_at(mut self, path: impl Into<String>) -> Self {
+        self.mounted_at = Some(path.into());
+        self
+    }
+
     /// Where the time comes from; the system unless told.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
@@ -134,6 +142,8 @@ impl ServerBuilder {
                            `AuthVerifier` of your own.";
             return Err(Error::invalid("auth", message));
         }
+        let mut settings = self.settings;
+        settings.mounted_at = self.mounted_at.or(settings.mounted_at);
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         // Cheap to check comes first; tokens are the rule, and their signature is remembered.
         let verifier: Arc<dyn AuthVerifier> = match &self.issuer {
@@ -142,12 +152,12 @@ impl ServerBuilder {
         };
         let open = verifier.admits_anybody();
         let hosts = self.hosts.unwrap_or_else(|| if open { Hosts::local() } else { Hosts::any() });
-        let public = self.settings.public_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
+        let public = settings.public_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
         let hosts = public.iter().filter_map(http::Uri::host).fold(hosts, Hosts::and);
         let cors = Cors::new(&self.origins)?;
         let model = self.model.unwrap_or_else(|| Arc::new(crate::no_model::NoModel));
         let store = self.store.unwrap_or_default();
-        let home = self.settings.public_url.as_deref();
+        let home = settings.public_url.as_deref();
         let media =
             self.media.unwrap_or_else(|| media::in_memory(store.records.clone(), clock.clone(), home));
         let conversations = Conversations::new(&store, clock.clone());
@@ -156,7 +166,7 @@ impl ServerBuilder {
             self.painters.into_iter().fold(images, |images, (name, painter)| images.provider(name, painter));
         let usage = Meter::new(&store, clock.clone());
         let mut keeper = Keeper::new(&store, clock.clone());
-        (keeper.titles, keeper.orchestration) = (self.settings.titles.clone(), self.settings.orchestration);
+        (keeper.titles, keeper.orchestration) = (settings.titles.clone(), settings.orchestration);
         Ok(Server {
             rooms: Arc::new(Rooms {
                 chat: Chat::over(model)
@@ -171,7 +181,7 @@ impl ServerBuilder {
                 shares: Shares::new(&store, clock.clone()),
                 templates: Templates::new(&store, clock.clone()),
                 usage,
-                account: Account::new(&store),
+                account: Account::new(&store).media(Arc::new(media.clone())),
                 media,
                 store,
                 verifier,
@@ -181,7 +191,7 @@ impl ServerBuilder {
                 rate: self.rate.as_ref().map(RateLimits::new),
                 cors,
                 hosts,
-                settings: self.settings,
+                settings,
                 sweeper: Sweeper::default(),
                 draining: false.into(),
             }),

@@ -43,6 +43,7 @@ mod router;
 mod routes;
 mod serve;
 mod server;
+mod supervise;
 mod sweep;
 
 pub use crate::gateway::hosts::Hosts;

@@ -1,7 +1,10 @@
 //! The model of a server that has none: an honest 503 with the command that changes it.
 
 use async_trait::async_trait;
-use jan_core::{ChatReply, ChatRequest, Error, Model, ModelProvider, Result};
+use jan_core::{
+    ChatReply, ChatRequest, CompletionProvider, CompletionReply, CompletionRequest, Error, Model,
+    ModelProvider, Result,
+};
 
 const HELP: &str = "No model is configured. Start the server with one: `make run` fetches a small one and starts it; \
                     `JAN_LOCAL_MODEL=/path/to/model.gguf jan-server` runs your own; \
@@ -16,6 +19,17 @@ impl ModelProvider for NoModel {
     }
 
     async fn chat(&self, _: ChatRequest) -> Result<ChatReply> {
+        Err(Error::unavailable(HELP).code("no_model"))
+    }
+
+    fn completions(&self) -> Option<&dyn CompletionProvider> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl CompletionProvider for NoModel {
+    async fn complete(&self, _: CompletionRequest) -> Result<CompletionReply> {
         Err(Error::unavailable(HELP).code("no_model"))
     }
 }

@@ -1,10 +1,10 @@
 //! From the configuration to a server: the one place where its values become parts.
 
+mod folder;
 mod images;
 mod keys;
 mod media;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use jan_core::media::Want;
@@ -19,6 +19,7 @@ use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 use crate::config::{self, AuthMode, Config, DurabilityMode, MediaForm};
 use crate::{AllowAll, ApiKeys, Hosts, LocalIssuer, RateSettings, ServeSettings, Server, Settings};
 
+pub use folder::open as data_folder;
 pub use media::media;
 
 /// The file in the data folder that holds everything else, unless another database is named.
@@ -76,18 +77,10 @@ pub async fn store(config: &Config) -> Result<Store> {
         Some("memory") => Ok(Store::memory()),
         Some(url) => Store::open(url, durability).await,
         None => {
-            std::fs::create_dir_all(&config.data_dir).map_err(|e| no_folder(&config.data_dir, &e))?;
+            folder::open(&config.data_dir)?;
             Store::open(&file_url(config.data_dir.join(DATABASE)), durability).await
         }
     }
-}
-
-fn no_folder(folder: &Path, error: &std::io::Error) -> Error {
-    let message = format!(
-        "Making the data folder {} failed: {error}. Set `data_dir` to a folder that can be written.",
-        folder.display()
-    );
-    Error::invalid("data_dir", message)
 }
 
 /// The models that the configuration names, behind one provider; `None` when it names none.
@@ -102,11 +95,7 @@ pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>>
     if config.echo.enabled {
         providers.push((Arc::new(Echo::default()), false));
     }
-    for (name, described) in &config.providers {
-        let provider = OpenAi::new(&upstream(described))
-            .map_err(|e| Error::invalid(format!("providers.{name}"), e.to_string()))?;
-        providers.push((Arc::new(provider), true));
-    }
+    providers.extend(upstreams(config)?.into_iter().map(|(_, provider)| (provider, true)));
     // One upstream needs no router in front of it: it knows its names best.
     if let [] | [(_, true)] = providers.as_slice() {
         return Ok(providers.pop().map(|(provider, _)| provider));
@@ -117,9 +106,24 @@ pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>>
     Ok(Some(Arc::new(router)))
 }
 
+/// The upstreams, by their names.
+///
+/// # Errors
+/// One that cannot be talked to as it is described.
+pub fn upstreams(config: &Config) -> Result<Vec<(String, Arc<dyn ModelProvider>)>> {
+    let open = |(name, described): (&String, _)| {
+        let provider = OpenAi::new(&upstream(name, described))
+            .map_err(|e| Error::invalid(format!("providers.{name}"), e.to_string()))?;
+        Ok((name.clone(), Arc::new(provider) as Arc<dyn ModelProvider>))
+    };
+    config.providers.iter().map(open).collect()
+}
+
 /// An upstream as it is described.
-fn upstream(described: &config::Provider) -> Upstream {
+fn upstream(name: &str, described: &config::Provider) -> Upstream {
     let mut upstream = Upstream::at(&described.url);
+    upstream.name = Some(name.to_owned());
+    upstream.models.clone_from(&described.models);
     upstream.api_key.clone_from(&described.api_key);
     upstream.headers.extend(described.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
     upstream.connect_timeout = described.connect_timeout;

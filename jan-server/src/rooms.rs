@@ -52,7 +52,8 @@ pub(crate) struct Rooms {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Answers single objects without the `{data, meta}` envelope, for older Jan clients. Default: no.
+    /// Answers as clients of the original read it: single objects without the `{data, meta}` envelope, answers as parts of
+    /// type `text`, errors with `code` and `message` at their top too, lists with `total`. Default: no.
     pub bare: bool,
     /// The largest body of a JSON route, in bytes. Default: 8 MiB.
     pub body_limit: usize,
@@ -65,9 +66,12 @@ pub struct Settings {
     pub docs: bool,
     /// Lets owners show conversations to whoever has the link. Default: yes.
     pub sharing: bool,
-    /// Where the world finds this server (`https://chat.example`), for links that it gives away. Default: nowhere; links
-    /// are relative.
+    /// Where the world finds this server (`https://chat.example`, with the path before its routes if there is one), for
+    /// links that it gives away. Default: the host that each request names.
     pub public_url: Option<String>,
+    /// The path under which the server is mounted in another (`/ai`), for links where no public URL is set. Default:
+    /// what a router of axum's says (feature `axum`), or none.
+    pub mounted_at: Option<String>,
     /// Gives the bytes of media under `/v1/media/{id}`; without it, the link to them. Default: yes.
     pub media_proxy: bool,
     /// How long a streamed chat waits for the model's first word before the reply's head is sent without it. Until then
@@ -92,6 +96,7 @@ impl Default for Settings {
             docs: true,
             sharing: true,
             public_url: None,
+            mounted_at: None,
             media_proxy: true,
             first_word: Duration::from_secs(5),
             titles: TitleSettings::default(),

@@ -13,8 +13,9 @@ use crate::http::reply::Reply;
 use crate::openapi::entries::{self as doc, Doc};
 use crate::rooms::Rooms;
 use crate::routes::{
-    auth, branches, chat, completions, conversations, docs, embeddings, files, health, images, items, media,
-    media_bytes, media_upload, models, projects, regenerate, shares, templates, usage, users,
+    auth, branches, chat, completions, conversations, docs, embeddings, files, health, home, images, items,
+    media, media_bytes, media_upload, models, projects, regenerate, shares, templates, text_completions,
+    usage, users,
 };
 
 /// What may stand around a file in a body: a form's other fields, a JSON object.
@@ -100,7 +101,9 @@ pub(crate) static TABLE: &[Row] = &[
     row!(POST   "/v1/chat/completions/{id}",                         Llm,     User,   V1,          Runs,    completions::update,            doc::conversations::COMPLETIONS_UPDATE),
     row!(DELETE "/v1/chat/completions/{id}",                         Llm,     User,   V1,          Runs,    completions::delete,            doc::conversations::COMPLETIONS_DELETE),
     row!(GET    "/v1/chat/completions/{id}/messages",                Llm,     User,   V1,          Runs,    completions::messages,          doc::conversations::COMPLETIONS_MESSAGES),
+    row!(POST   "/v1/completions",                                   Llm,     User,   V1,          Replays, text_completions::create,       doc::COMPLETIONS_CREATE),
     row!(GET    "/v1/models",                                        Llm,     User,   V1,          Runs,    models::list,                   doc::MODELS_LIST),
+    row!(GET    "/v1/models/catalogs/{*id}",                         Llm,     User,   V1,          Runs,    models::details,                doc::MODELS_DETAILS),
     row!(GET    "/v1/models/{*id}",                                  Llm,     User,   V1,          Runs,    models::get,                    doc::MODELS_GET),
     row!(POST   "/v1/embeddings",                                    Llm,     User,   V1,          Runs,    embeddings::create,             doc::EMBEDDINGS_CREATE),
     row!(POST   "/v1/conversations",                                 Llm,     User,   V1,          Replays, conversations::create,          doc::conversations::CREATE),
@@ -184,6 +187,10 @@ pub(crate) static TABLE: &[Row] = &[
     row!(GET    "/media/healthz",                                    Gateway, Public, GlobalOnly,  Runs,    health::healthz,                doc::MEDIA_HEALTHZ),
     row!(GET    "/readyz",                                           Gateway, Public, GlobalOnly,  Runs,    health::readyz,                 doc::READYZ),
     row!(GET    "/api/openapi.json",                                 Gateway, Public, GlobalOnly,  Runs,    docs::openapi,                  doc::OPENAPI),
+    row!(GET    "/",                                                 Gateway, Public, GlobalOnly,  Runs,    home::page,                     doc::HOME),
+    row!(GET    "/docs",                                             Gateway, Public, GlobalOnly,  Runs,    home::docs,                     doc::DOCS),
+    row!(GET    "/api/swagger",                                      Gateway, Public, GlobalOnly,  Runs,    home::swagger,                  doc::SWAGGER_FOLDER),
+    row!(GET    "/api/swagger/",                                     Gateway, Public, GlobalOnly,  Runs,    home::swagger_index,            doc::SWAGGER_INDEX),
     row!(GET    "/api/swagger/{*file}",                              Gateway, Public, GlobalOnly,  Runs,    docs::swagger,                  doc::SWAGGER),
 ];
 

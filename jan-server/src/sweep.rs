@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jan_core::Result;
+use jan_core::causes::Causes;
 use jan_core::record::Millis;
 use tokio::sync::Mutex;
 
@@ -57,7 +58,7 @@ impl Server {
         let _post = self.rooms.sweeper.post.lock().await;
         loop {
             if let Err(error) = self.sweep().await {
-                tracing::warn!(?error, "sweeping failed; it is tried again in an hour");
+                tracing::warn!(error = %Causes(&error), "sweeping failed; it is tried again in an hour");
             }
             tokio::time::sleep(PERIOD).await;
         }

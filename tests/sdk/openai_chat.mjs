@@ -107,6 +107,21 @@ check('a stream can be left', async () => {
   assert.ok((await ask({ max_tokens: 24 })).choices.length);
 });
 
+check('loops of the documentation work', async () => {
+  // Without `include_usage` no chunk is without choices.
+  for await (const chunk of await ask({ max_tokens: 24, stream: true })) assert.ok(chunk.choices[0].delta);
+});
+
+check('a prompt goes on', async () => {
+  const prompt = { model, prompt: 'Once upon a time', max_tokens: 8 };
+  const whole = await client().completions.create(prompt);
+  assert.equal(whole.object, 'text_completion');
+  assert.ok(whole.choices[0].text && whole.usage.total_tokens > 0);
+  let text = '';
+  for await (const chunk of await client().completions.create({ ...prompt, stream: true })) text += chunk.choices[0].text;
+  assert.ok(text);
+});
+
 check('a named tool is called with json', async () => {
   const [choice] = (await ask({ tools, tool_choice })).choices;
   assert.ok(['stop', 'tool_calls'].includes(choice.finish_reason), choice.finish_reason);

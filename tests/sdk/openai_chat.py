@@ -108,6 +108,24 @@ def a_stream_can_be_left():
 
 
 @check()
+def loops_of_the_documentation_work():
+    # Without `include_usage` no chunk is without choices.
+    for chunk in client().chat.completions.create(model=MODEL, messages=HELLO, max_tokens=24, stream=True):
+        assert chunk.choices[0].delta is not None, chunk
+
+
+@check()
+def a_prompt_goes_on():
+    whole = client().completions.create(model=MODEL, prompt="Once upon a time", max_tokens=8)
+    assert whole.object == "text_completion" and whole.choices[0].text, whole
+    assert whole.choices[0].finish_reason in ("stop", "length") and whole.usage.total_tokens > 0, whole
+    text = ""
+    for chunk in client().completions.create(model=MODEL, prompt="Once upon a time", max_tokens=8, stream=True):
+        text += chunk.choices[0].text
+    assert text
+
+
+@check()
 def a_named_tool_is_called_with_json():
     answer = client().chat.completions.create(model=MODEL, messages=HELLO, tools=[TOOL], tool_choice=FORCED)
     choice = answer.choices[0]

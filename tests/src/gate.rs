@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
 
-use crate::PATIENCE;
+use crate::within;
 
 /// A closed door. Clones are the same door.
 #[derive(Debug, Clone)]
@@ -39,11 +39,11 @@ impl Gate {
     /// Waits until `count` have come to the gate since it was built, passed or not.
     ///
     /// # Panics
-    /// When they do not come within [`PATIENCE`].
+    /// When they do not come within [`crate::PATIENCE`].
     pub async fn reached(&self, count: usize) {
         let mut arrivals = self.arrivals.subscribe();
-        let came = tokio::time::timeout(PATIENCE, arrivals.wait_for(|came| *came >= count)).await;
-        assert!(came.is_ok(), "{} of {count} came to the gate", *self.arrivals.borrow());
+        let what = format!("{count} to come to the gate");
+        let _ = within(&what, arrivals.wait_for(|came| *came >= count)).await;
     }
 
     /// Comes to the gate and waits until it may pass.

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crate::PATIENCE;
+use crate::wait::{PATIENCE, until_blocking};
 
 /// Stands between a test and its server, because a test may end without cleaning up: killed, or with the server in a
 /// `static`. It waits for an order. When the pipe closes without one, the server goes, and its folder too. The server
@@ -89,7 +89,8 @@ impl Guarded {
             // A guardian that is gone needs no order.
             let _ = pipe.write_all(order.as_bytes());
         }
-        let _ = self.guardian.wait();
+        let gone = || self.guardian.try_wait().map_or(Some(()), |status| status.map(drop));
+        until_blocking("a server and its guardian to end", gone);
         if let Some(log) = self.log.take() {
             let _ = log.join();
         }

@@ -9,6 +9,9 @@
 //!
 //! A clock that tests move is [`jan_core::clock::MovedClock`]. Where only the real thing will do, [`PrivatePostgres`] is a
 //! database server of the test's own, [`PrivateMinio`] an S3 server, and [`tool`] finds what `make test` has set up.
+//!
+//! Every wait of a test goes through [`within`], [`until`], a [`Process`] or a fake, and so has an end ([`PATIENCE`]) and a
+//! sentence that says what was waited for.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,23 +29,22 @@ mod guarded;
 mod minio;
 #[cfg(unix)]
 mod postgres;
+mod process;
 mod scripted_model;
 mod tool;
 pub mod upstream;
+mod wait;
 
 pub use gate::Gate;
 #[cfg(unix)]
 pub use minio::PrivateMinio;
 #[cfg(unix)]
 pub use postgres::PrivatePostgres;
+pub use process::{Lines, Process, output, output_within};
 pub use scripted_model::{ScriptedModel, Turn, words};
 pub use tool::tool;
 pub use upstream::{Behaviour, Upstream};
-
-use std::time::Duration;
-
-/// How long a fake waits for something that the product should do at once, before it calls the test failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub use wait::{PATIENCE, until, until_blocking, within};
 
 // What the README shows in Rust is compiled as it stands.
 #[cfg(doctest)]

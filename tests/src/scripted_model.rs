@@ -10,7 +10,7 @@ use jan_core::chat::{ChunkBody, Delta, FunctionDelta, ToolCallDelta, Usage};
 use jan_core::{ChatChunk, ChatReply, ChatRequest, ChatStream, Error, Model, ModelProvider, Result};
 use tokio::sync::watch;
 
-use crate::{Gate, PATIENCE};
+use crate::{Gate, within};
 
 /// What a [`ScriptedModel`] does when it is asked.
 pub enum Turn {
@@ -37,7 +37,11 @@ impl Turn {
         let call = ToolCallDelta {
             id: Some(id.into()),
             kind: Some("function".into()),
-            function: Some(FunctionDelta { name: Some(name.into()), arguments: Some(arguments.into()) }),
+            function: Some(FunctionDelta {
+                name: Some(name.into()),
+                arguments: Some(arguments.into()),
+                ..FunctionDelta::default()
+            }),
             ..ToolCallDelta::default()
         };
         let delta =
@@ -100,11 +104,11 @@ impl ScriptedModel {
     /// Waits until `count` of its streams were dropped before their end.
     ///
     /// # Panics
-    /// When that does not happen within [`PATIENCE`].
+    /// When that does not happen within [`crate::PATIENCE`].
     pub async fn dropped(&self, count: usize) {
         let mut dropped = self.dropped.subscribe();
-        let waited = tokio::time::timeout(PATIENCE, dropped.wait_for(|now| *now >= count)).await;
-        assert!(waited.is_ok(), "{} of {count} streams were dropped", *self.dropped.borrow());
+        let what = format!("{count} streams to be dropped");
+        let _ = within(&what, dropped.wait_for(|now| *now >= count)).await;
     }
 
     fn play(&self, chunks: Vec<ChatChunk>, gate: Option<Gate>, error: Option<Error>) -> ChatStream {

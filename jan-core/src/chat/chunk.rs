@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Rest, Usage};
+use super::reported::{ReportedError, is_failure};
+use super::{Rest, Usage, lenient, scan};
 use crate::{Error, Result};
 
 /// A chunk as one JSON text. A chunk that comes from an upstream is those very bytes; nobody parses it who does not
@@ -12,15 +13,23 @@ use crate::{Error, Result};
 pub struct ChatChunk(Bytes);
 
 impl ChatChunk {
-    /// Takes JSON text as it came over the wire. It is only looked at from outside: an object, in UTF-8.
+    /// Takes JSON text as it came over the wire. It is only looked at from outside: an object, in UTF-8, in which no
+    /// error is reported; what looks suspicious from there is parsed.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Upstream`] when it is not.
+    /// [`crate::ErrorKind::Upstream`] when it is not, with the upstream's own words if it reports an error.
     pub fn from_wire(json: Bytes) -> Result<Self> {
         let text = std::str::from_utf8(&json).map(str::trim);
-        match text {
-            Ok(text) if text.starts_with('{') && text.ends_with('}') => Ok(Self(json)),
-            _ => Err(Error::upstream("The model sent a chunk that is not JSON.").code("upstream_garbage")),
+        if !text.is_ok_and(|text| text.starts_with('{') && text.ends_with('}')) {
+            return Err(Error::upstream("The model sent a chunk that is not JSON.").code("upstream_garbage"));
+        }
+        if let Some(error) = ReportedError::find(&json) {
+            return Err(error);
+        }
+        let chunk = Self(json);
+        match chunk.reasons().iter().find(|reason| is_failure(reason)) {
+            Some(_) => Err(ReportedError::default().into_failure(&chunk.0)),
+            None => Ok(chunk),
         }
     }
 
@@ -42,11 +51,33 @@ impl ChatChunk {
     /// # Errors
     /// [`crate::ErrorKind::Upstream`] when it is no chat chunk.
     pub fn parse(&self) -> Result<ChunkBody> {
-        serde_json::from_slice(&self.0).map_err(|e| {
+        lenient::parse(&self.0).map_err(|e| {
             Error::upstream("The model sent a chunk that is not a chat chunk.")
                 .code("upstream_garbage")
                 .because(e)
         })
+    }
+
+    /// Whether it says anything of a choice. It is not parsed for that.
+    pub fn has_choices(&self) -> bool {
+        scan::has_choices(&self.0)
+    }
+
+    /// Whether it says why a choice ended.
+    pub fn ends_a_choice(&self) -> bool {
+        !self.reasons().is_empty()
+    }
+
+    /// What the answer cost so far, if the chunk reports it.
+    pub fn usage(&self) -> Option<Usage> {
+        // Most chunks report nothing, which is seen without parsing them.
+        scan::may_report_usage(&self.0).then(|| self.parse().ok()?.usage).flatten()
+    }
+
+    /// Why choices ended; of most chunks it is seen without parsing them that none did.
+    fn reasons(&self) -> Vec<String> {
+        let body = scan::may_finish(&self.0).then(|| self.parse().ok()).flatten().unwrap_or_default();
+        body.choices.into_iter().filter_map(|choice| choice.finish_reason).collect()
     }
 
     /// The text this chunk adds to the first choice; empty when it adds none.
@@ -60,22 +91,22 @@ impl ChatChunk {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChunkBody {
     /// The same in every chunk of an answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::name")]
     pub id: String,
     /// `chat.completion.chunk`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::name")]
     pub object: String,
     /// When the answer began, in seconds since the Unix epoch.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub created: u64,
     /// The model that speaks.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::name")]
     pub model: String,
     /// What is added to which choice; empty in the chunk that carries usage.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::list")]
     pub choices: Vec<ChunkChoice>,
     /// In the last chunk: what the answer cost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lenient::usage", skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// Everything else.
     #[serde(flatten)]
@@ -116,13 +147,13 @@ impl ChunkBody {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChunkChoice {
     /// Which choice, when `n` is more than one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::index")]
     pub index: u32,
     /// What is added.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub delta: Delta,
-    /// Why the choice ended; `null` until it does.
-    #[serde(default)]
+    /// Why the choice ended; `null` until it does. An empty text says nothing.
+    #[serde(default, deserialize_with = "lenient::some_name")]
     pub finish_reason: Option<String>,
     /// Everything else (`logprobs`, …).
     #[serde(flatten)]
@@ -133,16 +164,16 @@ pub struct ChunkChoice {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Delta {
     /// `assistant`, in the first piece.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lenient::some_name", skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// Text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lenient::content", skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
     /// Thinking, as reasoning models send it; some vendors call it `reasoning` (that one is in `rest`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lenient::content", skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<String>,
     /// Pieces of tool calls.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lenient::some_list", skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<Vec<ToolCallDelta>>,
     /// Everything else.
     #[serde(flatten)]
@@ -164,14 +195,19 @@ impl Delta {
 /// A piece of a tool call.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ToolCallDelta {
-    /// Which call of the message.
-    #[serde(default)]
-    pub index: u32,
-    /// The call's id, in its first piece.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Which call of the message. Some upstreams leave it out, or give every call the same.
+    #[serde(default, deserialize_with = "lenient::some_index", skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// The call's id, in its first piece. An empty one names nothing.
+    #[serde(default, deserialize_with = "lenient::some_name", skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// `function`, in its first piece.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    /// `function` or `custom`, in its first piece.
+    #[serde(
+        rename = "type",
+        default,
+        deserialize_with = "lenient::some_name",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub kind: Option<String>,
     /// Name and arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -185,11 +221,14 @@ pub struct ToolCallDelta {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FunctionDelta {
     /// The name, in the call's first piece.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lenient::some_name", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// A piece of the arguments' JSON text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lenient::some_arguments", skip_serializing_if = "Option::is_none")]
     pub arguments: Option<String>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Rest,
 }
 
 #[cfg(test)]
@@ -202,6 +241,39 @@ mod tests {
             let error = ChatChunk::from_wire(Bytes::copy_from_slice(bad)).unwrap_err();
             assert_eq!(error.get_code(), "upstream_garbage");
         }
+    }
+
+    #[test]
+    fn an_error_is_no_chunk_and_no_error_is_one() {
+        let read = |text: &'static str| ChatChunk::from_wire(text.into());
+        for bad in [
+            r#"{"choices":[{"delta":{},"finish_reason":"insufficient_system_resource"}]}"#,
+            r#"{"choices":[{"delta":{"content":"x"}}],"error":{"message":"gone"}}"#,
+        ] {
+            assert_eq!(read(bad).unwrap_err().kind(), crate::ErrorKind::Upstream, "{bad}");
+        }
+        let chunk =
+            read(r#"{"error":null,"choices":[{"delta":{"content":"a"},"finish_reason":""}]}"#).unwrap();
+        assert!(chunk.has_choices() && !chunk.ends_a_choice() && chunk.usage().is_none());
+        let last = read(r#"{"choices":[],"usage":{"prompt_tokens":1.0,"total_tokens":"3"}}"#).unwrap();
+        assert!(!last.has_choices());
+        assert_eq!(last.usage().map(|usage| (usage.prompt_tokens, usage.total_tokens)), Some((1, 3)));
+    }
+
+    #[test]
+    fn what_upstreams_write_oddly_is_read() {
+        let odd = r#"{"id":null,"created":1.5,"model":7,"usage":[],"choices":[null,{"index":null,"delta":null},
+            {"index":"1","delta":{"content":[{"type":"text","text":"a"}],"tool_calls":[null,
+            {"index":null,"id":"","function":{"name":null,"arguments":{"a":1}}}]},"finish_reason":""}]}"#;
+        let body = ChatChunk::from_wire(odd.into()).unwrap().parse().unwrap();
+        assert_eq!((body.id.as_str(), body.created, body.model.as_str(), body.usage), ("", 1, "7", None));
+        let last = &body.choices[1];
+        assert_eq!((last.index, last.delta.content.as_deref(), &last.finish_reason), (1, Some("a"), &None));
+        let call = &last.delta.tool_calls.as_ref().unwrap()[0];
+        assert_eq!((call.index, &call.id), (None, &None));
+        assert_eq!(call.function.as_ref().unwrap().arguments.as_deref(), Some(r#"{"a":1}"#));
+        let twice = r#"{"id":"a","id":"b","choices":[{"delta":{"content":"\ud83d"}}]}"#;
+        assert_eq!(ChatChunk::from_wire(twice.into()).unwrap().parse().unwrap().id, "b");
     }
 
     #[test]

@@ -9,15 +9,20 @@ mod answer;
 mod build;
 mod chunk;
 mod collect;
+mod lenient;
 mod message;
+mod reported;
 mod request;
+mod scan;
 mod stream;
 
 pub use answer::{AnswerBody, ChatAnswer, Choice};
 pub use chunk::{ChatChunk, ChunkBody, ChunkChoice, Delta, FunctionDelta, ToolCallDelta};
-pub use collect::Collector;
+pub use collect::{Collector, MAX_COLLECTED};
 pub use message::{Content, FunctionCall, Message, Part, ToolCall};
+pub use reported::ReportedError;
 pub use request::ChatRequest;
+pub(crate) use request::{check_parameter, flag, include_usage, whole};
 pub use stream::{ChatReply, ChatStream};
 
 use serde::{Deserialize, Serialize};
@@ -29,13 +34,13 @@ pub type Rest = serde_json::Map<String, serde_json::Value>;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens read.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub prompt_tokens: u64,
     /// Tokens written.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub completion_tokens: u64,
     /// Both together.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub total_tokens: u64,
     /// Details that some providers add (cached tokens, reasoning tokens, cost).
     #[serde(flatten)]

@@ -59,14 +59,9 @@ impl ChatRequest {
         self.stream
     }
 
-    /// Whether the caller wants usage at the end of a stream; unless they say no, they get it.
+    /// Whether the caller asks for usage at the end of a stream (`stream_options.include_usage`).
     pub fn wants_usage(&self) -> bool {
-        #[derive(Deserialize)]
-        struct Options {
-            include_usage: Option<bool>,
-        }
-        let options: Option<Options> = self.object.get("stream_options").ok().flatten();
-        options.and_then(|options| options.include_usage).unwrap_or(true)
+        include_usage(&self.object)
     }
 
     /// The messages, typed.
@@ -133,6 +128,16 @@ impl ChatRequest {
     }
 }
 
+/// Whether a request asks for usage at the end of its stream.
+pub(crate) fn include_usage(object: &JsonObject) -> bool {
+    #[derive(Deserialize)]
+    struct Options {
+        include_usage: Option<bool>,
+    }
+    let options: Option<Options> = object.get("stream_options").ok().flatten();
+    options.and_then(|options| options.include_usage).unwrap_or(false)
+}
+
 #[derive(Deserialize)]
 struct Head<'a> {
     #[serde(borrow)]
@@ -176,7 +181,7 @@ fn name_bad_message(raw: &[u8], error: &serde_json::Error) -> Error {
 }
 
 /// The parameters whose types and ranges OpenAI's specification fixes; all others pass unread.
-fn check_parameter(key: &str, raw: &[u8]) -> Result<()> {
+pub(crate) fn check_parameter(key: &str, raw: &[u8]) -> Result<()> {
     if raw == b"null" {
         return Ok(());
     }
@@ -188,15 +193,19 @@ fn check_parameter(key: &str, raw: &[u8]) -> Result<()> {
         "top_logprobs" => whole(key, raw, 0, 20),
         "max_tokens" | "max_completion_tokens" => whole(key, raw, 1, i64::from(u32::MAX)),
         "seed" => whole(key, raw, i64::MIN, i64::MAX),
-        "stream" | "logprobs" | "parallel_tool_calls" | "store" => match raw {
-            b"true" | b"false" => Ok(()),
-            _ => Err(Error::invalid(key, format!("`{key}` must be true or false."))),
-        },
+        "stream" | "logprobs" | "parallel_tool_calls" | "store" => flag(key, raw),
         "tools" => opens_with(key, raw, b'[', "an array"),
         "stream_options" | "response_format" | "metadata" | "logit_bias" => {
             opens_with(key, raw, b'{', "an object")
         }
         _ => Ok(()),
+    }
+}
+
+pub(crate) fn flag(key: &str, raw: &[u8]) -> Result<()> {
+    match raw {
+        b"true" | b"false" => Ok(()),
+        _ => Err(Error::invalid(key, format!("`{key}` must be true or false."))),
     }
 }
 
@@ -214,7 +223,7 @@ fn number(key: &str, raw: &[u8], min: f64, max: f64) -> Result<()> {
     }
 }
 
-fn whole(key: &str, raw: &[u8], min: i64, max: i64) -> Result<()> {
+pub(crate) fn whole(key: &str, raw: &[u8], min: i64, max: i64) -> Result<()> {
     match serde_json::from_slice::<i64>(raw) {
         Ok(value) if (min..=max).contains(&value) => Ok(()),
         _ => Err(Error::invalid(key, format!("`{key}` must be a whole number from {min} to {max}."))),
@@ -264,17 +273,15 @@ mod tests {
     }
 
     #[test]
-    fn usage_is_wanted_unless_declined() {
+    fn usage_is_wanted_by_those_who_ask_for_it() {
         let with = |options: &str| {
             let body = format!(r#"{{"model":"m","messages":[{{"role":"user"}}]{options}}}"#);
             ChatRequest::parse(body.into()).unwrap().wants_usage()
         };
-        assert!(
-            with("")
-                && with(r#","stream_options":{}"#)
-                && with(r#","stream_options":{"include_usage":true}"#)
-        );
-        assert!(!with(r#","stream_options":{"include_usage":false}"#));
+        assert!(with(r#","stream_options":{"include_usage":true}"#));
+        for options in ["", r#","stream_options":{}"#, r#","stream_options":{"include_usage":false}"#] {
+            assert!(!with(options), "{options}");
+        }
     }
 
     #[test]

@@ -24,12 +24,12 @@ impl ChatStream {
     /// Reads the stream to its end and puts the pieces together.
     ///
     /// # Errors
-    /// The stream's own error, or [`crate::ErrorKind::Upstream`] when a chunk cannot be read. Dropping the future
-    /// drops the stream.
+    /// The stream's own error, or [`crate::ErrorKind::Upstream`] when a chunk cannot be read, a choice never said why it
+    /// ended, or the answer is larger than [`super::MAX_COLLECTED`]. Dropping the future drops the stream.
     pub async fn collect_answer(mut self) -> Result<ChatAnswer> {
         let mut collector = Collector::default();
         while let Some(chunk) = self.0.next().await {
-            collector.push(chunk?.parse()?);
+            collector.push(chunk?.parse()?)?;
         }
         ChatAnswer::new(&collector.finish()?)
     }
@@ -135,7 +135,7 @@ mod tests {
         let call = |name: String| ToolCall {
             id: format!("call_{name}"),
             kind: "function".into(),
-            function: FunctionCall { name, arguments: "{\"a\":1}".into() },
+            function: FunctionCall::new(name, "{\"a\":1}"),
             ..ToolCall::default()
         };
         (!names.is_empty()).then(|| names.into_iter().map(call).collect())
@@ -165,7 +165,7 @@ mod tests {
             };
             let mut collector = Collector::default();
             for chunk in split(answer.clone()).unwrap() {
-                collector.push(chunk.parse().unwrap());
+                collector.push(chunk.parse().unwrap()).unwrap();
             }
             prop_assert_eq!(collector.finish().unwrap(), answer);
         }

@@ -19,7 +19,7 @@ pub use lineage::{Lineage, Root, Segment};
 use crate::json::JsonObject;
 use crate::page::{Page, PageRequest};
 use crate::record::Millis;
-use crate::{Result, UserId};
+use crate::{Error, ErrorKind, Result, UserId};
 
 /// The branch that every conversation begins with.
 pub const MAIN: &str = "MAIN";
@@ -138,6 +138,46 @@ pub enum Selection {
     All,
 }
 
+/// What a branch must still end with for a write to happen: a writer that decided by what it read makes sure that nobody
+/// else wrote since.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Tip {
+    /// Whatever it ends with.
+    #[default]
+    Any,
+    /// It shows nothing.
+    Empty,
+    /// The last item that it shows is the one of this id.
+    Item(String),
+}
+
+/// The code of the conflict when a branch does not end with the [`Tip`] that a write was made for.
+pub const BRANCH_MOVED: &str = "branch_moved";
+
+impl Tip {
+    /// The tip of a branch whose last item is this one.
+    pub fn of(last: Option<&Item>) -> Self {
+        last.map_or(Self::Empty, |item| Self::Item(item.id.clone()))
+    }
+
+    /// Whether a branch whose last item has this id ends as it must.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Conflict`] with the code [`BRANCH_MOVED`] when it does not.
+    pub fn check(&self, last: Option<&str>) -> Result<()> {
+        let holds = match self {
+            Self::Any => true,
+            Self::Empty => last.is_none(),
+            Self::Item(id) => last == Some(id.as_str()),
+        };
+        let moved = || {
+            let message = "The branch has changed since it was read.";
+            Error::new(ErrorKind::Conflict, message).code(BRANCH_MOVED)
+        };
+        holds.then_some(()).ok_or_else(moved)
+    }
+}
+
 /// Items to be added at the end of a branch.
 #[derive(Debug, Clone, Default)]
 pub struct Append {
@@ -147,6 +187,8 @@ pub struct Append {
     pub items: Vec<Item>,
     /// A title made of what is said; one that the owner chose stays.
     pub title: Option<String>,
+    /// What the branch must still end with.
+    pub tip: Tip,
     /// When.
     pub at: Millis,
 }
@@ -175,6 +217,8 @@ pub struct Fork {
     pub description: Option<String>,
     /// The first items of its own.
     pub items: Vec<Item>,
+    /// What the parent must still end with.
+    pub tip: Tip,
     /// When.
     pub at: Millis,
 }
@@ -252,6 +296,9 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is no conversation of the owner's.
     async fn list(&self, owner: &UserId, filter: &Filter, page: &PageRequest) -> Result<Page<Conversation>>;
 
+    /// How many conversations [`ConversationStore::list`] lists on all pages.
+    async fn count(&self, owner: &UserId, filter: &Filter) -> Result<u64>;
+
     /// Changes a conversation and gives it changed.
     async fn update(&self, owner: &UserId, id: &str, change: Change) -> Result<Conversation>;
 
@@ -262,6 +309,10 @@ pub trait ConversationStore: Send + Sync + 'static {
     async fn delete(&self, owner: &UserId, which: &Selection, at: Millis) -> Result<Vec<String>>;
 
     /// Adds items at the end of a branch, and a title if one was made, in one piece; gives the items with their places.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Conflict`] with the code [`BRANCH_MOVED`] when the branch does not end with the [`Tip`]; then
+    /// nothing is written. Of two writers at the same time with the same tip, one writes.
     async fn append(&self, owner: &UserId, id: &str, append: Append) -> Result<Vec<Item>>;
 
     /// A page of a branch's items (the active one's when none is named), by their place.
@@ -298,8 +349,8 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// Makes a branch with its first items, in one piece, and gives both.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Conflict`] when the name is taken, [`crate::ErrorKind::NotFound`] when the fork's item is not
-    /// on the parent.
+    /// [`crate::ErrorKind::Conflict`] when the name is taken, or with the code [`BRANCH_MOVED`] when the parent does not end
+    /// with the [`Tip`]; [`crate::ErrorKind::NotFound`] when the fork's item is not on the parent.
     async fn fork(&self, owner: &UserId, id: &str, fork: Fork) -> Result<(Branch, Vec<Item>)>;
 
     /// Makes a branch the active one.

@@ -1,7 +1,8 @@
 //! One fetch: ask, follow redirects by hand, and check every step as if it were the first.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue, LOCATION};
@@ -20,7 +21,9 @@ use crate::{Error, Result};
 /// certificates, is made at the first fetch.
 #[derive(Clone)]
 pub struct Fetcher {
-    client: Arc<OnceLock<Client>>,
+    /// A client for each port that an allowed host is named with, and one for all others: a client asks for the addresses
+    /// of a name without saying at which port.
+    clients: Arc<Mutex<HashMap<Option<u16>, Client>>>,
     guard: Arc<Guard>,
     resolver: Arc<dyn Resolve>,
     connect_timeout: Duration,
@@ -37,7 +40,7 @@ impl Fetcher {
         let user_agent = HeaderValue::try_from(settings.user_agent)
             .map_err(|error| Error::invalid("user_agent", "The user agent is no header.").because(error))?;
         Ok(Self {
-            client: Arc::default(),
+            clients: Arc::default(),
             guard: Arc::new(Guard { allow, allow_private, ports, allow_downgrade }),
             resolver,
             connect_timeout: settings.connect_timeout,
@@ -45,12 +48,14 @@ impl Fetcher {
         })
     }
 
-    fn client(&self) -> Result<&Client> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
+    fn client(&self, port: Option<u16>) -> Result<Client> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&port) {
+            return Ok(client.clone());
         }
+        let (resolver, guard) = (self.resolver.clone(), self.guard.clone());
         let client = Client::builder()
-            .dns_resolver(Guarded { resolver: self.resolver.clone(), guard: self.guard.clone() })
+            .dns_resolver(Guarded { resolver, guard, port })
             // Each step is checked here, and nothing of one request goes along to the next.
             .redirect(Policy::none())
             .referer(false)
@@ -68,7 +73,8 @@ impl Fetcher {
             .user_agent(self.user_agent.clone())
             .build()
             .map_err(Error::internal)?;
-        Ok(self.client.get_or_init(|| client))
+        clients.insert(port, client.clone());
+        Ok(client)
     }
 
     /// Asks for a URL, follows redirects, and returns the last reply as soon as its head is there. The request carries
@@ -96,7 +102,8 @@ impl Fetcher {
     }
 
     async fn ask(&self, url: &Url, time: Duration) -> Result<Response> {
-        let request = self.client()?.get(url.clone()).timeout(time);
+        let port = url.port_or_known_default().and_then(|port| self.guard.named_port(port));
+        let request = self.client(port)?.get(url.clone()).timeout(time);
         let request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         request.send().await.map_err(failed)
     }

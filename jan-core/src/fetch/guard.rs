@@ -14,10 +14,16 @@ const PRIVATE_NAMES: &[&str] = &["localhost", "localdomain", "local", "internal"
 /// A host that may be fetched from although it is not public: one name, one address, or a range of addresses. It reads
 /// like `files.corp.example`, `10.1.2.3`, `10.1.0.0/16`, `fd12::/16`.
 ///
+/// With a port (`minio:9000`, `10.1.2.3:9000`, `[fd12::1]:9000`) it opens that port of the host and no other, also when
+/// [`super::FetchSettings::ports`] does not name it; without one, all the ports that are named there.
+///
 /// A name is trusted with whatever it resolves to. A range also opens every name that resolves into it, as long as no
 /// rule speaks against the name itself (`localhost`, `*.internal` and the like).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Allowed(Entry);
+pub struct Allowed {
+    entry: Entry,
+    port: Option<u16>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Entry {
@@ -29,18 +35,39 @@ impl FromStr for Allowed {
     type Err = Error;
 
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] for what is neither a name nor a range.
+    /// [`crate::ErrorKind::Invalid`] for what is neither a name nor a range, with a port or without.
     fn from_str(text: &str) -> Result<Self> {
-        if let Some(net) = Net::parse(text) {
-            return Ok(Self(Entry::Net(net)));
+        let wrong = || {
+            Error::invalid(
+                "allow",
+                "An allowed host is a name, an address, or a range like `10.1.0.0/16`; a name or an address may have a \
+                 port: `minio:9000`, `[::1]:9000`.",
+            )
+        };
+        if let Some(entry) = Entry::parse(text) {
+            return Ok(Self { entry, port: None });
+        }
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
+        // A range has no ports, and of an IPv6 address without brackets nobody knows where it ends.
+        if host.contains('/') || (host.contains(':') && !host.starts_with('[')) {
+            return Err(wrong());
+        }
+        let entry = Entry::parse(host).ok_or_else(wrong)?;
+        Ok(Self { entry, port: Some(port) })
+    }
+}
+
+impl Entry {
+    fn parse(text: &str) -> Option<Self> {
+        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        if let Some(net) = Net::parse(bare.filter(|bare| bare.contains(':')).unwrap_or(text)) {
+            return Some(Self::Net(net));
         }
         // A name is kept as a URL would spell it.
         match Host::parse(text) {
-            Ok(Host::Domain(name)) if !name.contains('*') => Ok(Self(Entry::Name(plain(&name).to_owned()))),
-            _ => Err(Error::invalid(
-                "allow",
-                "An allowed host is a name, an address, or a range like `10.1.0.0/16`.",
-            )),
+            Ok(Host::Domain(name)) if !name.contains('*') => Some(Self::Name(plain(&name).to_owned())),
+            _ => None,
         }
     }
 }
@@ -63,16 +90,23 @@ impl Guard {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(forbidden("A URL with a user name or password cannot be fetched."));
         }
-        if !url.port_or_known_default().is_some_and(|port| self.ports.contains(&port)) {
+        let port = url.port_or_known_default().unwrap_or_default();
+        let named = self.named_port(port);
+        if named.is_none() && !self.ports.contains(&port) {
             return Err(forbidden("URLs with this port cannot be fetched."));
         }
         let open = match url.host() {
-            Some(Host::Domain(name)) => self.opens_name(name),
-            Some(Host::Ipv4(address)) => self.opens_address(address.into()),
-            Some(Host::Ipv6(address)) => self.opens_address(address.into()),
+            Some(Host::Domain(name)) => self.opens_name(name, Some(port)),
+            Some(Host::Ipv4(address)) => self.opens_address(address.into(), Some(port)),
+            Some(Host::Ipv6(address)) => self.opens_address(address.into(), Some(port)),
             None => false,
         };
         if open { Ok(()) } else { Err(not_public()) }
+    }
+
+    /// The port, if an allowed host is named with it: then connections to it are judged for themselves.
+    pub(super) fn named_port(&self, port: u16) -> Option<u16> {
+        self.allow.iter().any(|allowed| allowed.port == Some(port)).then_some(port)
     }
 
     /// Checks a redirect: where it leads like any URL, and that it does not give up TLS on the way.
@@ -83,30 +117,50 @@ impl Guard {
         self.check(to)
     }
 
-    /// Whether a name may be connected to at all of these addresses. One that is forbidden closes the name: whoever
+    /// Whether a name may be connected to at all of these addresses, at a port that an allowed host is named with or at
+    /// one of the others. One that is forbidden closes the name: whoever
     /// mixes public and private answers is trying something.
-    pub(super) fn opens(&self, name: &str, addresses: &[IpAddr]) -> bool {
-        self.names(name)
-            || (self.opens_name(name) && addresses.iter().all(|address| self.opens_address(*address)))
+    pub(super) fn opens(&self, name: &str, port: Option<u16>, addresses: &[IpAddr]) -> bool {
+        self.names(name, port)
+            || (self.opens_name(name, port)
+                && addresses.iter().all(|address| self.opens_address(*address, port)))
     }
 
-    fn opens_name(&self, name: &str) -> bool {
+    fn opens_name(&self, name: &str, port: Option<u16>) -> bool {
         let plain = plain(name);
         let below = |near: &&str| plain.strip_suffix(*near).is_some_and(|rest| rest.ends_with('.'));
         // A name without a dot is one of the local network's, or of its search list.
         let near = !plain.contains('.') || PRIVATE_NAMES.iter().any(|near| plain == *near || below(near));
-        self.allow_private || self.names(name) || !near
+        // At a port that is open for an address alone, what the name leads to decides.
+        let leads = self.is_usual(port) || self.allowed(port).any(|entry| matches!(entry, Entry::Net(_)));
+        self.names(name, port) || (leads && (self.allow_private || !near))
     }
 
-    fn names(&self, name: &str) -> bool {
+    fn names(&self, name: &str, port: Option<u16>) -> bool {
         let plain = plain(name);
-        self.allow.iter().any(|Allowed(entry)| matches!(entry, Entry::Name(allowed) if allowed == plain))
+        self.allowed(port).any(|entry| matches!(entry, Entry::Name(allowed) if allowed == plain))
     }
 
-    fn opens_address(&self, address: IpAddr) -> bool {
-        let listed = |Allowed(entry): &Allowed| matches!(entry, Entry::Net(net) if net.contains(address));
+    fn opens_address(&self, address: IpAddr, port: Option<u16>) -> bool {
+        let listed = |entry: &Entry| matches!(entry, Entry::Net(net) if net.contains(address));
         let open = if self.allow_private { Reach::Private } else { Reach::Public };
-        reach(address) <= open || self.allow.iter().any(listed)
+        (self.is_usual(port) && reach(address) <= open) || self.allowed(port).any(listed)
+    }
+
+    /// The hosts that are allowed at this port.
+    fn allowed(&self, port: Option<u16>) -> impl Iterator<Item = &Entry> {
+        let usual = self.is_usual(port);
+        let at = move |allowed: &&Allowed| match allowed.port {
+            None => usual,
+            named => named == port,
+        };
+        self.allow.iter().filter(at).map(|allowed| &allowed.entry)
+    }
+
+    /// Whether a port is open for every host. So is one that no allowed host is named with ([`Guard::named_port`]), since
+    /// its URL was checked.
+    fn is_usual(&self, port: Option<u16>) -> bool {
+        port.is_none_or(|port| self.ports.contains(&port))
     }
 }
 
@@ -243,7 +297,7 @@ mod tests {
         {
             check(&guard, &format!("http://{host}/")).expect_err(host);
         }
-        assert!(!guard.opens("metadata.google.internal", &[[169, 254, 169, 254].into()]));
+        assert!(!guard.opens("metadata.google.internal", None, &[[169, 254, 169, 254].into()]));
     }
 
     #[test]
@@ -262,11 +316,59 @@ mod tests {
             check(&guard, &format!("http://{host}/")).expect_err(host);
         }
         let (inside, outside) = ([10, 1, 2, 3].into(), [10, 2, 2, 3].into());
-        assert!(guard.opens("files.corp.internal", &[outside]));
-        assert!(guard.opens("example.com", &[inside]) && !guard.opens("example.com", &[inside, outside]));
-        assert!(!guard.opens("localhost", &[inside]));
+        assert!(guard.opens("files.corp.internal", None, &[outside]));
+        assert!(
+            guard.opens("example.com", None, &[inside])
+                && !guard.opens("example.com", None, &[inside, outside])
+        );
+        assert!(!guard.opens("localhost", None, &[inside]));
         for text in ["", "*", "*.corp", "10.0.0.0/40", "a b", "http://x/", "corp/8", "2130706433"] {
             assert!(text.parse::<Allowed>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_allowed_with_a_port_is_open_at_that_port() {
+        let guard =
+            guard(&["minio:9000", "[::1]:9000", "10.1.2.3:9001", "files.example:9002", "10.5.0.1"], false);
+        for host in
+            "minio:9000 MINIO.:9000 [::1]:9000 10.1.2.3:9001 files.example:9002 files.example 10.5.0.1:8080"
+                .split_whitespace()
+        {
+            check(&guard, &format!("http://{host}/")).expect(host);
+        }
+        for host in
+            "minio minio:8080 minio:9001 minio:9003 [::1] [::1]:9001 10.1.2.3 10.1.2.3:9000 10.5.0.1:9000
+            10.5.0.1:9003 example.com:9002 8.8.8.8:9000 localhost:9000 files.example:9003"
+                .split_whitespace()
+        {
+            check(&guard, &format!("http://{host}/")).expect_err(host);
+        }
+        // A name with a port is trusted with whatever it resolves to there, and nowhere else.
+        let inside = [[10, 9, 9, 9].into()];
+        assert!(
+            guard.opens("files.example", Some(9002), &inside) && !guard.opens("files.example", None, &inside)
+        );
+        assert!(guard.opens("minio", Some(9000), &inside) && !guard.opens("minio", None, &inside));
+        let named = [[10, 1, 2, 3].into()];
+        assert!(guard.opens("example.com", Some(9001), &named) && !guard.opens("example.com", None, &named));
+        assert!(
+            !guard.opens("example.com", Some(9001), &inside) && !guard.opens("localhost", Some(9001), &named)
+        );
+        for text in [
+            "minio:",
+            "minio:0",
+            "minio:65536",
+            "minio:x",
+            "10.0.0.0/8:80",
+            "::1:9000",
+            "[::1",
+            ":80",
+            "[minio]:80",
+        ] {
+            let read = text.parse::<Allowed>();
+            // Without brackets it is an address that has no port.
+            assert!(read.is_err() || text == "::1:9000", "{text} {read:?}");
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct FetchSettings {
     /// Opens loopback, private networks and local names: false. Link-local addresses, the metadata of clouds and what
     /// is reserved stay closed.
     pub allow_private: bool,
-    /// The ports that may be asked, the hosts of `allow` included: 80, 443, 8080, 8443.
+    /// The ports that may be asked, also of the hosts of `allow` that are named without one: 80, 443, 8080, 8443.
     pub ports: Vec<u16>,
     /// Follows a redirect from https to http: false.
     pub allow_downgrade: bool,

@@ -54,14 +54,16 @@ impl Resolve for SystemResolver {
 pub(super) struct Guarded {
     pub(super) resolver: Arc<dyn Resolve>,
     pub(super) guard: Arc<Guard>,
+    /// The port that is connected to, if an allowed host is named with it: it is not in the question.
+    pub(super) port: Option<u16>,
 }
 
 impl reqwest::dns::Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
-        let (resolver, guard) = (Arc::clone(&self.resolver), Arc::clone(&self.guard));
+        let (resolver, guard, port) = (Arc::clone(&self.resolver), Arc::clone(&self.guard), self.port);
         Box::pin(async move {
             let addresses = resolver.resolve(name.as_str()).await?;
-            if !guard.opens(name.as_str(), &addresses) {
+            if !guard.opens(name.as_str(), port, &addresses) {
                 return Err(Refused.into());
             }
             // Port 0 stands for the URL's.

@@ -71,7 +71,8 @@ impl Server {
     }
 
     async fn next(&mut self) -> Seen {
-        tokio::time::timeout(Duration::from_secs(60), self.seen.recv()).await.unwrap().unwrap()
+        let seen = tokio::time::timeout(Duration::from_secs(60), self.seen.recv()).await;
+        seen.expect("somebody connects within a minute").unwrap()
     }
 }
 

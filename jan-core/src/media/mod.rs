@@ -2,7 +2,9 @@
 //! and who shows them. The media room implements [`MediaResolver`] and [`MediaSink`] over a [`BlobStore`]; whoever shows
 //! media answers [`MediaUse`].
 
+mod archive;
 mod blob;
+mod ids;
 mod name;
 
 use std::collections::{HashMap, HashSet};
@@ -12,8 +14,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
 
+pub use archive::{ArchivedMedia, MediaArchive};
 pub use blob::{BlobSigner, BlobStore};
-pub use name::{PREFIX, is_media_id, media_id_of};
+pub use ids::mentions_media;
+pub use name::{MediaLink, OwnHosts, PREFIX, is_media_id, media_id_of, media_link};
 
 use crate::record::Millis;
 use crate::{BoxStream, Result, UserId};

@@ -104,7 +104,7 @@ impl Db {
     pub async fn all(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
         match &*self.0 {
             #[cfg(feature = "sqlite")]
-            Kind::Sqlite(db) => db.all(sql, values),
+            Kind::Sqlite(db) => db.all(sql, values).await,
             #[cfg(feature = "postgres")]
             Kind::Postgres(db) => db.all(sql, values).await,
         }
@@ -121,7 +121,9 @@ impl Db {
     /// Begins to write. Nothing is kept unless [`Tx::commit`] is called: dropping the transaction undoes it.
     ///
     /// # Errors
-    /// As [`Db::all`].
+    /// As [`Db::all`]; [`crate::ErrorKind::Unavailable`] also when others (another process that has locked the file, a
+    /// server without a free connection) have kept it from beginning for 5 seconds. That is waited for without holding up
+    /// a thread, by tokio's timer.
     pub async fn begin(&self) -> Result<Tx> {
         self.begin_for(false).await
     }
@@ -159,6 +161,15 @@ impl Db {
     /// As [`Tx::execute`].
     pub async fn execute_bulk(&self, sql: &'static str, values: &[Value]) -> Result<u64> {
         self.begin_bulk().await?.alone(sql, values).await
+    }
+
+    /// The number that `sql` selects as `count`; 0 where it finds no row.
+    ///
+    /// # Errors
+    /// As [`Db::all`].
+    pub async fn count(&self, sql: &'static str, values: &[Value]) -> Result<u64> {
+        let count = self.one(sql, values).await?.map_or(Ok(0), |row| row.int("count"))?;
+        u64::try_from(count).map_err(Error::internal)
     }
 
     /// Closes every connection; what was committed is on its way to the disk.

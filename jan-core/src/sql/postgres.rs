@@ -1,7 +1,8 @@
 //! Postgres: a pool of connections; the server itself makes commits of the same moment share a wait for the disk.
 
+use std::future::Future;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Executor as _, Transaction};
@@ -10,10 +11,25 @@ use super::value::Found;
 use super::{Durability, Row, Value};
 use crate::{Error, ErrorKind, Result};
 
-/// Connections open at once.
+/// Connections open at once, where the server allows as many.
 const CONNECTIONS: u32 = 20;
 /// How long a request waits for one of them.
 const WAIT: Duration = Duration::from_secs(5);
+/// How long it waits before it looks again for one that others have given back, see [`patiently`].
+const ATTEMPT: Duration = Duration::from_millis(2500);
+/// When a request that found none may come back.
+const COME_BACK: Duration = Duration::from_secs(1);
+/// The connections that this role may have to this database. Each limit may be absent (NULL), which LEAST passes over;
+/// superusers are exempt from those of role and database. A setting that is newer than the server counts as 0.
+const ALLOWED: &str = "SELECT LEAST(
+    CASE WHEN NOT r.rolsuper AND r.rolconnlimit >= 0 THEN r.rolconnlimit END,
+    CASE WHEN NOT r.rolsuper AND d.datconnlimit >= 0 THEN d.datconnlimit END,
+    current_setting('max_connections')::int
+        - CASE WHEN r.rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int
+            + COALESCE(current_setting('reserved_connections', true), '0')::int END
+)::int8 AS allowed FROM pg_roles r, pg_database d WHERE r.rolname = session_user AND d.datname = current_database()";
+/// How Postgres says that it cannot keep a character: `character_not_in_repertoire`.
+const UNKEEPABLE_TEXT: &str = "22021";
 
 pub(super) struct Postgres {
     pool: PgPool,
@@ -30,21 +46,23 @@ impl Postgres {
             options = options.options([("synchronous_commit", "on")]);
         }
         let host = options.get_host().to_owned();
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT);
-        let pool = pool.connect_with(options).await.map_err(|error| {
+        let pool = |most| PgPoolOptions::new().max_connections(most).acquire_timeout(ATTEMPT);
+        let first = pool(1).acquire_timeout(WAIT).connect_with(options.clone()).await.map_err(|error| {
             Error::unavailable(format!("The database at {host} cannot be reached: {error}."))
                 .code("database_unavailable")
                 .because(error)
         })?;
-        Ok(Self { pool })
+        let most = allowed(&first).await;
+        first.close().await;
+        Ok(Self { pool: pool(most).connect_lazy_with(options) })
     }
 
     pub(super) async fn all(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
-        rows(&self.pool, sql, values).await
+        patiently(|| rows(&self.pool, sql, values)).await
     }
 
     pub(super) async fn begin(&self) -> Result<Writing> {
-        Ok(Writing(self.pool.begin().await.map_err(fault)?))
+        Ok(Writing(patiently(|| self.pool.begin()).await?))
     }
 
     pub(super) async fn close(&self) {
@@ -57,12 +75,15 @@ pub(super) struct Writing(Transaction<'static, sqlx::Postgres>);
 
 impl Writing {
     pub(super) async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
+        if finds_nothing(sql, values) {
+            return Ok(0);
+        }
         let query = sqlx::query_with(sql, arguments(values));
         Ok(query.execute(&mut *self.0).await.map_err(fault)?.rows_affected())
     }
 
     pub(super) async fn all(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
-        rows(&mut *self.0, sql, values).await
+        rows(&mut *self.0, sql, values).await.map_err(fault)
     }
 
     pub(super) async fn script(&mut self, sql: &'static str) -> Result<()> {
@@ -74,11 +95,53 @@ impl Writing {
     }
 }
 
-async fn rows<'c, E>(executor: E, sql: &'static str, values: &[Value]) -> Result<Vec<Row>>
+/// How many connections the pool may open. It must not be more than the server allows: whoever tries to open one that is
+/// refused goes on trying, and is not given those that others give back meanwhile. What is no PostgreSQL but speaks like
+/// one may not know this question; then it is [`CONNECTIONS`].
+async fn allowed(pool: &PgPool) -> u32 {
+    let asked: sqlx::Result<Option<i64>> = sqlx::query_scalar(ALLOWED).fetch_one(pool).await;
+    if let Err(error) = &asked {
+        tracing::debug!(%error, "the database does not say how many connections it allows");
+    }
+    let allowed = asked.ok().flatten().and_then(|allowed| u32::try_from(allowed).ok());
+    let most = allowed.map_or(CONNECTIONS, |allowed| allowed.clamp(1, CONNECTIONS));
+    if most < CONNECTIONS {
+        tracing::info!(connections = most, "The database allows few connections; requests wait for them.");
+    }
+    most
+}
+
+/// Asks for a connection until [`WAIT`] is over, and does something with it. Others may use up what the server allows, so
+/// that one of ours cannot be opened while some that are open become free: whoever waits to open one looks again now and
+/// then whether there is one to be had.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = sqlx::Result<T>>,
+{
+    let begun = Instant::now();
+    loop {
+        match ask().await {
+            Err(sqlx::Error::PoolTimedOut) if begun.elapsed() < WAIT => {}
+            asked => return asked.map_err(fault),
+        }
+    }
+}
+
+/// Postgres keeps no text with a NUL character and refuses a statement with one. What is looked for by such a text is not
+/// there; only what adds a row with one is a fault.
+fn finds_nothing(sql: &str, values: &[Value]) -> bool {
+    let has_nul = |value: &Value| matches!(value, Value::Text(Some(text)) if text.contains('\0'));
+    values.iter().any(has_nul) && !sql.trim_start().starts_with("INSERT")
+}
+
+async fn rows<'c, E>(executor: E, sql: &'static str, values: &[Value]) -> sqlx::Result<Vec<Row>>
 where
     E: sqlx::Executor<'c, Database = sqlx::Postgres>,
 {
-    let found = sqlx::query_with(sql, arguments(values)).fetch_all(executor).await.map_err(fault)?;
+    if finds_nothing(sql, values) {
+        return Ok(Vec::new());
+    }
+    let found = sqlx::query_with(sql, arguments(values)).fetch_all(executor).await?;
     Ok(found.into_iter().map(|row| Row(Found::Postgres(row))).collect())
 }
 
@@ -99,10 +162,14 @@ fn arguments(values: &[Value]) -> PgArguments {
 fn fault(error: sqlx::Error) -> Error {
     match &error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
-            Error::unavailable("The database cannot be reached.").code("database_unavailable").because(error)
+            let unreachable = Error::unavailable("The database cannot be reached.");
+            unreachable.code("database_unavailable").retry_after(COME_BACK).because(error)
         }
         sqlx::Error::Database(refused) if refused.is_unique_violation() => {
             Error::new(ErrorKind::Conflict, "It is there already.").because(error)
+        }
+        sqlx::Error::Database(refused) if refused.code().as_deref() == Some(UNKEEPABLE_TEXT) => {
+            Error::new(ErrorKind::Invalid, "A text must not hold a NUL character.").because(error)
         }
         _ => Error::internal(error),
     }

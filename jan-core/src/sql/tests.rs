@@ -143,6 +143,69 @@ async fn a_file_that_another_process_holds_is_waited_for_elsewhere() {
     assert_eq!(waits.await.unwrap(), 1);
 }
 
+/// The clock of these two is paused: it goes on only while everybody waits by it, so that whoever would wait in place, by
+/// the clock of the machine, is found out.
+#[tokio::test(start_paused = true)]
+async fn a_lock_of_another_process_stops_writers_alone_and_all_of_them_once() {
+    for durability in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, other) = (open_with(&folder, durability).await, open(&folder).await);
+        keep(&db, "before").await.unwrap();
+        let lock = other.begin().await.unwrap();
+        let begun = tokio::time::Instant::now();
+        let names: Vec<_> = (100..140).map(|n| n.to_string()).collect();
+        let writers = async {
+            let written = join_all(names.iter().map(|name| keep(&db, name))).await;
+            (written, begun.elapsed())
+        };
+        let readers = async {
+            for _ in 0..100 {
+                assert_eq!(words(&db).await, ["before"]);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            begun.elapsed()
+        };
+        let ((written, given_up), read) = tokio::join!(writers, readers);
+        assert!(read < Duration::from_secs(2), "readers went on meanwhile: {read:?}");
+        let deadline = Duration::from_secs(5)..Duration::from_secs(6);
+        assert!(deadline.contains(&given_up), "one deadline for all: {given_up:?}");
+        for refused in written {
+            let error = refused.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
+            assert!(error.get_retry_after().is_some());
+        }
+        // One who comes later has a deadline of their own, and waits no longer than the lock is held.
+        let late = keep(&db, "late");
+        let free = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            drop(lock);
+        };
+        assert_eq!(tokio::join!(late, free).0.unwrap(), 1);
+        assert_eq!(words(&db).await, ["before", "late"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_waited_for_another_process_write_in_the_order_they_came() {
+    for durability in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, other) = (open_with(&folder, durability).await, open(&folder).await);
+        let lock = other.begin().await.unwrap();
+        let names: Vec<_> = (0..20).map(|n| format!("{}", n * 7 % 20)).collect();
+        let leaver = keep(&db, "one who leaves while at the head of the queue");
+        assert!(tokio::time::timeout(Duration::from_millis(100), leaver).await.is_err());
+        let writers = join_all(names.iter().map(|name| keep(&db, name)));
+        let free = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(lock);
+        };
+        assert!(tokio::join!(writers, free).0.iter().all(Result::is_ok));
+        let rows = db.all("SELECT text FROM word ORDER BY rowid", &[]).await.unwrap();
+        let kept: Vec<_> = rows.iter().map(|row| row.text("text").unwrap()).collect();
+        assert_eq!(kept, names);
+    }
+}
+
 #[tokio::test]
 async fn a_transaction_that_is_dropped_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,33 +4,38 @@ use std::future::Future;
 
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use jan_core::conversation::Filter;
-use jan_core::media;
+use jan_core::media::RECORDS;
 use jan_core::page::{MAX_LIMIT, Order, PageRequest};
 use jan_core::record::Record;
 use jan_core::{BoxStream, ErrorKind, Result, UserId};
 
 use super::few;
 use super::line::{FORMAT, Line};
+use super::media::{self, Media};
 use crate::shares;
 use crate::store::Store;
 
-pub(super) fn lines(store: &Store, owner: &UserId) -> BoxStream<Result<String>> {
+pub(super) fn lines(store: &Store, media: &Media, owner: &UserId) -> BoxStream<Result<String>> {
     let first = Line::Account { format: FORMAT, user: owner.as_str().to_owned() };
     one(first)
-        .chain(records(store.clone(), owner.clone()))
+        .chain(records(store.clone(), matches!(media, Media::Unknown), owner.clone()))
         .chain(public_shares(store.clone(), owner.clone()))
+        .chain(match media {
+            Media::Along(archive) => media::lines(archive.clone(), owner.clone()).boxed(),
+            Media::Left | Media::Unknown => stream::empty().boxed(),
+        })
         .chain(conversations(store.clone(), owner.clone()))
         .chain(one(Line::End {}))
         .and_then(|line| std::future::ready(line.to_json()))
         .boxed()
 }
 
-fn one(line: Line) -> impl Stream<Item = Result<Line>> + Send {
+pub(super) fn one(line: Line) -> impl Stream<Item = Result<Line>> + Send {
     stream::once(std::future::ready(Ok(line)))
 }
 
 /// What `read` gives from `start` on, until it gives no next place.
-fn pages<P, T, F, R>(start: P, read: F) -> impl Stream<Item = Result<T>> + Send
+pub(super) fn pages<P, T, F, R>(start: P, read: F) -> impl Stream<Item = Result<T>> + Send
 where
     P: Send,
     T: Send,
@@ -48,7 +53,7 @@ where
     stream::try_unfold(Some(start), next).try_flatten()
 }
 
-fn records(store: Store, owner: UserId) -> impl Stream<Item = Result<Line>> + Send {
+fn records(store: Store, refuses_media: bool, owner: UserId) -> impl Stream<Item = Result<Line>> + Send {
     pages(None::<(String, String)>, move |after| {
         let (store, owner) = (store.clone(), owner.clone());
         async move {
@@ -56,8 +61,12 @@ fn records(store: Store, owner: UserId) -> impl Stream<Item = Result<Line>> + Se
             let page = store.records.everything(&owner, place, MAX_LIMIT).await?;
             let next = page.last().map(|last| Some((last.kind.clone(), last.id.clone())));
             // What ends by itself (the answers to repeated requests) is the server's memory, not the owner's.
-            // Media stays with its bytes.
-            let goes = |record: &Record| record.expires_at.is_none() && record.kind != media::RECORDS;
+            // Media goes with its bytes.
+            let is_media = |record: &Record| record.kind == RECORDS;
+            if refuses_media && page.iter().any(is_media) {
+                return Err(Media::refusal());
+            }
+            let goes = |record: &Record| record.expires_at.is_none() && !is_media(record);
             let lasting = page.into_iter().filter(goes);
             let lines = lasting.map(|record| Ok(Line::Record(record.try_into()?)));
             Ok((lines.collect::<Result<_>>()?, next))

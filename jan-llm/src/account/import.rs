@@ -1,12 +1,14 @@
 //! Reading: line by line. What is there already stays as it is and is named as skipped; a conversation comes whole or not
-//! at all, so it is held in memory until its last item was read.
+//! at all, so it is held in memory until its last item was read, and so does media, whose bytes are stored as they come
+//! and count only when all of them are there and are the right ones.
 
 use jan_core::conversation::{Archived, PlacedItem};
-use jan_core::media;
+use jan_core::media::{ArchivedMedia, RECORDS};
 use jan_core::record::Record;
 use jan_core::{Error, ErrorKind, Result, UserId};
 
-use super::line::{FORMAT, Line};
+use super::line::{FIRST_FORMAT, FORMAT, Line};
+use super::media::{Arriving, Media};
 use crate::shares;
 use crate::store::Store;
 
@@ -14,10 +16,12 @@ use crate::store::Store;
 #[must_use = "an import is done when it was finished"]
 pub struct Import {
     store: Store,
+    media: Media,
     owner: UserId,
     read: u64,
     ended: bool,
     pending: Option<(Archived, Vec<PlacedItem>)>,
+    arriving: Option<Arriving>,
     done: Imported,
 }
 
@@ -26,17 +30,20 @@ pub struct Import {
 pub struct Imported {
     /// How many records, public shares among them.
     pub records: u64,
+    /// How many pictures and files.
+    pub media: u64,
     /// How many conversations.
     pub conversations: u64,
     /// How many items in them.
     pub items: u64,
-    /// What was there already, or is of no use here (media, whose bytes stay where they are), each by its kind and id.
+    /// What was there already, or was to be left out (media), each by its kind and id.
     pub skipped: Vec<String>,
 }
 
 impl Import {
-    pub(super) fn new(store: Store, owner: UserId) -> Self {
-        Self { store, owner, read: 0, ended: false, pending: None, done: Imported::default() }
+    pub(super) fn new(store: Store, media: Media, owner: UserId) -> Self {
+        let done = Imported::default();
+        Self { store, media, owner, read: 0, ended: false, pending: None, arriving: None, done }
     }
 
     /// Takes the next line.
@@ -48,10 +55,16 @@ impl Import {
         let line =
             serde_json::from_str(text).map_err(|e| self.wrong("is no line of an export").because(e))?;
         match (line, self.read) {
-            (Line::Account { format: FORMAT, .. }, 1) => Ok(()),
+            (Line::Account { format: FIRST_FORMAT..=FORMAT, .. }, 1) => Ok(()),
             (Line::Account { .. }, 1) => Err(self.wrong("names a form of export that is not known here")),
             (_, 1) => Err(self.wrong("is not the first line of an export")),
             _ if self.ended => Err(self.wrong("stands after the end")),
+            (Line::MediaBytes(bytes), _) => self.media_bytes(&bytes).await,
+            _ if self.arriving.is_some() => Err(self.wrong("stands where bytes of media are missing")),
+            (Line::Media(media), _) => {
+                self.settle().await?;
+                self.begin_media(media).await
+            }
             (Line::Record(record), _) => {
                 self.settle().await?;
                 self.record(&self.owner.clone(), record.into()).await
@@ -91,6 +104,41 @@ impl Import {
         Err(Error::invalid("line", format!("The export breaks off after line {}.", self.read)))
     }
 
+    async fn begin_media(&mut self, media: ArchivedMedia) -> Result<()> {
+        let archive = match &self.media {
+            Media::Unknown => return Err(Media::refusal()),
+            Media::Left => None,
+            Media::Along(archive) => Some(archive.clone()),
+        };
+        self.arriving = Some(Arriving::new(archive, self.owner.clone(), media));
+        self.settle_media().await
+    }
+
+    async fn media_bytes(&mut self, bytes: &str) -> Result<()> {
+        match &mut self.arriving {
+            Some(arriving) => arriving.give(bytes).await?,
+            None => return Err(self.wrong("has bytes of no media")),
+        }
+        self.settle_media().await
+    }
+
+    /// Ends with the media whose last byte was read.
+    async fn settle_media(&mut self) -> Result<()> {
+        let Some(arriving) = self.arriving.take_if(|arriving| arriving.is_whole()) else { return Ok(()) };
+        let name = format!("media {}", arriving.id());
+        if matches!(self.media, Media::Left) {
+            self.done.skipped.push(name);
+            return Ok(());
+        }
+        match arriving.finish().await {
+            Ok(()) => {
+                self.done.media += 1;
+                Ok(())
+            }
+            Err(error) => self.skip(error, &name),
+        }
+    }
+
     /// Keeps the conversation that was read whole.
     async fn settle(&mut self) -> Result<()> {
         let Some((archived, items)) = self.pending.take() else { return Ok(()) };
@@ -108,7 +156,7 @@ impl Import {
     async fn record(&mut self, owner: &UserId, record: Record) -> Result<()> {
         let name = format!("{} {}", record.kind, record.id);
         // It names bytes of the house that it comes from; here they would be somebody else's.
-        if record.kind == media::RECORDS {
+        if record.kind == RECORDS {
             self.done.skipped.push(name);
             return Ok(());
         }

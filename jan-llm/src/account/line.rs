@@ -1,13 +1,16 @@
 //! One line of an export.
 
 use jan_core::conversation::{Archived, PlacedItem};
+use jan_core::media::ArchivedMedia;
 use jan_core::record::{Millis, Record};
 use jan_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// The form of exports that are written now.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+/// The first form, which had no media, is read as well.
+pub(super) const FIRST_FORMAT: u32 = 1;
 
 /// `{"record": {…}}` and so on.
 #[derive(Serialize, Deserialize)]
@@ -19,6 +22,10 @@ pub(super) enum Line {
     Record(RecordLine),
     /// What the public sees of a share.
     PublicShare(RecordLine),
+    /// A picture or a file; its bytes follow.
+    Media(ArchivedMedia),
+    /// The next bytes of the media before them, in base64.
+    MediaBytes(String),
     /// A conversation; its items follow.
     Conversation(Archived),
     /// An item of the conversation before it.

@@ -64,7 +64,10 @@ impl<R: Read + Seek> Reader<R> {
         if kind == 8 {
             for _ in 0..items {
                 let len = self.u64()?;
-                self.skip(len.min(TEXT))?;
+                if len > TEXT {
+                    return Err(Broken("is cut off or broken in its header".into()));
+                }
+                self.skip(len)?;
             }
             return Ok(());
         }

@@ -95,7 +95,10 @@ impl ModelFile {
         for _ in 0..tensors {
             end = end.max(file.tensor(&mut reader)?);
         }
-        let align = file.numbers.get("general.alignment").copied().unwrap_or(32).max(1);
+        let align = file.numbers.get("general.alignment").copied().unwrap_or(32);
+        if align == 0 {
+            return Err(Broken("says that its tensors are aligned to 0 bytes".into()));
+        }
         let data =
             reader.0.stream_position()?.checked_next_multiple_of(align).and_then(|at| at.checked_add(end));
         match data {
@@ -130,7 +133,7 @@ impl ModelFile {
     fn tensor(&mut self, reader: &mut Reader<impl Read + Seek>) -> Result<u64, Broken> {
         let name = reader.text()?;
         let dimensions = reader.u32()?;
-        if dimensions > DIMENSIONS {
+        if !(1..=DIMENSIONS).contains(&dimensions) {
             return Err(Broken(format!("has a tensor of {dimensions} dimensions")));
         }
         let (mut numbers, mut width): (u64, u64) = (1, 0);
@@ -138,6 +141,9 @@ impl ModelFile {
             let size = reader.u64()?;
             if dimension == 0 {
                 width = size;
+            }
+            if size == 0 {
+                return Err(Broken("has a tensor without numbers".into()));
             }
             numbers = numbers.checked_mul(size).ok_or_else(|| Broken("has a tensor without end".into()))?;
         }
@@ -218,6 +224,27 @@ pub(crate) mod tests {
         for len in 0..bytes.len() {
             let cut = ModelFile::parse(Cursor::new(&bytes[..len]), len as u64);
             assert!(cut.is_err_and(|broken| broken.0.contains("cut off")), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_claims_what_cannot_be_is_refused() {
+        let bytes = model(100);
+        let at = |part: &[u8]| bytes.windows(part.len()).position(|window| window == part).unwrap();
+        let tensor = at(b"token_embd.weight") + b"token_embd.weight".len();
+        for (place, with, why) in [
+            (tensor, &9u32.to_le_bytes()[..], "9 dimensions"),
+            (tensor, &0u32.to_le_bytes(), "0 dimensions"),
+            (tensor + 4, &0u64.to_le_bytes(), "without numbers"),
+            (tensor + 4, &u64::MAX.to_le_bytes(), "larger than any disk"),
+            (8, &u64::MAX.to_le_bytes(), "entries"),
+            (at(b"llama.context_length") - 8, &u64::MAX.to_le_bytes(), "broken in its header"),
+            (at(b"tokenizer.ggml.tokens") + 29, &u64::MAX.to_le_bytes(), "cut off"),
+        ] {
+            let mut broken = bytes.clone();
+            broken[place..place + with.len()].copy_from_slice(with);
+            let error = ModelFile::parse(Cursor::new(&broken), broken.len() as u64).err();
+            assert!(error.as_ref().is_some_and(|broken| broken.0.contains(why)), "{why}: {error:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jan_core::media::{NewMedia, Want};
-use jan_core::{Error, ErrorKind, JsonObject, Result, UserId};
+use jan_core::{Clock, Error, ErrorKind, JsonObject, Result, SystemClock, UserId};
 use serde_json::{Value, json};
 
 use super::Images;
@@ -21,6 +21,12 @@ impl Answer {
     /// A whole reply with its pictures kept.
     pub(super) async fn whole(&self, mut reply: JsonObject) -> Result<JsonObject> {
         let mut made: Vec<JsonObject> = reply.get("data").map_err(garbage)?.unwrap_or_default();
+        if made.is_empty() || !made.iter().all(shows_a_picture) {
+            return Err(no_picture());
+        }
+        if reply.get::<u64>("created").ok().flatten().is_none() {
+            reply.set("created", &SystemClock.unix_seconds())?;
+        }
         let mut ids = Vec::with_capacity(made.len());
         for picture in &made {
             ids.push(self.kept(picture).await?);
@@ -36,6 +42,9 @@ impl Answer {
         let kind: Option<String> = event.get("type").map_err(garbage)?;
         if !kind.is_some_and(|kind| kind.ends_with(".completed")) {
             return Ok(event);
+        }
+        if !shows_a_picture(&event) {
+            return Err(no_picture());
         }
         let id = self.kept(&event).await?;
         self.tell(std::slice::from_mut(&mut event), std::slice::from_ref(&id)).await?;
@@ -55,7 +64,7 @@ impl Answer {
             Ok(kept) => Ok(Some(kept.id)),
             Err(error) => {
                 // It was made and paid for: the caller gets it where the upstream left it.
-                tracing::warn!(%error, "a picture stays with its upstream");
+                tracing::warn!(error = %jan_core::causes::Causes(&error), "a picture stays with its upstream");
                 Ok(None)
             }
         }
@@ -112,6 +121,15 @@ impl Answer {
         body.set("items", &[item])?;
         self.images.conversations.add_items(&self.owner, conversation, None, &body).await.map(drop)
     }
+}
+
+/// Whether an object carries a picture, or says where one is.
+fn shows_a_picture(object: &JsonObject) -> bool {
+    ["b64_json", "url"].iter().any(|name| object.raw(name).is_some_and(|value| value.as_ref() != b"\"\""))
+}
+
+fn no_picture() -> Error {
+    Error::upstream("The upstream made no picture.").code("upstream_garbage")
 }
 
 /// What is wrong with a picture that the upstream made is the upstream's fault, and not our caller's.

@@ -21,6 +21,8 @@ pub(super) struct Ask {
     /// What the provider is told.
     pub(super) members: JsonObject,
     pub(super) is_edit: bool,
+    /// Whether the caller wants events.
+    pub(super) streams: bool,
     pub(super) prompt: String,
     pub(super) model: Option<String>,
     pub(super) provider: Option<String>,
@@ -43,7 +45,7 @@ impl Ask {
         };
         at_most(&body, "n", 1, settings.max_n)?;
         at_most(&body, "partial_images", 0, MAX_PARTIAL)?;
-        body.get::<bool>("stream")?;
+        let streams = body.get("stream")?.unwrap_or(false);
         let size = size(&body, is_edit)?;
         let stores = body.get("store")?.unwrap_or(false);
         let conversation: Option<String> = body.get("conversation_id")?;
@@ -73,6 +75,7 @@ impl Ask {
         Ok(Self {
             members,
             is_edit,
+            streams,
             prompt,
             model,
             provider: body.get("provider_id")?,

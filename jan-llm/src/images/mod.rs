@@ -3,13 +3,15 @@
 
 mod answer;
 mod ask;
+mod collect;
+mod events;
 mod pictures;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jan_core::image::{ImageReply, ImageRequest, Picture};
 use jan_core::media::{MediaResolver, MediaSink};
 use jan_core::{Error, ErrorKind, ImageProvider, JsonObject, Result, UserId};
@@ -124,10 +126,21 @@ impl Images {
             self.conversations.get(owner, id).await.map_err(|error| error.param("conversation_id"))?;
         }
         let request = ImageRequest { members: ask.members.clone(), pictures, mask };
-        let reply = provider.paint(request).await?;
+        let streams = ask.streams;
+        let reply = match provider.paint(request).await? {
+            ImageReply::Events(events) if !streams => ImageReply::Whole(collect::whole_of(events).await?),
+            reply => reply,
+        };
         let answer = Answer { images: self.clone(), owner: owner.clone(), ask };
         match reply {
-            ImageReply::Whole(whole) => Ok(ImageReply::Whole(answer.whole(whole).await?)),
+            ImageReply::Whole(whole) => {
+                let whole = answer.whole(whole).await?;
+                if !streams {
+                    return Ok(ImageReply::Whole(whole));
+                }
+                let events = events::completed(&whole, answer.ask.is_edit)?;
+                Ok(ImageReply::Events(stream::iter(events.into_iter().map(Ok)).boxed()))
+            }
             ImageReply::Events(events) => {
                 let answer = Arc::new(answer);
                 let events = events.and_then(move |event| {

@@ -3,10 +3,12 @@
 
 use async_trait::async_trait;
 use futures_util::stream;
-use jan_core::chat::{AnswerBody, ChunkBody, Delta, Usage};
+use jan_core::chat::{AnswerBody, ChunkBody, Delta, Rest, Usage};
+use jan_core::completion::{Prompt, text_chunk, text_head};
+use jan_core::model::{Capabilities, ModelInfo};
 use jan_core::{
-    ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Clock, Model, ModelProvider, Result,
-    SystemClock, id,
+    ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Clock, CompletionProvider, CompletionReply,
+    CompletionRequest, Error, Model, ModelProvider, Result, SystemClock, id,
 };
 
 /// Repeats the last user message, word by word when streamed. A token is a word.
@@ -38,10 +40,17 @@ impl Echo {
     }
 }
 
+/// A token is a word.
+fn tokens(text: &str) -> u64 {
+    text.split_whitespace().count() as u64
+}
+
 #[async_trait]
 impl ModelProvider for Echo {
     async fn models(&self) -> Result<Vec<Model>> {
-        Ok(vec![Model::new(&self.name, "jan")])
+        let none = Capabilities { tools: Some(false), ..Capabilities::default() };
+        let info = ModelInfo { supports: none, ..ModelInfo::default() };
+        Ok(vec![Model::new(&self.name, "jan").described(info)])
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
@@ -52,8 +61,7 @@ impl ModelProvider for Echo {
             .find(|message| message.role == "user")
             .map(|m| m.text())
             .unwrap_or_default();
-        let words = |text: &str| text.split_whitespace().count() as u64;
-        let usage = Usage::new(messages.iter().map(|message| words(&message.text())).sum(), words(&text));
+        let usage = Usage::new(messages.iter().map(|message| tokens(&message.text())).sum(), tokens(&text));
         if request.wants_stream() {
             let chunks = self.chunks(&text, request.wants_usage().then_some(usage))?;
             return Ok(ChatStream::new(stream::iter(chunks.into_iter().map(Ok))).into());
@@ -64,5 +72,35 @@ impl ModelProvider for Echo {
             ..AnswerBody::text(&self.name, text)
         };
         Ok(ChatAnswer::new(&answer)?.into())
+    }
+
+    fn completions(&self) -> Option<&dyn CompletionProvider> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl CompletionProvider for Echo {
+    /// Each prompt goes on with itself.
+    async fn complete(&self, request: CompletionRequest) -> Result<CompletionReply> {
+        let mut head = text_head(id::short("cmpl-"), &self.name, SystemClock.unix_seconds());
+        let echo = request.get("echo")?.unwrap_or(false);
+        let (mut chunks, mut used) = (Vec::new(), 0);
+        for (index, prompt) in (0..).zip(request.prompts()?) {
+            let Prompt::Text(text) = prompt else {
+                return Err(Error::invalid("prompt", "This model takes `prompt` as text."));
+            };
+            used += tokens(&text);
+            let said = if echo { format!("{text}{text}") } else { text };
+            for word in said.split_inclusive(' ') {
+                chunks.push(text_chunk(&head, index, word, None, Rest::new())?);
+            }
+            chunks.push(text_chunk(&head, index, "", Some("stop"), Rest::new())?);
+        }
+        if !request.wants_stream() || request.wants_usage() {
+            head = head.usage(Usage::new(used, used));
+            chunks.push(ChatChunk::new(&head)?);
+        }
+        Ok(CompletionReply::Stream(ChatStream::new(stream::iter(chunks.into_iter().map(Ok)))))
     }
 }

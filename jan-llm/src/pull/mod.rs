@@ -36,6 +36,8 @@ pub const UNFINISHED: &str = ".pull";
 
 /// After this many new bytes a line counts as good again, and the count of failed tries starts anew.
 const GOOD_RUN: u64 = 1 << 20;
+/// So often a server is tried again from which nothing came yet.
+const FIRST_RETRIES: u32 = 2;
 /// No wait between two tries is longer, whatever the server asks for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -53,7 +55,7 @@ pub struct Pull {
     /// How long a server may say nothing: 60 seconds. There is no limit for the whole.
     pub idle_timeout: Duration,
     /// How often to try again after a broken connection or an overloaded server before giving up: 6 times in a row
-    /// without a mebibyte of progress between them.
+    /// without a mebibyte of progress between them; twice at the most while nothing has come at all.
     pub retries: u32,
     /// The proxies on the way: none. The environment is not read for any.
     pub proxies: Proxies,
@@ -123,7 +125,19 @@ impl Pull {
     /// file; `Upstream` when it fails, sends something that is no GGUF model (`not_a_model`) or other bytes than the
     /// digest says (`digest_mismatch`; both take the part away); `UpstreamTimeout` when it falls silent; `Internal`
     /// when the disk does not take the bytes.
-    pub async fn run(&self, mut progress: impl FnMut(Progress) + Send) -> Result<Pulled> {
+    pub async fn run(&self, progress: impl FnMut(Progress) + Send) -> Result<Pulled> {
+        self.run_told(progress, |_, _| {}).await
+    }
+
+    /// The same; `waiting` is called before each further try with what went wrong and how long is waited.
+    ///
+    /// # Errors
+    /// As [`Pull::run`].
+    pub async fn run_told(
+        &self,
+        mut progress: impl FnMut(Progress) + Send,
+        mut waiting: impl FnMut(&Error, Duration) + Send,
+    ) -> Result<Pulled> {
         let url = transfer::parse(&self.url)?;
         let expected = self.sha256.as_deref().map(digest).transpose()?;
         let client = transfer::client(self)?;
@@ -139,12 +153,15 @@ impl Pull {
             if len >= best + GOOD_RUN {
                 (failed, best) = (0, len);
             }
-            if !failure.again || failed >= self.retries {
+            // A server from which nothing ever came is given up sooner.
+            let retries = if len == 0 { self.retries.min(FIRST_RETRIES) } else { self.retries };
+            if !failure.again || failed >= retries {
                 return Err(failure.error);
             }
             let backoff = self.backoff.saturating_mul(1 << failed.min(16));
             failed += 1;
             let wait = failure.wait.unwrap_or(backoff).min(LONGEST_WAIT);
+            waiting(&failure.error, wait);
             tracing::info!(reason = %failure.error, ?wait, at = len, "the pull is tried again");
             tokio::time::sleep(wait).await;
         }

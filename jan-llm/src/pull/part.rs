@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jan_core::{Error, ErrorKind, Result};
+use jan_core::{Error, ErrorKind, Result, files};
 use sha2::{Digest, Sha256};
 
 use super::reply::{Held, Version, no_model};
@@ -48,7 +48,7 @@ impl Part {
         let name =
             target.file_name().ok_or_else(|| Error::invalid("path", "The path must end in a file name."))?;
         let folder = target.parent().unwrap_or(Path::new("")).join(UNFINISHED);
-        fs::create_dir_all(&folder).map_err(|e| disk("Making the folder", &folder, e))?;
+        files::make_folder(&folder).map_err(|e| disk("Making the folder", &folder, e))?;
         let beside = |extension: &str| {
             let mut name = name.to_owned();
             name.push(extension);

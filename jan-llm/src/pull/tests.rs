@@ -248,9 +248,14 @@ async fn two_pulls_of_one_file_exclude_each_other_and_a_dropped_one_leaves_its_b
         let (pull, done) = (pull.clone(), Arc::clone(&done));
         tokio::spawn(async move { pull.run(|at| done.store(at.done, Ordering::Relaxed)).await })
     };
-    while done.load(Ordering::Relaxed) == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let begun = async {
+        while done.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), begun)
+        .await
+        .expect("the first pull gets bytes within a minute");
     let second = pull.run(|_| ()).await.unwrap_err();
     assert_eq!((second.kind(), second.get_code()), (ErrorKind::Conflict, "pull_running"));
     running.abort();

@@ -112,6 +112,11 @@ impl Talk {
         shown
     }
 
+    /// The last item that a branch shows.
+    fn last_item(&self, number: i64) -> Option<&str> {
+        self.shown(number).last().map(|item| item.id.as_str())
+    }
+
     /// What a branch is called now.
     fn name_of(&self, number: i64) -> String {
         let row = self.tree.rows.iter().find(|row| row.number == number);
@@ -134,6 +139,7 @@ impl Talk {
 
     fn fork(&mut self, fork: Fork) -> Result<(Branch, Vec<Item>)> {
         let parent = self.tree.named(fork.parent.as_deref())?.clone();
+        fork.tip.check(self.last_item(parent.number))?;
         let alive = |item: &str| self.items.iter().any(|p| p.item.id == item && p.deleted_at.is_none());
         let on_parent = |item: &str| {
             let place = self.place_on(parent.number, item).filter(|_| alive(item));
@@ -207,6 +213,11 @@ fn row(number: i64, name: &str, root: Option<Root>, at: Millis) -> BranchRow {
     }
 }
 
+fn fits(conversation: &Conversation, filter: &Filter) -> bool {
+    filter.project_id.as_ref().is_none_or(|id| conversation.project_id.as_ref() == Some(id))
+        && filter.referrer.as_ref().is_none_or(|from| conversation.referrer.as_ref() == Some(from))
+}
+
 #[async_trait]
 impl ConversationStore for MemoryConversations {
     async fn create(
@@ -239,11 +250,13 @@ impl ConversationStore for MemoryConversations {
         };
         mine.sort_by_key(|talk| place(&talk.conversation));
         let there = mine.into_iter().filter(|talk| talk.deleted_at.is_none()).map(|talk| &talk.conversation);
-        let wanted = there.filter(|conversation| {
-            filter.project_id.as_ref().is_none_or(|id| conversation.project_id.as_ref() == Some(id))
-                && filter.referrer.as_ref().is_none_or(|from| conversation.referrer.as_ref() == Some(from))
-        });
-        Ok(page.cut(wanted, after, place))
+        Ok(page.cut(there.filter(|conversation| fits(conversation, filter)), after, place))
+    }
+
+    async fn count(&self, owner: &UserId, filter: &Filter) -> Result<u64> {
+        let owners = self.lock();
+        let there = owners.get(owner).into_iter().flatten().filter(|talk| talk.deleted_at.is_none());
+        Ok(there.filter(|talk| fits(&talk.conversation, filter)).count() as u64)
     }
 
     async fn update(&self, owner: &UserId, id: &str, change: Change) -> Result<Conversation> {
@@ -284,6 +297,7 @@ impl ConversationStore for MemoryConversations {
     async fn append(&self, owner: &UserId, id: &str, append: Append) -> Result<Vec<Item>> {
         self.on(owner, id, |talk| {
             let number = talk.tree.named(append.branch.as_deref())?.number;
+            append.tip.check(talk.last_item(number))?;
             talk.touch(append.at);
             if append.title.is_some() && !talk.conversation.title_locked {
                 talk.conversation.title = append.title;

@@ -151,7 +151,7 @@ mod tests {
     fn calling(ids: &[&str], arguments: &str) -> Message {
         let call = |id: &&str| ToolCall {
             id: (*id).into(),
-            function: FunctionCall { name: "f".into(), arguments: arguments.into() },
+            function: FunctionCall::new("f", arguments),
             ..ToolCall::default()
         };
         let tool_calls = Some(ids.iter().map(call).collect());

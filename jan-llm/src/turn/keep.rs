@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jan_core::chat::{AnswerBody, Message};
-use jan_core::conversation::{Append, Branch, Conversation, Fork, Item, Naming};
+use jan_core::conversation::{Append, BRANCH_MOVED, Branch, Conversation, Fork, Item, Naming, Tip};
 use jan_core::{ChatAnswer, JsonObject, ModelProvider, Result, UserId};
 use serde_json::{Value, json};
 
@@ -15,6 +15,9 @@ use super::keeper::TITLE_PATIENCE;
 use crate::completions::Pending;
 use crate::conversations::{from_message, item_shape, reasoning};
 use crate::titles;
+
+/// How often a turn that is written is compared with a conversation that others write to at the same time.
+const MAX_COMPARISONS: usize = 8;
 
 /// A title that a model is asked for.
 pub(super) type Asked = BoxFuture<'static, Option<String>>;
@@ -30,8 +33,12 @@ pub(crate) struct Kept {
     is_new: bool,
     stores: bool,
     pub(super) destination: Destination,
-    /// What the caller said that the conversation did not hold yet.
+    /// All that the caller said, to be compared again when the turn is written.
+    pub(super) said: Vec<Message>,
+    /// What of it the conversation did not hold yet.
     pub(super) fresh: Vec<Item>,
+    /// What the active branch ended with.
+    pub(super) tip: Tip,
     /// Media that only what was said before names. It may be gone.
     pub(crate) old_media: HashSet<String>,
     pub(super) applied: Vec<&'static str>,
@@ -66,7 +73,9 @@ impl Kept {
             is_new: false,
             stores: false,
             destination: Destination::End,
+            said: Vec::new(),
             fresh: Vec::new(),
+            tip: Tip::Any,
             old_media: HashSet::new(),
             applied: Vec::new(),
             trimmed: false,
@@ -168,34 +177,75 @@ impl Kept {
         let Some(mut conversation) = self.conversation.clone().filter(|_| self.stores) else {
             return Ok(JsonObject::new());
         };
-        let mut items = std::mem::take(&mut self.fresh);
-        let asked = items.len();
-        items.append(&mut self.answer_items(&answer, now)?);
-        let store = self.keeper.conversations.store().clone();
-        let mut outcome = JsonObject::new();
-        let kept = match std::mem::replace(&mut self.destination, Destination::End) {
-            Destination::End if self.is_new => {
-                conversation.title.clone_from(&title);
-                store.create(&self.owner, conversation, items).await?
-            }
-            Destination::End => {
-                let append = Append { branch: None, items, title, at: now };
-                store.append(&self.owner, &conversation.id, append).await?
-            }
-            Destination::Fork(fork) => {
-                let naming = fork.naming.clone();
-                let (branch, kept) =
-                    store.fork(&self.owner, &conversation.id, Fork { items, ..*fork }).await?;
-                tell_branch(&mut outcome, &branch, &naming)?;
-                kept
-            }
-        };
+        let answered = self.answer_items(&answer, now)?;
+        if self.is_new {
+            conversation.title.clone_from(&title);
+        }
+        let (asked, kept, mut outcome) = self.write(conversation, &answered, title, now).await?;
         let shapes = kept.iter().map(item_shape).collect::<Result<Vec<_>>>()?;
         if let Some(user) = shapes.get(..asked).and_then(<[_]>::last) {
             outcome.set("user_item", user)?;
         }
         outcome.set("items", &shapes.get(asked..).unwrap_or_default())?;
         Ok(outcome)
+    }
+
+    /// Writes what is new and the answer behind it. A branch that changed since it was read is compared with what was said
+    /// once more. How many of the items were asked, all items, and what became of the branches.
+    async fn write(
+        &mut self,
+        conversation: Conversation,
+        answered: &[Item],
+        title: Option<String>,
+        at: i64,
+    ) -> Result<(usize, Vec<Item>, JsonObject)> {
+        if self.is_new {
+            let items = self.fresh.iter().chain(answered).cloned().collect();
+            let kept = self.keeper.conversations.store().create(&self.owner, conversation, items).await?;
+            return Ok((self.fresh.len(), kept, JsonObject::new()));
+        }
+        let mut comparisons = 0;
+        loop {
+            // The last comparison counts, whatever happened since.
+            let compares = comparisons < MAX_COMPARISONS && !self.said.is_empty();
+            let tip = if compares { self.tip.clone() } else { Tip::Any };
+            let items = self.fresh.iter().chain(answered).cloned().collect();
+            let append = Append { branch: None, items, title: title.clone(), tip, at };
+            match self.put(&conversation.id, append).await {
+                Err(error) if compares && error.get_code() == BRANCH_MOVED => {
+                    comparisons += 1;
+                    self.compare_again(&conversation.id).await?;
+                }
+                written => {
+                    let (kept, outcome) = written?;
+                    return Ok((self.fresh.len(), kept, outcome));
+                }
+            }
+        }
+    }
+
+    /// Adds items where the turn goes.
+    async fn put(&self, id: &str, append: Append) -> Result<(Vec<Item>, JsonObject)> {
+        let (store, mut outcome) = (self.keeper.conversations.store(), JsonObject::new());
+        let Destination::Fork(fork) = &self.destination else {
+            return Ok((store.append(&self.owner, id, append).await?, outcome));
+        };
+        let fork = Fork { items: append.items, tip: append.tip, ..(**fork).clone() };
+        let naming = fork.naming.clone();
+        let (branch, kept) = store.fork(&self.owner, id, fork).await?;
+        tell_branch(&mut outcome, &branch, &naming)?;
+        Ok((kept, outcome))
+    }
+
+    /// Compares what was said with what the active branch shows by now.
+    async fn compare_again(&mut self, id: &str) -> Result<()> {
+        let plan = self.keeper.plan(&self.owner, id, &self.said).await?;
+        let went_to_the_end = matches!(self.destination, Destination::End);
+        // A question that came meanwhile, and that nobody answered yet, takes no place away.
+        let again = plan.again.filter(|(_, is_answered)| *is_answered || !went_to_the_end);
+        self.destination = self.keeper.destination(again.map(|(item, _)| item));
+        (self.fresh, self.tip) = (plan.fresh, plan.tip);
+        Ok(())
     }
 
     /// The items of the first choice; the others were offered, not said.

@@ -1,12 +1,12 @@
 //! Counts what an answer cost, as the model reports it; the answer passes by untouched.
 
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use jan_core::chat::Usage;
 use jan_core::{ChatAnswer, ChatChunk, ChatStream, Result, UserId};
-use serde::Deserialize;
 
 use crate::usage::Meter;
 
@@ -16,24 +16,39 @@ pub(crate) struct Account {
     pub(crate) owner: UserId,
     pub(crate) model: String,
     pub(crate) project: Option<String>,
+    /// For whoever wants to know it too.
+    pub(crate) told: Arc<OnceLock<Usage>>,
 }
 
 impl Account {
-    pub(super) fn count_answer(&self, answer: &ChatAnswer) {
+    pub(crate) fn count_answer(&self, answer: &ChatAnswer) {
         self.count(answer.usage());
     }
 
     fn count(&self, usage: Option<Usage>) {
         if let Some(usage) = usage {
             self.meter.record(&self.owner, &self.model, self.project.as_deref(), &usage);
+            self.told.get_or_init(|| usage);
         }
     }
 }
 
-/// A stream whose usage is counted when it comes by.
+/// A stream whose usage is counted once: when it ends, or when it is let go of.
 pub(super) struct Metered {
-    pub(super) chunks: ChatStream,
-    pub(super) account: Account,
+    chunks: ChatStream,
+    account: Account,
+    /// What was reported last; some models report what they used so far in every chunk.
+    used: Option<Usage>,
+}
+
+impl Metered {
+    pub(super) fn new(chunks: ChatStream, account: Account) -> Self {
+        Self { chunks, account, used: None }
+    }
+
+    fn count(&mut self) {
+        self.account.count(self.used.take());
+    }
 }
 
 impl Stream for Metered {
@@ -41,19 +56,17 @@ impl Stream for Metered {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let chunk = Pin::new(&mut self.chunks).poll_next(cx);
-        if let Poll::Ready(Some(Ok(chunk))) = &chunk {
-            self.account.count(usage(chunk));
+        match &chunk {
+            Poll::Ready(Some(Ok(chunk))) => self.used = chunk.usage().or(self.used.take()),
+            Poll::Ready(_) => self.count(),
+            Poll::Pending => {}
         }
         chunk
     }
 }
 
-/// The usage that a chunk reports. Most report none, which is seen without reading them.
-fn usage(chunk: &ChatChunk) -> Option<Usage> {
-    #[derive(Deserialize)]
-    struct Told {
-        usage: Option<Usage>,
+impl Drop for Metered {
+    fn drop(&mut self) {
+        self.count();
     }
-    memchr::memmem::find(chunk.as_bytes(), b"\"usage\"")?;
-    serde_json::from_slice::<Told>(chunk.as_bytes()).ok()?.usage
 }

@@ -5,12 +5,15 @@
 mod keep;
 mod keeper;
 mod metered;
+mod plan;
 mod prepare;
+mod shown;
 mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::{OptionFuture, try_join};
+use jan_core::chat::Usage;
 use jan_core::{ChatAnswer, ChatRequest, ChatStream, JsonObject, ModelProvider, Result};
 
 pub(crate) use keep::{Kept, tell_branch};
@@ -35,6 +38,8 @@ pub struct Turn {
     pub(crate) kept: Option<Box<Kept>>,
     /// On whose account it is; nobody's when nothing is counted.
     pub(crate) account: Option<Account>,
+    /// Whether the caller of a stream asked for usage.
+    pub(crate) shows_usage: bool,
 }
 
 impl Turn {
@@ -46,6 +51,16 @@ impl Turn {
     /// The prompt modules that were put before the conversation, in their order.
     pub fn applied(&self) -> &[&'static str] {
         self.kept.as_ref().map_or(&[], |kept| &kept.applied)
+    }
+
+    /// The model that is asked.
+    pub fn model(&self) -> &str {
+        self.request.model()
+    }
+
+    /// Where the used tokens stand once the model has told them; nowhere, when nothing is counted.
+    pub fn usage(&self) -> Option<Arc<OnceLock<Usage>>> {
+        self.account.as_ref().map(|account| account.told.clone())
     }
 
     /// Whether the answer is wanted as a stream.
@@ -67,7 +82,7 @@ impl Turn {
     /// # Errors
     /// As [`Turn::complete`].
     pub async fn complete_with_outcome(self) -> Result<(ChatAnswer, JsonObject)> {
-        let Self { provider, request, kept, account } = self;
+        let Self { provider, request, kept, account, .. } = self;
         let count = |answer: ChatAnswer| {
             if let Some(account) = &account {
                 account.count_answer(&answer);
@@ -83,17 +98,30 @@ impl Turn {
         kept.finish_answer(count(answer), title).await
     }
 
-    /// The answer chunk by chunk. When the stream ends, it is kept; one that breaks off is not.
+    /// The answer chunk by chunk. When the stream ends, it is kept; one that breaks off is not. A chunk with usage and
+    /// without choices is in it only if the request asks for it (`stream_options.include_usage`).
     ///
     /// # Errors
     /// As [`Turn::complete`] before the first chunk; later errors are the stream's last item.
     pub async fn stream(self) -> Result<ChatStream> {
         let mut chunks = (*self.provider).chat(self.request).await?.into_stream()?;
         if let Some(account) = self.account {
-            chunks = ChatStream::new(metered::Metered { chunks, account });
+            chunks = counted(chunks, account);
         }
-        let Some(kept) = self.kept else { return Ok(chunks) };
-        let title = kept.ask_for_title(&self.provider);
-        Ok(ChatStream::new(stream::KeptStream::new(chunks, kept, title)))
+        if let Some(kept) = self.kept {
+            let title = kept.ask_for_title(&self.provider);
+            chunks = ChatStream::new(stream::KeptStream::new(chunks, kept, title));
+        }
+        Ok(shown_to_caller(chunks, self.shows_usage))
     }
+}
+
+/// The same stream, counted.
+pub(crate) fn counted(chunks: ChatStream, account: Account) -> ChatStream {
+    ChatStream::new(metered::Metered::new(chunks, account))
+}
+
+/// The same stream, without what its caller did not ask for.
+pub(crate) fn shown_to_caller(chunks: ChatStream, usage: bool) -> ChatStream {
+    ChatStream::new(shown::Shown::new(chunks, usage))
 }

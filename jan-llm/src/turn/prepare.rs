@@ -3,20 +3,18 @@
 
 use jan_core::chat::Message;
 use jan_core::conversation::{Conversation, Fork, Item, ItemRef};
-use jan_core::page::{MAX_LIMIT, Order, PageRequest};
 use jan_core::{ChatRequest, Error, ErrorKind, JsonObject, ModelProvider, Result, UserId, id};
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::keep::{Destination, Kept};
+use super::plan::Plan;
 use super::{Keeper, Manner};
-use crate::conversations::{check_referrer, from_message, new_messages, to_messages};
+use crate::conversations::{check_referrer, in_order, to_messages};
 use crate::media::only_before;
 use crate::prompt::{PromptInputs, compose};
 use crate::trim::{DEFAULT_CONTEXT, Window};
 
-/// The most items of a conversation that one turn looks at, the newest.
-const MAX_HISTORY: usize = 1000;
 /// Requests shorter than this are not worth asking how much the model can read.
 const SHORT: usize = 8 * 1024;
 
@@ -91,17 +89,19 @@ impl Keeper {
             }
             _ => (self.begun(manner)?, true),
         };
-        let history = if is_new { Vec::new() } else { self.history(owner, &conversation.id).await? };
-        let answered: Vec<String> = said.iter().filter_map(|message| message.tool_call_id.clone()).collect();
-        let told = to_messages(&history, &answered);
-        let new = new_messages(&told, &said);
-        for message in new.iter().filter(|_| wishes.store != Some(false)) {
-            kept.fresh.append(&mut from_message(message, now)?);
-        }
-        kept.old_media = only_before(&told, &new);
-        let talk = told.into_iter().chain(new).collect();
-        kept.attach(conversation, is_new, wishes.store != Some(false));
-        let request = self.told(provider, request, talk, &mut kept, wishes.deep_research, manner).await?;
+        let plan = match is_new {
+            true => Plan::of_new(said.clone(), now)?,
+            false => self.plan(owner, &conversation.id, &said).await?,
+        };
+        let stores = wishes.store != Some(false);
+        kept.fresh = plan.fresh;
+        kept.old_media = plan.old_media;
+        kept.tip = plan.tip;
+        kept.destination = self.destination(plan.again.map(|(item, _)| item));
+        kept.said = if stores && !is_new { said } else { Vec::new() };
+        kept.attach(conversation, is_new, stores);
+        let request =
+            self.told(provider, request, plan.talk, &mut kept, wishes.deep_research, manner).await?;
         Ok((request, kept))
     }
 
@@ -118,11 +118,11 @@ impl Keeper {
             Error::invalid("model", "`model` is required: nothing says which one answered before.")
                 .code("missing_parameter")
         })?;
-        let (told, new) = (to_messages(&before, &[]), to_messages(&fresh, &[]));
+        let (told, new) = (to_messages(&before), to_messages(&fresh));
         let old_media = only_before(&told, &new);
         let talk: Vec<Message> = told.into_iter().chain(new).collect();
         let mut asked = body.clone();
-        for ours in ["content", "regenerate", "conversation", "store"] {
+        for ours in ["content", "regenerate", "answer", "conversation", "store"] {
             asked.remove(ours);
         }
         asked.set("model", &model)?;
@@ -152,22 +152,6 @@ impl Keeper {
         })
     }
 
-    /// What the active branch shows, oldest first: its newest [`MAX_HISTORY`] items.
-    pub(crate) async fn history(&self, owner: &UserId, id: &str) -> Result<Vec<Item>> {
-        let mut newest = Vec::new();
-        let mut page = PageRequest { limit: MAX_LIMIT, after: None, order: Order::Desc };
-        while newest.len() < MAX_HISTORY {
-            let mut next = self.conversations.store().items(owner, id, None, &page).await?;
-            newest.append(&mut next.items);
-            if !next.has_more {
-                break;
-            }
-            page.after = newest.last().map(|item| item.id.clone());
-        }
-        newest.reverse();
-        Ok(newest)
-    }
-
     /// Puts instructions before the talk, cuts it to what the model can read, and makes it the request's messages.
     async fn told(
         &self,
@@ -178,8 +162,9 @@ impl Keeper {
         deep_research: bool,
         manner: &Manner<'_>,
     ) -> Result<ChatRequest> {
-        let (instructions, rest): (Vec<Message>, Vec<Message>) =
-            talk.into_iter().partition(|message| matches!(message.role.as_str(), "system" | "developer"));
+        let (instructions, rest): (Vec<Message>, Vec<Message>) = in_order(talk)
+            .into_iter()
+            .partition(|message| matches!(message.role.as_str(), "system" | "developer"));
         kept.count_user_messages(&rest);
         let talk: Vec<Message> = instructions.into_iter().chain(rest).collect();
         let project = match kept.project_id() {
@@ -233,7 +218,7 @@ impl Keeper {
         item: &str,
     ) -> Result<(Vec<Item>, Item, Option<String>)> {
         let there = self.conversations.item(owner, id, ItemRef::Id(item)).await?;
-        let mut items = self.history(owner, id).await?;
+        let mut items = self.history(owner, id).await?.items;
         let at = items.iter().position(|known| known.id == there.id).ok_or_else(|| {
             Error::invalid("item_id", "The item is not on the active branch, or too far back.")
                 .code("not_on_branch")

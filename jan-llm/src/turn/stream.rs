@@ -46,7 +46,7 @@ impl KeptStream {
     fn take(&mut self, chunk: ChatChunk) -> Result<ChatChunk> {
         let is_first = std::mem::take(&mut self.is_first);
         if let Some(collector) = &mut self.collector {
-            collector.push(chunk.parse()?);
+            collector.push(chunk.parse()?)?;
         }
         let Some(kept) = &self.kept else { return Ok(chunk) };
         let told = kept.told(None).filter(|_| is_first);

@@ -69,7 +69,7 @@ impl Meter {
     /// future is dropped; a row that was just being written then may count twice, but none is lost.
     ///
     /// # Errors
-    /// The store's, after everything was tried.
+    /// The store's, after everything was tried or the store turned out to be away.
     pub async fn flush(&self) -> Result<()> {
         let _alone = self.0.writing.lock().await;
         let mut batch = Batch::take(&self.0.gathered);
@@ -79,10 +79,15 @@ impl Meter {
             let row = batch.rows.pop();
             if let Err(error) = written {
                 failed.extend(row);
+                // A store that is away for one is away for all, and each would wait for it anew.
+                let away = error.kind() == ErrorKind::Unavailable;
                 outcome = Err(error);
+                if away {
+                    break;
+                }
             }
         }
-        batch.rows = failed;
+        batch.rows.append(&mut failed);
         outcome
     }
 

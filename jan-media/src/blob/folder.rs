@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use jan_core::{BoxStream, Error, Result};
+use jan_core::{BoxStream, Error, Result, files};
 use object_store::local::LocalFileSystem;
 
 use super::ObjectBlobs;
@@ -23,7 +23,7 @@ const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl ObjectBlobs {
     /// Blobs in this folder, which is made if it is not there. What a killed process left half written a day ago is
-    /// removed.
+    /// removed. The folder and its files are their owner's alone.
     ///
     /// # Errors
     /// When the folder cannot be made or read.
@@ -32,10 +32,41 @@ impl ObjectBlobs {
         let cannot = |error: &dyn std::fmt::Display| {
             Error::unavailable(format!("The folder of media `{}` cannot be used: {error}.", path.display()))
         };
-        fs::create_dir_all(path).and_then(|()| remove_stale(path)).map_err(|error| cannot(&error))?;
+        files::make_folder(path)
+            .and_then(|()| remove_stale(path))
+            .and_then(|()| tighten(path))
+            .map_err(|error| cannot(&error))?;
         let store = LocalFileSystem::new_with_prefix(path).map_err(|error| cannot(&error))?.with_fsync(true);
-        Ok(Self::over(Arc::new(store), WRITTEN))
+        let store = Arc::new(store);
+        let mut blobs = Self::over(store.clone(), WRITTEN);
+        blobs.folder = Some(store);
+        Ok(blobs)
     }
+
+    /// A file has the mode that the umask gives it until it is whole; until then the folder hides it.
+    pub(super) fn make_private(&self, blob: &object_store::path::Path) {
+        let Some(path) = self.folder.as_ref().and_then(|folder| folder.path_to_filesystem(blob).ok()) else {
+            return;
+        };
+        // A file system without modes changes nothing, and neither can we.
+        let _ = files::tighten(&path);
+    }
+}
+
+/// A folder that was open to others was made by an earlier version or by hand: its files are tightened with it, once.
+fn tighten(folder: &Path) -> std::io::Result<()> {
+    if !files::is_open_to_others(folder) {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            let _ = files::tighten(&entry.path());
+        }
+    }
+    // Somebody else's folder, or a file system without modes, is used as it is.
+    let _ = files::tighten(folder);
+    Ok(())
 }
 
 /// `object_store` writes `name#1` before it is `name`; our names have no `#`.

@@ -20,6 +20,9 @@ pub struct ObjectBlobs {
     store: Arc<dyn ObjectStore>,
     #[cfg(feature = "clouds")]
     pub(super) signer: Option<Arc<dyn object_store::signer::Signer>>,
+    /// The folder, if it is one: its files are their owner's alone.
+    #[cfg(feature = "folder")]
+    pub(super) folder: Option<Arc<object_store::local::LocalFileSystem>>,
     /// How many bytes of a blob are held in memory before they are written.
     part: usize,
 }
@@ -32,6 +35,8 @@ impl ObjectBlobs {
             store,
             #[cfg(feature = "clouds")]
             signer: None,
+            #[cfg(feature = "folder")]
+            folder: None,
             part: part.max(1),
         }
     }
@@ -48,11 +53,16 @@ impl ObjectBlobs {
 impl BlobStore for ObjectBlobs {
     async fn put(&self, key: &str, mut bytes: BoxStream<Result<Bytes>>) -> Result<u64> {
         let path = path(checked(key)?);
-        let mut upload = Upload::new(self.store.clone(), path, self.part);
+        let mut upload = Upload::new(self.store.clone(), path.clone(), self.part);
         loop {
             match bytes.try_next().await {
                 Ok(Some(piece)) => upload.write(piece).await.map_err(broken)?,
-                Ok(None) => return upload.finish().await.map_err(broken),
+                Ok(None) => {
+                    let size = upload.finish().await.map_err(broken)?;
+                    #[cfg(feature = "folder")]
+                    self.make_private(&path);
+                    return Ok(size);
+                }
                 Err(error) => {
                     upload.abort().await;
                     return Err(error);

@@ -4,11 +4,14 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use jan_core::{Error, Result, UserId};
+use jan_core::{Error, Result, UserId, files};
 use jan_llm::Account;
+use jan_llm::account::Imported;
 
+use super::output::println;
 use crate::config::Config;
 use crate::open;
 
@@ -21,6 +24,9 @@ pub(super) struct ExportArgs {
     /// The file to write; standard output unless named
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Leaves out pictures and files; conversations go on naming them
+    #[arg(long)]
+    without_media: bool,
 }
 
 /// What to import.
@@ -32,16 +38,27 @@ pub(super) struct ImportArgs {
     /// What `jan-server export` wrote; `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Leaves out pictures and files
+    #[arg(long)]
+    without_media: bool,
 }
 
 pub(super) async fn export(config: &Config, args: ExportArgs) -> Result<ExitCode> {
-    let account = Account::new(&open::store(config).await?);
-    let mut lines = account.export(&UserId::new(args.user))?;
+    let account = account(config, args.without_media).await?;
+    let mut lines = account.export(&UserId::new(args.user.clone()))?;
+    // The first line says whose it is and the last one that it is the last: with nothing in between there is nobody. Read
+    // before the file is made.
+    let (head, next, third) = (lines.try_next().await?, lines.try_next().await?, lines.try_next().await?);
+    let (Some(head), Some(next), Some(third)) = (head, next, third) else {
+        let message = format!("Nothing is kept of a user `{}`. GET /v1/users/me tells an id.", args.user);
+        return Err(Error::not_found(message));
+    };
     let failed = |e| file_error("Writing", args.out.as_deref(), &e);
     let mut out: Box<dyn Write> = match &args.out {
-        None => Box::new(std::io::stdout().lock()),
-        Some(path) => Box::new(BufWriter::new(File::create(path).map_err(failed)?)),
+        None => Box::new(BufWriter::new(std::io::stdout().lock())),
+        Some(path) => Box::new(BufWriter::new(files::create(path).map_err(failed)?)),
     };
+    writeln!(out, "{head}\n{next}\n{third}").map_err(failed)?;
     while let Some(line) = lines.try_next().await? {
         writeln!(out, "{line}").map_err(failed)?;
     }
@@ -56,24 +73,35 @@ pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode
         None => Box::new(std::io::stdin()),
         Some(path) => Box::new(File::open(path).map_err(failed)?),
     };
-    let account = Account::new(&open::store(config).await?);
+    let account = account(config, args.without_media).await?;
     let mut import = account.import(&UserId::new(args.user))?;
     for line in BufReader::new(file).lines() {
         import.line(&line.map_err(failed)?).await?;
     }
     let done = import.finish()?;
     for what in &done.skipped {
-        println!("skipped, it is there already or stays where it is: {what}");
+        println!("skipped, it is there already or was to be left out: {what}")?;
     }
-    let (records, conversations, items) = (done.records, done.conversations, done.items);
+    let Imported { records, media, conversations, items, skipped } = done;
     println!(
-        "imported {conversations} conversations with {items} items, and {records} records; skipped {}",
-        done.skipped.len()
-    );
+        "imported {conversations} conversations with {items} items, {media} pictures and files, and {records} records; \
+         skipped {}",
+        skipped.len()
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// The accounts of the configured store, with their media unless it is left out.
+async fn account(config: &Config, without_media: bool) -> Result<Account> {
+    let store = open::store(config).await?;
+    let account = Account::new(&store);
+    if without_media {
+        return Ok(account.without_media());
+    }
+    Ok(account.media(Arc::new(open::media(config, store.records.clone())?)))
+}
+
 fn file_error(doing: &str, path: Option<&Path>, error: &std::io::Error) -> Error {
-    let name = path.map_or("the pipe".into(), Path::to_string_lossy);
+    let name = path.map_or("standard input or output".into(), Path::to_string_lossy);
     Error::invalid("file", format!("{doing} {name} failed: {error}."))
 }

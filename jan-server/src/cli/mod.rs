@@ -1,11 +1,12 @@
 //! The command line: `serve` (the default), `chat`, `models`, `config`.
-// A command speaks to whoever typed it.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod chat;
 mod data;
+mod log;
 mod models;
+mod output;
 mod serve;
+mod summary;
 mod threads;
 mod workers;
 
@@ -13,9 +14,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use jan_core::causes::Causes;
 use jan_core::{Error, Result};
 
-use crate::config::{Config, Overrides, ProcessEnvironment, load};
+use self::output::{note, print};
+use crate::config::{Config, Overrides, ProcessEnvironment, SAMPLE, load, unknown_variables};
 
 /// The API of Jan Server and OpenAI in one binary and one file.
 #[derive(Parser)]
@@ -63,20 +66,37 @@ enum Command {
     /// Give a user what was exported
     Import(data::ImportArgs),
     /// Print the effective configuration, secrets hidden
-    Config,
+    Config {
+        /// Print a commented jan.toml with every key and its default instead
+        #[arg(long)]
+        sample: bool,
+    },
 }
 
 /// Runs the command line of this process to its end.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => return help(&told),
+    };
     let outcome = read_config(&cli).and_then(|config| {
         threads::settle(&config)?;
-        run(cli.command, config)
+        let command = cli.command.unwrap_or(Command::Serve(serve::ServeArgs::default()));
+        run(command, config, unknown_variables(&ProcessEnvironment))
     });
     outcome.unwrap_or_else(|error| {
-        eprintln!("jan-server: {error}");
+        note!("jan-server: {}", Causes(&error));
         ExitCode::FAILURE
     })
+}
+
+/// Help and the version go to standard output, what is wrong with the arguments to standard error.
+fn help(told: &clap::Error) -> ExitCode {
+    if let Err(error) = told.print() {
+        note!("jan-server: {}", output::failed(&error));
+        return ExitCode::FAILURE;
+    }
+    ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2))
 }
 
 fn read_config(cli: &Cli) -> Result<Config> {
@@ -86,18 +106,22 @@ fn read_config(cli: &Cli) -> Result<Config> {
     load(&ProcessEnvironment, &Overrides { file: cli.config.clone(), values })
 }
 
-fn run(command: Option<Command>, config: Config) -> Result<ExitCode> {
+fn run(command: Command, config: Config, warning: Option<String>) -> Result<ExitCode> {
+    if let (Some(warning), false) = (&warning, matches!(command, Command::Serve(_))) {
+        note!("jan-server: {warning}");
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::internal)?;
     runtime.block_on(async {
-        match command.unwrap_or(Command::Serve(serve::ServeArgs::default())) {
-            Command::Serve(args) => serve::run(&config, args).await,
+        match command {
+            Command::Serve(args) => serve::run(&config, warning, args).await,
             Command::Chat(args) => chat::run(&config, args).await,
             Command::Models(command) => models::run(&config, command).await,
             Command::Export(args) => data::export(&config, args).await,
             Command::Import(args) => data::import(&config, args).await,
-            Command::Config => {
-                print!("{}", config.to_toml()?);
+            Command::Config { sample } => {
+                let text = if sample { SAMPLE.to_owned() } else { config.with_every_key()? };
+                print!("{text}")?;
                 Ok(ExitCode::SUCCESS)
             }
         }

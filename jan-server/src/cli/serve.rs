@@ -1,7 +1,6 @@
 //! `jan-server serve`: opens what the configuration names, listens, and with `--demo` shows that it works by asking the
 //! model one question through the server's own API.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -11,8 +10,9 @@ use http_body_util::{BodyExt, Full};
 use jan_core::{ChatChunk, ChatRequest, Error, Result};
 use serde_json::Value;
 
-use super::workers;
-use crate::config::{Config, LogFormat};
+use super::output::{note, print, println};
+use super::{log, summary, workers};
+use crate::config::Config;
 use crate::{Body, Server, bind, open};
 
 /// How to serve.
@@ -27,9 +27,14 @@ pub(super) struct ServeArgs {
 const MANNER: &str = "You are a helpful assistant.";
 const QUESTION: &str = "What is the capital of France?";
 
-pub(super) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode> {
-    start_log(config)?;
+/// `warning` is what is to be said of the configuration.
+pub(super) async fn run(config: &Config, warning: Option<String>, args: ServeArgs) -> Result<ExitCode> {
+    let _log = log::start(config)?;
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
     let started = Instant::now();
+    let stopping = stop_signal();
     let server = open::server(config).await?;
     let listener = bind(config.addr).map_err(|e| {
         let message = format!(
@@ -40,9 +45,10 @@ pub(super) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode> {
     })?;
     let address = listener.local_addr().map_err(Error::internal)?;
     tracing::info!(%address, in_ms = started.elapsed().as_millis(), "listening; API at /v1, documentation at /api/swagger/index.html");
+    summary::log(config, address)?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(async move {
-        stop_signal().await;
+        stopping.await;
         // Nobody listens any more when the workers have ended by themselves.
         let _ = stop.send(true);
     });
@@ -51,26 +57,33 @@ pub(super) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode> {
     if args.demo
         && let Err(error) = demo(&server, &format!("http://{address}")).await
     {
-        eprintln!("The question could not be answered: {error}");
+        note!("The question could not be answered: {error}");
     }
     serving.await.map_err(Error::internal)?.map_err(Error::internal)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ctrl-C, or SIGTERM from whoever runs us.
-async fn stop_signal() {
+/// Comes with Ctrl-C, or with SIGTERM from whoever runs us. Signals count from this call on, also before it is awaited.
+pub(super) fn stop_signal() -> impl Future<Output = ()> + Send {
     #[cfg(unix)]
-    {
+    let mut signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok())
+    };
+    async move {
+        #[cfg(unix)]
+        if let [Some(terminate), Some(interrupt)] = &mut signals {
             tokio::select! {
                 _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
             }
             return;
         }
+        if tokio::signal::ctrl_c().await.is_err() {
+            // There are no signals here.
+            std::future::pending::<()>().await;
+        }
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// One guest, one question, one answer as it streams: the same requests that a client would send.
@@ -81,7 +94,7 @@ async fn demo(server: &Server, url: &str) -> Result<()> {
     let model = models.pointer("/data/0/id").and_then(Value::as_str);
     let model = model.ok_or_else(|| Error::unavailable("no model is configured; see `jan-server --help`"))?;
 
-    println!("\nAsking {model}: {QUESTION}\n");
+    println!("\nAsking {model}: {QUESTION}\n")?;
     let body =
         ChatRequest::new(model).system(MANNER).user(QUESTION).with("temperature", &0).stream(true).to_bytes();
     let body = String::from_utf8_lossy(&body).into_owned();
@@ -91,9 +104,8 @@ async fn demo(server: &Server, url: &str) -> Result<()> {
     while let Some(piece) = events.next().await {
         decoder.push(&piece.map_err(Error::internal)?);
         while let Some(event) = decoder.next_event()? {
-            if let Ok(chunk) = ChatChunk::from_wire(event) {
-                print!("{}", chunk.text());
-                std::io::stdout().flush().map_err(Error::internal)?;
+            if let Ok(chunk) = ChatChunk::from_wire(event.data) {
+                print!("{}", chunk.text())?;
             }
         }
     }
@@ -102,7 +114,7 @@ async fn demo(server: &Server, url: &str) -> Result<()> {
          curl -N {url}/v1/chat/completions \\\n  -H 'Authorization: Bearer {token}' \\\n  -H 'Content-Type: application/json' \\\n  \
          -d '{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"system\",\"content\":\"{MANNER}\"}},{{\"role\":\"user\",\"content\":\"Hello!\"}}],\"stream\":true}}'\n\n\
          In a browser: {url}/api/swagger/index.html\nCtrl-C stops the server.\n"
-    );
+    )?;
     Ok(())
 }
 
@@ -127,26 +139,4 @@ async fn send(server: &Server, method: &str, path: &str, token: Option<&str>, bo
     Err(Error::unavailable(
         said.pointer("/error/message").and_then(Value::as_str).unwrap_or("no answer").to_owned(),
     ))
-}
-
-fn start_log(config: &Config) -> Result<()> {
-    use tracing_subscriber::{EnvFilter, fmt};
-
-    let filter = EnvFilter::try_new(&config.log.level).map_err(|e| {
-        Error::invalid(
-            "log.level",
-            format!("`log.level` is wrong: {e}. It takes error, warn, info, debug or trace."),
-        )
-    })?;
-    // The log goes to standard error, so that what a command prints can be piped.
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match config.log.format {
-        LogFormat::Console => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        LogFormat::Json => log.json().try_init(),
-    };
-    // A host that embeds the command line may have its own log already.
-    if started.is_err() {
-        tracing::debug!("a log was started before");
-    }
-    Ok(())
 }

@@ -1,19 +1,21 @@
 //! Puts the layers together. A wrong key or value names itself, where it came from, and what is accepted.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use config::builder::DefaultState;
 use config::{ConfigBuilder, File, FileFormat};
 use jan_core::{Error, Result};
 
-use super::env::{ALIASES, Environment, OTHERS, TESTS};
-use super::{Config, MediaBackend, MediaForm};
+use super::env::{ALIASES, Environment};
+use super::sentence::sentence;
+use super::{Config, MediaBackend, MediaForm, secrets};
 use crate::gateway::cors::origin;
 
 /// The file that is read from the working directory if it is there.
 const FILE: &str = "jan.toml";
 /// What starts a variable that reaches a value by its path.
-const BY_PATH: &str = "JAN__";
+pub(super) const BY_PATH: &str = "JAN__";
 
 /// What the command line says; it has the last word.
 #[derive(Debug, Clone, Default)]
@@ -32,30 +34,36 @@ pub fn load(environment: &dyn Environment, overrides: &Overrides) -> Result<Conf
     let variables = environment.vars();
     let mut builder = config::Config::builder();
     let named = overrides.file.clone().or_else(|| variable(&variables, "JAN_CONFIG").map(PathBuf::from));
-    builder = match &named {
-        Some(file) => builder.add_source(from_file(file).required(true)),
-        None => builder.add_source(from_file(Path::new(FILE)).required(false)),
-    };
+    let file = named.as_deref().unwrap_or(Path::new(FILE));
+    if readable(file, named.is_some())? {
+        builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+    }
     builder = add_environment(builder, &variables)?;
     for (path, value) in &overrides.values {
         let wrong = |e| wrong(&format!("`--set {path}` cannot be set: {e}"));
         builder = builder.set_override(path, scalar(path, value)).map_err(wrong)?;
     }
-    let merged = builder.build().map_err(|e| wrong(&e.to_string()))?;
-    let config: Config = merged.try_deserialize().map_err(|e| wrong(&e.to_string()))?;
+    let merged = builder.build().map_err(|e| wrong(&sentence(&e)))?;
+    let mut config: Config = merged.try_deserialize().map_err(|e| wrong(&sentence(&e)))?;
+    secrets::trim(&mut config)?;
     check(&config)?;
     Ok(config)
 }
 
-fn from_file(path: &Path) -> File<config::FileSourceFile, FileFormat> {
-    File::from(path).format(FileFormat::Toml)
+/// Whether there is a file to read. One that cannot be read is never passed over: it may say who may come in.
+fn readable(file: &Path, named: bool) -> Result<bool> {
+    match std::fs::read_to_string(file) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound && !named => Ok(false),
+        Err(error) => Err(wrong(&format!("the file {} cannot be read: {error}", file.display()))),
+    }
 }
 
 fn variable<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str> {
     variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-/// Adds the variables, the original's names under ours, and refuses those with our prefix that mean nothing.
+/// Adds the variables, the original's names under ours.
 fn add_environment(
     mut builder: ConfigBuilder<DefaultState>,
     variables: &[(String, String)],
@@ -63,6 +71,8 @@ fn add_environment(
     // Later settings win: the names at the top of the table come last.
     for alias in ALIASES.iter().rev() {
         let Some(text) = variable(variables, alias.name) else { continue };
+        // The line end that `echo` leaves in the file of a secret is no part of it.
+        let text = text.trim_end_matches(['\r', '\n']);
         // An empty variable is an unset one: that is what shells and compose files leave behind.
         if text.is_empty() {
             continue;
@@ -77,20 +87,12 @@ fn add_environment(
     for (name, value) in variables {
         if let Some(path) = name.strip_prefix(BY_PATH) {
             let path = path.to_ascii_lowercase().replace("__", ".");
+            let value = value.trim_end_matches(['\r', '\n']);
             let failed = |e| wrong(&format!("{name} cannot be set: {e}"));
             builder = builder.set_override(&path, scalar(&path, value)).map_err(failed)?;
-        } else if name.starts_with("JAN_") && !is_known(name) {
-            let names: Vec<_> =
-                ALIASES.iter().map(|alias| alias.name).filter(|name| name.starts_with("JAN_")).collect();
-            let names = names.join(", ");
-            return Err(wrong(&format!("{name} is not known. Known are {names}, and JAN__<SECTION>__<KEY>")));
         }
     }
     Ok(builder)
-}
-
-fn is_known(name: &str) -> bool {
-    ALIASES.iter().any(|alias| alias.name == name) || OTHERS.contains(&name) || name.starts_with(TESTS)
 }
 
 /// Lists are the only values that a text cannot be read as by itself.
@@ -133,6 +135,7 @@ fn check(config: &Config) -> Result<()> {
     if config.limits.connections == 0 {
         return Err(wrong("`limits.connections` must be at least 1"));
     }
+    config.log.filter().map_err(|said| wrong(&said))?;
     Ok(())
 }
 
@@ -214,6 +217,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_a_model_is_told_by_its_id() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("jan.toml");
+        let text = r#"
+            [providers.up]
+            url = "http://localhost:1/v1"
+            [providers.up.models."Maker/Model-7.1:latest"]
+            display_name = "Model 7"
+            order = 3
+            supports = { images = true, tools = false }
+        "#;
+        std::fs::write(&file, text).unwrap();
+        let load =
+            |file: &Path| load(&Vec::new(), &Overrides { file: Some(file.into()), values: Vec::new() });
+        let config = load(&file).unwrap();
+        let model = &config.providers["up"].models["Maker/Model-7.1:latest"];
+        assert_eq!((model.display_name.as_deref(), model.order), (Some("Model 7"), Some(3)));
+        assert_eq!((model.supports.images, model.supports.tools), (Some(true), Some(false)));
+        std::fs::write(&file, config.to_toml().unwrap()).unwrap();
+        assert_eq!(load(&file).unwrap().to_toml().unwrap(), config.to_toml().unwrap());
+        std::fs::write(&file, text.replace("images", "imagez")).unwrap();
+        let message = load(&file).unwrap_err().to_string();
+        assert!(message.contains("imagez") && message.contains("images"), "{message}");
+    }
+
+    #[test]
     fn the_proxy_for_one_scheme_counts_before_the_one_for_all() {
         let variables =
             [("ALL_PROXY", "http://me:very-secret@all:1"), ("HTTPS_PROXY", "http://tls:1"), ("no_proxy", "")];
@@ -228,13 +257,38 @@ mod tests {
     #[test]
     fn what_is_wrong_names_itself_and_what_is_accepted() {
         for (variables, set, words) in [
-            (&[("JAN_ADRR", "x")][..], &[][..], &["JAN_ADRR", "JAN_ADDR"][..]),
-            (&[("JAN_RATE_LIMIT", "maybe")], &[], &["JAN_RATE_LIMIT", "maybe", "off"]),
+            (&[("JAN_RATE_LIMIT", "maybe")][..], &[][..], &["JAN_RATE_LIMIT", "maybe", "off"][..]),
+            (&[], &[("limits.body", "16XB")], &["limits.body", "16XB", "16MiB"]),
+            (&[], &[("limits.body", "-1")], &["limits.body", "-1", "16MiB"]),
+            (&[], &[("media.max_bytes", "much")], &["media.max_bytes", "much", "16MiB"]),
+            (&[], &[("limits.drain", "-1s")], &["limits.drain", "-1s", "90s"]),
+            (&[], &[("limits.drain", "5")], &["limits.drain", "5", "90s"]),
+            (
+                &[("JAN__LIMITS__CONNECTIONS", "-1")],
+                &[],
+                &["limits.connections", "-1", "a whole number from 0"],
+            ),
+            (
+                &[],
+                &[("rate_limit.v1_minute", "5000000000")],
+                &["rate_limit.v1_minute", "5000000000", "from 0 to 4294967295"],
+            ),
+            (&[], &[("local.threads", "two")], &["local.threads", "two", "a whole number"]),
+            (&[], &[("fetch.ports", "80,70000")], &["fetch.ports", "70000", "65535"]),
+            (&[], &[("echo.enabled", "perhaps")], &["echo.enabled", "perhaps", "true or false"]),
+            (&[], &[("limits", "3")], &["limits", "3", "section"]),
+            (&[], &[("providers.x.api_key", "k")], &["providers.x.url", "missing"]),
+            (&[("JAN_LOG", "verbose")], &[], &["log.level", "verbose", "debug"]),
+            (
+                &[("JAN_UPSTREAM_URL", "http://h/v1"), ("JAN_UPSTREAM_API_KEY", "a\nb")],
+                &[],
+                &["providers.upstream.api_key"],
+            ),
             (&[("JAN_AUTH", "maybe")], &[], &["auth.mode", "maybe", "local", "open"]),
             (&[], &[("limits.bodi", "1")], &["bodi", "body"]),
             (&[], &[("limits.drain", "soon")], &["limits.drain"]),
             (&[], &[("addr", "localhost")], &["addr"]),
-            (&[], &[("database.retention", "long")], &["database.retention"]),
+            (&[], &[("database.retention", "long")], &["database.retention", "30d"]),
             (&[("JAN_UPSTREAM_URL", "localhost:1")], &[], &["providers.upstream.url", "localhost:1"]),
             (&[("JAN_PUBLIC_URL", "chat.example")], &[], &["public_url", "chat.example"]),
             (&[("JAN_CORS_ORIGINS", "http://a, chat.example")], &[], &["chat.example", "https://"]),

@@ -8,7 +8,7 @@ use jan_core::Secret;
 use jan_media::MediaSettings;
 use serde::{Deserialize, Serialize};
 
-use super::{age, hidden, span};
+use super::{age, hidden, size, span};
 
 /// Pictures and files.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,6 +22,7 @@ pub struct Media {
     /// The bucket.
     pub s3: MediaS3,
     /// The most bytes that one file may have.
+    #[serde(deserialize_with = "size")]
     pub max_bytes: ByteSize,
     /// Which types are taken: `image/png`, or all of a kind, `audio/*`. What a browser would run (SVG, HTML) is taken only
     /// when it is named itself, and never shown in place.
@@ -45,6 +46,8 @@ pub struct Media {
     /// Shows all that is brought from now on to everybody who knows its id, as the original did. Without it others see only
     /// what its owner marked as public, and what they have a link to.
     pub public: bool,
+    /// Keeps pictures without where they were taken (GPS in EXIF and XMP). How they are turned stays.
+    pub strip_location: bool,
     /// Gives bytes under `/v1/media/{id}`; without it, the link to them.
     pub proxy: bool,
     /// Gives the store's own links for what is public too.
@@ -69,6 +72,7 @@ impl Default for Media {
             link_key: None,
             public_url: None,
             public: room.public,
+            strip_location: room.strip_location,
             proxy: crate::Settings::default().media_proxy,
             store_links: room.stores_links,
             fetch_timeout: Duration::from_secs(15),

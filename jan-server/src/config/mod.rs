@@ -4,7 +4,13 @@
 mod env;
 mod images;
 mod load;
+mod log;
 mod media;
+mod secrets;
+mod sentence;
+mod show;
+mod unknown;
+mod values;
 mod words;
 
 use std::collections::BTreeMap;
@@ -14,14 +20,19 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use jan_core::Secret;
+use jan_core::model::ModelInfo;
 use jan_core::secret::ExposeSecret;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use env::{Environment, ProcessEnvironment};
 pub use images::{Images, PictureForm};
 pub use load::{Overrides, load};
+pub use log::{Log, LogFormat};
 pub use media::{Media, MediaBackend, MediaForm, MediaS3};
+pub use show::SAMPLE;
+pub use unknown::unknown_variables;
+
+use values::{address, age, size, span};
 
 /// The whole configuration. Every value has a default, so an empty file is a good one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,7 +65,7 @@ pub struct Config {
     pub images: Images,
     /// Which web pages may call.
     pub cors: Cors,
-    /// Where the world finds this server, for links that it gives away; links are relative unless told.
+    /// Where the world finds this server, for links that it gives away; the host of each request unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
     /// What is shown to whoever has the link.
@@ -154,6 +165,10 @@ pub struct Provider {
     /// How it is shown pictures that chats name by their ids: `data_url`, in the request, or `link`, for it to fetch.
     #[serde(default)]
     pub media: MediaForm,
+    /// What its models are and can do, by their ids, beyond what it says itself: `display_name`, `category`, `order`,
+    /// `supports.images` and the like.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, ModelInfo>,
 }
 
 /// The model in this process.
@@ -215,11 +230,13 @@ pub enum AuthMode {
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// The largest JSON body.
+    #[serde(deserialize_with = "size")]
     pub body: ByteSize,
     /// How long a body may take to come in.
     #[serde(with = "span")]
     pub body_timeout: Duration,
     /// How much of a file must come a second for its body to be given more time.
+    #[serde(deserialize_with = "size")]
     pub body_rate: ByteSize,
     /// Connections open at once.
     pub connections: usize,
@@ -343,7 +360,8 @@ impl Default for Sharing {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
-    /// Leaves the `{data, meta}` envelope away.
+    /// For clients of the original: no `{data, meta}` envelope around single objects, and the original's shapes of texts,
+    /// pictures, errors and lists.
     pub bare: bool,
     /// Serves the OpenAPI document and Swagger UI.
     pub swagger: bool,
@@ -389,47 +407,6 @@ pub struct Pull {
     pub no_proxy: Option<String>,
 }
 
-/// What is logged.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,jan_server=debug`.
-    pub level: String,
-    /// For people or for programs.
-    pub format: LogFormat,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { level: "info".into(), format: LogFormat::Console }
-    }
-}
-
-/// How a log line looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
-pub enum LogFormat {
-    /// For people.
-    Console,
-    /// One JSON object a line.
-    Json,
-}
-
-impl Config {
-    /// The effective values as TOML, secrets hidden.
-    ///
-    /// # Errors
-    /// When a path is not UTF-8.
-    pub fn to_toml(&self) -> jan_core::Result<String> {
-        toml::to_string_pretty(self).map_err(jan_core::Error::internal)
-    }
-}
-
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|_| D::Error::custom(format!("`{text}` is not an address like 127.0.0.1:8000")))
-}
-
 fn connect_timeout() -> Duration {
     jan_llm::Upstream::at("").connect_timeout
 }
@@ -440,45 +417,6 @@ fn reply_timeout() -> Duration {
 
 fn idle_timeout() -> Duration {
     jan_llm::Upstream::at("").idle_timeout
-}
-
-/// Durations are written as people write them: `90s`, `10m`, `1h 30m`.
-mod span {
-    pub(super) use jiff::fmt::serde::unsigned_duration::friendly::compact::required::{
-        deserialize, serialize,
-    };
-}
-
-/// Longer durations, where a day is 24 hours: `30d`, or as `span`.
-mod age {
-    use std::time::Duration;
-
-    use serde::de::{Error as _, IntoDeserializer};
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use super::span;
-
-    const DAY: u64 = 24 * 60 * 60;
-
-    pub(super) fn serialize<S: Serializer>(age: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        match age.as_secs() / DAY {
-            days if *age == Duration::from_secs(days * DAY) => {
-                serializer.collect_str(&format_args!("{days}d"))
-            }
-            _ => span::serialize(age, serializer),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.trim().strip_suffix('d').map(|days| days.trim_end().parse::<u64>()) {
-            Some(Ok(days)) => match days.checked_mul(DAY) {
-                Some(seconds) => Ok(Duration::from_secs(seconds)),
-                None => Err(D::Error::custom(format!("`{text}` is too long"))),
-            },
-            _ => span::deserialize(text.into_deserializer()),
-        }
-    }
 }
 
 fn mask(secret: &Secret) -> &'static str {

@@ -19,8 +19,10 @@ use super::rate::Count;
 use super::request_id::{self, RequestId};
 use crate::http::body::{Body, BoxError, RequestBody, incoming};
 use crate::http::call::Call;
-use crate::http::error::to_response;
+use crate::http::error::{ErrorForm, to_response};
+use crate::http::home::Home;
 use crate::http::idempotency;
+use crate::http::request_log::{Noted, RequestLog};
 use crate::rooms::Rooms;
 use crate::router::{Access, Found, Row, find};
 use crate::serve::PeerAddr;
@@ -51,34 +53,31 @@ async fn answered(
     path::merge_slashes(&mut head.uri);
     auth::strip_identity(&mut head.headers);
     let asked_by_page = head.headers.contains_key(ORIGIN).then(|| head.headers.clone());
-    // Copied only for a log that will be written.
-    let asked =
-        tracing::enabled!(tracing::Level::DEBUG).then(|| (head.method.clone(), head.uri.path().to_owned()));
-
-    let mut marks = Marks::default();
+    let noted = Arc::<Noted>::default();
+    let mut marks = Marks { log: RequestLog::start(&head.method, &id, &noted), ..Marks::default() };
+    let form = ErrorForm { request_id: id.clone(), bare: rooms.settings.bare };
     let answer = async {
         match fault {
-            None => answer(&rooms, &mut head, body, &id, &mut marks).await,
+            None => answer(&rooms, &mut head, body, &id, noted, &mut marks).await,
             Some(fault) => Err(fault),
         }
     };
     let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) => to_response(&error, id.as_str()),
-        Err(_) => to_response(&Error::internal("a handler panicked"), id.as_str()),
+        Ok(Err(error)) => to_response(&error, &form),
+        Err(_) => to_response(&Error::internal("a handler panicked"), &form),
     };
 
     let headers = response.headers_mut();
     headers.reserve(8);
     headers.insert(request_id::HEADER, id.header());
-    marks.write(headers);
+    let log = marks.write(headers);
     if let Some(page) = asked_by_page {
         rooms.cors.mark(&page, headers);
     }
-    if let Some((method, path)) = asked {
-        tracing::debug!(request_id = id.as_str(), %method, path, status = response.status().as_u16(), "answered");
-    }
-    response
+    let Some(mut log) = log else { return response };
+    log.answered(response.status());
+    response.map(|body| body.logged(log))
 }
 
 /// What is learned on the way in and told on the way out.
@@ -87,10 +86,11 @@ struct Marks {
     auth: Option<AuthMethod>,
     count: Option<Count>,
     allow: Option<String>,
+    log: Option<RequestLog>,
 }
 
 impl Marks {
-    fn write(self, headers: &mut HeaderMap) {
+    fn write(self, headers: &mut HeaderMap) -> Option<RequestLog> {
         if let Some(method) = self.auth {
             headers.insert(X_AUTH_METHOD, HeaderValue::from_static(method.as_str()));
         }
@@ -100,6 +100,7 @@ impl Marks {
         if let Some(allow) = self.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
             headers.insert(ALLOW, allow);
         }
+        self.log
     }
 }
 
@@ -108,6 +109,7 @@ async fn answer(
     head: &mut Parts,
     body: RequestBody,
     id: &RequestId,
+    noted: Arc<Noted>,
     marks: &mut Marks,
 ) -> Result<Response<Body>> {
     rooms.hosts.admit(head, &rooms.cors)?;
@@ -126,6 +128,9 @@ async fn answer(
             return Err(Error::not_found(message).code("route_not_found"));
         }
     };
+    if let Some(log) = &mut marks.log {
+        log.route = row.path;
+    }
     let who = admit(rooms, row, path.prefixed, head, marks).await?;
     let key = idempotency::key(row, &head.headers)?;
     let body_limit = row.body_limit(rooms);
@@ -140,8 +145,10 @@ async fn answer(
         body: Mutex::new(body),
         path: path.variables,
         query: head.uri.query().map(str::to_owned),
+        home: Home::of(head),
         headers: std::mem::take(&mut head.headers),
         body_limit,
+        noted,
     };
     let Some(key) = key else { return (row.handler)(call).await };
     let asked = head.uri.path_and_query().map_or("", |asked| row.without_prefix(asked.as_str()));
@@ -168,6 +175,9 @@ async fn admit(
     }
     let who = auth::authenticate(&*rooms.verifier, head).await?;
     marks.auth = Some(who.method);
+    if let Some(log) = &mut marks.log {
+        log.who = Some(who.clone());
+    }
     if matches!(who.method, AuthMethod::Session | AuthMethod::Host) {
         // A browser sends a session's cookie along whichever page asks.
         admit_page(head, |page| rooms.cors.names(page))?;

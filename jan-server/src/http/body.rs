@@ -9,8 +9,10 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use jan_core::BoxStream;
+use jan_core::causes::Causes;
 
 use super::idempotency::Recorder;
+use super::request_log::RequestLog;
 use super::sse;
 
 /// Any error, as body types carry them.
@@ -48,6 +50,8 @@ pub(super) enum Kind {
     Recorded(Box<Recorder>),
     /// The pieces of a file, and how many bytes are still to come.
     File(BoxStream<jan_core::Result<Bytes>>, u64),
+    /// One of the others, with the log line that is written when it is over.
+    Logged(Box<(Body, RequestLog)>),
 }
 
 impl Body {
@@ -71,6 +75,15 @@ impl Body {
     /// half a file for a whole one.
     pub(crate) fn file(bytes: BoxStream<jan_core::Result<Bytes>>, length: u64) -> Self {
         Self(Kind::File(bytes, length))
+    }
+
+    /// The same body, with the log line of its request: written now if all of it is here, else when it is over.
+    pub(crate) fn logged(self, mut log: RequestLog) -> Self {
+        if matches!(self.0, Kind::Full(_)) {
+            log.end();
+            return self;
+        }
+        Self(Kind::Logged(Box::new((self, log))))
     }
 
     /// A stream of events that is kept while it is sent.
@@ -102,16 +115,34 @@ impl HttpBody for Body {
                         Ok(Frame::data(piece))
                     }
                     Err(error) => {
-                        tracing::warn!(?error, "a file broke off while it was sent");
+                        tracing::warn!(error = %Causes(&error), "a file broke off while it was sent");
                         Err(error.into())
                     }
                 })
             }),
+            Kind::Logged(logged) => {
+                let (body, log) = &mut **logged;
+                let frame = Pin::new(&mut *body).poll_frame(cx);
+                match &frame {
+                    Poll::Ready(Some(Ok(_))) => log.piece(),
+                    Poll::Ready(None) => log.end(),
+                    Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+                }
+                // A body whose length is known is not asked again after its last byte.
+                if body.size_hint().exact() == Some(0) {
+                    log.end();
+                }
+                frame
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, Kind::Full(None))
+        match &self.0 {
+            Kind::Full(bytes) => bytes.is_none(),
+            Kind::Logged(logged) => logged.0.is_end_stream(),
+            Kind::Events(_) | Kind::Recorded(_) | Kind::File(..) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -119,6 +150,7 @@ impl HttpBody for Body {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Kind::File(_, left) => SizeHint::with_exact(*left),
             Kind::Events(_) | Kind::Recorded(_) => SizeHint::default(),
+            Kind::Logged(logged) => logged.0.size_hint(),
         }
     }
 }
@@ -130,6 +162,7 @@ impl fmt::Debug for Body {
             Kind::Events(_) => f.write_str("Events"),
             Kind::Recorded(events) => events.fmt(f),
             Kind::File(_, left) => f.debug_tuple("File").field(left).finish(),
+            Kind::Logged(logged) => logged.0.fmt(f),
         }
     }
 }

@@ -17,7 +17,8 @@ pub(crate) use shown::Shown;
 /// Where everybody can see what is public, and whoever has a link what it was made for. Uploads go there as well.
 pub(crate) const PATH: &str = "/api/media/";
 
-/// What links begin with on a server that the world finds at `home`; nowhere makes them relative.
+/// What links begin with on a server that the world finds at `home`; without one they are paths, which each reply puts
+/// behind the host that its request named.
 pub(crate) fn links(home: Option<&str>) -> String {
     format!("{}{PATH}", home.unwrap_or_default().trim_end_matches('/'))
 }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use jan_core::{Error, Result, Secret, id};
+use jan_core::{Error, Result, Secret, files, id};
 
+use super::folder;
 use crate::SigningKey;
 
 /// The file that holds the key which signs tokens.
@@ -38,10 +39,13 @@ fn kept(data_dir: &Path, name: &str, make: impl FnOnce() -> Result<Vec<u8>>) -> 
         );
         Error::invalid("data_dir", message)
     };
-    std::fs::create_dir_all(data_dir).map_err(|e| failed("Making the data folder", e))?;
+    folder::open(data_dir)?;
     let path = data_dir.join(name);
     match std::fs::read(&path) {
-        Ok(bytes) => Ok(bytes),
+        Ok(bytes) => {
+            files::tighten(&path).map_err(|e| failed("Hiding a key from others in", e))?;
+            Ok(bytes)
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             keep(&path, &make()?).map_err(|e| failed("Keeping a key in", e))?;
             // Another process may have been first: what lies there counts.
@@ -56,11 +60,7 @@ fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
 
     let part = path.with_extension(format!("part-{}", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&part)?;
+    let mut file = files::create(&part)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     let linked = std::fs::hard_link(&part, path);

@@ -46,6 +46,7 @@ pub fn media(config: &Config, records: Arc<dyn RecordStore>) -> Result<Media> {
         upload_links: links.clone(),
         links,
         public: wanted.public,
+        strip_location: wanted.strip_location,
         stores_links: wanted.store_links,
         ..MediaSettings::default()
     };

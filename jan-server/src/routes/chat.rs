@@ -12,7 +12,8 @@ use crate::http::sse::Events;
 
 /// Answers a chat, whole or as a stream.
 pub(crate) async fn create(mut call: Call) -> Reply {
-    let request = ChatRequest::parse(call.bytes().await?)?;
+    let request = ChatRequest::parse(call.bytes_with_ids().await?)?;
+    call.noted.model(request.model());
     let (referrer, persona) = (call.query("referrer"), persona(&call));
     let manner = Manner { referrer: referrer.as_deref(), persona: persona.as_deref() };
     let turn = call.rooms.chat.turn(request, &call.who, &manner).await?;
@@ -26,6 +27,8 @@ fn persona(call: &Call) -> Option<String> {
 /// Asks the model, and tells in the head of the reply what is known before its first word.
 pub(crate) async fn answer(call: Call, turn: Turn) -> Reply {
     let marks = marks(&turn);
+    call.noted.model(turn.model());
+    call.noted.usage(turn.usage());
     let reply = if turn.wants_stream() {
         let chunks = turn.stream().await?;
         events(call, chunks).await
@@ -59,5 +62,5 @@ pub(crate) async fn events(call: Call, mut chunks: ChatStream) -> Reply {
     if let Some(Err(error)) = first {
         return Err(error);
     }
-    Ok(event_stream(Events::chat(first, chunks, call.request_id.as_str().to_owned())))
+    Ok(event_stream(Events::chat(first, chunks, call.error_form())))
 }

@@ -7,11 +7,11 @@ use jan_llm::conversations::ConversationShape;
 use serde_json::json;
 
 use crate::http::call::Call;
-use crate::http::reply::{Reply, bare, enveloped, list};
+use crate::http::reply::{Listing, Reply, bare, enveloped};
 
 /// Makes one, with up to 20 items.
 pub(crate) async fn create(mut call: Call) -> Reply {
-    let body = call.object_or_nothing().await?;
+    let body = call.object_with_ids().await?;
     known_project(&call, &body).await?;
     let (conversation, _) = call.rooms.conversations.create(call.owner(), &body).await?;
     bare(&ConversationShape::from(conversation))
@@ -33,7 +33,8 @@ pub(crate) async fn of_project(call: Call) -> Reply {
 async fn page_of(call: &Call, filter: &Filter) -> Reply {
     let page = call.rooms.conversations.list(call.owner(), filter, &call.page(Order::Desc)?).await?;
     let page: Page<ConversationShape> = page.map(Into::into);
-    list(&page, ConversationShape::id)
+    let all = call.rooms.conversations.count(call.owner(), filter);
+    Listing::counted(call, &page, all).await?.reply(call, ConversationShape::id)
 }
 
 /// One of them.

@@ -37,7 +37,8 @@ pub(crate) async fn swagger(_: Call) -> Reply {
     Err(Error::not_found("This build has no Swagger UI (feature `swagger`).").code("route_not_found"))
 }
 
-fn allowed(call: &Call) -> Result<()> {
+/// Whether the documentation is served here.
+pub(super) fn allowed(call: &Call) -> Result<()> {
     if call.rooms.settings.docs {
         return Ok(());
     }

@@ -9,6 +9,7 @@ use crate::http::reply::{Reply, raw_json};
 /// Turns texts into vectors.
 pub(crate) async fn create(mut call: Call) -> Reply {
     let request = EmbeddingRequest::parse(call.bytes().await?)?;
+    call.noted.model(request.model());
     let Some(provider) = call.rooms.chat.provider().embeddings() else {
         let message = format!("The model `{}` gives no embeddings.", request.model());
         return Err(Error::invalid("model", message).code("unsupported_model"));

@@ -1,5 +1,6 @@
 //! `/v1/images`: pictures made of words, or of other pictures.
 
+use futures_util::StreamExt;
 use http::header::CONTENT_TYPE;
 use jan_core::image::{ImageReply, Picture};
 use jan_core::{Error, ErrorKind, JsonObject, Result};
@@ -15,7 +16,7 @@ use crate::http::sse::Events;
 pub(crate) async fn generate(mut call: Call) -> Reply {
     let body = call.object().await?;
     let reply = call.rooms.images.generate(call.owner(), body).await?;
-    Ok(told(&call, reply))
+    told(&call, reply)
 }
 
 /// Changes pictures: those of a form, or those that a JSON body names.
@@ -25,10 +26,10 @@ pub(crate) async fn edit(mut call: Call) -> Reply {
         let body = call.stream();
         asked(FormFiles::of(&call.headers, body).await?)?
     } else {
-        ImageAsk { members: call.object().await?, ..ImageAsk::default() }
+        ImageAsk { members: call.object_with_ids().await?, ..ImageAsk::default() }
     };
     let reply = call.rooms.images.edit(call.owner(), asked).await?;
-    Ok(told(&call, reply))
+    told(&call, reply)
 }
 
 /// As the original has it: no upstream that people use has it any more.
@@ -37,13 +38,29 @@ pub(crate) async fn variations(_: Call) -> Reply {
     Err(Error::new(ErrorKind::NotImplemented, message))
 }
 
-fn told(call: &Call, reply: ImageReply) -> http::Response<crate::http::body::Body> {
+fn told(call: &Call, reply: ImageReply) -> Reply {
     match reply {
-        ImageReply::Whole(whole) => raw_json(whole.to_bytes()),
+        ImageReply::Whole(mut whole) => {
+            let pictures: Vec<JsonObject> = whole.get("data")?.unwrap_or_default();
+            let pictures = pictures.into_iter().map(|picture| absolute(call.home(), picture));
+            whole.set("data", &pictures.collect::<Result<Vec<_>>>()?)?;
+            Ok(raw_json(whole.to_bytes()))
+        }
         ImageReply::Events(events) => {
-            event_stream(Events::named(events, call.request_id.as_str().to_owned()))
+            let home = call.home();
+            let events = events.map(move |event| absolute(home.clone(), event?)).boxed();
+            Ok(event_stream(Events::named(events, call.error_form())))
         }
     }
+}
+
+/// A picture whose link a client can follow.
+fn absolute(home: String, mut picture: JsonObject) -> Result<JsonObject> {
+    // What an upstream wrote there that is no text is not ours.
+    if let Some(link) = picture.get::<String>("url").ok().flatten().filter(|link| link.starts_with('/')) {
+        picture.set("url", &format!("{home}{link}"))?;
+    }
+    Ok(picture)
 }
 
 /// A form as OpenAI's clients send it: every field is text there, and means what it means in JSON.

@@ -8,11 +8,12 @@ use jan_media::{LinkShape, MediaShape, Resolvable, UploadShape, ids_of, new_medi
 use serde_json::json;
 
 use crate::http::call::Call;
-use crate::http::reply::{Reply, enveloped, enveloped_list};
+use crate::http::reply::{Listing, Reply, enveloped};
 
 /// Keeps what is at a URL, or in a data URL.
 pub(crate) async fn create(mut call: Call) -> Reply {
     let (source, new) = new_media(&call.object().await?)?;
+    let source = source.or_own(&call.own_hosts());
     let kept = call.rooms.media.ingest(call.owner(), source, new).await?;
     enveloped(&call, &shape(&call, kept).await?)
 }
@@ -28,7 +29,7 @@ pub(crate) async fn all(call: Call) -> Reply {
             shape => items.push(shape?),
         }
     }
-    enveloped_list(&call, &Page { items, has_more: page.has_more }, MediaShape::id)
+    Listing::of(&Page { items, has_more: page.has_more }).enveloped(&call, MediaShape::id)
 }
 
 /// What is known of one.
@@ -63,37 +64,54 @@ pub(crate) async fn bulk_delete(mut call: Call) -> Reply {
 pub(crate) async fn presign(call: Call) -> Reply {
     let id = call.path("id")?;
     let links = call.rooms.media.links(call.owner(), std::slice::from_ref(&id), None).await?;
-    let mut links = links
-        .into_iter()
-        .map(|link| LinkShape::new(link.id, link.url, Some(link.expires_at), &*call.rooms.clock));
+    let mut links = links.into_iter().map(|link| {
+        LinkShape::new(link.id, call.absolute(link.url), Some(link.expires_at), &*call.rooms.clock)
+    });
     enveloped(&call, &links.next())
 }
 
 /// Links to several, by their ids or in a payload that names them.
 pub(crate) async fn resolve(mut call: Call) -> Reply {
-    let asked = resolvable(&call.object().await?)?;
+    let hosts = call.own_hosts();
+    let asked = resolvable(&call.object().await?, &hosts)?;
     let (Resolvable::Ids(ids) | Resolvable::Payload(_, ids)) = &asked;
-    let resolved = call.rooms.media.resolve(call.owner(), ids, Want::Link).await?;
+    let resolved = call.rooms.media.resolve(call.owner(), ids, Want::Link).await.map_err(not_there)?;
     match asked {
         Resolvable::Ids(ids) => {
             let link = |id: String| {
                 let found = resolved.get(&id)?;
-                Some(LinkShape::new(id, found.url.clone(), found.expires_at, &*call.rooms.clock))
+                Some(LinkShape::new(
+                    id,
+                    call.absolute(found.url.clone()),
+                    found.expires_at,
+                    &*call.rooms.clock,
+                ))
             };
             let links: Vec<_> = ids.into_iter().filter_map(link).collect();
             enveloped(&call, &json!({ "media": links }))
         }
         Resolvable::Payload(mut payload, _) => {
-            replace(&mut payload, |id| resolved.get(id).map(|found| found.url.clone()));
+            replace(&mut payload, &hosts, |id| {
+                resolved.get(id).map(|found| call.absolute(found.url.clone()))
+            });
             enveloped(&call, &json!({ "payload": payload }))
         }
     }
 }
 
+/// Who asks for links to media asks for the media: it is not found. (In a message an unknown picture is a wrong message.)
+fn not_there(error: Error) -> Error {
+    if error.get_code() != "unknown_media" {
+        return error;
+    }
+    Error::not_found(error.message().to_owned()).code("unknown_media").param("media")
+}
+
 /// Announces an upload, and gives the link to PUT it to.
 pub(crate) async fn prepare(mut call: Call) -> Reply {
     let new = new_upload(&call.object().await?)?;
-    let upload = call.rooms.media.prepare_upload(call.owner(), new).await?;
+    let mut upload = call.rooms.media.prepare_upload(call.owner(), new).await?;
+    upload.url = call.absolute(upload.url);
     enveloped(&call, &UploadShape::new(upload, &*call.rooms.clock))
 }
 
@@ -106,5 +124,5 @@ pub(crate) async fn complete(call: Call) -> Reply {
 /// The caller's media, and where it is found by whoever is told.
 pub(super) async fn shape(call: &Call, media: MediaObject) -> Result<MediaShape> {
     let url = call.rooms.media.url(call.owner(), &media).await?;
-    Ok(MediaShape::new(media, url))
+    Ok(MediaShape::new(media, call.absolute(url)))
 }

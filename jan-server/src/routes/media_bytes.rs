@@ -16,8 +16,8 @@ use crate::http::reply::{Reply, enveloped};
 
 /// What is deleted is not shown from somebody's cache: it is kept, and asked for again.
 pub(super) const OWNERS: HeaderValue = HeaderValue::from_static("private, no-cache");
-/// The bytes of an id never change.
-const EVERYBODYS: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// How long caches may show what its owner can take back or delete, without asking again. The tag makes asking cheap.
+const FRESH: u64 = 60 * 60;
 /// Other sites may show it.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -26,7 +26,7 @@ pub(crate) async fn get(call: Call) -> Reply {
     let found = call.rooms.media.find(call.owner(), &call.path("id")?).await?;
     if !call.rooms.settings.media_proxy {
         let url = call.rooms.media.url(call.owner(), &found.object).await?;
-        return enveloped(&call, &json!({ "url": url }));
+        return enveloped(&call, &json!({ "url": call.absolute(url) }));
     }
     file(&call, &found, OWNERS).await
 }
@@ -49,28 +49,19 @@ pub(crate) async fn shown_head(call: Call) -> Reply {
     everywhere(head(&call, &found.object, cache))
 }
 
-/// The file, and how long it may be kept: no longer than the link that led to it.
+/// The file, and how long it may be kept: an hour, and no longer than the link that led to it.
 async fn find_shown(call: &Call) -> Result<(Found, HeaderValue)> {
-    let (id, exp, sig) = (call.path("id")?, call.query("exp"), call.query("sig"));
-    let token = token(exp.as_deref(), sig.as_deref());
+    let (id, token) = (call.path("id")?, Token::of_query(call.query.as_deref().unwrap_or_default()));
     let found = call.rooms.media.find_shown(&id, token).await?;
-    let cache = match token {
+    let (whose, fresh) = match token {
         Some(token) if !found.object.public => {
-            let left = token.exp.saturating_sub(call.rooms.clock.unix_seconds());
-            HeaderValue::try_from(format!("private, max-age={left}, immutable")).map_err(Error::internal)?
+            ("private", token.exp.saturating_sub(call.rooms.clock.unix_seconds()).min(FRESH))
         }
-        _ => EVERYBODYS,
+        _ => ("public", FRESH),
     };
+    let cache = format!("{whose}, max-age={fresh}, must-revalidate");
+    let cache = HeaderValue::try_from(cache).map_err(Error::internal)?;
     Ok((found, cache))
-}
-
-/// What a signed link says after its `?`. Half of it is a link that does not hold.
-pub(super) fn token<'a>(exp: Option<&str>, sig: Option<&'a str>) -> Option<Token<'a>> {
-    if exp.is_none() && sig.is_none() {
-        return None;
-    }
-    let exp = exp.and_then(|exp| exp.parse().ok()).unwrap_or_default();
-    Some(Token { exp, sig: sig.unwrap_or_default() })
 }
 
 /// Every page may show it.

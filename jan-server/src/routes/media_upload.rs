@@ -2,10 +2,10 @@
 
 use jan_core::media::NewMedia;
 use jan_core::{Error, ErrorKind};
+use jan_media::Token;
 use serde_json::json;
 
 use super::media::shape;
-use super::media_bytes::token;
 use crate::http::call::Call;
 use crate::http::form::FormFile;
 use crate::http::reply::{Reply, enveloped};
@@ -25,8 +25,8 @@ pub(crate) async fn form(mut call: Call) -> Reply {
 
 /// Keeps what is put to a link. Whose it is, the link knows.
 pub(crate) async fn put(mut call: Call) -> Reply {
-    let (id, exp, sig, body) = (call.path("id")?, call.query("exp"), call.query("sig"), call.stream());
-    let token = token(exp.as_deref(), sig.as_deref()).ok_or_else(|| {
+    let (id, query, body) = (call.path("id")?, call.query.clone().unwrap_or_default(), call.stream());
+    let token = Token::of_query(&query).ok_or_else(|| {
         Error::new(ErrorKind::Forbidden, "Files are put to a link: see `POST /v1/media/prepare-upload`.")
             .code("bad_link")
     })?;

@@ -22,12 +22,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use jan_core::causes::Causes;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use self::connection::Protocols;
 use crate::server::Server;
+use crate::supervise::supervise;
 
 /// How many connections may wait to be accepted. The usual 128 overflows when a few hundred clients come at once, and
 /// those over it wait a second for their next try.
@@ -158,8 +160,9 @@ impl Server {
         let mut connections = JoinSet::new();
         // In the background while this serves; a set, because it ends its tasks when it is dropped.
         let mut chores = JoinSet::new();
-        chores.spawn(self.clone().sweep_regularly());
-        chores.spawn(write_down(self.clone()));
+        let (sweeping, writing) = (self.clone(), self.clone());
+        chores.spawn(supervise("sweeper", move || sweeping.clone().sweep_regularly()));
+        chores.spawn(supervise("usage writer", move || write_down(writing.clone())));
         let mut stop = std::pin::pin!(stop);
         loop {
             // A place first, so that whoever is over the cap waits in the backlog and costs nothing.
@@ -214,6 +217,7 @@ async fn write_down(server: Server) {
 
 async fn flush(server: &Server) {
     if let Err(error) = server.flush().await {
-        tracing::warn!(?error, "what was counted could not be written down; it is kept for the next time");
+        let error = Causes(&error);
+        tracing::warn!(%error, "what was counted could not be written down; it is kept for the next time");
     }
 }

@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use crate::guarded::{Guarded, Program, blocking, free_port};
-use crate::tool;
+use crate::{tool, within};
 
 /// What the log says when the server can be asked.
 const READY: &str = "API: http";
@@ -110,11 +110,11 @@ impl PrivateMinio {
         curl.arg("--aws-sigv4").arg(format!("aws:amz:{}:s3", Self::REGION));
         curl.arg(format!("{}/{what}", self.endpoint()));
         curl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut curl = curl.spawn().expect("curl runs");
+        let mut curl = curl.kill_on_drop(true).spawn().expect("curl runs");
         // Not on its command line, which everybody on the machine can read.
         let user = format!("user = \"{}:{}\"\n", Self::KEY_ID, self.place.key);
         curl.stdin.take().expect("a pipe").write_all(user.as_bytes()).await.expect("curl reads");
-        let output = curl.wait_with_output().await.expect("curl ends");
+        let output = within("curl to end", curl.wait_with_output()).await.expect("curl ends");
         assert!(output.status.success(), "{method} {what}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }

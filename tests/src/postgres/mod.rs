@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::process::Command;
 
 use crate::guarded::{Guarded, blocking};
-use crate::tool;
+use crate::{tool, within};
 use server::{Place, start};
 
 /// A PostgreSQL server on a free port of the loopback, for the user `jan` without a password. It is durable as any is
@@ -70,7 +70,8 @@ impl PrivatePostgres {
     pub async fn sql(&self, url: &str, sql: &str) -> String {
         let mut psql = Command::new(self.place.programs.join("psql"));
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]);
-        let output = psql.args(["--dbname", url, "--command", sql]).output().await.expect("psql runs");
+        let asked = psql.args(["--dbname", url, "--command", sql]).kill_on_drop(true).output();
+        let output = within("psql to answer", asked).await.expect("psql runs");
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }

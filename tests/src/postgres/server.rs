@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use crate::guarded::{Guarded, Program, free_port};
+use crate::output;
 
 /// What the log says when the server can be asked.
 const READY: &str = "database system is ready to accept connections";
@@ -31,8 +32,8 @@ impl Place {
         let place = Self { programs, folder, port: free_port(), settings, account };
         let mut initdb = place.command(&place.programs.join("initdb"));
         initdb.args(["--pgdata=data", "--username=jan", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
-        let output = initdb.arg("--no-sync").output().expect("initdb runs");
-        assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+        let done = output(initdb.arg("--no-sync"));
+        assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
         place
     }
 
@@ -56,8 +57,8 @@ fn account(folder: &Path) -> Option<(u32, u32)> {
     let root = folder.metadata().expect("the folder is there").uid() == 0;
     root.then(|| {
         let id = |which| {
-            let output = Command::new("id").args([which, "nobody"]).output().expect("id runs");
-            String::from_utf8_lossy(&output.stdout).trim().parse().expect("a user named nobody")
+            let done = output(Command::new("id").args([which, "nobody"]));
+            String::from_utf8_lossy(&done.stdout).trim().parse().expect("a user named nobody")
         };
         let (user, group) = (id("-u"), id("-g"));
         chown(folder, Some(user), Some(group)).expect("root may give a folder away");

@@ -78,6 +78,17 @@ impl Behaviour {
         refusal(name).or_else(|| broken(name, request, stream)).unwrap_or_else(|| good(name, request, stream))
     }
 
+    /// The reply to a completions request: a refusal if that is its manner, text otherwise.
+    pub(super) fn completion(&self, request: &Value) -> Reply {
+        match self {
+            Self::Reply(reply) => reply.as_ref().clone(),
+            Self::Named(name) => refusal(name).unwrap_or_else(|| match request["stream"] == true {
+                true => Reply::stream(done(words::completion_chunks(request))),
+                false => Reply::json(200, &words::completion(request)),
+            }),
+        }
+    }
+
     /// The reply to an embeddings request: a refusal if that is its manner, vectors otherwise.
     pub(super) fn embeddings(&self, request: &Value) -> Reply {
         match self {

@@ -22,7 +22,8 @@ pub use log::{Counts, Recorded};
 pub use reply::{Reply, Step};
 pub use wire::Wire;
 
-use crate::{Gate, PATIENCE};
+use crate::Gate;
+use crate::wait::PATIENCE;
 
 /// A fake upstream; it stops, with all its connections, when it is dropped.
 pub struct Upstream {

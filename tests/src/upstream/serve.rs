@@ -90,6 +90,7 @@ fn route(method: &Method, path: &str, body: &Bytes, shared: &Shared) -> Reply {
     };
     let reply = match path {
         "/chat/completions" => behaviour().map(|behaviour| behaviour.chat(&request)),
+        "/completions" => behaviour().map(|behaviour| behaviour.completion(&request)),
         "/embeddings" => behaviour().map(|behaviour| behaviour.embeddings(&request)),
         // Where `redirect` points to.
         "/elsewhere" => Some(Behaviour::Named("good").chat(&request)),

@@ -113,6 +113,31 @@ pub fn chunk(request: &Value, delta: &Value, reason: Option<&str>) -> Value {
     })
 }
 
+/// The whole answer to a completions request.
+pub fn completion(request: &Value) -> Value {
+    json!({
+        "id": "cmpl-fake", "object": "text_completion", "created": 1, "model": request["model"],
+        "choices": [{"text": TEXT, "index": 0, "logprobs": null, "finish_reason": "stop"}], "usage": usage(),
+    })
+}
+
+/// The chunks of the streamed answer to a completions request, usage included when it was asked for.
+pub fn completion_chunks(request: &Value) -> Vec<Value> {
+    let chunk = |text: &str, reason: Option<&str>| {
+        json!({"id": "cmpl-fake", "object": "text_completion", "created": 1, "model": request["model"],
+               "choices": [{"text": text, "index": 0, "logprobs": null, "finish_reason": reason}]})
+    };
+    let mut chunks: Vec<_> = TEXT.split_inclusive(' ').map(|word| chunk(word, None)).collect();
+    chunks.push(chunk("", Some("stop")));
+    if request.pointer("/stream_options/include_usage") == Some(&json!(true)) {
+        let mut last = chunk("", None);
+        last["choices"] = json!([]);
+        last["usage"] = usage();
+        chunks.push(last);
+    }
+    chunks
+}
+
 /// An error as OpenAI writes it.
 pub fn error(kind: &str, code: &str, message: &str, param: Option<&str>) -> Value {
     json!({"error": {"message": message, "type": kind, "param": param, "code": code}})

@@ -1,11 +1,10 @@
 //! A server for one test: made from a configuration as the binary makes it, on a port of its own, with a guest's token.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use jan_server::config::{Config, Provider};
 use jan_server::{bind, open};
-use jan_tests::Upstream;
+use jan_tests::{PATIENCE, Upstream, within};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,6 +19,11 @@ pub(crate) struct App {
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) serving: JoinHandle<std::io::Result<()>>,
     _data: TempDir,
+}
+
+/// A client that waits for no reply for ever. A real model on a busy machine may take its time.
+pub(crate) fn client() -> Client {
+    Client::builder().timeout(PATIENCE * 3).build().unwrap()
 }
 
 impl App {
@@ -38,7 +42,7 @@ impl App {
         let limits = open::serve_settings(&config);
         let serving = tokio::spawn(async move { server.serve_with(listener, stopped, &limits).await });
 
-        let client = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = client();
         let login = client.post(format!("{url}/llm/auth/guest-login")).send().await.unwrap();
         let login: Value = login.json().await.unwrap();
         let token = login["access_token"].as_str().unwrap_or_default().to_owned();
@@ -55,8 +59,19 @@ impl App {
         .await
     }
 
+    /// Stops the server and waits until it is gone; what it was still doing comes to its end first.
+    pub(crate) async fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.stopped().await;
+    }
+
+    /// Waits until the server is gone.
+    pub(crate) async fn stopped(&mut self) {
+        within("the server to stop", &mut self.serving).await.unwrap().unwrap();
+    }
+
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.token)
+        self.client.get(self.at(path)).bearer_auth(&self.token)
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder {

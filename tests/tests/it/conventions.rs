@@ -62,6 +62,23 @@ async fn local_pages_may_call_and_others_may_not() {
     );
 }
 
+/// The original's decoder stopped at the end of the first value; what follows may be half of another request.
+#[tokio::test]
+async fn json_followed_by_anything_is_refused() {
+    for bare in [false, true] {
+        let app = App::start(|config| config.api.bare = bare).await;
+        for path in ["/v1/chat/completions", "/v1/conversations", "/v1/projects", "/v1/embeddings"] {
+            let body =
+                r#"{"model":"echo","name":"x","input":"x","messages":[{"role":"user","content":"x"}]}"#;
+            for stray in ["}", "x", " {}", ",", "\0"] {
+                let request = app.client.post(format!("{}{path}", app.url)).bearer_auth(&app.token);
+                let reply = request.body(format!("{body}{stray}")).send().await.unwrap();
+                assert_eq!(reply.status(), 400, "{path} with {stray:?}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn native_routes_are_enveloped_unless_told_otherwise() {
     let app = App::start(|_| {}).await;
@@ -98,4 +115,27 @@ async fn health_and_documentation_are_public() {
             .contains("../openapi.json")
     );
     assert_eq!(open("/api/swagger/nope.js").await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn the_root_says_what_this_is_and_short_ways_lead_to_the_documentation() {
+    let app = App::start(|_| {}).await;
+    let open = |path: &str| app.client.get(format!("{}{path}", app.url));
+    let told: Value = open("/").send().await.unwrap().json().await.unwrap();
+    assert_eq!(
+        (&told["name"], &told["documentation"]),
+        (&"Jan Server".into(), &"api/swagger/index.html".into())
+    );
+    let page = open("/").header("accept", "text/html,*/*;q=0.8").send().await.unwrap();
+    assert!(page.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(page.text().await.unwrap().contains("href=\"api/swagger/index.html\""));
+    for path in ["/docs", "/api/swagger", "/api/swagger/"] {
+        let page = open(path).send().await.unwrap();
+        assert_eq!((page.status().as_u16(), page.url().path()), (200, "/api/swagger/index.html"), "{path}");
+    }
+    let app = App::start(|config| config.api.swagger = false).await;
+    let open = |path: &str| app.client.get(format!("{}{path}", app.url));
+    assert_eq!(open("/docs").send().await.unwrap().status(), 404);
+    let page = open("/").header("accept", "text/html").send().await.unwrap();
+    assert!(page.status() == 200 && !page.text().await.unwrap().contains("swagger"));
 }

@@ -1,12 +1,13 @@
 //! Nothing acknowledged is lost: the server is killed while many write, started again, and asked for all of it.
 
 use futures_util::{StreamExt, stream};
-use jan_tests::PATIENCE;
+use jan_tests::within;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::app::client;
 use crate::binary::{Serving, jan};
 
 const WRITERS: usize = 200;
@@ -37,7 +38,7 @@ async fn postgres_keeps_what_was_acknowledged_when_the_server_is_killed() {
 }
 
 async fn survives(start: impl Fn() -> Serving) {
-    let (mut serving, mut written, client) = (start(), Vec::new(), Client::new());
+    let (mut serving, mut written, client) = (start(), Vec::new(), client());
     for round in 0..ROUNDS {
         let acknowledged = watch::Sender::new(0);
         let mut writers = JoinSet::new();
@@ -48,10 +49,10 @@ async fn survives(start: impl Fn() -> Serving) {
         let mut enough = acknowledged.subscribe();
         // What is waited for comes as a guard that would hold up the writers.
         let waiting = enough.wait_for(|count| *count >= ACKNOWLEDGED);
-        let came = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
-        assert!(came, "only {} writes were acknowledged", *acknowledged.borrow());
+        drop(within(&format!("{ACKNOWLEDGED} acknowledged writes"), waiting).await);
         serving.kill();
-        while let Some(theirs) = writers.join_next().await {
+        while let Some(theirs) = within("a writer to see that the server is gone", writers.join_next()).await
+        {
             written.extend(theirs.unwrap());
         }
         serving = start();

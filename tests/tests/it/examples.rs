@@ -1,35 +1,28 @@
 //! Every example runs, as its reader would run it.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use jan_tests::Upstream;
-use reqwest::Client;
+use jan_tests::{Process, Upstream, output};
 use serde_json::{Value, json};
 
-use crate::app::{binary, chat};
+use crate::app::{binary, chat, client};
 
-/// A program that listens, stopped when dropped.
-struct Running(Child, String);
+/// A program that listens, stopped when dropped, and its address.
+struct Running {
+    _process: Process,
+    url: String,
+}
 
 impl Running {
     fn start(name: &str) -> Self {
-        let mut child = Command::new(binary(name)).stdout(Stdio::piped()).spawn().unwrap();
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Self(child, url.trim().to_owned())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let mut process = Process::start(Command::new(binary(name)).stdout(Stdio::piped()));
+        let url = process.stdout().unwrap().with("http://");
+        Self { _process: process, url: url.trim().to_owned() }
     }
 }
 
 async fn answer(url: &str, model: &str) -> String {
-    let request = Client::new().post(url).header("x-api-key", "sk_example_0123456789abcdef");
+    let request = client().post(url).header("x-api-key", "sk_example_0123456789abcdef");
     let reply: Value = request.json(&chat(model, false)).send().await.unwrap().json().await.unwrap();
     reply["choices"][0]["message"]["content"].as_str().unwrap_or_else(|| panic!("{reply}")).to_owned()
 }
@@ -43,22 +36,26 @@ async fn servers_answer() {
         ("05_plain_hyper_loop", "", "echo", "Hello!"),
     ] {
         let running = Running::start(name);
-        assert_eq!(answer(&format!("{}{path}/v1/chat/completions", running.1), model).await, said, "{name}");
+        assert_eq!(
+            answer(&format!("{}{path}/v1/chat/completions", running.url), model).await,
+            said,
+            "{name}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_mounted_server_shows_its_documentation_where_it_is() {
     let running = Running::start("04_mounted_in_axum");
-    let page = reqwest::get(format!("{}/ai/api/swagger/index.html", running.1)).await.unwrap();
+    let page = client().get(format!("{}/ai/api/swagger/index.html", running.url)).send().await.unwrap();
     assert_eq!(page.status(), 200);
-    assert_eq!(reqwest::get(&running.1).await.unwrap().text().await.unwrap(), "my own page");
+    assert_eq!(client().get(&running.url).send().await.unwrap().text().await.unwrap(), "my own page");
 }
 
 /// What a route of a running example says to these headers: its status and who it thinks is asking.
 async fn who(url: &str, headers: &[(&'static str, &str)]) -> (u16, Value) {
     let request =
-        headers.iter().fold(Client::new().get(format!("{url}/v1/users/me")), |request, (name, value)| {
+        headers.iter().fold(client().get(format!("{url}/v1/users/me")), |request, (name, value)| {
             request.header(*name, *value)
         });
     let reply = request.send().await.unwrap();
@@ -70,7 +67,7 @@ async fn who(url: &str, headers: &[(&'static str, &str)]) -> (u16, Value) {
 #[tokio::test]
 async fn users_come_by_the_cookie_of_a_session_or_by_a_key() {
     let running = Running::start("10_session_cookie");
-    let url = &running.1;
+    let url = &running.url;
     for _ in 0..2 {
         assert_eq!(
             who(url, &[("cookie", "a=b; session=s3cret")]).await,
@@ -101,7 +98,7 @@ async fn users_come_by_the_cookie_of_a_session_or_by_a_key() {
 #[tokio::test]
 async fn users_are_whom_the_app_around_the_server_signed_in() {
     let running = Running::start("11_host_users");
-    let url = format!("{}/ai", running.1);
+    let url = format!("{}/ai", running.url);
     for name in ["ann", "bob"] {
         assert_eq!(who(&url, &[("x-my-app-user", name)]).await, (200, json!([name, "host", null])));
     }
@@ -110,14 +107,14 @@ async fn users_are_whom_the_app_around_the_server_signed_in() {
 
 #[tokio::test]
 async fn chat_without_http_prints_both_turns() {
-    let output = Command::new(binary("03_chat_without_http")).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let done = output(&mut Command::new(binary("03_chat_without_http")));
+    let text = String::from_utf8(done.stdout).unwrap();
     assert_eq!(text.lines().collect::<Vec<_>>(), ["Hello from Rust!", "And again.", "13 tokens"]);
 
     let upstream = Upstream::start().await;
     let url = upstream.url();
     let remote = tokio::task::spawn_blocking(move || {
-        Command::new(binary("03_chat_without_http")).args([url.as_str(), "good"]).output().unwrap()
+        output(Command::new(binary("03_chat_without_http")).args([url.as_str(), "good"]))
     });
     assert!(remote.await.unwrap().status.success());
     assert_eq!(upstream.asked().len(), 2);
@@ -128,8 +125,8 @@ fn a_kept_chat_goes_on_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chats.db");
     let run = || {
-        let output = Command::new(binary("06_kept_chat")).arg(&file).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+        let done = output(Command::new(binary("06_kept_chat")).arg(&file));
+        String::from_utf8(done.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(run(), ["Hello number 1", "Hello number 1: 2 items"]);
     assert_eq!(run(), ["Hello number 2", "Hello number 1: 4 items"]);
@@ -137,24 +134,24 @@ fn a_kept_chat_goes_on_at_the_next_start() {
 
 #[test]
 fn a_store_of_ones_own_is_told() {
-    let output = Command::new(binary("07_own_store")).output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "ann said more: 2 items\n");
+    let done = output(&mut Command::new(binary("07_own_store")));
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), "ann said more: 2 items\n");
 }
 
 #[test]
 fn media_are_kept_without_a_server() {
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(binary("08_media_without_server")).arg(folder.path()).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let done = output(Command::new(binary("08_media_without_server")).arg(folder.path()));
+    let text = String::from_utf8(done.stdout).unwrap();
     assert!(text.contains("again: true, Bob's: false") && text.contains("the same: true"), "{text}");
     assert!(text.ends_with("1 of Ann's deleted, and Bob's is still there: true\n"), "{text}");
 }
 
 #[test]
 fn a_blob_store_of_ones_own_keeps_media() {
-    let output = Command::new(binary("09_own_blob_store")).output().unwrap();
+    let done = output(&mut Command::new(binary("09_own_blob_store")));
     let wanted = "text/plain: 30 bytes, in 1 and 1\ntwo places\n";
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), wanted);
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), wanted);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: what makes something can be sent again without making it twice.
 
-use jan_tests::Upstream;
+use jan_tests::{Upstream, until};
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -139,13 +139,15 @@ async fn what_failed_or_was_left_frees_its_key() {
     upstream.wait_for(|counts| counts.streams_dropped >= 1).await;
     upstream.gate().open();
     // The key is freed behind the client's back: until then the chat is said to run.
-    let again = loop {
+    let again = until("the key to be free", async || {
         let again = app.post_with_key("left", CHAT, &chat("slow-chunks", true)).await;
         if again.status() != 409 {
-            break again;
+            return Some(again);
         }
         assert_eq!(conflict(again).await, "idempotency_in_progress");
-    };
+        None
+    })
+    .await;
     assert_eq!((again.status().as_u16(), is_replayed(&again)), (200, false));
     assert!(again.bytes().await.unwrap().ends_with(b"data: [DONE]\n\n"));
 }
@@ -163,8 +165,7 @@ async fn an_answer_outlives_the_server() {
     let mut app = start().await;
     let body = chat("good", true);
     let first = app.post_with_key("k", CHAT, &body).await.bytes().await.unwrap();
-    app.stop.take().unwrap().send(()).unwrap();
-    (&mut app.serving).await.unwrap().unwrap();
+    app.stop().await;
 
     let mut next = start().await;
     next.token = app.token;

@@ -87,6 +87,38 @@ async fn a_stream_tells_its_events_by_name_and_keeps_what_it_ends_with() {
 }
 
 #[tokio::test]
+async fn a_stream_that_an_upstream_answers_at_once_ends_with_the_completed_event() {
+    let upstream = Upstream::start().await;
+    let app = studio(&upstream).await;
+    let whole = json!({"created": 1_700_000_001, "data": [{"b64_json": PIXEL}, {"b64_json": PIXEL}],
+                       "size": "1x1", "usage": {"total_tokens": 5}});
+    for (path, kind) in [(GENERATE, "image_generation.completed"), (EDIT, "image_edit.completed")] {
+        for form in ["b64_json", "url"] {
+            upstream.script([Reply::json(200, &whole)]);
+            let body = json!({"prompt": "x", "stream": true, "response_format": form, "image": PIXEL});
+            let reply = app.post(path, &body).send().await.unwrap();
+            assert_eq!(reply.headers()["content-type"], "text/event-stream");
+            let text = reply.text().await.unwrap();
+            let events: Vec<Value> = text
+                .trim_end()
+                .split("\n\n")
+                .map(|event| event.strip_prefix(&format!("event: {kind}\ndata: ")).expect(event))
+                .map(|data| serde_json::from_str(data).unwrap())
+                .collect();
+            assert_eq!(events.len(), 2, "{text}");
+            let last = &events[1];
+            assert_eq!((&last["type"], &last["created_at"]), (&json!(kind), &json!(1_700_000_001)));
+            assert_eq!((&last["size"], &last["usage"]["total_tokens"]), (&json!("1x1"), &json!(5)));
+            assert_eq!(events[0].get("usage"), None, "what was used was used once");
+            match form {
+                "b64_json" => assert_eq!(last["b64_json"], PIXEL),
+                _ => assert_eq!(app.open(last["url"].as_str().unwrap()).await.status(), 200),
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn pictures_are_changed_by_a_form_and_by_json() {
     let upstream = Upstream::start().await;
     let app = studio(&upstream).await;
@@ -182,4 +214,50 @@ async fn what_is_wrong_is_named_and_nothing_is_asked() {
     let without = App::before(&upstream).await;
     let reply = refused(without.post(GENERATE, &json!({"prompt": "x"})).send().await.unwrap()).await;
     assert_eq!((reply.0, reply.1.as_str()), (400, "image_generation_disabled"));
+}
+
+#[tokio::test]
+async fn an_upstream_that_makes_no_picture_failed() {
+    let upstream = Upstream::start().await;
+    let app = studio(&upstream).await;
+    for reply in [
+        json!({"error": {"message": "not this", "code": "content_policy_violation"}}),
+        json!({"created": 1, "data": [], "error": "not this"}),
+        json!({"code": 400, "message": "not this"}),
+        json!({"created": 1, "data": []}),
+        json!({"created": 1, "data": null}),
+        json!({"created": 1}),
+        json!({"created": 1, "data": [null]}),
+        json!({"created": 1, "data": [{"b64_json": null, "url": null}]}),
+        json!({"created": 1, "data": [{"b64_json": ""}]}),
+    ] {
+        upstream.script([Reply::json(200, &reply)]);
+        let (status, error) = app.call("POST", GENERATE, Some(json!({"prompt": "x"}))).await;
+        assert_eq!(status, 502, "{reply}: {error}");
+    }
+    assert_eq!(app.ok("GET", "/v1/media", None).await["data"], json!([]), "nothing is kept");
+    for event in [
+        "event: error\ndata: {\"message\":\"not this\"}\n\n",
+        "data: {\"type\":\"error\",\"error\":{\"message\":\"not this\"}}\n\n",
+        "data: {\"type\":\"image_generation.completed\",\"b64_json\":null}\n\n",
+    ] {
+        upstream.script([Reply::stream(vec![Step::send(event)])]);
+        let body = json!({"prompt": "x", "stream": true});
+        let text = app.post(GENERATE, &body).send().await.unwrap().text().await.unwrap();
+        assert!(text.contains("\"error\"") && !text.contains("completed"), "{event}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_a_whole_reply_gets_one_with_the_time_whatever_the_upstream_sends() {
+    let upstream = Upstream::start().await;
+    let app = studio(&upstream).await;
+    let events = jan_tests::upstream::words::picture_events();
+    let streamed = Reply::stream(events.iter().map(Step::event).collect());
+    for reply in [Reply::json(200, &json!({"data": [{"b64_json": PIXEL}]})), streamed] {
+        upstream.script([reply]);
+        let told = app.ok("POST", GENERATE, Some(json!({"prompt": "x"}))).await;
+        assert!(told["created"].as_u64().unwrap() > 1_700_000_000, "{told}");
+        assert!(told["data"][0]["url"].is_string(), "{told}");
+    }
 }

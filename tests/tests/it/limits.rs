@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jan_tests::Upstream;
+use jan_tests::{Upstream, within};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,10 +15,14 @@ async fn connect(app: &App) -> TcpStream {
 
 async fn is_closed(mut socket: TcpStream) -> String {
     let mut said = Vec::new();
-    tokio::time::timeout(jan_tests::PATIENCE, socket.read_to_end(&mut said))
-        .await
-        .expect("the server hangs up")
-        .unwrap();
+    within("the server to hang up", socket.read_to_end(&mut said)).await.unwrap();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// The beginning of a reply, up to its status.
+async fn status_line(socket: &mut TcpStream) -> String {
+    let mut said = [0; 12];
+    within("the head of a reply", socket.read_exact(&mut said)).await.unwrap();
     String::from_utf8_lossy(&said).into_owned()
 }
 
@@ -58,9 +62,7 @@ async fn a_body_over_the_limit_is_refused_while_it_comes() {
             break;
         }
     }
-    let mut said = vec![0; 12];
-    socket.read_exact(&mut said).await.unwrap();
-    assert_eq!(said, b"HTTP/1.1 413");
+    assert_eq!(status_line(&mut socket).await, "HTTP/1.1 413");
 }
 
 #[tokio::test]
@@ -72,9 +74,7 @@ async fn a_body_that_never_ends_runs_out_of_time() {
         app.token
     );
     socket.write_all(head.as_bytes()).await.unwrap();
-    let mut said = vec![0; 12];
-    socket.read_exact(&mut said).await.unwrap();
-    assert_eq!(said, b"HTTP/1.1 408");
+    assert_eq!(status_line(&mut socket).await, "HTTP/1.1 408");
 }
 
 #[tokio::test]
@@ -83,14 +83,13 @@ async fn who_is_over_the_connection_cap_waits() {
     // The client of the app holds one place; this is the other.
     let mut held = connect(&app).await;
     held.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    let mut some = [0; 64];
-    assert!(held.read(&mut some).await.unwrap() > 0);
+    status_line(&mut held).await;
     let mut third = connect(&app).await;
     third.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    let early = tokio::time::timeout(Duration::from_millis(100), third.read(&mut some)).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), third.readable()).await;
     assert!(early.is_err(), "nobody answers while all places are taken");
     drop(held);
-    assert!(third.read(&mut some).await.unwrap() > 0);
+    status_line(&mut third).await;
 }
 
 #[tokio::test]
@@ -134,7 +133,7 @@ async fn a_stream_that_can_finish_is_not_cut_by_a_stop() {
         text.push_str(std::str::from_utf8(&chunk).unwrap());
     }
     assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
-    app.serving.await.unwrap().unwrap();
+    app.stopped().await;
 }
 
 #[tokio::test]
@@ -150,8 +149,7 @@ async fn what_outlasts_the_drain_limit_is_cut() {
     upstream.gate().pass(1);
     let mut reply = app.ask("slow-chunks", true).await;
     reply.chunk().await.unwrap().unwrap();
-    app.stop.take().unwrap().send(()).unwrap();
-    app.serving.await.unwrap().unwrap();
+    app.stop().await;
     upstream.wait_for(|counts| counts.streams_dropped == 1).await;
 }
 

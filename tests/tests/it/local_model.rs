@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use futures_util::future::select;
 use jan_server::config::Config;
-use jan_tests::tool;
+use jan_tests::{tool, until};
 use serde_json::{Value, json};
 
 use crate::app::{App, chat, events, said};
@@ -85,34 +86,35 @@ async fn a_full_queue_is_429_and_who_leaves_makes_room() {
     let app = App::start(with_model(&path)).await;
     let mut long = chat("smol", true);
     long["messages"][0]["content"] = json!("Count from one to one thousand in words.");
-    long["max_tokens"] = json!(2000);
-    // One is answered, one waits, the third finds the queue full.
+    long["max_tokens"] = json!(4000);
+    // Never a token that ends the answer.
+    long["logit_bias"] = json!({"0": -100, "2": -100});
+    // The first is answered. Of two more, whichever comes first takes the one place in the queue, and the other finds it
+    // full; which of the two it is, and which of them is heard first, is left to chance.
     let mut first = app.post("/v1/chat/completions", &long).send().await.unwrap();
     assert!(first.chunk().await.unwrap().is_some());
-    let waiting = tokio::spawn(app.post("/v1/chat/completions", &long).send());
-    let refused = loop {
-        let third = app
-            .post("/v1/chat/completions", &long)
-            .timeout(std::time::Duration::from_millis(300))
-            .send()
-            .await;
-        match third {
-            Ok(reply) if reply.status() == 429 => break reply,
-            // The second had not arrived yet, and this one took its place until it gave up.
-            _ => tokio::task::yield_now().await,
-        }
+    let ask = || Box::pin(app.post("/v1/chat/completions", &long).send());
+    let (heard, other) = select(ask(), ask()).await.factor_first();
+    let heard = heard.unwrap();
+    let refused = if heard.status() == 429 {
+        // The other one waits, and leaves without an answer.
+        drop(other);
+        heard
+    } else {
+        // Its place shows itself: a stream is begun when its first chunk takes long.
+        assert_eq!(heard.status(), 200);
+        other.await.unwrap()
     };
+    assert_eq!(refused.status(), 429);
     assert!(refused.headers().contains_key("retry-after"));
     drop(first);
-    waiting.abort();
     let mut short = chat("smol", false);
     short["max_tokens"] = json!(4);
-    let reply = loop {
+    // The server sees behind the client's back that they have left.
+    let reply = until("a place in the queue", async || {
         let reply = app.post("/v1/chat/completions", &short).send().await.unwrap();
-        if reply.status() != 429 {
-            break reply;
-        }
-        tokio::task::yield_now().await;
-    };
+        (reply.status() != 429).then_some(reply)
+    })
+    .await;
     assert_eq!(reply.status(), 200, "the model is free again");
 }

@@ -9,9 +9,12 @@
 )]
 
 mod account;
+mod answers;
 mod app;
+mod bare;
 mod binary;
 mod chat;
+mod completions;
 mod connections;
 mod conventions;
 mod conversations;
@@ -19,16 +22,23 @@ mod crash;
 mod document;
 mod door;
 mod examples;
+#[cfg(unix)]
+mod files;
 mod idempotency;
+mod ids;
 mod images;
 mod limits;
 mod local_model;
+mod locked;
+#[cfg(unix)]
+mod logging;
 mod media;
 mod models;
 mod owners;
 mod pages;
 mod readme;
 mod refusals;
+mod resent;
 mod rooms;
 mod sdks;
 mod settings;

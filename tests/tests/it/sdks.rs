@@ -2,13 +2,17 @@
 //! clients are installed by `scripts/sdks`; `make test` does that and names them in the environment.
 
 use std::process::Command;
+use std::time::Duration;
 
-use jan_tests::{Upstream, tool};
+use jan_tests::{Upstream, output_within, tool};
 
 use crate::app::App;
 use crate::local_model::model;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sdk");
+
+/// How long a client may take for all that it does, with a real model on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The client in the file `script` of `tests/sdk`, in JavaScript.
 pub(crate) fn node_client(script: &str) -> Option<Command> {
@@ -26,10 +30,9 @@ fn python_client(script: &str) -> Option<Command> {
 
 /// Runs a client to its end; it must find everything in order.
 pub(crate) async fn succeeds(mut client: Command) {
-    let output = tokio::task::spawn_blocking(move || client.output().unwrap()).await.unwrap();
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let done = tokio::task::spawn_blocking(move || output_within(PATIENCE, &mut client)).await.unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}");
 }
 
 pub(crate) async fn run(app: &App, script: &str, model: &str, more: &[(&str, &str)]) {

@@ -2,7 +2,7 @@
 //! `[DONE]` after it, and never a success.
 
 use jan_tests::Upstream;
-use jan_tests::upstream::Wire;
+use jan_tests::upstream::{Reply, Wire};
 use serde_json::Value;
 
 use crate::app::{App, chat, events, provider};
@@ -148,4 +148,46 @@ async fn an_upstream_that_says_nothing_runs_out_of_time() {
     let reply = app.ask("slow-chunks", true).await;
     let text = reply.text().await.unwrap();
     assert!(text.contains("upstream_timeout") && !text.contains("[DONE]"), "{text}");
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_breaks_before_the_reply_is_replaced_once() {
+    let upstream = Upstream::start().await;
+    let app = App::before(&upstream).await;
+    assert_eq!(app.ask("good", false).await.status(), 200);
+    let before = upstream.counts().connections;
+    // The upstream reads the request and hangs up, as one does whose patience with an idle connection ran out.
+    upstream.script([Reply::hang_up()]);
+    assert_eq!(app.ask("good", false).await.status(), 200);
+    assert_eq!(upstream.counts().connections, before + 1, "the second try is on a new connection");
+    // A new connection that breaks is not tried again.
+    upstream.script([Reply::hang_up(), Reply::hang_up()]);
+    let asked = upstream.asked().len();
+    assert_eq!(app.ask("good", false).await.status(), 502);
+    assert_eq!(upstream.asked().len(), asked + 2);
+}
+
+#[tokio::test]
+async fn what_cannot_be_reached_is_named_in_the_cause_and_no_password_is() {
+    use jan_llm::{ChatRequest, ModelProvider, OpenAi};
+    let upstream = Upstream::start().await;
+    let plain = upstream.url();
+    let address = plain.trim_start_matches("http://").trim_end_matches("/v1");
+    for (url, code, shown, why) in [
+        (
+            "http://me:hidden@127.0.0.1:9/v1".to_owned(),
+            "upstream_unreachable",
+            "http://127.0.0.1:9/v1/chat/completions",
+            "refused",
+        ),
+        (format!("https://{address}/v1"), "upstream_unreachable", address, ""),
+        (format!("{plain}/wrong"), "upstream_path", "/v1/wrong/chat/completions", "404"),
+    ] {
+        let failed = OpenAi::at(&url).chat(ChatRequest::new("good").user("Hello!")).await;
+        let Err(error) = failed else { panic!("{url} answered") };
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(error.get_code(), code, "{url}: {cause}");
+        assert!(cause.contains(shown) && cause.contains(why) && !cause.contains("hidden"), "{url}: {cause}");
+        assert!(!error.message().contains(address), "the caller is not told where");
+    }
 }

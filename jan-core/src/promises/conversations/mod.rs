@@ -8,12 +8,13 @@ pub mod kept;
 pub mod lists;
 pub mod owners;
 pub mod sweeping;
+pub mod tips;
 
 use std::sync::Arc;
 
 use super::{NOON, ODD, is_not_found, is_unknown_cursor, page, pages, refused, somebody, sorted};
 use crate::conversation::{
-    Append, Branch, Conversation, ConversationStore, Fork, ForkPoint, Item, MAIN, Naming,
+    Append, Branch, Conversation, ConversationStore, Fork, ForkPoint, Item, MAIN, Naming, Tip,
 };
 use crate::page::{MAX_LIMIT, Order, PageRequest};
 use crate::record::Millis;
@@ -28,6 +29,7 @@ pub async fn conversations(store: Arc<dyn ConversationStore>) {
     items::all(store).await;
     branches::all(store).await;
     forks::all(store).await;
+    tips::all(store).await;
     archive::all(store).await;
     sweeping::all(store).await;
     for seed in 0..pages::SEEDS {
@@ -101,6 +103,7 @@ pub(super) fn fork(name: &str, point: ForkPoint) -> Fork {
         naming: Naming::New(name.to_owned()),
         description: None,
         items: Vec::new(),
+        tip: Tip::Any,
         at: NOON + 2,
     }
 }

@@ -1,5 +1,6 @@
 //! Folds the write-ahead log into the file, on a thread of its own: it waits for the disk, and nobody waits for it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -26,7 +27,7 @@ impl Checkpoints {
         let (due, asked) = sync_channel(1);
         let thread = std::thread::Builder::new().name("sqlite-log".to_owned());
         // Without a thread the log grows until the database is closed, and nothing else is wrong.
-        let thread = thread.spawn(move || fold(&connection, &asked, &desk)).ok();
+        let thread = thread.spawn(move || fold_always(&connection, &asked, &desk)).ok();
         Self { due, thread, changes: 0 }
     }
 
@@ -45,6 +46,13 @@ impl Checkpoints {
         if let Some(thread) = self.thread {
             let _ = thread.join();
         }
+    }
+}
+
+/// Until the database is closed, whatever happens in between.
+fn fold_always(connection: &Connection, asked: &Receiver<()>, desk: &Weak<Mutex<Desk>>) {
+    while catch_unwind(AssertUnwindSafe(|| fold(connection, asked, desk))).is_err() {
+        tracing::error!("The thread that folds the database's log panicked; it goes on.");
     }
 }
 

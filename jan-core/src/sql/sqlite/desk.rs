@@ -11,8 +11,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::checkpoint::Checkpoints;
-use super::statement::{closed, fault, is_busy};
-use super::{BUSY, statement};
+use super::deadline::Deadline;
+use super::statement::{self, closed, fault};
 use crate::{Error, Result};
 
 /// Writers who wait for the same commit: empty until it happened, then whether it was kept.
@@ -45,19 +45,16 @@ impl Desk {
     }
 
     /// Begins to write: after this, what is written can be undone without what others wrote.
-    pub(super) async fn begin(&mut self) -> Result<()> {
-        self.settle().await;
-        match self.writer()?.begin() {
-            // Another process holds the file: we wait for it, but not here.
-            Err(error) if is_busy(&error) => {
-                self.elsewhere(|writer| {
-                    writer.connection.busy_timeout(BUSY).map_err(fault)?;
-                    writer.begin().map_err(fault)
-                })
-                .await
-            }
-            begun => begun.map_err(fault),
+    /// While another process holds the file, whoever sits here tries again and again, and those who came later stay in
+    /// the queue behind: they would only find the same. Each has its own deadline, running since it came, so the queue
+    /// empties at the deadline and in its order; if the file is free before, it is written to in that order as well.
+    pub(super) async fn begin(&mut self, deadline: &mut Deadline) -> Result<()> {
+        if self.away.is_some() {
+            // Somebody left before their work elsewhere was done.
+            deadline.wait(self.settle()).await?;
         }
+        let writer = self.writer()?;
+        deadline.retry(|| writer.begin()).await
     }
 
     /// Commits for all who wrote since the last time.
@@ -116,6 +113,7 @@ impl Desk {
 }
 
 impl Writer {
+    /// Finding the file held leaves nothing behind: no transaction is open then, and none of the batch is ours.
     fn begin(&mut self) -> rusqlite::Result<()> {
         self.undo();
         if self.batch.is_none() {
@@ -166,6 +164,14 @@ pub(super) struct Seat(OwnedMutexGuard<Desk>);
 impl Seat {
     pub(super) async fn take(desk: &Arc<Mutex<Desk>>) -> Self {
         Self(desk.clone().lock_owned().await)
+    }
+
+    /// As [`Seat::take`], for no longer than the deadline allows.
+    pub(super) async fn take_before(deadline: &mut Deadline, desk: &Arc<Mutex<Desk>>) -> Result<Self> {
+        match Self::if_free(desk) {
+            Some(seat) => Ok(seat),
+            None => deadline.wait(Self::take(desk)).await,
+        }
     }
 
     /// As [`Seat::take`], on a thread that may be held up.

@@ -1,18 +1,23 @@
 //! SQLite: one connection that writes, others that read, in write-ahead mode, so that readers never wait for the writer.
 //!
 //! SQLite is a library, and most of what it is asked takes microseconds: less than to hand the question to another thread
-//! and to be woken by its answer. So statements run where the caller is. What waits for the disk or for another process,
-//! and what may touch very many rows ([`super::Db::begin_bulk`]), runs on the runtime's threads for blocking work.
+//! and to be woken by its answer. So statements run where the caller is. What waits for the disk, and what may touch very
+//! many rows ([`super::Db::begin_bulk`]), runs on the runtime's threads for blocking work. A file that another process
+//! holds is tried again after a pause, which holds up nobody but the writers behind.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `desk` | the one writer, and what becomes of those who leave early |
 //! | `writing` | a transaction; commits that are shared |
+//! | `deadline` | how long is waited for others, in this process and outside |
 //! | `checkpoint` | folding the log into the file, on a thread of its own |
+//! | `private` | who may read the files |
 //! | `statement` | values in, rows out, errors as situations |
 
 mod checkpoint;
+mod deadline;
 mod desk;
+mod private;
 mod statement;
 mod writing;
 
@@ -23,15 +28,16 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use self::checkpoint::Checkpoints;
+use self::deadline::Deadline;
 use self::desk::{Desk, Seat};
 pub(super) use self::statement::Cells;
-use self::statement::{closed, fault};
+use self::statement::closed;
 pub(super) use self::writing::Writing;
 use super::{Durability, Row, Value};
 use crate::{Error, Result};
 
-/// How long we wait for another process that holds the file.
-const BUSY: Duration = Duration::from_secs(5);
+/// How long we wait for another process that holds the file, on threads that may be held up.
+const OPENING: Duration = Duration::from_secs(5);
 /// Statements that a connection need not parse again.
 const STATEMENTS: usize = 100;
 
@@ -46,8 +52,10 @@ impl Sqlite {
         let (uri, name) = (uri(url)?, url.to_owned());
         // The file may be on a slow disk, or held by another process.
         let opened = tokio::task::spawn_blocking(move || {
+            private::protect(&uri);
             // The writer comes first: it makes the file.
-            let (writer, log) = (connect(&uri, durability)?, connect(&uri, durability)?);
+            let (writer, log) = (connect(&uri, durability, OPENING)?, connect(&uri, durability, OPENING)?);
+            writer.busy_timeout(Duration::ZERO)?;
             let desk = Arc::new_cyclic(|desk| {
                 let checkpoints = Checkpoints::start(log, desk.clone());
                 tokio::sync::Mutex::new(Desk::new(writer, checkpoints))
@@ -62,8 +70,11 @@ impl Sqlite {
         Ok(Self { desk, readers, durability })
     }
 
-    pub(super) fn all(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
-        self.readers.with(|connection| statement::rows(connection, sql, values))
+    /// Readers do not wait for a process that writes; one that repairs the file after a crash, or has locked it for
+    /// itself alone, makes them wait too.
+    pub(super) async fn all(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
+        let read = || self.readers.with(|connection| statement::rows(connection, sql, values));
+        Deadline::default().retry(read).await?
     }
 
     pub(super) async fn begin(&self, bulk: bool) -> Result<Writing> {
@@ -90,21 +101,22 @@ impl Readers {
         Self { uri, durability, idle: Mutex::new(Some(Vec::new())) }
     }
 
-    fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        let idle = self.idle().as_mut().ok_or_else(closed)?.pop();
+    /// The outer result says whether SQLite could be asked, the inner one whether there is still a database.
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<Result<T>> {
+        let Some(idle) = self.idle().as_mut().map(Vec::pop) else { return Ok(Err(closed())) };
         let connection = match idle {
             Some(connection) => connection,
-            None => self.connect().map_err(fault)?,
+            None => self.connect()?,
         };
-        let found = read(&connection).map_err(fault);
+        let found = read(&connection);
         if let Some(idle) = self.idle().as_mut() {
             idle.push(connection);
         }
-        found
+        found.map(Ok)
     }
 
     fn connect(&self) -> rusqlite::Result<Connection> {
-        let connection = connect(&self.uri, self.durability)?;
+        let connection = connect(&self.uri, self.durability, Duration::ZERO)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
@@ -131,13 +143,14 @@ fn uri(url: &str) -> Result<String> {
     Ok(format!("file:{path}"))
 }
 
-fn connect(uri: &str, durability: Durability) -> rusqlite::Result<Connection> {
+/// A connection; `wait` says for how long it may hold up its thread while another process holds the file.
+fn connect(uri: &str, durability: Durability, wait: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(uri, flags)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(wait)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // A plan does not depend on the values: otherwise the statement is parsed anew for each.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

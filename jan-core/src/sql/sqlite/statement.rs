@@ -1,6 +1,7 @@
 //! Values into a statement, rows out of it, and what SQLite reports as a situation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::types::{Null, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, ffi};
@@ -8,6 +9,9 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, ffi};
 use crate::sql::value::Found;
 use crate::sql::{Row, Value};
 use crate::{Error, ErrorKind, Result};
+
+/// When a request that found the database busy may come back. It has waited already.
+const COME_BACK: Duration = Duration::from_secs(1);
 
 /// A row that was found: its columns by name.
 pub(in crate::sql) struct Cells {
@@ -89,15 +93,18 @@ pub(super) fn fault(error: rusqlite::Error) -> Error {
         _ if matches!(extended, Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY)) => {
             Error::new(ErrorKind::Conflict, "It is there already.").because(error)
         }
-        // Another process held the file for longer than we wait.
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            unavailable("The database is busy.").because(error)
-        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => busy().because(error),
         Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::DiskFull) => {
             unavailable("The database cannot be reached.").because(error)
         }
         _ => Error::internal(error),
     }
+}
+
+/// Others held the database for longer than we wait.
+pub(super) fn busy() -> Error {
+    let message = "The database is busy: others have been writing to it for too long.";
+    Error::unavailable(message).code("database_unavailable").retry_after(COME_BACK)
 }
 
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use super::deadline::Deadline;
 use super::desk::{Batch, Desk, Seat, Writer};
 use super::statement::{execute, fault, rows};
 use crate::sql::{Durability, Row, Value};
@@ -22,8 +23,9 @@ pub(in crate::sql) struct Writing {
 
 impl Writing {
     pub(super) async fn begin(all: Arc<Mutex<Desk>>, durability: Durability, bulk: bool) -> Result<Self> {
-        let mut seat = Seat::take(&all).await;
-        seat.begin().await?;
+        let mut deadline = Deadline::default();
+        let mut seat = Seat::take_before(&mut deadline, &all).await?;
+        seat.begin(&mut deadline).await?;
         Ok(Self { all, seat, durability, bulk })
     }
 
@@ -73,7 +75,9 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Whoever queued before us writes now; then it is our turn again, unless one of them committed for us.
+    /// Whoever queued before us writes now; then it is our turn again, unless one of them committed for us. This has no
+    /// deadline, because we could not say whether what we wrote is kept; nor does it wait for another process: while a
+    /// batch is open, its transaction holds the file.
     async fn until_kept(mut self) -> Result<()> {
         let mut seat = Seat::take(&self.all).await;
         seat.settle().await;

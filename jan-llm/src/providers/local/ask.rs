@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use jan_core::{ChatRequest, Error, Result};
 use serde_json::{Value, json};
 
-use super::constrain::{Constraint, any_object};
+use super::constrain::{Constraint, deep, unusable};
 use super::messages::{self, Choice};
 use super::reader::{Form, Reader, THINK};
 use super::sampler::Sampling;
+use super::schema::{Plain, any_object};
 use super::template::Prompt;
 use super::{DEFAULT_TEMPERATURE, Loaded};
 
@@ -23,6 +24,8 @@ pub(super) struct Ask {
     pub(super) reader: Reader,
     pub(super) constraint: Option<Constraint>,
     pub(super) wants_usage: bool,
+    /// The answer goes on where the prompt ends: a space at its beginning is its own.
+    pub(super) goes_on: bool,
 }
 
 impl Ask {
@@ -43,31 +46,34 @@ impl Ask {
         if !tools.is_empty() && choice != Choice::None && model.template.knows_tools {
             prompt.tools = Some(Value::Array(tools.clone()));
         }
-        let (form, schema) = form(request, &choice, &tools)?;
-        if schema.is_some() {
+        let formed = || -> Result<(Form, Option<Constraint>)> {
+            let (form, schema) = form(request, &choice, &tools)?;
+            let constraint = schema.map(|(param, schema)| model.grammars.json(param, schema)).transpose()?;
+            Ok((form, constraint))
+        };
+        let is_free = !choice.is_forced() && request.get::<Value>("response_format")?.is_none();
+        let (form, constraint) = if is_free { formed()? } else { deep(formed)? };
+        if constraint.is_some() {
             // A form is kept from the first token on, so there is no room for thoughts.
             prompt.more.insert("enable_thinking".into(), false.into());
         }
         if choice.is_forced() && !model.template.knows_tools {
             messages::describe_tools(&mut prompt.messages, &tools, &form);
         }
-        let constraint = schema.map(|(param, schema)| {
-            let built = model.grammars.json(&schema);
-            built.map_err(|why| {
-                Error::invalid(param, format!("The schema in `{param}` cannot be used: {why}."))
-            })
-        });
-        let constraint = constraint.transpose()?;
-
+        let mark = model.vocab.controls().guard_prompt(&mut prompt);
         let mut text = model.template.render(&prompt)?;
         let mut thinking = text.trim_end().ends_with(THINK);
         if constraint.is_some() && std::mem::take(&mut thinking) {
             text.push_str("\n</think>\n\n");
         }
         if choice.is_forced() && model.template.knows_tool_calls {
-            text.push_str(&opening(&form));
+            text.push_str(&opening(&form, |name| model.vocab.controls().guard_text(name, mark)));
         }
-        let tokens = model.vocab.encode_prompt(&text)?;
+        let tokens = model.vocab.encode_prompt(&text, mark)?;
+        if tokens.is_empty() {
+            let message = "The model's chat template makes nothing of these messages.";
+            return Err(Error::invalid("messages", message));
+        }
         let limit: Option<usize> = match request.get("max_completion_tokens")? {
             Some(limit) => Some(limit),
             None => request.get("max_tokens")?,
@@ -89,15 +95,19 @@ impl Ask {
             budget: limit.map_or(left, |limit| limit.min(left)),
             reader: Reader::new(form, model.template.thinks && constraint.is_none(), thinking),
             constraint,
-            wants_usage: request.wants_usage(),
+            wants_usage: !request.wants_stream() || request.wants_usage(),
+            goes_on: false,
         })
     }
 }
 
-/// The beginning of a forced call, as models write it that were trained on `<tool_call>`.
-fn opening(form: &Form) -> String {
+/// The beginning of a forced call, as models write it that were trained on `<tool_call>`. The function's name is the
+/// caller's text, and guarded as such.
+fn opening(form: &Form, guarded: impl Fn(&str) -> String) -> String {
     match form {
-        Form::Arguments { name } => format!("<tool_call>\n{{\"name\": {}, \"arguments\": ", json!(name)),
+        Form::Arguments { name } => {
+            format!("<tool_call>\n{{\"name\": {}, \"arguments\": ", json!(guarded(name)))
+        }
         _ => "<tool_call>\n".to_owned(),
     }
 }
@@ -118,27 +128,23 @@ fn refuse_unsupported(request: &ChatRequest) -> Result<()> {
 }
 
 /// A schema that an answer is held to, with the parameter that it came from.
-type Held = Option<(&'static str, Value)>;
+type Held = Option<(&'static str, Plain)>;
 
 /// The form of the answer, and the schema that it is held to with the parameter that asked for it.
 fn form(request: &ChatRequest, choice: &Choice, tools: &[Value]) -> Result<(Form, Held)> {
-    let parameters = |tool: &Value| match tool.pointer("/function/parameters") {
-        Some(schema) if !schema.is_null() => schema.clone(),
-        _ => any_object(),
+    let arguments = |tool: &Value, prefix: &str| {
+        let read = Plain::arguments(tool.pointer("/function/parameters"), prefix);
+        read.map_err(|why| unusable("tools", &why))
     };
     match choice {
         Choice::Named(tool) => {
             let name = messages::tool_name(tool).to_owned();
-            return Ok((Form::Arguments { name }, Some(("tools", parameters(tool)))));
+            return Ok((Form::Arguments { name }, Some(("tools", arguments(tool, "")?))));
         }
         Choice::Required => {
-            let call = |tool: &Value| {
-                let properties =
-                    json!({"name": {"const": messages::tool_name(tool)}, "arguments": parameters(tool)});
-                json!({"type": "object", "properties": properties, "required": ["name", "arguments"]})
-            };
-            let calls: Vec<Value> = tools.iter().map(call).collect();
-            return Ok((Form::Call, Some(("tools", json!({"anyOf": calls})))));
+            let call = |(at, tool)| Ok((messages::tool_name(tool), arguments(tool, &format!("{at}."))?));
+            let calls = tools.iter().enumerate().map(call).collect::<Result<Vec<_>>>()?;
+            return Ok((Form::Call, Some(("tools", Plain::call(calls)))));
         }
         Choice::Auto | Choice::None => {}
     }
@@ -161,11 +167,13 @@ fn form(request: &ChatRequest, choice: &Choice, tools: &[Value]) -> Result<(Form
             return Err(Error::invalid("response_format", message));
         }
     };
-    let tools = schema.is_none() && *choice == Choice::Auto && !tools.is_empty();
-    Ok((Form::Text { tools }, schema.map(|schema| ("response_format", schema))))
+    let may_call = schema.is_none() && *choice == Choice::Auto && !tools.is_empty();
+    let schema = schema.map(|schema| Plain::read(&schema).map(|plain| ("response_format", plain)));
+    let held = schema.transpose().map_err(|why| unusable("response_format", &why))?;
+    Ok((Form::Text { tools: may_call }, held))
 }
 
-fn sampling(request: &ChatRequest, model: &Loaded) -> Result<Sampling> {
+pub(super) fn sampling(request: &ChatRequest, model: &Loaded) -> Result<Sampling> {
     let bias: HashMap<String, f32> = request.get("logit_bias")?.unwrap_or_default();
     let bias: Option<Vec<(u32, f32)>> = bias
         .into_iter()
@@ -198,7 +206,7 @@ fn within(request: &ChatRequest, param: &str, min: f32, max: f32, default: f32) 
     }
 }
 
-fn stops(request: &ChatRequest) -> Result<Vec<String>> {
+pub(super) fn stops(request: &ChatRequest) -> Result<Vec<String>> {
     let Some(value) = request.get::<Value>("stop")? else { return Ok(Vec::new()) };
     let stops = match value {
         Value::String(stop) => Some(vec![stop]),

@@ -4,6 +4,7 @@
 //! The forward passes are the quantised models of candle-transformers, each with habits of its own that are kept out
 //! of sight here: which can read a prompt in pieces, which can go on after an answer, and how each one forgets.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use candle_core::quantized::gguf_file::Value;
@@ -16,6 +17,7 @@ use jan_core::{Error, Result};
 
 use super::gguf::Gguf;
 use super::requant::Requantised;
+use super::shape;
 
 /// What can be loaded. The mixture-of-experts Qwen3 is missing because its stock forward can never forget a chat.
 const ARCHITECTURES: &str = "llama, qwen2, qwen3, gemma3, phi3, glm4, lfm2";
@@ -65,7 +67,21 @@ impl Engine {
     pub(super) fn load(path: PathBuf, context: usize) -> Result<Self> {
         let live = Weights::read(&path, context)?;
         let fresh = live.share();
-        Ok(Self { path, context, live, fresh, fed: Vec::new(), masks: 0 })
+        let mut engine = Self { path, context, live, fresh, fed: Vec::new(), masks: 0 };
+        engine.try_out()?;
+        Ok(engine)
+    }
+
+    /// Feeds one token. That the tensors fit one another is only found out by using them: better now than in the first
+    /// answer.
+    fn try_out(&mut self) -> Result<()> {
+        let tried = catch_unwind(AssertUnwindSafe(|| self.forward(&[0], 0)));
+        let tried = tried.unwrap_or_else(|_| Err(candle_core::Error::msg("the forward pass panicked")));
+        match tried {
+            Ok(logits) if !logits.is_empty() => self.forget(),
+            Ok(_) => Err(Gguf::broken(&self.path, &candle_core::Error::msg("no logits"))),
+            Err(error) => Err(Gguf::broken(&self.path, &error)),
+        }
     }
 
     /// Prepares for a prompt and returns how many of its tokens are in the cache already: all of the last chat if the
@@ -133,6 +149,7 @@ impl Engine {
 impl Weights {
     fn read(path: &std::path::Path, context: usize) -> Result<Self> {
         let (mut gguf, reader) = Gguf::open(path)?;
+        shape::check(&gguf)?;
         // The loaders size their tables and caches by the file's own context and number type; both are made to fit:
         // positions in 16 bits would be wrong from 2048 on.
         let own_context = format!("{}.context_length", gguf.arch);

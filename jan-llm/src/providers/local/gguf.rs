@@ -21,6 +21,8 @@ pub(super) struct Gguf {
 impl Gguf {
     /// Reads the header and leaves the file open for the tensors.
     pub(super) fn open(path: &Path) -> Result<(Self, BufReader<File>)> {
+        // Reads the header believing nothing, where the library believes some of it.
+        ModelFile::read(path)?;
         let file = File::open(path).map_err(|e| unreadable(path, format!("cannot be opened ({e})")))?;
         let mut reader = BufReader::with_capacity(1 << 20, file);
         let content = Content::read(&mut reader).map_err(|e| {

@@ -57,13 +57,24 @@ pub(super) fn tool_name(tool: &Value) -> &str {
     tool.pointer("/function/name").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The messages: content as one string, arguments of earlier calls as objects, `developer` as `system`.
+/// Who may speak, with the word that templates have for it.
+const ROLES: [(&str, &str); 6] = [
+    ("system", "system"),
+    ("developer", "system"),
+    ("user", "user"),
+    ("assistant", "assistant"),
+    ("tool", "tool"),
+    ("function", "tool"),
+];
+
+/// The messages: content as one string, arguments of earlier calls as objects, roles as templates know them.
 ///
 /// # Errors
-/// [`jan_core::ErrorKind::Invalid`] naming the part that is not text.
+/// [`jan_core::ErrorKind::Invalid`] naming the part that is not text, or the role that no template knows.
 pub(super) fn read(request: &ChatRequest) -> Result<Vec<Value>> {
     let mut messages: Vec<Value> = request.get("messages")?.unwrap_or_default();
     for (i, message) in messages.iter_mut().enumerate() {
+        let role = role(message, i)?;
         let Some(message) = message.as_object_mut() else { continue };
         let content = match message.get("content") {
             Some(Value::Array(parts)) => parts_text(parts, i)?,
@@ -71,9 +82,7 @@ pub(super) fn read(request: &ChatRequest) -> Result<Vec<Value>> {
             _ => String::new(),
         };
         message.insert("content".into(), content.into());
-        if message.get("role").is_some_and(|role| role == "developer") {
-            message.insert("role".into(), "system".into());
-        }
+        message.insert("role".into(), role.into());
         let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
         for arguments in
             calls.into_iter().flatten().filter_map(|call| call.pointer_mut("/function/arguments"))
@@ -86,6 +95,17 @@ pub(super) fn read(request: &ChatRequest) -> Result<Vec<Value>> {
         }
     }
     Ok(messages)
+}
+
+/// A role that a template does not know becomes words of a turn that the model was never trained on, or nothing at all.
+fn role(message: &Value, at: usize) -> Result<&'static str> {
+    let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
+    let known = ROLES.iter().find(|(name, _)| *name == role).map(|(_, means)| *means);
+    known.ok_or_else(|| {
+        let param = format!("messages[{at}].role");
+        let message = format!("`{param}` must be system, developer, user, assistant, tool or function.");
+        Error::invalid(param, message)
+    })
 }
 
 fn parts_text(parts: &[Value], message: usize) -> Result<String> {
@@ -146,6 +166,20 @@ mod tests {
         assert_eq!(messages[1]["content"], "");
         // The order is the caller's: it is what the model will read.
         assert_eq!(messages[1]["tool_calls"][0]["function"]["arguments"].to_string(), "{\"z\":1,\"a\":2}");
+    }
+
+    #[test]
+    fn a_role_that_no_template_knows_is_named() {
+        for role in [json!("wizard"), json!("System"), json!(""), json!(7), json!(null)] {
+            let request = ask(
+                json!({"model": "m", "messages": [{"role": "user", "content": "x"}, {"role": role, "content": "y"}]}),
+            );
+            let error = read(&request).unwrap_err();
+            assert_eq!(error.get_param(), Some("messages[1].role"), "{role}");
+        }
+        let request =
+            ask(json!({"model": "m", "messages": [{"role": "function", "name": "f", "content": "x"}]}));
+        assert_eq!(read(&request).unwrap()[0]["role"], "tool");
     }
 
     #[test]

@@ -5,10 +5,11 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `gguf`, `requant`, `engine` | the file, slow tensors made fast, the arithmetic |
+//! | `gguf`, `shape`, `requant`, `engine` | the file, whether it fits together, slow tensors made fast, the arithmetic |
 //! | `tokenizer`, `vocab`, `template`, `messages` | text to tokens, messages to text |
-//! | `ask` | everything a request says, checked |
-//! | `constrain`, `sampler` | which token may come, and which does |
+//! | `controls` | what of a prompt is a control token, and what only looks like one |
+//! | `ask`, `raw` | everything a request says, checked: a chat's, and a prompt's that is to go on |
+//! | `schema`, `constrain`, `sampler` | the form of an answer, which token may come, and which does |
 //! | `text`, `reader` | tokens to text, text to deltas |
 //! | `queue`, `worker` | the line, and who serves it |
 //!
@@ -20,13 +21,17 @@
 
 mod ask;
 mod constrain;
+mod controls;
 mod engine;
 mod gguf;
 mod messages;
 mod queue;
+mod raw;
 mod reader;
 mod requant;
 mod sampler;
+mod schema;
+mod shape;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -44,7 +49,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use futures_util::stream;
 use jan_core::chat::ChunkBody;
-use jan_core::{ChatReply, ChatRequest, ChatStream, Error, ErrorKind, Model, ModelProvider, Result, id};
+use jan_core::{
+    ChatReply, ChatRequest, ChatStream, CompletionProvider, Error, ErrorKind, Model, ModelProvider, Result,
+    id,
+};
 use tokio::sync::mpsc;
 
 use ask::Ask;
@@ -150,6 +158,38 @@ impl LocalModel {
         Ok(Self(Arc::new(Handle { loaded: Arc::new(loaded), queue })))
     }
 
+    /// Puts a request in the line, and gives what comes of it.
+    fn run(&self, ask: Ask, head: ChunkBody) -> Result<ChatStream> {
+        let (out, chunks) = mpsc::unbounded_channel();
+        self.0.queue.push(Job { ask, head, out })?;
+        let stream = stream::unfold(Some(chunks), |chunks| async {
+            let mut chunks = chunks?;
+            match chunks.recv().await {
+                Some(Ok(Some(chunk))) => Some((Ok(chunk), Some(chunks))),
+                Some(Ok(None)) => None,
+                Some(Err(error)) => Some((Err(error), None)),
+                None => Some((
+                    Err(Error::new(ErrorKind::Internal, "The local model stopped in mid-answer.")),
+                    None,
+                )),
+            }
+        });
+        Ok(ChatStream::new(stream))
+    }
+
+    /// There is one model here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when another model is asked for.
+    fn check_name(&self, model: &str) -> Result<()> {
+        let name = self.name();
+        if model == name {
+            return Ok(());
+        }
+        let message = format!("There is no model `{model}` here; the local model is `{name}`.");
+        Err(Error::not_found(message).param("model").code("model_not_found"))
+    }
+
     /// The name to ask for.
     pub fn name(&self) -> &str {
         &self.0.loaded.name
@@ -184,33 +224,16 @@ impl ModelProvider for LocalModel {
     /// that still waits then never runs.
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
         let loaded = Arc::clone(&self.0.loaded);
-        if request.model() != loaded.name {
-            let message = format!(
-                "There is no model `{}` here; the local model is `{}`.",
-                request.model(),
-                loaded.name
-            );
-            return Err(Error::not_found(message).param("model").code("model_not_found"));
-        }
+        self.check_name(request.model())?;
         let head = ChunkBody::new(id::short("chatcmpl-"), &loaded.name, seconds(SystemTime::now()));
         // Filling the template and making a grammar are a few milliseconds of pure work.
         let prepared = tokio::task::spawn_blocking(move || Ask::read(&request, &loaded)).await;
         let ask = prepared.map_err(Error::internal)??;
-        let (out, chunks) = mpsc::unbounded_channel();
-        self.0.queue.push(Job { ask, head, out })?;
-        let stream = stream::unfold(Some(chunks), |chunks| async {
-            let mut chunks = chunks?;
-            match chunks.recv().await {
-                Some(Ok(Some(chunk))) => Some((Ok(chunk), Some(chunks))),
-                Some(Ok(None)) => None,
-                Some(Err(error)) => Some((Err(error), None)),
-                None => Some((
-                    Err(Error::new(ErrorKind::Internal, "The local model stopped in mid-answer.")),
-                    None,
-                )),
-            }
-        });
-        Ok(ChatReply::Stream(ChatStream::new(stream)))
+        Ok(ChatReply::Stream(self.run(ask, head)?))
+    }
+
+    fn completions(&self) -> Option<&dyn CompletionProvider> {
+        Some(self)
     }
 }
 

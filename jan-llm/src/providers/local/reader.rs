@@ -190,10 +190,10 @@ impl Reader {
 fn call(index: u32, name: Option<String>, arguments: String) -> Delta {
     let first = name.is_some();
     let piece = ToolCallDelta {
-        index,
+        index: Some(index),
         id: first.then(|| id::random("call_", 24)),
         kind: first.then(|| "function".to_owned()),
-        function: Some(FunctionDelta { name, arguments: Some(arguments) }),
+        function: Some(FunctionDelta { name, arguments: Some(arguments), ..FunctionDelta::default() }),
         ..ToolCallDelta::default()
     };
     Delta { tool_calls: Some(vec![piece]), ..Delta::default() }
@@ -223,7 +223,10 @@ mod tests {
             for piece in delta.tool_calls.into_iter().flatten() {
                 let function = piece.function.unwrap();
                 if let Some(name) = function.name {
-                    assert!(piece.id.unwrap().starts_with("call_") && piece.index as usize == calls.len());
+                    assert!(
+                        piece.id.unwrap().starts_with("call_")
+                            && piece.index == u32::try_from(calls.len()).ok()
+                    );
                     calls.push((name, String::new()));
                 }
                 calls.last_mut().unwrap().1.push_str(&function.arguments.unwrap());

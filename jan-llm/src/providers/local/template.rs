@@ -51,6 +51,9 @@ impl Template {
             tracing::warn!(model = %gguf.path.display(), "the model has no chat template; ChatML is used");
             CHATML
         });
+        if source.trim().is_empty() {
+            return Err(gguf.unusable("has an empty chat template"));
+        }
         let eos = gguf.id("tokenizer.ggml.eos_token_id");
         Self::new(source, vocab.name(vocab.bos()), vocab.name(eos))
             .map_err(|e| gguf.unusable("has a chat template that cannot be read").because(e))
@@ -66,7 +69,7 @@ impl Template {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
         });
         jinja.add_function("strftime_now", strftime_now);
-        jinja.add_template_owned(NAME, source.to_owned())?;
+        jinja.add_template_owned(NAME, without_training_marks(source))?;
         Ok(Self {
             jinja,
             bos: bos.to_owned(),
@@ -97,6 +100,31 @@ impl Template {
             Error::invalid("messages", message).because(e)
         })
     }
+}
+
+/// `{% generation %}` and `{% endgeneration %}` stand around what a model is trained on. When it is asked they mean nothing;
+/// a condition that always holds takes their place, so that white space around them goes as the template says.
+fn without_training_marks(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some((before, tag)) = rest.split_once("{%") {
+        let (begin, tag) = match tag.strip_prefix(['-', '+']) {
+            Some(inner) => tag.split_at(tag.len() - inner.len()),
+            None => ("", tag),
+        };
+        let Some((inner, _)) = tag.split_once("%}") else { break };
+        let word = inner.trim_end_matches(['-', '+']);
+        let instead = match word.trim() {
+            "generation" => " if true ",
+            "endgeneration" => " endif ",
+            _ => word,
+        };
+        let (end, behind) = tag.split_at(inner.len()).1.split_at(2);
+        let closing = inner.get(word.len()..).unwrap_or_default();
+        out.extend([before, "{%", begin, instead, closing, end]);
+        rest = behind;
+    }
+    out + rest
 }
 
 /// Python's `json.dumps(value, ensure_ascii=False)`, with `indent` if asked for.
@@ -195,6 +223,16 @@ mod tests {
         assert_eq!(render(source, &prompt).unwrap(), "<s>yes!");
         let year = render("{{ strftime_now('%Y') }}", &prompt).unwrap();
         assert!(year.parse::<u32>().unwrap() >= 2024);
+    }
+
+    #[test]
+    fn marks_of_what_is_trained_are_passed_over() {
+        let source = "{% for m in messages %}\n{% if m.role == 'assistant' %}\n  {%- generation -%}\n  {{ m.content }}\n\
+            {%- endgeneration %}\n{% else %}{%generation%}u:{{ m.content }}{%+ endgeneration %}{% endif %}\n{% endfor %}{% raw %}{% x %}{% endraw %}|";
+        let messages = ["user", "assistant"].map(|role| json!({"role": role, "content": role}));
+        let prompt = Prompt { messages: messages.into(), ..Prompt::default() };
+        assert_eq!(render(source, &prompt).unwrap(), "u:userassistant{% x %}|");
+        assert_eq!(without_training_marks("a {% b {%- generation"), "a {% b {%- generation");
     }
 
     #[test]

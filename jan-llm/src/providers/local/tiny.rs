@@ -71,6 +71,16 @@ impl Lots {
 }
 
 fn write(folder: &Path, arch: &str) -> PathBuf {
+    write_with(folder, arch, &[], |_, shape| Some(shape))
+}
+
+/// The same with other numbers in its header, and tensors of other shapes or without some.
+fn write_with(
+    folder: &Path,
+    arch: &str,
+    over: &[(&str, Value)],
+    reshaped: impl Fn(&str, Vec<usize>) -> Option<Vec<usize>>,
+) -> PathBuf {
     let mut lots = Lots(0x9E37_79B9_7F4A_7C15);
     let mut random = |shape: &[usize]| {
         // Norms around one, everything else small.
@@ -79,20 +89,23 @@ fn write(folder: &Path, arch: &str) -> PathBuf {
         let numbers = Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap();
         QTensor::quantize(&numbers, GgmlDType::F32).unwrap()
     };
-    let mut tensors = vec![
-        ("token_embd.weight".to_owned(), random(&[WORDS, WIDTH])),
-        ("output.weight".to_owned(), random(&[WORDS, WIDTH])),
-        ("output_norm.weight".to_owned(), random(&[WIDTH])),
+    let mut shapes = vec![
+        ("token_embd.weight".to_owned(), vec![WORDS, WIDTH]),
+        ("output.weight".to_owned(), vec![WORDS, WIDTH]),
+        ("output_norm.weight".to_owned(), vec![WIDTH]),
     ];
     for index in 0..LAYERS {
         for (name, shape) in layer(arch, index) {
-            tensors.push((format!("blk.{index}.{name}.weight"), random(&shape)));
+            shapes.push((format!("blk.{index}.{name}.weight"), shape));
         }
         for name in ["attn_q", "attn_k", "attn_v"].iter().filter(|_| arch == "qwen2") {
             let width = if *name == "attn_q" { WIDTH } else { KV_HEADS * HEAD };
-            tensors.push((format!("blk.{index}.{name}.bias"), random(&[width])));
+            shapes.push((format!("blk.{index}.{name}.bias"), vec![width]));
         }
     }
+    let shapes =
+        shapes.into_iter().filter_map(|(name, shape)| reshaped(&name, shape).map(|shape| (name, shape)));
+    let tensors: Vec<_> = shapes.map(|(name, shape)| (name, random(&shape))).collect();
     let whole = |n: usize| Value::U32(n as u32);
     let kv_heads = match arch {
         "lfm2" => Value::Array(vec![whole(0), whole(KV_HEADS)]),
@@ -115,7 +128,11 @@ fn write(folder: &Path, arch: &str) -> PathBuf {
         ("shortconv.l_cache", whole(3)),
     ];
     let mut metadata = vec![("general.architecture".to_owned(), Value::String(arch.to_owned()))];
-    metadata.extend(own.into_iter().map(|(key, value)| (format!("{arch}.{key}"), value)));
+    let own = own.into_iter().map(|(key, value)| {
+        let value = over.iter().find(|(name, _)| *name == key).map_or(value, |(_, other)| other.clone());
+        (format!("{arch}.{key}"), value)
+    });
+    metadata.extend(own);
     let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
     let tensors: Vec<(&str, &QTensor)> =
         tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
@@ -170,6 +187,47 @@ fn every_architecture_says_the_same_on_every_way() {
         assert_eq!(known > 0, !["qwen3", "gemma3", "lfm2"].contains(&arch), "{arch}");
         let (_, cold) = ask(0);
         near(&warm, &cold, arch);
+    }
+}
+
+#[test]
+fn a_file_whose_parts_do_not_fit_together_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = |path: PathBuf, what: &str| {
+        let error = Engine::load(path, 64).err().unwrap_or_else(|| panic!("{what} is taken"));
+        let named = error.get_code() == "model_unusable" && error.message().contains(".gguf");
+        assert!(named, "{what}: {error:?}");
+        error
+    };
+    for arch in ["llama", "qwen2", "qwen3", "gemma3", "phi3", "glm4", "lfm2"] {
+        for key in ["attention.head_count", "block_count", "embedding_length", "attention.head_count_kv"] {
+            for number in [0, 3, 7, u32::MAX] {
+                let over = [(key, Value::U32(number))];
+                let path = write_with(folder.path(), arch, &over, |_, shape| Some(shape));
+                let what = format!("{arch}: {key} = {number}");
+                let error = broken(path, &what);
+                assert!(number > 0 || error.message().contains(key), "{what}: {error}");
+            }
+        }
+        for (key, value) in [
+            ("attention.head_count", Value::String("four".into())),
+            ("attention.layer_norm_rms_epsilon", Value::F32(f32::NAN)),
+            ("rope.freq_base", Value::F32(0.)),
+            ("rope.dimension_count", Value::U32(0)),
+        ] {
+            broken(
+                write_with(folder.path(), arch, &[(key, value)], |_, shape| Some(shape)),
+                &format!("{arch}: {key}"),
+            );
+        }
+        for name in ["token_embd.weight", "output_norm.weight", "blk.1.ffn_down.weight"] {
+            let without = |tensor: &str, shape| Some(shape).filter(|_| tensor != name);
+            broken(write_with(folder.path(), arch, &[], without), &format!("{arch} without {name}"));
+            let other = |tensor: &str, shape: Vec<usize>| {
+                Some(if tensor == name { shape.iter().map(|size| size / 2).collect() } else { shape })
+            };
+            broken(write_with(folder.path(), arch, &[], other), &format!("{arch} with half of {name}"));
+        }
     }
 }
 

@@ -3,11 +3,10 @@
 use jan_core::{Error, Result};
 use tokenizers::{AddedToken, Tokenizer};
 
+use super::controls::{Controls, Piece, VISIBLE};
 use super::gguf::{Gguf, whole};
 use super::tokenizer;
 
-/// Marks that structure an answer: they are part of the text also in files that call them control tokens.
-const VISIBLE: [&str; 4] = ["<think>", "</think>", "<tool_call>", "</tool_call>"];
 /// Tokens that end a turn, for files that name only one of theirs.
 const ENDS: [&str; 9] = [
     "<|im_end|>",
@@ -34,6 +33,7 @@ enum Kind {
 /// See the module.
 pub(super) struct Vocab {
     tokenizer: Tokenizer,
+    controls: Controls,
     /// The name of each token as the file has it.
     names: Vec<String>,
     /// What each token adds to the text; nothing for control tokens.
@@ -67,7 +67,14 @@ impl Vocab {
             Kind::Text | Kind::Byte => None,
         });
         tokenizer.add_tokens(added).map_err(Error::internal)?;
+        // Their names in a text are text; which are control tokens is decided before, see `controls`.
+        tokenizer.set_encode_special_tokens(true);
+        let control = (0u32..)
+            .zip(&names)
+            .filter(|(id, _)| matches!(kind(*id as usize), Kind::Control | Kind::Unknown));
+        let controls = Controls::new(control.map(|(id, name)| (name.clone(), id)));
 
+        // Marks of an answer's structure are part of its text also in files that call them control tokens.
         let bytes = names.iter().enumerate().map(|(id, name)| match kind(id) {
             Kind::Control | Kind::Unknown if !VISIBLE.contains(&name.as_str()) => Vec::new(),
             Kind::Control | Kind::Unknown | Kind::UserDefined => name.clone().into_bytes(),
@@ -90,31 +97,44 @@ impl Vocab {
         if ends.is_empty() {
             return Err(gguf.unusable("does not say which token ends an answer"));
         }
-        let spm = model == "llama";
+        let (spm, count) = (model == "llama", names.len());
         Ok(Self {
             tokenizer,
+            controls,
             names,
             bytes,
             ends,
-            bos: gguf.id("tokenizer.ggml.bos_token_id"),
+            bos: gguf.id("tokenizer.ggml.bos_token_id").filter(|id| (*id as usize) < count),
             add_bos: gguf.flag("tokenizer.ggml.add_bos_token").unwrap_or(spm),
             leading_space: spm && gguf.flag("tokenizer.ggml.add_space_prefix").unwrap_or(true),
         })
     }
 
-    /// The ids of a prompt; marks such as `<|im_start|>` become their one token.
-    pub(super) fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
-        let mut ids = self.encode(text)?;
+    /// The ids of a filled template, whose own control tokens become one id each; `mark` is what the caller's text was
+    /// guarded with.
+    pub(super) fn encode_prompt(&self, text: &str, mark: char) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        for piece in self.controls.pieces(text, mark) {
+            match piece {
+                Piece::Control(id) => ids.push(id),
+                Piece::Text(text) => ids.extend(self.encode(&text)?),
+            }
+        }
         if let Some(bos) = self.bos.filter(|bos| self.add_bos && ids.first() != Some(bos)) {
             ids.insert(0, bos);
         }
         Ok(ids)
     }
 
-    /// The ids of a piece of text.
+    /// The ids of a piece of text, in which nothing is a control token.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.tokenizer.encode_fast(text, false).map_err(Error::internal)?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The control tokens.
+    pub(super) fn controls(&self) -> &Controls {
+        &self.controls
     }
 
     /// What a token adds to the text.

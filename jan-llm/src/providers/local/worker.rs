@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use jan_core::causes::Causes;
 use jan_core::chat::{ChatChunk, ChunkBody, Delta, Usage};
 use jan_core::{Error, Result};
 use tokio::sync::mpsc::UnboundedSender;
@@ -48,11 +49,11 @@ pub(super) fn run(mut engine: Engine, vocab: &Vocab, queue: &Arc<Queue<Job>>) {
             Ok(Err(Stopped::Failed(error))) => error,
             Err(_) => Error::internal("the local engine panicked"),
         };
-        tracing::error!(error = ?failed, "the local model failed");
+        tracing::error!(error = %Causes(&failed), "the local model failed");
         let _ = out.send(Err(failed));
         // The cache may hold half of what was fed.
         if let Err(error) = engine.forget() {
-            tracing::error!(?error, "the local model could not be set back");
+            tracing::error!(error = %Causes(&error), "the local model could not be set back");
         }
     }) {}
 }
@@ -91,7 +92,7 @@ fn answer(engine: &mut Engine, vocab: &Vocab, job: Job) -> Result<(), Stopped> {
     let mut joiner = Utf8Joiner::default();
     let mut stops = StopMatcher::new(std::mem::take(&mut ask.stops));
     let mut written = 0;
-    let mut first = vocab.leading_space();
+    let mut first = vocab.leading_space() && !ask.goes_on;
     let ended = loop {
         let allowed = ask.constraint.as_mut().map(super::constrain::Constraint::allowed).transpose()?;
         let Some(id) = sampler.pick(logits, allowed.as_ref()) else {

@@ -7,39 +7,42 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body;
 use jan_core::Result;
+use jan_core::chat::ReportedError;
+use serde::de::IgnoredAny;
 use tokio::time::{Instant, Sleep};
 
 use super::pool::ReplyBody;
-use super::reply::from_event;
 use super::transport::{cut, too_slow};
-use crate::sse::Decoder;
+use crate::sse::{Decoder, Event};
 
-/// The data of each event, until `[DONE]` or the end of the body. An event that reports an error is an error.
+/// The events, until `[DONE]` or the end of the body. An event that is named an error is one.
 pub(super) struct Events {
     body: ReplyBody,
     decoder: Decoder,
     idle: Idle,
     done: bool,
+    ended: bool,
 }
 
 impl Events {
     /// The events of `body`, none larger than `largest`.
     pub(super) fn new(body: ReplyBody, idle_timeout: Duration, largest: usize) -> Self {
-        Self { body, decoder: Decoder::with_limit(largest), idle: Idle::new(idle_timeout), done: false }
-    }
-
-    /// Whether the end was told, and did not only come.
-    pub(super) fn said_done(&self) -> bool {
-        self.done
+        Self {
+            body,
+            decoder: Decoder::with_limit(largest),
+            idle: Idle::new(idle_timeout),
+            done: false,
+            ended: false,
+        }
     }
 
     /// The next event. After its end or an error it must not be asked again.
-    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
         loop {
             match self.decoded() {
                 Err(error) => return Poll::Ready(Some(Err(error))),
-                Ok(Some(data)) => return Poll::Ready(Some(Ok(data))),
-                Ok(None) if self.done => return Poll::Ready(None),
+                Ok(Some(event)) => return Poll::Ready(Some(Ok(event))),
+                Ok(None) if self.done || self.ended => return Poll::Ready(None),
                 Ok(None) => {}
             }
             match Pin::new(&mut self.body).poll_frame(cx) {
@@ -51,31 +54,38 @@ impl Events {
                     }
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(cut(error)))),
-                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(None) => self.ended = true,
             }
         }
     }
 
     /// The next event that is already here.
-    fn decoded(&mut self) -> Result<Option<Bytes>> {
-        while let Some(data) = self.decoder.next_event()? {
-            if data.is_empty() {
-                continue;
+    fn decoded(&mut self) -> Result<Option<Event>> {
+        while let Some(event) = self.next()? {
+            if event.name.eq_ignore_ascii_case(b"error") {
+                return Err(ReportedError::read(&event.data).into_failure(&event.data));
             }
-            if data.trim_ascii() == b"[DONE]" {
+            if event.data.trim_ascii() == b"[DONE]" {
                 self.done = true;
                 return Ok(None);
             }
-            return if is_error(&data) { Err(from_event(&data)) } else { Ok(Some(data)) };
+            if !event.data.is_empty() {
+                return Ok(Some(event));
+            }
         }
         Ok(None)
     }
-}
 
-/// An event that reports an error instead of a chunk: its first member is `error`.
-fn is_error(data: &Bytes) -> bool {
-    let inside = data.trim_ascii_start().strip_prefix(b"{").unwrap_or_default().trim_ascii_start();
-    inside.starts_with(b"\"error\"")
+    /// A body that ended in good order ends its last event too, if that is whole: a blank line that is missing cuts nothing
+    /// off.
+    fn next(&mut self) -> Result<Option<Event>> {
+        let next = self.decoder.next_event()?;
+        if next.is_some() || !self.ended {
+            return Ok(next);
+        }
+        let is_json = |data: &Bytes| serde_json::from_slice::<IgnoredAny>(data).is_ok();
+        Ok(self.decoder.finish().filter(|last| last.data.trim_ascii() == b"[DONE]" || is_json(&last.data)))
+    }
 }
 
 /// Runs out when nothing was heard for a while. Hearing something only notes the time: the timer is set anew when it

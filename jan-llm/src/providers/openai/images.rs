@@ -8,13 +8,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::Stream;
 use http::Method;
+use jan_core::chat::ReportedError;
 use jan_core::image::{ImageReply, ImageRequest};
 use jan_core::{Error, ErrorKind, ImageProvider, JsonObject, Result};
 
 use super::OpenAi;
 use super::events::Events;
 use super::form::Form;
-use super::transport::{Reply, cut};
+use super::transport::{Reply, cut, too_large};
 
 /// How often an upstream that fails is asked, and how long after its first failure; each further wait is twice as long.
 const ATTEMPTS: u32 = 3;
@@ -34,9 +35,13 @@ impl ImageProvider for OpenAi {
             self.asked("/images/edits", &form.content_type(), form.finish()).await?
         };
         if reply.is_event_stream() {
-            return Ok(ImageReply::Events(Box::pin(Pictures::of(reply.into_events(MAX_EVENT)))));
+            return Ok(ImageReply::Events(Box::pin(Pictures::of(reply.into_events(MAX_EVENT)?))));
         }
-        let whole = JsonObject::parse(reply.bytes_up_to(MAX_REPLY).await?).map_err(|error| {
+        let body = reply.bytes_up_to(MAX_REPLY).await?;
+        if let Some(error) = ReportedError::find(&body) {
+            return Err(error);
+        }
+        let whole = JsonObject::parse(body).map_err(|error| {
             Error::upstream("The upstream's pictures are not JSON.").code("upstream_garbage").because(error)
         })?;
         Ok(ImageReply::Whole(whole))
@@ -65,19 +70,27 @@ fn is_passing(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Upstream | ErrorKind::Unavailable) && !ours
 }
 
-/// The events of pictures being made.
+/// The events of pictures being made; together they are no larger than a whole reply may be.
 struct Pictures {
     events: Events,
+    read: usize,
     completed: bool,
     ended: bool,
 }
 
 impl Pictures {
     fn of(events: Events) -> Self {
-        Self { events, completed: false, ended: false }
+        Self { events, read: 0, completed: false, ended: false }
     }
 
     fn read(&mut self, data: Bytes) -> Result<JsonObject> {
+        self.read = self.read.saturating_add(data.len());
+        if self.read > MAX_REPLY {
+            return Err(too_large(MAX_REPLY));
+        }
+        if let Some(error) = ReportedError::find(&data) {
+            return Err(error);
+        }
         let event = JsonObject::parse(data).map_err(cut)?;
         let kind: Option<String> = event.get("type").map_err(cut)?;
         self.completed = self.completed || kind.is_some_and(|kind| kind.ends_with(".completed"));
@@ -94,7 +107,7 @@ impl Stream for Pictures {
         }
         let next = match self.events.poll_event(cx) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Some(data)) => Some(data.and_then(|data| self.read(data))),
+            Poll::Ready(Some(data)) => Some(data.and_then(|event| self.read(event.data))),
             Poll::Ready(None) if self.completed => None,
             Poll::Ready(None) => Some(Err(cut("the stream ended without a picture"))),
         };

@@ -3,34 +3,34 @@
 //! A request goes out as the bytes it came in, a reply comes back the same way; only what somebody has to know is read.
 //! The connections are hyper's, kept in a pool of our own (see ARCHITECTURE.md).
 
+mod coding;
+mod completions;
 mod events;
 mod form;
 mod images;
+mod models;
 mod pool;
 mod reply;
 mod stream;
 mod transport;
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jan_core::chat::ReportedError;
 use jan_core::media::Want;
-use jan_core::model::EmbeddingRequest;
+use jan_core::model::{EmbeddingRequest, ModelInfo};
 use jan_core::secret::ExposeSecret;
 use jan_core::{
-    ChatAnswer, ChatReply, ChatRequest, ChatStream, EmbeddingProvider, Error, JsonObject, Model,
-    ModelProvider, Result, Secret,
+    ChatAnswer, ChatReply, ChatRequest, ChatStream, CompletionProvider, EmbeddingProvider, Error, JsonObject,
+    Model, ModelProvider, Result, Secret,
 };
-use serde::Deserialize;
-use tokio::sync::Mutex;
-
+use models::Models;
 use transport::Transport;
-
-/// How long a list of models is answered from memory.
-const MODELS_FRESH: Duration = Duration::from_secs(30);
 
 /// Where an upstream is and how to talk to it. Every limit has a default meant for language models.
 #[derive(Clone)]
@@ -50,6 +50,10 @@ pub struct Upstream {
     /// How it is shown pictures that are kept here: in the request (a data URL), or by a link that it fetches itself. In the
     /// request unless told.
     pub media: Want,
+    /// What it is called here.
+    pub name: Option<String>,
+    /// What is known of its models beyond what it says itself, by their ids.
+    pub models: BTreeMap<String, ModelInfo>,
 }
 
 impl Upstream {
@@ -63,6 +67,8 @@ impl Upstream {
             reply_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(120),
             media: Want::DataUrl,
+            name: None,
+            models: BTreeMap::new(),
         }
     }
 
@@ -94,7 +100,7 @@ pub struct OpenAi {
     upstream: Upstream,
     transport: Transport,
     /// The list of models as last seen, so that asking for it often is cheap. Held across the call: one asks, others wait.
-    models: Mutex<Option<(Instant, Vec<Model>)>>,
+    models: Models,
 }
 
 impl OpenAi {
@@ -118,7 +124,7 @@ impl OpenAi {
     }
 
     fn deferred(upstream: Upstream) -> Self {
-        Self { transport: Transport::deferred(&upstream), upstream, models: Mutex::default() }
+        Self { transport: Transport::deferred(&upstream), upstream, models: Models::default() }
     }
 
     /// A provider at an upstream described in full.
@@ -129,42 +135,34 @@ impl OpenAi {
         Ok(Self {
             transport: Transport::new(upstream)?,
             upstream: upstream.clone(),
-            models: Mutex::default(),
+            models: Models::default(),
         })
     }
 
-    async fn list(&self) -> Result<Vec<Model>> {
-        #[derive(Deserialize)]
-        struct List {
-            data: Vec<Model>,
-        }
-        let reply = self.transport.send(Method::GET, "/models", Bytes::new()).await?;
-        let list: List = serde_json::from_slice(&reply.bytes().await?)
-            .map_err(|e| Error::upstream("The upstream's list of models cannot be read.").because(e))?;
-        Ok(list.data)
+    /// A model with what is known of it here.
+    fn described(&self, mut model: Model) -> Model {
+        model.provider = self.upstream.name.clone().unwrap_or_default();
+        let info = self.upstream.models.get(&model.id).cloned().unwrap_or_default();
+        model.described(info)
     }
 }
 
 #[async_trait]
 impl ModelProvider for OpenAi {
     async fn models(&self) -> Result<Vec<Model>> {
-        let mut kept = self.models.lock().await;
-        if let Some((_, models)) = kept.as_ref().filter(|(asked, _)| asked.elapsed() < MODELS_FRESH) {
-            return Ok(models.clone());
-        }
-        let models = self.list().await?;
-        *kept = Some((Instant::now(), models.clone()));
-        Ok(models)
+        self.models.get(&self.transport, |model| self.described(model)).await
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
-        let reply = self.transport.send(Method::POST, "/chat/completions", request.to_bytes()).await?;
+        const PATH: &str = "/chat/completions";
+        let choices = request.get("n").ok().flatten().unwrap_or(1);
+        let reply = self.transport.send(Method::POST, PATH, request.to_bytes()).await?;
         // The upstream decides whether it streams; whoever asked gets the form they asked for.
         if reply.is_event_stream() {
-            Ok(ChatStream::new(reply.into_chunks()).into())
-        } else {
-            Ok(ChatAnswer::from_wire(reply.bytes().await?)?.into())
+            return Ok(ChatStream::new(reply.into_chunks(choices)?).into());
         }
+        let answer = ChatAnswer::from_wire(reply.bytes().await?);
+        Ok(answer.map_err(|error| self.transport.blame(PATH, error))?.into())
     }
 
     async fn takes_media(&self, _model: &str) -> Want {
@@ -174,13 +172,21 @@ impl ModelProvider for OpenAi {
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {
         Some(self)
     }
+
+    fn completions(&self) -> Option<&dyn CompletionProvider> {
+        Some(self)
+    }
 }
 
 #[async_trait]
 impl EmbeddingProvider for OpenAi {
     async fn embed(&self, request: EmbeddingRequest) -> Result<JsonObject> {
         let reply = self.transport.send(Method::POST, "/embeddings", request.to_bytes()).await?;
-        JsonObject::parse(reply.bytes().await?).map_err(|e| {
+        let body = reply.bytes().await?;
+        if let Some(error) = ReportedError::find(&body) {
+            return Err(error);
+        }
+        JsonObject::parse(body).map_err(|e| {
             Error::upstream("The upstream's embeddings are not JSON.").code("upstream_garbage").because(e)
         })
     }
@@ -192,6 +198,8 @@ fn fixed_headers(upstream: &Upstream) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(USER_AGENT, agent);
+    // Without the header any coding would be welcome (RFC 9110, 12.5.3).
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let bad = |name: &str| Error::invalid("headers", format!("The upstream header `{name}` cannot be sent."));
     let mut secret = |name: HeaderName, value: String| {
         let mut value = HeaderValue::try_from(value).map_err(|_| bad(name.as_str()))?;

@@ -6,7 +6,9 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -19,7 +21,9 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
 use jan_core::{Error, ErrorKind, Result};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_service::Service;
 
 /// Idle connections are closed before the usual upstream would close them under our hands.
@@ -27,7 +31,7 @@ const IDLE: Duration = Duration::from_secs(25);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Connector = HttpsConnector<HttpConnector>;
-type Socket = <Connector as Service<Uri>>::Response;
+type Socket = TokioIo<Watched<TokioIo<<Connector as Service<Uri>>::Response>>>;
 
 /// The connections to one upstream. Clones share them.
 #[derive(Clone)]
@@ -44,12 +48,8 @@ struct Idle(Mutex<VecDeque<(Instant, Line)>>);
 struct Line {
     sender: SendRequest<Full<Bytes>>,
     connection: Pin<Box<Connection<Socket, Full<Bytes>>>>,
-}
-
-/// Why a line gave no reply, and the request if it never left.
-struct Failure {
-    unsent: Option<Request<Full<Bytes>>>,
-    cause: BoxError,
+    /// Whether anything was heard since the last request was begun.
+    heard: Arc<AtomicBool>,
 }
 
 impl Pool {
@@ -68,37 +68,46 @@ impl Pool {
     }
 
     /// Sends a request to `server` (its scheme and authority) and waits for the head of the reply.
+    ///
+    /// A kept connection that breaks before any byte of the reply was most likely closed by the upstream before it saw the
+    /// request (RFC 9112, 9.3.1): the request is sent once more, on a new connection. One that breaks later, or breaks
+    /// anew, is not: the upstream may have acted on it.
     pub(super) async fn send(
         &self,
         server: &Uri,
-        mut request: Request<Full<Bytes>>,
+        request: impl Fn() -> Request<Full<Bytes>>,
     ) -> Result<Response<ReplyBody>> {
-        loop {
-            let (mut line, kept) = match self.idle.take() {
-                Some(line) => (line, true),
-                // Boxed: it is rare, and every request would carry its room.
-                None => (Box::pin(self.dial(server)).await?, false),
-            };
-            match line.ask(request).await {
-                Ok(response) => {
-                    let lease = Lease { line: Some(line), idle: self.idle.clone() };
-                    return Ok(response.map(|body| ReplyBody { body, lease }));
+        if let Some(mut line) = self.idle.take() {
+            match line.ask(request()).await {
+                Ok(response) => return Ok(self.lend(line, response)),
+                Err(cause) if line.heard.load(Ordering::Relaxed) => return Err(no_answer(cause)),
+                Err(cause) => {
+                    tracing::debug!(%cause, "a kept connection to an upstream was closed; trying a new one")
                 }
-                Err(Failure { unsent, cause }) => match unsent.filter(|_| kept) {
-                    // The upstream closed a kept connection just now; nothing has happened there yet.
-                    Some(unsent) => request = unsent,
-                    None => return Err(no_answer(cause)),
-                },
             }
         }
+        // Boxed: it is rare, and every request would carry its room.
+        let mut line = Box::pin(self.dial(server)).await?;
+        match line.ask(request()).await {
+            Ok(response) => Ok(self.lend(line, response)),
+            Err(cause) => Err(no_answer(cause)),
+        }
+    }
+
+    /// The reply, with the connection that it comes on.
+    fn lend(&self, line: Line, response: Response<Incoming>) -> Response<ReplyBody> {
+        let lease = Lease { line: Some(line), idle: self.idle.clone() };
+        response.map(|body| ReplyBody { body, lease })
     }
 
     async fn dial(&self, server: &Uri) -> Result<Line> {
         let mut connector = self.connector.clone();
         poll_fn(|cx| connector.poll_ready(cx)).await.map_err(unreachable)?;
         let socket = connector.call(server.clone()).await.map_err(unreachable)?;
+        let heard = Arc::<AtomicBool>::default();
+        let socket = TokioIo::new(Watched { socket: TokioIo::new(socket), heard: heard.clone() });
         let (sender, connection) = handshake(socket).await.map_err(no_answer)?;
-        Ok(Line { sender, connection: Box::pin(connection) })
+        Ok(Line { sender, connection: Box::pin(connection), heard })
     }
 }
 
@@ -120,19 +129,17 @@ impl Idle {
 }
 
 impl Line {
-    async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
-        let mut reply = pin!(self.sender.try_send_request(request));
+    async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, BoxError> {
+        self.heard.store(false, Ordering::Relaxed);
+        let mut reply = pin!(self.sender.send_request(request));
         poll_fn(|cx| {
             let over = self.connection.as_mut().poll(cx);
             match (reply.as_mut().poll(cx), over) {
-                (Poll::Ready(reply), _) => Poll::Ready(reply.map_err(|mut error| Failure {
-                    unsent: error.take_message(),
-                    cause: error.into_error().into(),
-                })),
+                (Poll::Ready(reply), _) => Poll::Ready(reply.map_err(BoxError::from)),
                 (Poll::Pending, Poll::Pending) => Poll::Pending,
                 (Poll::Pending, Poll::Ready(end)) => {
                     let cause = end.err().map_or_else(|| "the connection was closed".into(), Into::into);
-                    Poll::Ready(Err(Failure { unsent: None, cause }))
+                    Poll::Ready(Err(cause))
                 }
             }
         })
@@ -143,6 +150,53 @@ impl Line {
     fn is_free(&mut self) -> bool {
         let now = &mut Context::from_waker(Waker::noop());
         self.connection.as_mut().poll(now).is_pending() && self.sender.is_ready()
+    }
+}
+
+/// A socket that notes when something comes.
+struct Watched<S> {
+    socket: S,
+    heard: Arc<AtomicBool>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, pieces)
     }
 }
 

@@ -5,43 +5,55 @@ use std::time::{Duration, SystemTime};
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
+use jan_core::chat::ReportedError;
 use jan_core::{Error, ErrorKind};
-use serde::Deserialize;
-use serde_json::Value;
 
-use super::transport::Reply;
+use super::transport::{Place, Reply};
 
 /// How much of an error's body is read.
 const MAX_ERROR: usize = 256 * 1024;
-/// How much of the upstream's message is passed on.
-const MAX_MESSAGE: usize = 2000;
+/// How much of what it says the log gets, in characters.
+const MAX_LOGGED: usize = 200;
 /// A longer wait than this is not believed.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 
-/// Reads the body of a reply that is no success and says what it means.
-pub(super) async fn into_error(status: StatusCode, reply: Reply) -> Error {
+/// Reads the body of a reply that is no success and says what it means. `place` is what was asked there; whatever it
+/// says goes to the log with the address.
+pub(super) async fn into_error(status: StatusCode, place: &Place<'_>, reply: Reply) -> Error {
     let headers = reply.headers.clone();
     // An error whose body breaks off is still that error.
     let body = reply.bytes_up_to(MAX_ERROR).await.unwrap_or_default();
-    explain(status, &headers, &body, SystemTime::now())
+    explain(status, place, &headers, &body, SystemTime::now())
 }
 
-fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Error {
-    let said = Said::read(body);
+fn explain(
+    status: StatusCode,
+    place: &Place<'_>,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: SystemTime,
+) -> Error {
+    let said = ReportedError::read(body);
+    let text = said.message.clone().unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
+    let logged: String = text.chars().take(MAX_LOGGED).collect();
+    let as_error = |kind, fallback| passed_on(said.clone(), kind, fallback);
     let error = match status.as_u16() {
-        400 => said.as_error(ErrorKind::Invalid, "The upstream found the request invalid."),
+        400 => as_error(ErrorKind::Invalid, "The upstream found the request invalid."),
         402 => Error::upstream("The upstream asks for payment.").code("upstream_quota"),
         401 | 403 => Error::upstream("The upstream refused our credentials.").code("upstream_auth"),
-        404 => said.as_error(ErrorKind::NotFound, "The upstream does not know this model or route."),
-        408 | 504 => Error::new(ErrorKind::UpstreamTimeout, "The upstream ran out of time."),
-        409 => said.as_error(ErrorKind::Conflict, "The upstream found a conflict."),
-        413 => said.as_error(ErrorKind::TooLarge, "The request is too large for the upstream."),
-        415 => {
-            said.as_error(ErrorKind::UnsupportedMediaType, "The upstream does not take this type of content.")
+        404 if place.is_everywhere() && !names_a_model(&text) => {
+            let message =
+                "The upstream has no such route. The operator of this server finds the address in its log.";
+            Error::upstream(message).code("upstream_path")
         }
-        422 => said.as_error(ErrorKind::Unprocessable, "The upstream cannot process the request."),
-        429 => said.as_error(ErrorKind::RateLimited, "The upstream asks to come back later."),
-        501 => said.as_error(ErrorKind::NotImplemented, "The upstream does not offer this."),
+        404 => as_error(ErrorKind::NotFound, "The upstream does not know this model or route."),
+        408 | 504 => Error::new(ErrorKind::UpstreamTimeout, "The upstream ran out of time."),
+        409 => as_error(ErrorKind::Conflict, "The upstream found a conflict."),
+        413 => as_error(ErrorKind::TooLarge, "The request is too large for the upstream."),
+        415 => as_error(ErrorKind::UnsupportedMediaType, "The upstream does not take this type of content."),
+        422 => as_error(ErrorKind::Unprocessable, "The upstream cannot process the request."),
+        429 => as_error(ErrorKind::RateLimited, "The upstream asks to come back later."),
+        501 => as_error(ErrorKind::NotImplemented, "The upstream does not offer this."),
         503 => Error::unavailable("The upstream is not available now.").code("upstream_unavailable"),
         code => Error::upstream(format!("The upstream failed with status {code}.")),
     };
@@ -49,56 +61,27 @@ fn explain(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime
         Some(wait) => error.retry_after(wait),
         None => error,
     };
-    error.because(format!("upstream answered {status}: {}", said.for_log(body)))
+    error.because(format!("{place} answered {status}: {logged}"))
 }
 
-/// What the upstream wrote, as far as it follows one of the usual shapes.
-#[derive(Default)]
-struct Said {
-    message: Option<String>,
-    code: Option<String>,
-    param: Option<String>,
+/// Whether an upstream that answers 404 speaks of what was asked for, and not of the address.
+fn names_a_model(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["model", "deployment", "endpoint"].iter().any(|word| text.contains(word))
 }
 
-impl Said {
-    fn read(body: &[u8]) -> Self {
-        #[derive(Deserialize)]
-        struct Shape {
-            error: Option<Value>,
-            message: Option<Value>,
-            detail: Option<Value>,
-        }
-        let Ok(shape) = serde_json::from_slice::<Shape>(body) else { return Self::default() };
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-        let error = shape.error.as_ref();
-        let inner = |key| text(error.and_then(|error| error.get(key)));
-        Self {
-            message: inner("message")
-                .or_else(|| text(error))
-                .or_else(|| text(shape.message.as_ref()))
-                .or_else(|| text(shape.detail.as_ref())),
-            code: inner("code"),
-            param: inner("param"),
-        }
+/// The upstream's own words about a fault of the request.
+fn passed_on(said: ReportedError, kind: ErrorKind, fallback: &'static str) -> Error {
+    let mut error = match said.message {
+        Some(message) => Error::new(kind, message),
+        None => Error::new(kind, fallback),
+    };
+    if let Some(code) = said.code {
+        error = error.code(code);
     }
-
-    fn as_error(&self, kind: ErrorKind, fallback: &'static str) -> Error {
-        let mut error = match &self.message {
-            Some(message) => Error::new(kind, message.chars().take(MAX_MESSAGE).collect::<String>()),
-            None => Error::new(kind, fallback),
-        };
-        if let Some(code) = &self.code {
-            error = error.code(code.clone());
-        }
-        if let Some(param) = &self.param {
-            error = error.param(param.clone());
-        }
-        error
-    }
-
-    fn for_log(&self, body: &[u8]) -> String {
-        let text = self.message.clone().unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
-        text.chars().take(200).collect()
+    match said.param {
+        Some(param) => error.param(param),
+        None => error,
     }
 }
 
@@ -117,28 +100,19 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     (wait <= MAX_WAIT).then_some(wait)
 }
 
-/// An error that an upstream sent as an event in the middle of a stream.
-pub(super) fn from_event(json: &[u8]) -> Error {
-    let said = Said::read(json);
-    let message = said.message.unwrap_or_else(|| "The model failed in the middle of its answer.".into());
-    let error = Error::upstream(message.chars().take(MAX_MESSAGE).collect::<String>());
-    match said.code {
-        Some(code) => error.code(code),
-        None => error,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::time::UNIX_EPOCH;
+
+    const PLACE: Place<'_> = Place { server: "http://up", base: "/v1", path: "/chat/completions" };
 
     fn at(status: u16, headers: &[(&'static str, &str)], body: &str) -> Error {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        explain(StatusCode::from_u16(status).unwrap(), &map, body.as_bytes(), UNIX_EPOCH)
+        explain(StatusCode::from_u16(status).unwrap(), &PLACE, &map, body.as_bytes(), UNIX_EPOCH)
     }
 
     #[test]
@@ -163,6 +137,23 @@ mod tests {
             let error = at(status, &[], "<html>secret stack trace</html>");
             assert_eq!(error.kind(), kind, "{status}");
             assert!(!error.message().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_model_is_the_callers_and_a_wrong_address_is_not() {
+        for unknown in [
+            r#"{"error":{"message":"The model `x` does not exist"}}"#,
+            r#"{"object":"error","message":"The model `x` does not exist."}"#,
+            r#"{"error":{"message":"No endpoints found for x"}}"#,
+        ] {
+            assert_eq!(at(404, &[], unknown).kind(), ErrorKind::NotFound, "{unknown}");
+        }
+        for wrong in ["404 page not found", r#"{"detail":"Not Found"}"#, "<html></html>", ""] {
+            let error = at(404, &[], wrong);
+            assert_eq!((error.kind(), error.get_code()), (ErrorKind::Upstream, "upstream_path"), "{wrong}");
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.starts_with("http://up/v1/chat/completions answered 404"), "{cause}");
         }
     }
 

@@ -1,55 +1,91 @@
 //! A streamed answer from an upstream: events → chunks, and an honest end.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use jan_core::chat::ChunkBody;
 use jan_core::{ChatChunk, Result};
 
 use super::events::Events;
 use super::transport::cut;
+use crate::sse::Event;
 
-/// The chunks of one answer, as [`jan_core::ChatStream`] promises them: complete, or ending with an error.
+/// The chunks of one answer, as [`jan_core::ChatStream`] promises them: complete, or ending with an error. An answer is
+/// complete when its choices said why they ended, whether `[DONE]` follows or only the end of the body.
 pub(super) struct Chunks {
     events: Events,
-    /// Copies of the last two chunks. An upstream that ends its stream in good order but never says `[DONE]` is believed
-    /// if one of them gave a reason to finish (the other may carry usage). Copies, because a slice would keep the whole
-    /// read buffer alive for as long as the stream is open.
-    last: [Vec<u8>; 2],
+    ends: Ends,
     ended: bool,
 }
 
+/// Which choices said why they ended.
+enum Ends {
+    /// There is one choice: whether it did. Seen from outside.
+    One(bool),
+    /// Several were asked for: by their index. Every chunk is parsed.
+    Each(HashMap<u32, bool>),
+}
+
+impl Ends {
+    fn note(&mut self, chunk: &ChatChunk) -> Result<()> {
+        match self {
+            Self::One(ended) => *ended = *ended || chunk.ends_a_choice(),
+            Self::Each(choices) => {
+                for choice in chunk.parse()?.choices {
+                    *choices.entry(choice.index).or_default() |= choice.finish_reason.is_some();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn are_all(&self) -> bool {
+        match self {
+            Self::One(ended) => *ended,
+            Self::Each(choices) => !choices.is_empty() && choices.values().all(|ended| *ended),
+        }
+    }
+}
+
 impl Chunks {
-    pub(super) fn new(events: Events) -> Self {
-        Self { events, last: Default::default(), ended: false }
-    }
-
-    fn keep(&mut self, chunk: &ChatChunk) {
-        let [before, latest] = &mut self.last;
-        std::mem::swap(before, latest);
-        latest.clear();
-        latest.extend_from_slice(chunk.as_bytes());
-    }
-
-    fn finished(&self) -> bool {
-        let gave_reason = |chunk: &Vec<u8>| {
-            let body = serde_json::from_slice::<ChunkBody>(chunk).ok();
-            body.is_some_and(|body| body.choices.iter().any(|choice| choice.finish_reason.is_some()))
-        };
-        self.last.iter().any(gave_reason)
+    /// The chunks of an answer of as many choices.
+    pub(super) fn new(events: Events, choices: u32) -> Self {
+        let ends = if choices > 1 { Ends::Each(HashMap::new()) } else { Ends::One(false) };
+        Self { events, ends, ended: false }
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ChatChunk>>> {
-        let data = match self.events.poll_event(cx) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Some(Ok(data))) => data,
-            Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
-            Poll::Ready(None) if self.events.said_done() || self.finished() => return Poll::Ready(None),
-            Poll::Ready(None) => return Poll::Ready(Some(Err(cut("the stream ended without [DONE]")))),
-        };
-        Poll::Ready(Some(ChatChunk::from_wire(data).inspect(|chunk| self.keep(chunk))))
+        loop {
+            let event = match self.events.poll_event(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(event))) => event,
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(None) if self.ends.are_all() => return Poll::Ready(None),
+                Poll::Ready(None) => {
+                    return Poll::Ready(Some(Err(cut("the stream ended without a finish_reason"))));
+                }
+            };
+            if !is_chunk(&event) {
+                continue;
+            }
+            let says_something = holds(&event, b"\"choices\"") || holds(&event, b"\"usage\"");
+            let chunk = ChatChunk::from_wire(event.data);
+            if says_something || chunk.is_err() {
+                return Poll::Ready(Some(chunk.and_then(|chunk| self.ends.note(&chunk).map(|()| chunk))));
+            }
+        }
     }
+}
+
+fn holds(event: &Event, text: &[u8]) -> bool {
+    memchr::memmem::find(&event.data, text).is_some()
+}
+
+/// Events with a name of their own (progress, pings) are no chunks, unless they say that they are.
+fn is_chunk(event: &Event) -> bool {
+    let is_message = event.name.is_empty() || event.name.as_ref() == b"message";
+    is_message || holds(event, b"\"chat.completion.chunk\"") || holds(event, b"\"text_completion\"")
 }
 
 impl Stream for Chunks {

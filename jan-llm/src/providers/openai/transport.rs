@@ -1,5 +1,6 @@
 //! One request to an upstream: what is sent, how long it may take, what comes back.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,17 +11,19 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
+use jan_core::chat::MAX_COLLECTED;
 use jan_core::{Error, ErrorKind, Result};
 use rustls::{ClientConfig, RootCertStore};
 use thread_local::ThreadLocal;
 
 use super::events::Events;
 use super::pool::{Pool, ReplyBody};
-use super::{Upstream, fixed_headers, reply, stream};
+use super::{Upstream, coding, fixed_headers, reply, stream};
 use crate::sse::MAX_EVENT;
 
 /// A whole answer of more than this is refused: 16 MiB.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
+const MAX_ANSWER: usize = MAX_COLLECTED;
+
 /// Sends requests to one upstream.
 pub(super) struct Transport {
     /// A wrong URL is kept as the sentence that says so.
@@ -38,6 +41,8 @@ pub(super) struct Transport {
 struct Target {
     /// The scheme and authority to connect to.
     server: Uri,
+    /// The same for the log: without a name and a password.
+    shown: String,
     /// The path that every request's begins with.
     base: String,
     headers: HeaderMap,
@@ -100,18 +105,72 @@ impl Transport {
             .target
             .as_ref()
             .map_err(|sentence| Error::unavailable(sentence.clone()).code("bad_upstream"))?;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = Uri::try_from([&target.base, path].concat()).map_err(Error::internal)?;
-        *request.headers_mut() = target.headers.clone();
-        if let Some(content_type) = content_type {
-            request.headers_mut().insert(CONTENT_TYPE, content_type);
-        }
+        let place = target.place(path);
+        let uri = Uri::try_from([&target.base, path].concat()).map_err(Error::internal)?;
+        let request = || {
+            let mut request = Request::new(Full::new(body.clone()));
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri.clone();
+            *request.headers_mut() = target.headers.clone();
+            if let Some(content_type) = &content_type {
+                request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
+            }
+            request
+        };
         let sent = tokio::time::timeout(self.reply_timeout, self.pool().send(&target.server, request)).await;
-        let response = sent.unwrap_or_else(|_| Err(too_slow()))?;
+        let response = sent.unwrap_or_else(|_| Err(too_slow())).map_err(|error| place.blame(error))?;
         let (head, body) = response.into_parts();
         let reply = Reply { headers: head.headers, body, idle_timeout: self.idle_timeout };
-        if head.status.is_success() { Ok(reply) } else { Err(reply::into_error(head.status, reply).await) }
+        if head.status.is_success() {
+            Ok(reply)
+        } else {
+            Err(reply::into_error(head.status, &place, reply).await)
+        }
+    }
+
+    /// Adds the address to what the log is told of a reply that cannot be used.
+    pub(super) fn blame(&self, path: &str, error: Error) -> Error {
+        match &self.target {
+            Ok(target) => target.place(path).blame(error),
+            Err(_) => error,
+        }
+    }
+}
+
+/// Where something was asked, for the log.
+pub(super) struct Place<'a> {
+    /// Scheme and authority; never a password.
+    pub(super) server: &'a str,
+    pub(super) base: &'a str,
+    pub(super) path: &'a str,
+}
+
+impl Place<'_> {
+    /// Whether every upstream answers here; other paths are offered by some.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.path == "/chat/completions"
+    }
+
+    /// The error with the address in its cause.
+    pub(super) fn blame(&self, error: Error) -> Error {
+        let mut causes = Vec::new();
+        let mut next = std::error::Error::source(&error);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // Some say their own cause too.
+            if !causes.last().is_some_and(|before: &String| before.ends_with(&text)) {
+                causes.push(text);
+            }
+            next = cause.source();
+        }
+        let causes = if causes.is_empty() { error.message().to_owned() } else { causes.join(": ") };
+        error.because(format!("{self}: {causes}"))
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.server, self.base, self.path)
     }
 }
 
@@ -134,16 +193,16 @@ impl Reply {
     }
 
     pub(super) async fn bytes_up_to(self, limit: usize) -> Result<Bytes> {
+        let coding = coding::of(&self.headers).map(str::to_owned);
         let mut body = Limited::new(self.body, limit);
         let mut whole: Option<Bytes> = None;
         loop {
             let frame = match tokio::time::timeout(self.idle_timeout, body.frame()).await {
                 Err(_) => return Err(too_slow()),
-                Ok(None) => return Ok(whole.unwrap_or_default()),
+                Ok(None) => return coding::decoded(coding.as_deref(), whole.unwrap_or_default(), limit),
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(error))) if error.is::<http_body_util::LengthLimitError>() => {
-                    let message = format!("The upstream's answer is over {limit} bytes.");
-                    return Err(Error::upstream(message).code("upstream_too_large"));
+                    return Err(too_large(limit));
                 }
                 Ok(Some(Err(error))) => return Err(cut(error)),
             };
@@ -156,18 +215,31 @@ impl Reply {
         }
     }
 
-    /// The body as the chunks of a streamed answer.
-    pub(super) fn into_chunks(self) -> stream::Chunks {
-        stream::Chunks::new(self.into_events(MAX_EVENT))
+    /// The body as the chunks of a streamed answer of as many choices.
+    ///
+    /// # Errors
+    /// As [`Reply::into_events`].
+    pub(super) fn into_chunks(self, choices: u32) -> Result<stream::Chunks> {
+        Ok(stream::Chunks::new(self.into_events(MAX_EVENT)?, choices))
     }
 
     /// The body as events, none larger than `largest`.
-    pub(super) fn into_events(self, largest: usize) -> Events {
-        Events::new(self.body, self.idle_timeout, largest)
+    ///
+    /// # Errors
+    /// When it is compressed, though we ask for nothing of the kind: whole bodies are small enough to be decoded anyway.
+    pub(super) fn into_events(self, largest: usize) -> Result<Events> {
+        match coding::of(&self.headers) {
+            None => Ok(Events::new(self.body, self.idle_timeout, largest)),
+            Some(coding) => Err(coding::unexpected(coding)),
+        }
     }
 }
 
 impl Target {
+    fn place<'a>(&'a self, path: &'a str) -> Place<'a> {
+        Place { server: &self.shown, base: &self.base, path }
+    }
+
     fn read(upstream: &Upstream) -> Result<Self> {
         let url = Uri::try_from(upstream.url.trim_end_matches('/')).ok();
         let good = |url: &Uri| {
@@ -181,10 +253,11 @@ impl Target {
         };
         let mut headers = fixed_headers(upstream)?;
         headers.insert(HOST, HeaderValue::try_from(host(&url)).map_err(Error::internal)?);
+        let shown = format!("{}://{}", url.scheme_str().unwrap_or_default(), host(&url));
         let base = url.path().trim_end_matches('/').to_owned();
         let mut server = url.into_parts();
         server.path_and_query = Some(PathAndQuery::from_static("/"));
-        Ok(Self { server: Uri::from_parts(server).map_err(Error::internal)?, base, headers })
+        Ok(Self { server: Uri::from_parts(server).map_err(Error::internal)?, shown, base, headers })
     }
 }
 
@@ -219,6 +292,10 @@ fn tls(url: &str) -> ClientConfig {
 
 pub(super) fn cut(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::upstream("The model's answer broke off.").code("upstream_cut").because(cause)
+}
+
+pub(super) fn too_large(limit: usize) -> Error {
+    Error::upstream(format!("The upstream's answer is over {limit} bytes.")).code("upstream_too_large")
 }
 
 pub(super) fn too_slow() -> Error {

@@ -23,6 +23,7 @@ pub(super) async fn fork(
     let mut tx = store.begin_on(owner, id, fork.at).await?;
     let tree = tree(&tx.all(TREE, &[id.into(), owner.into()]).await?, id)?;
     let parent = tree.named(fork.parent.as_deref())?;
+    items::check_tip(&mut tx, id, tree.segments(parent.number), &fork.tip).await?;
     let (place, shared) = fork_place(&mut tx, id, &tree, parent, &fork.point).await?;
     let number = tree.next_number();
     let name = match &fork.naming {
@@ -79,15 +80,9 @@ async fn fork_place(
             place + i64::from(matches!(point, ForkPoint::After(_)))
         }
     };
-    let newest = "SELECT id FROM item WHERE conversation = $1 AND branch = $2 AND place > $3 AND place <= $4
-                  AND deleted_at IS NULL ORDER BY place DESC LIMIT 1";
-    for Segment { branch, after, until } in segments.into_iter().rev() {
-        let values = [id.into(), branch.into(), after.into(), until.min(before - 1).into()];
-        if let Some(row) = tx.one(newest, &values).await? {
-            return Ok((before - 1, Some(row.text("id")?)));
-        }
-    }
-    Ok((before - 1, None))
+    let until = |segment: Segment| Segment { until: segment.until.min(before - 1), ..segment };
+    let shared = items::last_shown(tx, id, segments.into_iter().map(until).collect()).await?;
+    Ok((before - 1, shared))
 }
 
 pub(super) async fn activate(

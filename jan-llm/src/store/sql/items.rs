@@ -44,6 +44,27 @@ pub(super) async fn insert(
     Ok((kept, last))
 }
 
+/// The last item that a branch of these segments shows.
+pub(super) async fn last_shown(tx: &mut Tx, id: &str, segments: Vec<Segment>) -> Result<Option<String>> {
+    let newest = "SELECT id FROM item WHERE conversation = $1 AND branch = $2 AND place > $3 AND place <= $4
+                  AND deleted_at IS NULL ORDER BY place DESC LIMIT 1";
+    for Segment { branch, after, until } in segments.into_iter().rev() {
+        let values = [id.into(), branch.into(), after.into(), until.into()];
+        if let Some(row) = tx.one(newest, &values).await? {
+            return row.text("id").map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// That a branch of these segments still ends as its writer saw it.
+pub(super) async fn check_tip(tx: &mut Tx, id: &str, segments: Vec<Segment>, tip: &Tip) -> Result<()> {
+    if *tip == Tip::Any {
+        return Ok(());
+    }
+    tip.check(last_shown(tx, id, segments).await?.as_deref())
+}
+
 pub(super) async fn append(
     store: &SqlConversations,
     owner: &UserId,
@@ -53,6 +74,7 @@ pub(super) async fn append(
     let mut tx = store.begin_on(owner, id, new.at).await?;
     let tree = tree(&tx.all(TREE, &[id.into(), owner.into()]).await?, id)?;
     let branch = tree.named(new.branch.as_deref())?;
+    check_tip(&mut tx, id, tree.segments(branch.number), &new.tip).await?;
     let (items, last) = insert(&mut tx, id, (branch.number, &branch.name), branch.last, new.items).await?;
     let sql = "UPDATE branch SET last = $3, updated_at = $4 WHERE conversation = $1 AND number = $2";
     tx.execute(sql, &[id.into(), branch.number.into(), last.into(), new.at.into()]).await?;

@@ -9,7 +9,7 @@ mod items;
 use async_trait::async_trait;
 use jan_core::conversation::{
     Append, Archived, Branch, Change, Conversation, ConversationStore, Filter, Fork, Item, ItemRef,
-    PlacedItem, Root, Segment, Selection,
+    PlacedItem, Root, Segment, Selection, Tip,
 };
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::Millis;
@@ -99,6 +99,10 @@ impl ConversationStore for SqlConversations {
 
     async fn list(&self, owner: &UserId, filter: &Filter, page: &PageRequest) -> Result<Page<Conversation>> {
         conversations::list(self, owner, filter, page).await
+    }
+
+    async fn count(&self, owner: &UserId, filter: &Filter) -> Result<u64> {
+        conversations::count(self, owner, filter).await
     }
 
     async fn update(&self, owner: &UserId, id: &str, change: Change) -> Result<Conversation> {

@@ -9,9 +9,11 @@ mod talk;
 use std::io::{IsTerminal, Stdout};
 use std::process::ExitCode;
 
+use jan_core::causes::Causes;
 use jan_core::{Error, Result};
 use jan_llm::Chat;
 
+use super::output::{OUTPUT_FAILED, note};
 use crate::config::Config;
 use crate::open;
 use command::{Command, HELP};
@@ -84,6 +86,7 @@ async fn typed(talk: &mut Talk, screen: &mut Screen<Stdout>) -> Result<ExitCode>
                 note("Stopped.");
             }
             Ok(Turn::Leave) => return Ok(ExitCode::SUCCESS),
+            Err(error) if error.get_code() == OUTPUT_FAILED => return Err(error),
             Err(error) => complain(&error),
         }
     }
@@ -103,6 +106,8 @@ async fn piped(talk: &mut Talk, screen: &mut Screen<Stdout>) -> Result<ExitCode>
                 Ok(Turn::Done) => {}
                 Ok(Turn::Stopped) => return Ok(exit(true, failed)),
                 Ok(Turn::Leave) => return Ok(exit(false, failed)),
+                // Nobody reads the answers any more.
+                Err(error) if error.get_code() == OUTPUT_FAILED => return Err(error),
                 Err(error) => {
                     failed = true;
                     complain(&error);
@@ -167,16 +172,17 @@ fn exit(interrupted: bool, failed: bool) -> ExitCode {
 /// Something about the talk that is no part of it.
 fn note(text: &str) {
     if std::io::stderr().is_terminal() {
-        eprintln!("\x1b[2m{text}\x1b[0m");
+        note!("\x1b[2m{text}\x1b[0m");
     } else {
-        eprintln!("{text}");
+        note!("{text}");
     }
 }
 
 /// An error in one line, whatever it quotes.
 fn complain(error: &Error) {
-    let line: Vec<_> = error.message().split_whitespace().collect();
-    eprintln!("error: {}", line.join(" "));
+    let line = Causes(error).to_string();
+    let words: Vec<_> = line.split_whitespace().collect();
+    note!("error: {}", words.join(" "));
 }
 
 fn no_model() -> Error {

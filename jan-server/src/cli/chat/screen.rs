@@ -3,7 +3,9 @@
 
 use std::io::Write;
 
-use jan_core::{Error, ErrorKind, Result};
+use jan_core::Result;
+
+use crate::cli::output::failed;
 
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
@@ -60,9 +62,7 @@ impl<W: Write> Screen<W> {
 
     fn write(&mut self, text: &str) -> Result<()> {
         let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
-        written.map_err(|e| {
-            Error::new(ErrorKind::Internal, format!("The answer could not be shown: {e}.")).because(e)
-        })
+        written.map_err(|error| failed(&error))
     }
 }
 

@@ -9,6 +9,7 @@ use jan_llm::gguf::ModelFile;
 
 use super::table::table;
 use super::{serve_command, size};
+use crate::cli::output::{print, println};
 use crate::config::Config;
 
 /// The context that a model is given unless the configuration says another.
@@ -21,15 +22,15 @@ const WORTH_A_WORD: u64 = 5;
 pub(super) async fn run(config: &Config, path: &Path) -> Result<ExitCode> {
     let at = path.to_owned();
     let file = tokio::task::spawn_blocking(move || ModelFile::read(&at)).await.map_err(Error::internal)??;
-    print!("{}", table(&rows(config, path, &file)));
+    print!("{}", table(&rows(config, path, &file)))?;
     match engine::try_it(config, path).await {
-        Ok(how) => println!("{ENGINE}{how}"),
+        Ok(how) => println!("{ENGINE}{how}")?,
         Err(error) => {
-            println!("{ENGINE}does not run it");
+            println!("{ENGINE}does not run it")?;
             return Err(error);
         }
     }
-    println!("\nTo serve it: {}", serve_command(path));
+    println!("\nTo serve it: {}", serve_command(path))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use jan_core::causes::Causes;
 use jan_core::{Error, Model, Result};
 use jan_llm::gguf::ModelFile;
 use jan_llm::pull::UNFINISHED;
@@ -12,36 +13,40 @@ use jan_llm::pull::UNFINISHED;
 use super::check::quantisation;
 use super::table::{headings, table};
 use super::{folder, serve_command, size};
+use crate::cli::output::{note, print, println};
 use crate::config::Config;
 use crate::open;
 
 pub(super) async fn run(config: &Config) -> Result<ExitCode> {
     let offered = offered(config).await;
     match &offered {
-        Ok(models) if models.is_empty() => println!("This configuration offers no model."),
+        Ok(models) if models.is_empty() => println!("This configuration offers no model.")?,
         Ok(models) => {
             let rows = models.iter().map(|model| [model.id.clone(), model.owned_by.clone(), context(model)]);
             let rows: Vec<_> = std::iter::once(headings(["MODEL", "FROM", "CONTEXT"])).chain(rows).collect();
-            print!("{}", table(&rows));
+            print!("{}", table(&rows))?;
         }
         // An upstream that is down must not hide the files.
-        Err(error) => eprintln!("The models on offer cannot be listed: {error}"),
+        Err(error) => note!("The models on offer cannot be listed: {}", Causes(error)),
     }
-    println!();
+    println!("")?;
     let models = folder(config);
     let files = tokio::task::spawn_blocking(move || files(&models)).await.map_err(Error::internal)?;
     if files.is_empty() {
-        println!("No model files in {}; `jan-server models pull URL` fetches one.", folder(config).display());
+        println!(
+            "No model files in {}; `jan-server models pull URL` fetches one.",
+            folder(config).display()
+        )?;
     } else {
         let rows = files.iter().map(|file| file.row.clone());
         let rows: Vec<_> =
             std::iter::once(headings(["FILE", "SIZE", "ARCHITECTURE", "QUANTISATION", "NOTE"]))
                 .chain(rows)
                 .collect();
-        print!("{}", table(&rows));
+        print!("{}", table(&rows))?;
     }
     if let Some(whole) = files.iter().find_map(|file| file.whole.as_deref()) {
-        println!("\nTo serve one: {}", serve_command(whole));
+        println!("\nTo serve one: {}", serve_command(whole))?;
     }
     Ok(if offered.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -79,6 +84,10 @@ struct Found {
 fn files(folder: &Path) -> Vec<Found> {
     let mut found: Vec<Found> = with_extension(folder, "gguf").iter().map(|path| describe(path)).collect();
     for part in with_extension(&folder.join(UNFINISHED), "part") {
+        // One without a byte is what a killed pull left before anything came.
+        if std::fs::metadata(&part).is_ok_and(|meta| meta.len() == 0) {
+            continue;
+        }
         found.push(broken(&part, part.file_stem(), "not whole yet: pull it again to go on"));
     }
     found

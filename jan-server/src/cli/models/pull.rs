@@ -3,8 +3,10 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use jan_core::causes::Causes;
 use jan_core::{Error, Result};
 use jan_llm::gguf::ModelFile;
 use jan_llm::pull::{Progress, Proxies, Pull, file_name};
@@ -12,10 +14,14 @@ use jan_llm::pull::{Progress, Proxies, Pull, file_name};
 use super::check::rows;
 use super::table::table;
 use super::{folder, serve_command, size};
+use crate::cli::output::{note, print, println};
+use crate::cli::serve::stop_signal;
 use crate::config::Config;
 
 /// What shells say of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
+/// A server that says nothing for so long is asked anew, or given up.
+const SILENCE: Duration = Duration::from_secs(30);
 /// A line is printed for each so many percent, or bytes where the whole is unknown.
 const STEP_PERCENT: u64 = 5;
 const STEP_BYTES: u64 = 64 << 20;
@@ -35,38 +41,51 @@ pub(crate) struct PullArgs {
 
 pub(super) async fn run(config: &Config, args: PullArgs) -> Result<ExitCode> {
     let path = folder(config).join(name(&args)?);
+    crate::open::data_folder(&config.data_dir)?;
     let mut pull = Pull::new(args.url, &path);
     pull.sha256 = args.sha256;
+    pull.idle_timeout = SILENCE;
     let crate::config::Pull { http_proxy, https_proxy, no_proxy } = config.pull.clone();
     pull.proxies = Proxies { http: http_proxy, https: https_proxy, except: no_proxy };
     let mut shown = Shown::new();
-    let pulling = pull.run(|progress| shown.at(progress));
+    note!("Asking for {} …", without_query(&pull.url));
+    let pulling = pull.run_told(|progress| shown.at(progress), told_to_wait);
     let pulled = tokio::select! {
         pulled = pulling => Some(pulled),
-        _ = tokio::signal::ctrl_c() => None,
+        () = stop_signal() => None,
     };
     shown.end();
     match pulled {
         None => {
-            eprintln!("Stopped. The same command goes on from here.");
+            note!("Stopped. The same command goes on from here.");
             return Ok(ExitCode::from(INTERRUPTED));
         }
         Some(Err(error)) if error.get_code() == "model_exists" && pull.sha256.is_none() => {
-            eprintln!(
+            note!(
                 "{} is there already; nothing was pulled. Remove it first to pull it anew.",
                 path.display()
             );
         }
         Some(Err(error)) => return Err(error),
-        Some(Ok(pulled)) if pulled.was_here => eprintln!("It is there already, and has this digest."),
-        Some(Ok(pulled)) => println!("{}  {}", pulled.sha256, path.display()),
+        Some(Ok(pulled)) if pulled.was_here => note!("It is there already, and has this digest."),
+        Some(Ok(pulled)) => println!("{}  {}", pulled.sha256, path.display())?,
     }
     let read = path.clone();
     let file =
         tokio::task::spawn_blocking(move || ModelFile::read(&read)).await.map_err(Error::internal)??;
-    print!("{}", table(&rows(config, &path, &file)));
-    println!("\nTo serve it: {}", serve_command(&path));
+    print!("{}", table(&rows(config, &path, &file)))?;
+    println!("\nTo serve it: {}", serve_command(&path))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says why nothing goes on, and for how long.
+fn told_to_wait(error: &Error, wait: Duration) {
+    note!("{} Trying again in {} s …", Causes(error), wait.as_secs().max(1));
+}
+
+/// The query of a URL may be a signature.
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or(url)
 }
 
 /// The name of the file in the models folder, which no name leaves.
@@ -109,7 +128,7 @@ impl Shown {
         match self {
             Self::Lines(steps) => {
                 if let Some(line) = steps.line(progress) {
-                    eprintln!("{line}");
+                    note!("{line}");
                 }
             }
             Self::Bar(bar) => {

@@ -163,7 +163,8 @@ impl Holder {
     /// What was made is made: its answer goes out, though it cannot be given again.
     fn log(&self, what: &'static str, result: Result<()>) {
         if let Err(error) = result {
-            tracing::warn!(id = self.id, ?error, "an idempotency key could not be {what}");
+            let error = jan_core::causes::Causes(&error);
+            tracing::warn!(id = self.id, %error, "an idempotency key could not be {what}");
         }
     }
 }

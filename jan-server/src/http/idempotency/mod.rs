@@ -121,7 +121,7 @@ async fn keep(claim: Claim, response: Response<Body>) -> Response<Body> {
         }
         Kind::Events(events) => Body::recorded(Recorder::new(*events, Answer::new(&head), claim)),
         // A handler's answer is never recorded before it comes here.
-        recorded @ Kind::Recorded(_) => Body(recorded),
+        recorded @ (Kind::Recorded(_) | Kind::Logged(_)) => Body(recorded),
         // A file that is read makes nothing.
         file @ Kind::File(..) => {
             claim.free().await;

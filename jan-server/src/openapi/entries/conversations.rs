@@ -161,9 +161,10 @@ pub(crate) static ITEMS_REGENERATE: Doc = Doc::new(
     "regenerateConversationItem",
     TAG,
     "Ask for another answer",
-    "To the user's message that this item is or answers. The answer stands on a branch that takes the active one's name; \
-     the old one is kept. Every parameter of a chat counts (`model`, `temperature`, `max_tokens`, `stream`, …); without \
-     `model` the one that answered before is asked. When it fails, nothing is changed.",
+    "To the user's message that this item is or answers. A branch that ends with it takes the active one's name; the old \
+     one is kept. No model is asked: the chat that is sent next adds the answer. With `stream: true` or `answer: true` it \
+     is answered here. Then every parameter of a chat counts (`model`, `temperature`, `max_tokens`, …); without `model` \
+     the one that answered before is asked; when it fails, nothing is changed.",
 )
 .takes(named::<shape::Regenerate>)
 .example(r#"{"model": "$first-model"}"#)

@@ -11,7 +11,7 @@ const QUERY: &[(&str, &str)] = &[
     ("purpose", "Only those that were uploaded for this."),
 ];
 const KEEP_WORDS: &str = "A form with one `file` and its `purpose`, kept while it comes. A file is media: its id works in chats \
-                          (`file_id`) and under `/v1/media`, and the same bytes are the same file to you. `vision` takes the \
+                          (`file_id`) and under `/v1/media`, and each upload is a file of its own. `vision` takes the \
                           pictures that media takes; every other purpose also text, JSON, JSONL and PDF. \
                           `expires_after[anchor]` (`created_at`) and `expires_after[seconds]` say how long it is kept.";
 

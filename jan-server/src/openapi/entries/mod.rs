@@ -100,6 +100,10 @@ impl Doc {
         Self { status: 200, gives: Gives::EnvelopedList(schema), ..self }
     }
 
+    pub(crate) const fn redirects(self) -> Self {
+        Self { status: 307, gives: Gives::Nothing, ..self }
+    }
+
     pub(crate) const fn page(self, status: u16, kind: &'static str) -> Self {
         Self { status, gives: Gives::Page(kind), ..self }
     }
@@ -149,24 +153,45 @@ const ASKED_BY: &[(&str, &str)] = &[
 pub(crate) static CHAT_CREATE: Doc =
     Doc::new("createChatCompletion", "Chat", "Answer a chat", "OpenAI's chat completions. Fields that are not listed pass through to the model and back untouched. With \
             `stream: true` the answer comes as `data:` events of `chat.completion.chunk` objects; the last chunk carries \
-            usage unless `stream_options.include_usage` is false, and `[DONE]` follows a whole answer and only that: an \
+            usage if `stream_options.include_usage` is true, and `[DONE]` follows a whole answer and only that: an \
             answer that breaks off ends with an error event instead. With `conversation` the turn is kept in it.")
         .query(ASKED_BY)
         .takes(named::<schemas::ChatCompletionRequest>)
         .example(r#"{"model": "$first-model", "messages": [{"role": "user", "content": "Hello!"}]}"#)
         .json_or_events(200, named::<schemas::ChatCompletion>, named::<schemas::ChatCompletionChunk>);
 
+pub(crate) static COMPLETIONS_CREATE: Doc = Doc::new(
+    "createCompletion",
+    "Chat",
+    "Make a text go on",
+    "OpenAI's older API: a prompt without messages and without a chat template, as editors complete code by it. Fields that \
+     are not listed pass through to the model. Streamed as a chat is. A model whose provider answers chats only refuses it.",
+)
+.takes(named::<schemas::CompletionRequest>)
+.example(r#"{"model": "$first-model", "prompt": "Once upon a time", "max_tokens": 16}"#)
+.json_or_events(200, named::<schemas::Completion>, named::<schemas::Completion>);
+
 pub(crate) static MODELS_LIST: Doc = Doc::new(
     "listModels",
     "Models",
     "List the models",
-    "The models that can be asked now; an empty list when no provider is configured.",
+    "The models that can be asked now, in the order in which a page shows them; an empty list when no provider is \
+     configured. With the header `X-PROVIDER-DATA: true` each says who gives it.",
 )
 .json(200, named::<schemas::ModelList>);
 
 pub(crate) static MODELS_GET: Doc =
     Doc::new("getModel", "Models", "Get one model", "The name may hold slashes.")
         .json(200, named::<schemas::Model>);
+
+pub(crate) static MODELS_DETAILS: Doc = Doc::new(
+    "getModelCatalog",
+    "Models",
+    "See what a model can do",
+    "Whether it calls tools, thinks, sees pictures: as the operator configures it, as its provider says, or as most \
+     models are. The name may hold slashes, as they are or as `%2F`.",
+)
+.enveloped(200, named::<schemas::ModelCatalog>);
 
 pub(crate) static EMBEDDINGS_CREATE: Doc = Doc::new(
     "createEmbedding",
@@ -192,7 +217,7 @@ pub(crate) static GUEST_LOGIN: Doc = Doc::new(
     "Get tokens as a new guest",
     "Needs nothing. The access token lives for five minutes, the refresh token for a week.",
 )
-.json(201, named::<schemas::Tokens>);
+.json(201, named::<schemas::GuestTokens>);
 
 pub(crate) static REFRESH_TOKEN: Doc =
     Doc::new("refreshToken", "Auth", "Get the next pair of tokens", "For the owner of a refresh token.")
@@ -222,6 +247,21 @@ pub(crate) static OPENAPI: Doc = Doc::new(
     "OpenAPI 3.1, made from the table that routes the requests.",
 )
 .json(200, named::<schemas::OpenApi>);
+
+pub(crate) static HOME: Doc = Doc::new(
+    "home",
+    "Server",
+    "What this is",
+    "A page for people who open the server in a browser; the same as JSON for everybody else.",
+)
+.page(200, "text/html");
+
+pub(crate) static DOCS: Doc =
+    Doc::new("docs", "Server", "To the documentation", "Leads to Swagger UI.").redirects();
+pub(crate) static SWAGGER_FOLDER: Doc =
+    Doc::new("swaggerFolder", "Server", "To the documentation", "Leads to Swagger UI.").redirects();
+pub(crate) static SWAGGER_INDEX: Doc =
+    Doc::new("swaggerIndex", "Server", "To the documentation", "Leads to Swagger UI.").redirects();
 
 pub(crate) static SWAGGER: Doc = Doc::new(
     "swagger",

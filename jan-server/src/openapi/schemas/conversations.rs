@@ -230,6 +230,8 @@ pub(crate) struct EditItem {
 /// How to answer again; any parameter of a chat may stand here.
 #[derive(ToSchema)]
 pub(crate) struct Regenerate {
+    /// Answer at once. Without it, and without `stream`, only the branch is made.
+    answer: Option<bool>,
     model: Option<String>,
     temperature: Option<f64>,
     max_tokens: Option<u32>,

@@ -118,7 +118,7 @@ pub(crate) struct ChatCompletionRequest {
 /// How to stream.
 #[derive(ToSchema)]
 pub(crate) struct StreamOptions {
-    /// Report usage in the last chunk. Default here: true.
+    /// Report usage in a last chunk, whose `choices` are empty. Default: false.
     include_usage: Option<bool>,
 }
 
@@ -227,6 +227,105 @@ pub(crate) struct Model {
     object: String,
     created: u64,
     owned_by: String,
+    /// The name to show.
+    model_display_name: String,
+    /// The heading under which it is shown.
+    category: String,
+    /// Where the category stands, the least first.
+    category_order_number: i64,
+    /// Where it stands in its category, the least first.
+    model_order_number: i64,
+}
+
+/// What a model is and can do.
+#[derive(ToSchema)]
+pub(crate) struct ModelCatalog {
+    id: String,
+    public_id: String,
+    #[schema(example = "model.catalog")]
+    object: String,
+    model_display_name: String,
+    description: Option<String>,
+    category: String,
+    category_order_number: i64,
+    model_order_number: i64,
+    /// `names` of the parameters that it takes.
+    #[schema(value_type = Object)]
+    supported_parameters: Value,
+    /// What it reads and writes.
+    #[schema(value_type = Object)]
+    architecture: Value,
+    /// How many tokens it can read.
+    context_length: Option<u64>,
+    active: bool,
+    /// What its provider says of it in its own words.
+    #[schema(value_type = Object)]
+    extras: Value,
+    status: String,
+    family: Option<String>,
+    experimental: bool,
+    supports_tools: bool,
+    supports_reasoning: bool,
+    supports_images: bool,
+    supports_browser: bool,
+    supports_instruct: bool,
+    supports_embeddings: bool,
+    supports_audio: bool,
+    supports_video: bool,
+    created_at: u64,
+    updated_at: u64,
+}
+
+/// A prompt that is to go on. Any other field is passed on to the model.
+#[derive(ToSchema)]
+pub(crate) struct CompletionRequest {
+    /// A name from `GET /v1/models`.
+    #[schema(example = "SmolLM2-135M-Instruct")]
+    model: String,
+    /// A text, an array of texts, or tokens of the model; each gets a choice.
+    #[schema(value_type = Value, example = "Once upon a time")]
+    prompt: Value,
+    /// What follows the text that is asked for, for models that can fill in.
+    suffix: Option<String>,
+    /// Default, as OpenAI has it, where the model is a local one: 16.
+    max_tokens: Option<u32>,
+    /// Repeat the prompt before the text.
+    echo: Option<bool>,
+    /// A text, or an array of texts, before which the answer ends.
+    #[schema(value_type = Option<Value>)]
+    stop: Option<Value>,
+    n: Option<u32>,
+    best_of: Option<u32>,
+    logprobs: Option<u32>,
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    seed: Option<i64>,
+    /// Answer chunk by chunk. Default: false.
+    stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
+}
+
+/// How a text goes on; a chunk of a stream looks the same.
+#[derive(ToSchema)]
+pub(crate) struct Completion {
+    id: String,
+    #[schema(example = "text_completion")]
+    object: String,
+    created: u64,
+    model: String,
+    choices: Vec<CompletionChoice>,
+    usage: Option<Usage>,
+}
+
+/// One way in which it goes on.
+#[derive(ToSchema)]
+pub(crate) struct CompletionChoice {
+    index: u32,
+    text: String,
+    #[schema(value_type = Option<Value>)]
+    logprobs: Option<Value>,
+    /// `stop`, `length` or `content_filter`; `null` in the chunks before.
+    finish_reason: Option<String>,
 }
 
 /// Texts to turn into vectors.
@@ -262,6 +361,25 @@ pub(crate) struct Embedding {
 #[derive(ToSchema)]
 pub(crate) struct Tokens {
     user_id: String,
+    access_token: String,
+    refresh_token: String,
+    #[schema(example = "Bearer")]
+    token_type: String,
+    /// Seconds.
+    #[schema(example = 300)]
+    expires_in: u64,
+    /// Seconds since the Unix epoch.
+    expires_at: u64,
+}
+
+/// The first tokens of a guest, and who it is.
+#[derive(ToSchema)]
+pub(crate) struct GuestTokens {
+    user_id: String,
+    /// The same id, as the original names it.
+    principal_id: String,
+    /// What `GET /v1/users/me` says as well.
+    username: String,
     access_token: String,
     refresh_token: String,
     #[schema(example = "Bearer")]

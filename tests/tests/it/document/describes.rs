@@ -57,9 +57,14 @@ async fn server(api: &mut Described<'_>) {
     let first = models["data"][0]["id"].as_str().unwrap();
     assert_eq!(api.example("POST", "/v1/chat/completions").unwrap()["model"], first);
     api.ask("GET", "/v1/models/{id}", &[("id", first)]).await;
+    api.ask("GET", "/v1/models/catalogs/{id}", &[("id", first)]).await;
 }
 
 async fn chats(api: &mut Described<'_>) {
+    api.ask("POST", "/v1/completions", &[]).await;
+    let mut prompt = api.example("POST", "/v1/completions").unwrap();
+    prompt["stream"] = true.into();
+    api.ask_with("POST", "/v1/completions", &[], Some(prompt)).await;
     let path = "/v1/chat/completions";
     api.ask("POST", path, &[]).await;
     let mut chat = api.example("POST", path).unwrap();

@@ -102,7 +102,7 @@ async fn a_conversation_outlives_its_pictures() {
     // The same question once more can be answered; a new one about the same picture cannot.
     let question = items["data"][0]["id"].as_str().unwrap();
     let again = format!("/v1/conversations/{talk}/items/{question}/regenerate");
-    app.ok("POST", &again, Some(json!({"model": "good"}))).await;
+    app.ok("POST", &again, Some(json!({"model": "good", "answer": true}))).await;
     assert_eq!(upstream.asked().last().unwrap().json()["messages"][0]["content"][1], gone);
     let asked = upstream.asked().len();
     let named =

@@ -1,6 +1,6 @@
 //! OpenAI's Files API from outside: the same store as media, so that a `file_id` works in chats.
 
-use jan_tests::Upstream;
+use jan_tests::{PrivatePostgres, Upstream};
 use reqwest::Response;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -93,10 +93,6 @@ async fn the_purpose_says_what_is_taken() {
 
     let kept = made(app.form("/v1/files", end("3600")).await).await;
     assert_eq!(kept["expires_at"].as_i64(), kept["created_at"].as_i64().map(|made| made + 3600));
-    // The same bytes are the same file; what is said last of it counts, but it is kept no shorter.
-    let again = made(app.form("/v1/files", form("evals", LINES)).await).await;
-    assert_eq!((&again["id"], &again["purpose"]), (&kept["id"], &json!("evals")));
-    assert!(again["expires_at"].as_i64() > kept["expires_at"].as_i64());
     for (bytes, purpose) in
         [(&b"%PDF-1.7 x"[..], "assistants"), (b"a,b\n", "user_data"), (&png(1, 1, b""), "batch")]
     {
@@ -105,6 +101,61 @@ async fn the_purpose_says_what_is_taken() {
     // The original's path knows no purpose.
     let old = Form::new().part("file", file(b"words", "words.txt")).text("user_id", "somebody");
     assert_eq!(made(app.form("/v1/files/upload", old).await).await["purpose"], "user_data");
+}
+
+/// Two uploads are two files, whatever is in them; media is still one thing to its owner.
+async fn two_uploads_are_two_files(database: Option<String>) {
+    let app = App::start(|config| config.database.url = database.map(Into::into)).await;
+    let form = |name: &str, purpose: &str| {
+        Form::new().part("file", file(LINES, name)).text("purpose", purpose.to_owned())
+    };
+    let first = made(app.form("/v1/files", form("a.jsonl", "assistants")).await).await;
+    let end = form("b.jsonl", "batch").text("expires_after[anchor]", "created_at");
+    let second = made(app.form("/v1/files", end.text("expires_after[seconds]", "3600")).await).await;
+    let third = made(app.form("/v1/files/upload", form("a.jsonl", "assistants")).await).await;
+    let id = |file: &Value| file["id"].as_str().unwrap().to_owned();
+    assert!(id(&first) != id(&second) && id(&second) != id(&third) && id(&first) != id(&third));
+    assert_eq!((&second["filename"], &second["purpose"]), (&json!("b.jsonl"), &json!("batch")));
+    assert_eq!(second["expires_at"].as_i64(), second["created_at"].as_i64().map(|made| made + 3600));
+    let path = |file: &Value| format!("/v1/files/{}", id(file));
+    assert_eq!(app.ok("GET", &path(&first), None).await, first, "the first stays as it was");
+    assert_eq!(app.ok("GET", "/v1/files?purpose=batch", None).await["data"], json!([second]));
+    assert_eq!(app.ok("GET", "/v1/files?order=asc", None).await["data"], json!([first, second, third]));
+
+    for gone in [&second, &first] {
+        app.ok("DELETE", &path(gone), None).await;
+        assert_eq!(app.call("GET", &path(gone), None).await.0, 404);
+        let content = app.get(&format!("{}/content", path(&third))).send().await.unwrap();
+        assert_eq!(content.bytes().await.unwrap(), LINES, "the bytes stay for who still has them");
+    }
+    // Pictures that the Media API is given are found again, beside files of the same bytes.
+    let picture = Form::new().text("purpose", "vision").part("file", file(&png(1, 1, b"x"), "x.png"));
+    let picture = made(app.form("/v1/files", picture).await).await;
+    let upload = async || {
+        let kept: Value = app.upload(png(1, 1, b"x"), "y.png", "image/png").await.json().await.unwrap();
+        kept["data"].clone()
+    };
+    let (one, two) = (upload().await, upload().await);
+    assert_eq!((&one["id"], &one["deduped"], &two["deduped"]), (&two["id"], &json!(false), &json!(true)));
+    assert_ne!(one["id"], picture["id"]);
+    app.ok("DELETE", &format!("/v1/media/{}", id(&one)), None).await;
+    assert_eq!(app.ok("GET", &path(&picture), None).await, picture);
+}
+
+#[tokio::test]
+async fn two_uploads_are_two_files_in_a_file_of_sqlite() {
+    two_uploads_are_two_files(None).await;
+}
+
+#[tokio::test]
+async fn two_uploads_are_two_files_in_memory() {
+    two_uploads_are_two_files(Some("memory".into())).await;
+}
+
+#[tokio::test]
+async fn two_uploads_are_two_files_in_postgres() {
+    let Some(postgres) = PrivatePostgres::start_with(&[("fsync", "off")]).await else { return };
+    two_uploads_are_two_files(Some(postgres.database().await)).await;
 }
 
 #[tokio::test]

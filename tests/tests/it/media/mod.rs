@@ -4,6 +4,8 @@ mod bytes;
 mod chat;
 mod crash;
 mod files;
+mod links;
+mod location;
 mod remote;
 #[cfg(unix)]
 mod s3;
@@ -42,8 +44,12 @@ impl App {
 
     /// What is at a link, without a credential.
     pub(crate) async fn open(&self, link: &str) -> Response {
-        let link = if link.starts_with('/') { format!("{}{link}", self.url) } else { link.to_owned() };
-        self.client.get(link).send().await.unwrap()
+        self.client.get(self.at(link)).send().await.unwrap()
+    }
+
+    /// A path on this server; a whole link as it is.
+    pub(crate) fn at(&self, link: &str) -> String {
+        if link.starts_with('/') { format!("{}{link}", self.url) } else { link.to_owned() }
     }
 }
 

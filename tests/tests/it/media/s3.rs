@@ -7,13 +7,14 @@ use bytes::Bytes;
 use futures_util::stream;
 use jan_core::promises;
 use jan_media::blob::S3;
-use jan_tests::PrivateMinio;
+use jan_tests::{PrivateMinio, output};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Body, Client, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{png, refused};
+use crate::app::client;
 use crate::binary::{Serving, jan};
 
 /// More than two parts of an upload to S3.
@@ -57,7 +58,7 @@ impl House {
             ("MEDIA_S3_ACCESS_KEY_ID", PrivateMinio::KEY_ID),
             ("MEDIA_S3_SECRET_ACCESS_KEY", minio.key()),
         ]));
-        Some(Self { minio, bucket, serving, client: Client::new(), dir })
+        Some(Self { minio, bucket, serving, client: client(), dir })
     }
 
     fn url(&self, path: &str) -> String {
@@ -98,7 +99,7 @@ impl House {
 /// Somebody with nothing but a link.
 async fn curl(args: &[&str]) -> Output {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let run = move || Command::new("curl").args(["--silent", "--show-error"]).args(args).output().unwrap();
+    let run = move || output(Command::new("curl").args(["--silent", "--show-error"]).args(args));
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 

@@ -157,7 +157,7 @@ async fn an_upload_is_announced_and_put() {
         app.ok("POST", "/v1/media/prepare-upload", Some(json!({"mime_type": "image/png"}))).await["data"]
             .clone();
     let (id, link) = (told["id"].as_str().unwrap(), told["upload_url"].as_str().unwrap());
-    let put = |link: String, body: Vec<u8>| app.client.put(format!("{}{link}", app.url)).body(body).send();
+    let put = |link: String, body: Vec<u8>| app.client.put(app.at(&link)).body(body).send();
     let early = app.call("POST", &format!("/v1/media/{id}/complete"), None).await;
     assert_eq!((early.0, &early.1["error"]["code"]), (409, &json!("not_uploaded")));
     for bent in [

@@ -1,0 +1,213 @@
+//! The tool calls of a message, put together from their pieces. Upstreams disagree on what names a call: most give each
+//! its index and its first piece an id; some leave the index out, some give every call the same, some repeat name and id
+//! in every piece or send an empty id.
+
+use super::{ENTRY, merge};
+use crate::chat::{FunctionCall, FunctionDelta, ToolCall, ToolCallDelta};
+use crate::id;
+
+/// The calls so far, in the order of their first pieces.
+#[derive(Debug, Default)]
+pub(super) struct Calls(Vec<Call>);
+
+#[derive(Debug)]
+struct Call {
+    /// Where it stands among the others.
+    index: u32,
+    call: ToolCall,
+}
+
+impl Calls {
+    /// Adds a piece, and says by how many bytes that made them larger.
+    pub(super) fn add(&mut self, piece: ToolCallDelta) -> usize {
+        let at = self.place(&piece);
+        let mut grown = 0;
+        if at.is_none() {
+            let next = self.0.iter().map(|known| known.index.saturating_add(1)).max().unwrap_or_default();
+            let call = ToolCall::default();
+            self.0.push(Call { index: piece.index.unwrap_or(next), call });
+            grown += ENTRY;
+        }
+        let known = match at {
+            Some(at) => self.0.get_mut(at),
+            None => self.0.last_mut(),
+        };
+        grown + known.map_or(0, |known| known.call.add(piece))
+    }
+
+    /// The call that a piece goes on with; none when it begins another.
+    fn place(&self, piece: &ToolCallDelta) -> Option<usize> {
+        let last_of = |index: Option<u32>| match index {
+            Some(index) => self.0.iter().rposition(|known| known.index == index),
+            None => self.0.len().checked_sub(1),
+        };
+        if let Some(id) = &piece.id {
+            if let Some(at) = self.0.iter().position(|known| known.call.id == *id) {
+                return Some(at);
+            }
+            // The id of a call may come after its first piece, but another id is another call.
+            return last_of(piece.index)
+                .filter(|at| self.0.get(*at).is_some_and(|known| known.call.id.is_empty()));
+        }
+        let named = piece.function.as_ref().and_then(|function| function.name.as_deref());
+        last_of(piece.index)
+            .filter(|at| self.0.get(*at).is_some_and(|known| !known.call.is_followed_by(named)))
+    }
+
+    /// The calls, by their index.
+    pub(super) fn finish(mut self) -> Vec<ToolCall> {
+        self.0.sort_by_key(|known| known.index);
+        let named = |known: Call| {
+            let mut call = known.call;
+            if call.id.is_empty() {
+                // Whoever answers the call has to name it.
+                call.id = id::random("call_", 24);
+            }
+            if call.kind.is_empty() {
+                call.kind = "function".into();
+            }
+            call
+        };
+        self.0.into_iter().map(named).collect()
+    }
+}
+
+impl ToolCall {
+    /// Whether a piece without an id that says this name begins another call: this one has its name and its arguments,
+    /// and they are of another function or complete.
+    fn is_followed_by(&self, name: Option<&str>) -> bool {
+        let FunctionCall { name: own, arguments, .. } = &self.function;
+        let complete = || serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok();
+        name.is_some_and(|name| !own.is_empty() && !arguments.is_empty() && (name != own || complete()))
+    }
+
+    fn add(&mut self, piece: ToolCallDelta) -> usize {
+        let mut grown = 0;
+        if let Some(id) = piece.id.filter(|_| self.id.is_empty()) {
+            grown += id.len();
+            self.id = id;
+        }
+        if self.kind.is_empty() {
+            self.kind = piece.kind.unwrap_or_default();
+        }
+        if let Some(FunctionDelta { name, arguments, rest }) = piece.function {
+            // A name that comes again is the same name.
+            if let Some(name) = name.filter(|name| *name != self.function.name) {
+                grown += name.len();
+                self.function.name.push_str(&name);
+            }
+            if let Some(piece) = arguments {
+                grown += piece.len();
+                self.function.arguments.push_str(&piece);
+            }
+            grown += merge::members(&mut self.function.rest, rest);
+        }
+        grown + merge::members(&mut self.rest, piece.rest)
+    }
+}
+
+impl ToolCallDelta {
+    /// A whole call as one piece.
+    pub(in crate::chat) fn whole(index: u32, call: &ToolCall) -> Self {
+        let FunctionCall { name, arguments, rest } = call.function.clone();
+        let function = FunctionDelta { name: Some(name), arguments: Some(arguments), rest };
+        Self {
+            index: Some(index),
+            id: Some(call.id.clone()),
+            kind: Some(call.kind.clone()),
+            function: (!call.function.is_absent()).then_some(function),
+            rest: call.rest.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// Id, name and arguments of the calls that these pieces make.
+    fn put_together(pieces: &[Value]) -> Vec<(String, String, String)> {
+        let mut calls = Calls::default();
+        for piece in pieces {
+            calls.add(serde_json::from_value(piece.clone()).unwrap());
+        }
+        let told = |call: ToolCall| (call.id, call.function.name, call.function.arguments);
+        calls.finish().into_iter().map(told).collect()
+    }
+
+    fn call(id: &str, name: &str, arguments: &str) -> (String, String, String) {
+        (id.into(), name.into(), arguments.into())
+    }
+
+    #[test]
+    fn calls_are_told_apart_whatever_names_them() {
+        let one = |more: Value| whole("a", "one", "{\"a\":1}", more);
+        let two = |more: Value| whole("b", "two", "{\"b\":2}", more);
+        let both = [call("a", "one", "{\"a\":1}"), call("b", "two", "{\"b\":2}")];
+        for more in [json!({}), json!({"index": 0}), json!({"index": null})] {
+            assert_eq!(put_together(&[one(more.clone()), two(more.clone())]), both, "{more}");
+        }
+        assert_eq!(put_together(&[two(json!({"index": 1})), one(json!({"index": 0}))]), both);
+        // The same index twice, and pieces without an id after it.
+        let rest = json!({"index": 0, "function": {"arguments": ":2}"}});
+        let begun = whole("b", "two", "{\"b\"", json!({"index": 0}));
+        assert_eq!(put_together(&[one(json!({"index": 0})), begun, rest]), both);
+    }
+
+    #[test]
+    fn calls_without_ids_are_told_apart_by_their_names() {
+        let piece = |name: &str, arguments: &str| json!({"function": {"name": name, "arguments": arguments}});
+        let names = |pieces: &[Value]| {
+            let calls = put_together(pieces);
+            assert!(calls.iter().all(|(id, ..)| id.starts_with("call_")), "{calls:?}");
+            calls.into_iter().map(|(_, name, arguments)| (name, arguments)).collect::<Vec<_>>()
+        };
+        let said = |name: &str, arguments: &str| (name.to_owned(), arguments.to_owned());
+        assert_eq!(names(&[piece("one", "{}"), piece("two", "{}")]), [said("one", "{}"), said("two", "{}")]);
+        assert_eq!(names(&[piece("one", "{}"), piece("one", "{}")]), [said("one", "{}"), said("one", "{}")]);
+        assert_eq!(names(&[piece("one", "{\"a\""), piece("one", ":1}")]), [said("one", "{\"a\":1}")]);
+        assert_eq!(names(&[piece("get_", ""), piece("time", "{}")]), [said("get_time", "{}")]);
+    }
+
+    #[test]
+    fn what_is_repeated_or_empty_in_later_pieces_changes_nothing() {
+        let first =
+            json!({"index": 0, "id": "a", "type": "function", "function": {"name": "one", "arguments": ""}});
+        let signed = json!({"extra_content": {"google": {"thought_signature": "sig"}}});
+        for later in [
+            json!({"index": 0, "id": "", "function": {"name": "", "arguments": "{}"}}),
+            json!({"index": 0, "id": null, "type": null, "function": {"name": null, "arguments": "{}"}}),
+            json!({"id": "a", "function": {"name": "one", "arguments": "{}"}}),
+            json!({"function": {"arguments": "{}"}}),
+        ] {
+            assert_eq!(put_together(&[first.clone(), later.clone()]), [call("a", "one", "{}")], "{later}");
+        }
+        let mut calls = Calls::default();
+        for more in [&signed, &signed] {
+            calls.add(serde_json::from_value(whole("a", "one", "", more.clone())).unwrap());
+        }
+        assert_eq!(json!(calls.finish()[0].rest), signed);
+    }
+
+    #[test]
+    fn custom_calls_have_a_name_and_an_input_that_grows() {
+        let mut calls = Calls::default();
+        for piece in [
+            json!({"index": 0, "id": "c", "type": "custom", "custom": {"name": "sql", "input": ""}}),
+            json!({"index": 0, "custom": {"name": "sql", "input": "SELECT"}}),
+            json!({"index": 0, "custom": {"input": " 1"}}),
+        ] {
+            calls.add(serde_json::from_value(piece).unwrap());
+        }
+        let whole = json!([{"id": "c", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}]);
+        assert_eq!(json!(calls.finish()), whole);
+    }
+
+    fn whole(id: &str, name: &str, arguments: &str, more: Value) -> Value {
+        let mut piece =
+            json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
+        piece.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        piece
+    }
+}

@@ -1,0 +1,235 @@
+//! Puts the chunks of a stream together again. Pure: chunks in, answer out.
+
+mod calls;
+mod merge;
+
+use std::collections::BTreeMap;
+
+use self::calls::Calls;
+use super::{AnswerBody, Choice, ChunkBody, Content, Delta, Message, Rest, Usage};
+use crate::{Error, Result};
+
+/// The largest answer that is put together unless told otherwise, as large as a whole one may be: 16 MiB.
+pub const MAX_COLLECTED: usize = 16 * 1024 * 1024;
+/// What a choice or a call costs besides its texts.
+const ENTRY: usize = 256;
+
+/// Gathers the pieces of one answer: choices by their index, tool calls by their id and index, usage as it was reported.
+#[derive(Debug)]
+pub struct Collector {
+    head: Option<ChunkBody>,
+    choices: BTreeMap<u32, Gathered>,
+    usage: Option<Usage>,
+    /// About how many bytes are held.
+    held: usize,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    role: Option<String>,
+    content: Option<String>,
+    reasoning: Option<String>,
+    calls: Calls,
+    finish_reason: Option<String>,
+    message_rest: Rest,
+    rest: Rest,
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self::with_limit(MAX_COLLECTED)
+    }
+}
+
+impl Collector {
+    /// A collector of answers of at most about `limit` bytes.
+    pub fn with_limit(limit: usize) -> Self {
+        Self { head: None, choices: BTreeMap::new(), usage: None, held: 0, limit }
+    }
+
+    /// Takes the next chunk.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Upstream`] (`upstream_too_large`) when the answer grows over the limit.
+    pub fn push(&mut self, mut chunk: ChunkBody) -> Result<()> {
+        for choice in std::mem::take(&mut chunk.choices) {
+            let gathered = self.choices.entry(choice.index).or_insert_with(|| {
+                self.held = self.held.saturating_add(ENTRY);
+                Gathered::default()
+            });
+            let grown = gathered.add(choice.delta) + merge::members(&mut gathered.rest, choice.rest);
+            self.held = self.held.saturating_add(grown);
+            gathered.finish_reason = choice.finish_reason.or(gathered.finish_reason.take());
+        }
+        self.usage = chunk.usage.take().or(self.usage.take());
+        // Padding against those who watch the length of chunks.
+        chunk.rest.remove("obfuscation");
+        let rest = std::mem::take(&mut chunk.rest);
+        let head = self.head.get_or_insert(chunk);
+        self.held = self.held.saturating_add(merge::members(&mut head.rest, rest));
+        if self.held <= self.limit {
+            return Ok(());
+        }
+        let message = format!("The model's answer is over {} bytes.", self.limit);
+        Err(Error::upstream(message).code("upstream_too_large"))
+    }
+
+    /// What has been reported as used so far.
+    pub fn usage(&self) -> Option<&Usage> {
+        self.usage.as_ref()
+    }
+
+    /// The answer.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Upstream`] when no chunk came, or a choice never said why it ended: half an answer is not
+    /// shown as a whole one.
+    pub fn finish(self) -> Result<AnswerBody> {
+        let cut = || Error::upstream("The model's answer broke off.").code("upstream_cut");
+        let head = self.head.ok_or_else(cut)?;
+        if self.choices.is_empty() || self.choices.values().any(|choice| choice.finish_reason.is_none()) {
+            return Err(cut());
+        }
+        Ok(AnswerBody {
+            id: head.id,
+            object: "chat.completion".into(),
+            created: head.created,
+            model: head.model,
+            choices: self.choices.into_iter().map(|(index, choice)| choice.into_choice(index)).collect(),
+            usage: self.usage,
+            rest: head.rest,
+        })
+    }
+}
+
+impl Gathered {
+    /// Adds a piece, and says by how many bytes that made it larger.
+    fn add(&mut self, delta: Delta) -> usize {
+        self.role = self.role.take().or(delta.role);
+        let mut grown = append(&mut self.content, delta.content);
+        grown += append(&mut self.reasoning, delta.reasoning_content);
+        for piece in delta.tool_calls.into_iter().flatten() {
+            grown += self.calls.add(piece);
+        }
+        grown + merge::members(&mut self.message_rest, delta.rest)
+    }
+
+    fn into_choice(self, index: u32) -> Choice {
+        let mut rest = self.message_rest;
+        if let Some(reasoning) = self.reasoning {
+            rest.insert("reasoning_content".into(), reasoning.into());
+        }
+        let message = Message {
+            role: self.role.unwrap_or_else(|| "assistant".into()),
+            content: self.content.map(Content::Text),
+            tool_calls: Some(self.calls.finish()).filter(|calls| !calls.is_empty()),
+            tool_call_id: None,
+            rest,
+        };
+        Choice { index, message, finish_reason: self.finish_reason, rest: self.rest }
+    }
+}
+
+fn append(to: &mut Option<String>, piece: Option<String>) -> usize {
+    let Some(piece) = piece else { return 0 };
+    to.get_or_insert_default().push_str(&piece);
+    piece.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn collect(chunks: &[serde_json::Value]) -> Result<AnswerBody> {
+        let mut collector = Collector::default();
+        for chunk in chunks {
+            collector.push(serde_json::from_value(chunk.clone()).unwrap())?;
+        }
+        collector.finish()
+    }
+
+    #[test]
+    fn tool_calls_in_pieces_keep_their_order() {
+        let answer = collect(&[
+            json!({"id":"c","choices":[{"index":0,"delta":{"role":"assistant","tool_calls":[
+                {"index":1,"id":"b","type":"function","function":{"name":"two","arguments":"{\"x\""}},
+                {"index":0,"id":"a","type":"function","function":{"name":"one","arguments":""}}]}}]}),
+            json!({"id":"c","choices":[{"index":0,"delta":{"tool_calls":[
+                {"index":1,"function":{"arguments":":1}"}},{"index":0,"function":{"arguments":"{}"}}]}}]}),
+            json!({"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}),
+        ])
+        .unwrap();
+        let calls = answer.choices[0].message.tool_calls.as_ref().unwrap();
+        let said: Vec<_> = calls.iter().map(|c| (c.id.as_str(), c.function.arguments.as_str())).collect();
+        assert_eq!(said, [("a", "{}"), ("b", "{\"x\":1}")]);
+        assert_eq!(calls[0].kind, "function");
+    }
+
+    #[test]
+    fn half_an_answer_is_an_error() {
+        let cut = collect(&[json!({"id":"c","choices":[{"index":0,"delta":{"content":"Par"}}]})]);
+        assert_eq!(cut.unwrap_err().get_code(), "upstream_cut");
+        assert!(collect(&[]).is_err());
+    }
+
+    #[test]
+    fn what_vendors_add_is_kept() {
+        let answer = collect(&[
+            json!({"choices":[{"index":0,"delta":{"reasoning":"I "}}]}),
+            json!({"choices":[{"index":0,"delta":{"reasoning":"think","content":"Hi"},"finish_reason":"stop"}],"x_groq":{"id":"r"}}),
+            json!({"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"cost":0.5}}),
+        ])
+        .unwrap();
+        assert_eq!(answer.choices[0].message.rest["reasoning"], "I think");
+        assert_eq!(answer.usage.unwrap().rest["cost"], 0.5);
+        assert_eq!(answer.rest["x_groq"]["id"], "r");
+    }
+
+    #[test]
+    fn what_comes_again_in_every_chunk_is_not_doubled() {
+        let chunk = |text: &str| {
+            json!({"system_fingerprint":"fp","citations":["a"],"obfuscation":"zz","choices":[{"index":0,
+                "delta":{"content":text,"audio":{"id":"au","transcript":text},"refusal":null,
+                    "reasoning_details":[{"type":"reasoning.text","index":0,"text":text,"format":"v1"}]},
+                "content_filter_results":{"hate":{"filtered":false,"severity":"safe"}},
+                "logprobs":{"content":[{"token":text}],"refusal":null}}]})
+        };
+        let last = json!({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]});
+        let answer = collect(&[chunk("ha"), chunk("ha"), last]).unwrap();
+        let choice = &answer.choices[0];
+        assert_eq!(choice.rest["content_filter_results"]["hate"]["severity"], "safe");
+        assert_eq!(choice.rest["logprobs"]["content"], json!([{"token":"ha"},{"token":"ha"}]));
+        let said = &choice.message.rest;
+        assert_eq!(said["audio"], json!({"id":"au","transcript":"haha"}));
+        let detail = json!([{"type":"reasoning.text","index":0,"text":"haha","format":"v1"}]);
+        assert_eq!(said["reasoning_details"], detail);
+        assert_eq!(
+            (&answer.rest["citations"], &answer.rest["system_fingerprint"]),
+            (&json!(["a"]), &json!("fp"))
+        );
+        assert!(!answer.rest.contains_key("obfuscation"), "padding is no part of an answer");
+    }
+
+    #[test]
+    fn more_than_a_whole_answer_may_be_is_an_error() {
+        let grows = [
+            json!({"content": "0123456789"}),
+            json!({"reasoning": "0123456789"}),
+            json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": "0123456789"}}]}),
+            json!({"images": [{"url": "0123456789"}]}),
+        ];
+        for delta in grows {
+            let chunk = json!({"choices":[{"index":0,"delta":delta}]});
+            let mut collector = Collector::with_limit(1000);
+            let mut push = || collector.push(serde_json::from_value(chunk.clone()).unwrap());
+            let many = (0..1000).map(|_| push()).find_map(Result::err);
+            match chunk.pointer("/choices/0/delta/images") {
+                // The same picture again is the same picture.
+                Some(_) => assert!(many.is_none()),
+                None => assert_eq!(many.unwrap().get_code(), "upstream_too_large", "{chunk}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Text completions through a chat service: counted as chats are, and shown as they are.
+
+use jan_core::chat::{ChatAnswer, ChatStream};
+use jan_core::{CompletionProvider, CompletionRequest, Principal, Result};
+
+use crate::Chat;
+use crate::chat::with_usage;
+use crate::router::no_completions;
+use crate::turn::{counted, shown_to_caller};
+
+impl Chat {
+    /// Makes a prompt go on, in one whole answer. Dropping the future stops the model.
+    ///
+    /// # Errors
+    /// As [`CompletionProvider::complete`]; [`jan_core::ErrorKind::Invalid`] when the model answers chats only.
+    pub async fn complete_text(&self, request: CompletionRequest, who: &Principal) -> Result<ChatAnswer> {
+        let request =
+            if request.wants_stream() { request.stream(false).without("stream_options") } else { request };
+        let account = self.account(request.model(), who, None);
+        let answer = self.text_provider(&request)?.complete(request).await?.into_answer().await?;
+        if let Some(account) = account {
+            account.count_answer(&answer);
+        }
+        Ok(answer)
+    }
+
+    /// Makes a prompt go on, chunk by chunk; the last chunk carries usage if the request asks for it
+    /// (`stream_options.include_usage`). Dropping the stream stops the model.
+    ///
+    /// # Errors
+    /// As [`Chat::complete_text`] before the first chunk; later errors are the stream's last item.
+    pub async fn stream_text(&self, request: CompletionRequest, who: &Principal) -> Result<ChatStream> {
+        let shows_usage = request.wants_usage();
+        let account = self.account(request.model(), who, None);
+        let mut request = if request.wants_stream() { request } else { request.stream(true) };
+        if account.is_some() && !shows_usage {
+            let options = with_usage(request.get("stream_options")?);
+            request = request.with("stream_options", &options);
+        }
+        let chunks = self.text_provider(&request)?.complete(request).await?.into_stream()?;
+        let chunks = match account {
+            Some(account) => counted(chunks, account),
+            None => chunks,
+        };
+        Ok(shown_to_caller(chunks, shows_usage))
+    }
+
+    fn text_provider(&self, request: &CompletionRequest) -> Result<&dyn CompletionProvider> {
+        self.provider().completions().ok_or_else(|| no_completions(request.model()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Echo;
+    use futures_util::TryStreamExt;
+    use serde_json::{Value, json};
+
+    #[tokio::test]
+    async fn a_prompt_goes_on_whole_and_streamed() {
+        let (chat, me) = (Chat::new(Echo::default()), Principal::open("me"));
+        let request = CompletionRequest::new("echo", "one two").with("prompt", &["one two", "three"]);
+        let whole = chat.complete_text(request.clone().with("echo", &true), &me).await.unwrap();
+        let whole: Value = serde_json::from_slice(&whole.to_bytes()).unwrap();
+        assert_eq!(whole["object"], "text_completion");
+        assert_eq!(
+            (&whole["choices"][0]["text"], &whole["choices"][1]["text"]),
+            (&json!("one twoone two"), &json!("threethree"))
+        );
+        assert_eq!(whole["usage"]["total_tokens"], 6);
+        let chunks: Vec<_> = chat.stream_text(request, &me).await.unwrap().try_collect().await.unwrap();
+        let chunks = chunks.iter().map(|chunk| serde_json::from_slice::<Value>(chunk.as_bytes()).unwrap());
+        let text: String =
+            chunks.map(|chunk| chunk["choices"][0]["text"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(text, "one twothree");
+    }
+}

@@ -1,0 +1,297 @@
+//! Where log lines go: into a bounded buffer, and from there to standard error by a thread of its own. Whoever logs never
+//! waits for a full pipe or a slow disk and never sees an error: a line that finds no room, or that cannot be written, is
+//! counted, and the count is logged as soon as writing works again.
+
+use std::io::{self, ErrorKind, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Bytes of lines that may wait to be written.
+const CAPACITY: usize = 1024 * 1024;
+/// After each write a moment is left for lines to gather: one write for many lines, and no thread woken for each.
+const GATHER: Duration = Duration::from_millis(10);
+/// How long the end of the process waits for lines that are not written yet.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+/// How often a report about lost lines is tried again while nothing else is logged.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Makes the line that says how many lines were lost.
+pub(super) type Report = fn(lost: u64) -> String;
+
+/// Takes lines. Clones share one buffer.
+#[derive(Clone)]
+pub(super) struct BoundedWriter(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whole lines.
+    waiting: Vec<u8>,
+    /// Lines that found no room or could not be written, and are not reported yet.
+    lost: u64,
+    /// The thread waits for something to write.
+    idle: bool,
+    closing: bool,
+    closed: bool,
+}
+
+impl BoundedWriter {
+    /// Starts the thread that writes to `sink`.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub(super) fn start(sink: impl Write + Send + 'static, report: Report) -> io::Result<Self> {
+        Self::with_capacity(CAPACITY, sink, report)
+    }
+
+    fn with_capacity(capacity: usize, sink: impl Write + Send + 'static, report: Report) -> io::Result<Self> {
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), capacity });
+        let writing = shared.clone();
+        let work = move || Writing { shared: &writing, sink, report, half: false }.run();
+        std::thread::Builder::new().name("log".to_owned()).spawn(work)?;
+        Ok(Self(shared))
+    }
+
+    /// Writes what is waiting and ends the thread; gives up after a second.
+    pub(super) fn close(&self) {
+        let mut state = self.0.state();
+        state.closing = true;
+        self.0.changed.notify_all();
+        let end = Instant::now() + LAST_WAIT;
+        while !state.closed {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.0.wait(state, left);
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl<'a> MakeWriter<'a> for BoundedWriter {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// Each write is one line, and none fails.
+impl Write for BoundedWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut state = self.0.state();
+        if state.waiting.len().saturating_add(line.len()) > self.0.capacity {
+            state.lost += 1;
+        } else {
+            state.waiting.extend_from_slice(line);
+            if std::mem::take(&mut state.idle) {
+                self.0.changed.notify_all();
+            }
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The thread's side.
+struct Writing<'a, W> {
+    shared: &'a Shared,
+    sink: W,
+    report: Report,
+    /// A line was written in part: the next one begins with a line break.
+    half: bool,
+}
+
+impl<W: Write> Writing<'_, W> {
+    fn run(mut self) {
+        let mut batch = Vec::new();
+        loop {
+            let (lost, closing) = self.next(&mut batch);
+            let lost = lost + self.write(&batch);
+            // Reported at the first success after a loss, the end included.
+            let unreported = if lost > 0 { self.report(lost) } else { 0 };
+            batch.clear();
+            let mut state = self.shared.state();
+            state.lost += unreported;
+            if closing && state.waiting.is_empty() {
+                state.closed = true;
+                self.shared.changed.notify_all();
+                return;
+            }
+            drop(state);
+            if !closing {
+                std::thread::sleep(GATHER);
+            }
+        }
+    }
+
+    /// Waits for lines; tells how many were lost before them, and whether these are the last.
+    fn next(&self, batch: &mut Vec<u8>) -> (u64, bool) {
+        let mut state = self.shared.state();
+        let mut waited = false;
+        while state.waiting.is_empty() && !state.closing && !(state.lost > 0 && waited) {
+            state.idle = true;
+            state = self.shared.wait(state, RETRY);
+            waited = true;
+        }
+        state.idle = false;
+        std::mem::swap(&mut state.waiting, batch);
+        (std::mem::take(&mut state.lost), state.closing)
+    }
+
+    /// Tells how many lines are still unreported: none, or all again.
+    fn report(&mut self, lost: u64) -> u64 {
+        let line = (self.report)(lost);
+        if self.write(line.as_bytes()) == 0 { 0 } else { lost }
+    }
+
+    /// Writes lines; tells how many of them could not be written.
+    fn write(&mut self, lines: &[u8]) -> u64 {
+        let mut rest = lines;
+        if self.half && !rest.is_empty() && self.sink.write_all(b"\n").is_ok() {
+            self.half = false;
+        }
+        while !rest.is_empty() {
+            match self.sink.write(rest) {
+                Ok(written @ 1..) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // A pipe that its other end made non-blocking.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(GATHER),
+                Ok(_) | Err(_) => {
+                    let written = lines.len() - rest.len();
+                    self.half |= !lines.get(..written).unwrap_or_default().ends_with(b"\n") && written > 0;
+                    return rest.iter().filter(|byte| **byte == b'\n').count() as u64;
+                }
+            }
+        }
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// A disk that is full at times, or a pipe that nobody reads.
+    #[derive(Clone, Default)]
+    struct Sink {
+        written: Arc<Mutex<Vec<u8>>>,
+        full: Arc<AtomicBool>,
+        stuck: Arc<Mutex<()>>,
+    }
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            drop(self.stuck.lock());
+            if self.full.load(Ordering::SeqCst) {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            self.written.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Sink {
+        fn text(&self) -> String {
+            String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    fn report(lost: u64) -> String {
+        format!("lost {lost}\n")
+    }
+
+    /// Until the thread has taken everything.
+    fn taken(log: &BoundedWriter) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !log.0.state().waiting.is_empty() {
+            assert!(Instant::now() < end, "the lines were not taken within 30 s");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn lines_are_written_in_order_and_all_of_them_before_the_end() {
+        let sink = Sink::default();
+        let mut log = BoundedWriter::start(sink.clone(), report).unwrap();
+        let mut wanted = String::new();
+        for n in 0..1000 {
+            let line = format!("line {n}\n");
+            wanted.push_str(&line);
+            log.write_all(line.as_bytes()).unwrap();
+        }
+        log.close();
+        assert_eq!(sink.text(), wanted);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_counted_and_reported_when_it_works_again() {
+        let sink = Sink::default();
+        sink.full.store(true, Ordering::SeqCst);
+        let mut log = BoundedWriter::start(sink.clone(), report).unwrap();
+        log.write_all(b"a\n").unwrap();
+        log.write_all(b"b\n").unwrap();
+        taken(&log);
+        // Another batch fails too.
+        log.write_all(b"c\n").unwrap();
+        taken(&log);
+        sink.full.store(false, Ordering::SeqCst);
+        log.write_all(b"d\n").unwrap();
+        log.close();
+        let text = sink.text();
+        let lost: u64 = text.lines().filter_map(|line| line.strip_prefix("lost ")?.parse::<u64>().ok()).sum();
+        let seen = text.lines().filter(|line| line.len() == 1).count() as u64;
+        assert_eq!(lost + seen, 4, "{text}");
+        assert!(lost >= 2 && text.contains("d\n"), "{text}");
+    }
+
+    #[test]
+    fn a_reader_that_is_stuck_costs_lines_and_no_time() {
+        let sink = Sink::default();
+        let stuck = sink.stuck.clone();
+        let held = stuck.lock().unwrap();
+        let mut log = BoundedWriter::with_capacity(100, sink.clone(), report).unwrap();
+        log.write_all(b"first\n").unwrap();
+        taken(&log);
+        for _ in 0..100 {
+            log.write_all(b"123456789\n").unwrap();
+        }
+        // Gives up, because the reader still does not read.
+        log.close();
+        drop(held);
+        let end = Instant::now() + Duration::from_secs(30);
+        while !log.0.state().closed {
+            assert!(Instant::now() < end, "the thread did not end within 30 s");
+            std::thread::yield_now();
+        }
+        let text = sink.text();
+        assert_eq!(text.lines().filter(|line| *line == "123456789").count(), 10, "{text}");
+        assert!(text.contains("lost 90\n"), "{text}");
+    }
+}

@@ -1,0 +1,54 @@
+//! Background work that must not end: started again when it does, and said so.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+/// The pause before work is started again, twice as long after each time up to [`LONGEST`].
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Runs what `work` makes for as long as this future is polled: when it ends or panics it is made anew after a pause.
+/// Dropping the future stops the work.
+pub(crate) async fn supervise<F: Future>(name: &'static str, mut work: impl FnMut() -> F) {
+    let mut pause = SHORTEST;
+    loop {
+        let started = tokio::time::Instant::now();
+        let ended = AssertUnwindSafe(work()).catch_unwind().await;
+        // Who ran for long without a fault begins with a short pause again.
+        if started.elapsed() > LONGEST {
+            pause = SHORTEST;
+        }
+        let how = if ended.is_err() { "panicked" } else { "ended" };
+        tracing::error!(task = name, how, ?pause, "a background task is started again");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_panics_or_ends_is_started_again() {
+        let runs = AtomicU32::new(0);
+        let work = || {
+            let run = runs.fetch_add(1, Ordering::SeqCst);
+            async move {
+                match run {
+                    0 => panic!("on purpose"),
+                    1 => {}
+                    _ => std::future::pending().await,
+                }
+            }
+        };
+        let supervised = supervise("test", work);
+        assert!(tokio::time::timeout(Duration::from_secs(10), supervised).await.is_err());
+        assert_eq!(runs.load(Ordering::SeqCst), 3);
+    }
+}
