@@ -255,6 +255,7 @@ pub(crate) struct ModelCatalog {
     /// What it reads and writes.
     #[schema(value_type = Object)]
     architecture: Value,
+    tags: Vec<String>,
     /// How many tokens it can read.
     context_length: Option<u64>,
     active: bool,
