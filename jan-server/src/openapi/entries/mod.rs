@@ -252,9 +252,9 @@ pub(crate) static HOME: Doc = Doc::new(
     "home",
     "Server",
     "What this is",
-    "A page for people who open the server in a browser; the same as JSON for everybody else.",
+    "A page for people who open the server in a browser (`Accept: text/html`); the same as JSON for everybody else.",
 )
-.page(200, "text/html");
+.json(200, named::<schemas::Home>);
 
 pub(crate) static DOCS: Doc =
     Doc::new("docs", "Server", "To the documentation", "Leads to Swagger UI.").redirects();

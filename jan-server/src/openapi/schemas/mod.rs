@@ -404,6 +404,20 @@ pub(crate) struct Status {
     status: String,
 }
 
+/// What the server says of itself.
+#[derive(ToSchema)]
+pub(crate) struct Home {
+    #[schema(example = "Jan Server")]
+    name: String,
+    version: String,
+    #[schema(example = "v1")]
+    api: String,
+    /// Where Swagger UI is, if it is served.
+    documentation: Option<String>,
+    /// Where this document is, if it is served.
+    openapi: Option<String>,
+}
+
 /// This document.
 #[derive(ToSchema)]
 pub(crate) struct OpenApi {

@@ -48,6 +48,9 @@ async fn server(api: &mut Described<'_>) {
     for path in ["/healthz", "/media/healthz", "/readyz", "/v1/version", "/api/openapi.json"] {
         api.ask("GET", path, &[]).await;
     }
+    for path in ["/", "/docs", "/api/swagger", "/api/swagger/"] {
+        api.ask("GET", path, &[]).await;
+    }
     api.ask("GET", "/api/swagger/{file}", &[("file", "index.html")]).await;
     api.ask("GET", "/v1/prompt-templates/{key}", &[("key", "timing")]).await;
     let login = api.ask("POST", "/auth/guest-login", &[]).await;
@@ -119,6 +122,8 @@ async fn conversations(api: &mut Described<'_>) {
     let regenerate = "/v1/conversations/{id}/items/{item_id}/regenerate";
     api.ask("POST", regenerate, &of_item).await;
     let mut body = api.example("POST", regenerate).unwrap();
+    body["answer"] = true.into();
+    api.ask_with("POST", regenerate, &of_item, Some(body.clone())).await;
     body["stream"] = true.into();
     api.ask_with("POST", regenerate, &of_item, Some(body)).await;
 

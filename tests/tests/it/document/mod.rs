@@ -5,9 +5,11 @@ mod describes;
 mod requests;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use boon::{Compiler, Schemas};
-use reqwest::{RequestBuilder, Response};
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Map, Value};
 
 use crate::app::App;
@@ -35,6 +37,8 @@ const ADDRESS: &str = "http://document/openapi.json";
 /// A server, its document, and which operations of it were tried.
 struct Described<'a> {
     app: &'a App,
+    /// Follows nothing: a redirect is what some routes are for.
+    client: Client,
     document: Value,
     strict: Value,
     tried: BTreeSet<String>,
@@ -50,7 +54,15 @@ impl<'a> Described<'a> {
             close(schema, OPEN.contains(&name.as_str()));
         }
         close(&mut strict["paths"], false);
-        Self { app, document, strict, tried: BTreeSet::new(), wrong: Vec::new() }
+        let client = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(60));
+        Self {
+            app,
+            client: client.build().unwrap(),
+            document,
+            strict,
+            tried: BTreeSet::new(),
+            wrong: Vec::new(),
+        }
     }
 
     fn operation(&self, method: &str, path: &str) -> &Value {
@@ -87,8 +99,8 @@ impl<'a> Described<'a> {
         let at = variables
             .iter()
             .fold(path.to_owned(), |at, (name, value)| at.replace(&format!("{{{name}}}"), value));
-        let app = self.app;
-        app.client.request(method.parse().unwrap(), format!("{}{at}{query}", app.url)).bearer_auth(&app.token)
+        let (app, client) = (self.app, &self.client);
+        client.request(method.parse().unwrap(), format!("{}{at}{query}", app.url)).bearer_auth(&app.token)
     }
 
     /// Sends a request; its reply must be the success that the document describes.
