@@ -9,7 +9,12 @@ use crate::app::{App, provider};
 use crate::media::png;
 
 /// What cannot succeed by itself, and why.
-const NEVER: &[(&str, &str)] = &[("createImageVariation", "it is not offered")];
+const NEVER: &[(&str, &str)] = &[
+    ("createImageVariation", "it is not offered"),
+    ("docs", "it leads elsewhere"),
+    ("swaggerFolder", "it leads elsewhere"),
+    ("swaggerIndex", "it leads elsewhere"),
+];
 
 fn id(value: &Value) -> String {
     value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}")).to_owned()
@@ -48,6 +53,8 @@ async fn server(api: &mut Described<'_>) {
     for path in ["/healthz", "/media/healthz", "/readyz", "/v1/version", "/api/openapi.json"] {
         api.ask("GET", path, &[]).await;
     }
+    let home = api.request("GET", "/", &[], "").header("accept", "text/html");
+    api.reply("GET", "/", home).await;
     api.ask("GET", "/api/swagger/{file}", &[("file", "index.html")]).await;
     api.ask("GET", "/v1/prompt-templates/{key}", &[("key", "timing")]).await;
     let login = api.ask("POST", "/auth/guest-login", &[]).await;
