@@ -19,7 +19,7 @@ use super::rate::Count;
 use super::request_id::{self, RequestId};
 use crate::http::body::{Body, BoxError, RequestBody, incoming};
 use crate::http::call::Call;
-use crate::http::error::to_response;
+use crate::http::error::{ErrorForm, to_response};
 use crate::http::idempotency;
 use crate::http::request_log::{Noted, RequestLog};
 use crate::rooms::Rooms;
@@ -52,6 +52,7 @@ async fn answered(
     path::merge_slashes(&mut head.uri);
     auth::strip_identity(&mut head.headers);
     let asked_by_page = head.headers.contains_key(ORIGIN).then(|| head.headers.clone());
+    let form = ErrorForm { request_id: id.clone(), bare: rooms.settings.bare };
     let noted = Arc::<Noted>::default();
     let mut marks = Marks { log: RequestLog::start(&head.method, &id, &noted), ..Marks::default() };
     let answer = async {
@@ -62,8 +63,8 @@ async fn answered(
     };
     let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) => to_response(&error, id.as_str()),
-        Err(_) => to_response(&Error::internal("a handler panicked"), id.as_str()),
+        Ok(Err(error)) => to_response(&error, &form),
+        Err(_) => to_response(&Error::internal("a handler panicked"), &form),
     };
 
     let headers = response.headers_mut();

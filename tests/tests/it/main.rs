@@ -10,6 +10,7 @@
 
 mod account;
 mod app;
+mod bare;
 mod binary;
 mod chat;
 mod connections;
@@ -22,6 +23,7 @@ mod examples;
 #[cfg(unix)]
 mod files;
 mod idempotency;
+mod ids;
 mod images;
 mod limits;
 mod local_model;
