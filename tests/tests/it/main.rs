@@ -45,3 +45,4 @@ mod swagger;
 mod turns;
 mod upstreams;
 mod usage;
+mod web_client;
