@@ -60,8 +60,8 @@ fn section(text: &mut String, path: &str, values: &Table, keys: &Table) {
     names.dedup();
     let is_section = |name: &str| {
         let of = |table: &Table| table.get(name).is_some_and(Value::is_table);
-        // Headers are values of an upstream, whatever their names are.
-        (of(values) || of(keys)) && name != "headers"
+        // Headers and models are values of an upstream, whatever their names are.
+        (of(values) || of(keys)) && !["headers", "models"].contains(&name)
     };
     for name in names.iter().filter(|name| !is_section(name)) {
         // Writing to a text cannot fail.

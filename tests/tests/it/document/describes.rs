@@ -9,7 +9,12 @@ use crate::app::{App, provider};
 use crate::media::png;
 
 /// What cannot succeed by itself, and why.
-const NEVER: &[(&str, &str)] = &[("createImageVariation", "it is not offered")];
+const NEVER: &[(&str, &str)] = &[
+    ("createImageVariation", "it is not offered"),
+    ("docs", "it leads elsewhere"),
+    ("swaggerFolder", "it leads elsewhere"),
+    ("swaggerIndex", "it leads elsewhere"),
+];
 
 fn id(value: &Value) -> String {
     value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}")).to_owned()
