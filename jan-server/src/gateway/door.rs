@@ -13,6 +13,7 @@ use http_body::Body as HttpBody;
 use jan_core::{AuthMethod, Error, ErrorKind, Principal, Result};
 
 use super::auth;
+use super::hosts::admit_page;
 use super::path;
 use super::rate::Count;
 use super::request_id::{self, RequestId};
@@ -169,6 +170,10 @@ async fn admit(
     }
     let who = auth::authenticate(&*rooms.verifier, head).await?;
     marks.auth = Some(who.method);
+    if matches!(who.method, AuthMethod::Session | AuthMethod::Host) {
+        // A browser sends a session's cookie along whichever page asks.
+        admit_page(head, |page| rooms.cors.names(page))?;
+    }
     if let Some(limits) = limits {
         limits.by_caller(group, &who.user, now, &mut marks.count)?;
     }

@@ -96,6 +96,10 @@ impl Doc {
         Self { status: 200, gives: Gives::List(schema), ..self }
     }
 
+    pub(crate) const fn enveloped_list(self, schema: SchemaOf) -> Self {
+        Self { status: 200, gives: Gives::EnvelopedList(schema), ..self }
+    }
+
     pub(crate) const fn page(self, status: u16, kind: &'static str) -> Self {
         Self { status, gives: Gives::Page(kind), ..self }
     }
@@ -119,6 +123,8 @@ pub(crate) enum Gives {
     Enveloped(SchemaOf),
     /// A page of a list of these.
     List(SchemaOf),
+    /// The same with the envelope's `meta` beside it.
+    EnvelopedList(SchemaOf),
     /// No body.
     Nothing,
     /// Something for people, of this content type.

@@ -58,6 +58,15 @@ pub(crate) struct Meta {
     request_id: String,
 }
 
+/// What comes beside a list.
+#[derive(ToSchema)]
+pub(crate) struct ListMeta {
+    request_id: String,
+    has_more: bool,
+    /// The `after` of the next page.
+    next_after: Option<String>,
+}
+
 /// A chat, as OpenAI writes it. Any other field is passed on to the model.
 #[derive(ToSchema)]
 pub(crate) struct ChatCompletionRequest {

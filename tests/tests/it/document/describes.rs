@@ -16,7 +16,6 @@ fn id(value: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "some replies are not yet as described"]
 async fn every_example_succeeds_and_every_reply_is_as_described() {
     let upstream = Upstream::start().await;
     let app = App::start(|config| {
