@@ -84,6 +84,7 @@ def a_wrong_purpose_is_named():
 failed = 0
 for check in (
     a_file_lives,
+    two_uploads_are_two_files,
     files_are_listed,
     a_file_ends_when_it_shall,
     a_file_is_named_in_a_chat,
