@@ -19,7 +19,7 @@ use super::rate::Count;
 use super::request_id::{self, RequestId};
 use crate::http::body::{Body, BoxError, RequestBody, incoming};
 use crate::http::call::Call;
-use crate::http::error::to_response;
+use crate::http::error::{ErrorForm, to_response};
 use crate::http::home::Home;
 use crate::http::idempotency;
 use crate::rooms::Rooms;
@@ -56,6 +56,7 @@ async fn answered(
     let asked =
         tracing::enabled!(tracing::Level::DEBUG).then(|| (head.method.clone(), head.uri.path().to_owned()));
 
+    let form = ErrorForm { request_id: id.clone(), bare: rooms.settings.bare };
     let mut marks = Marks::default();
     let answer = async {
         match fault {
@@ -65,8 +66,8 @@ async fn answered(
     };
     let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) => to_response(&error, id.as_str()),
-        Err(_) => to_response(&Error::internal("a handler panicked"), id.as_str()),
+        Ok(Err(error)) => to_response(&error, &form),
+        Err(_) => to_response(&Error::internal("a handler panicked"), &form),
     };
 
     let headers = response.headers_mut();

@@ -49,7 +49,7 @@ fn told(call: &Call, reply: ImageReply) -> Reply {
         ImageReply::Events(events) => {
             let home = call.home();
             let events = events.map(move |event| absolute(home.clone(), event?)).boxed();
-            Ok(event_stream(Events::named(events, call.request_id.as_str().to_owned())))
+            Ok(event_stream(Events::named(events, call.error_form())))
         }
     }
 }
