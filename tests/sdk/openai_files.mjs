@@ -32,6 +32,17 @@ const checks = {
     await assert.rejects(client.files.retrieve(made.id), OpenAI.NotFoundError);
   },
 
+  async 'two uploads are two files'() {
+    const a = await keep('javascript twice', 'a.txt', 'assistants');
+    const b = await keep('javascript twice', 'b.txt', 'user_data');
+    assert.notEqual(a.id, b.id);
+    assert.deepEqual([b.filename, b.purpose], ['b.txt', 'user_data']);
+    await client.files.delete(b.id);
+    assert.deepEqual(await client.files.retrieve(a.id), a);
+    assert.equal(await (await client.files.content(a.id)).text(), 'javascript twice');
+    await client.files.delete(a.id);
+  },
+
   async 'files are listed'() {
     const made = [];
     for (const n of [0, 1, 2]) made.push((await keep(`javascript ${n}`, `${n}.txt`, 'evals')).id);

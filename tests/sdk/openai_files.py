@@ -36,6 +36,16 @@ def a_file_lives():
         raise AssertionError("a deleted file is still there")
 
 
+def two_uploads_are_two_files():
+    a = client.files.create(file=("a.txt", b"python twice"), purpose="assistants")
+    b = client.files.create(file=("b.txt", b"python twice"), purpose="user_data")
+    assert a.id != b.id and b.filename == "b.txt" and b.purpose == "user_data"
+    client.files.delete(b.id)
+    assert client.files.retrieve(a.id) == a
+    assert client.files.content(a.id).read() == b"python twice"
+    client.files.delete(a.id)
+
+
 def files_are_listed():
     made = [
         client.files.create(file=(f"{n}.txt", f"python {n}".encode()), purpose="evals").id for n in range(3)
@@ -74,6 +84,7 @@ def a_wrong_purpose_is_named():
 failed = 0
 for check in (
     a_file_lives,
+    two_uploads_are_two_files,
     files_are_listed,
     a_file_ends_when_it_shall,
     a_file_is_named_in_a_chat,
