@@ -81,6 +81,11 @@ impl Controls {
         }
     }
 
+    /// The control token of this name.
+    pub(super) fn named(&self, name: &str) -> Option<u32> {
+        self.first(name).filter(|(found, _)| found == name).map(|(_, id)| *id)
+    }
+
     /// Guards all that the caller says, and answers the character that it is done with.
     pub(super) fn guard_prompt(&self, prompt: &mut Prompt) -> char {
         let mark = unused(prompt);
@@ -129,11 +134,15 @@ impl Controls {
 
 /// A character for private use that the caller does not use.
 fn unused(prompt: &Prompt) -> char {
-    let mut used = HashSet::new();
-    let mut look = |value: &Value| used.extend(value.to_string().chars().filter(|c| is_private(*c)));
-    prompt.messages.iter().chain(&prompt.tools).chain(prompt.more.values()).for_each(&mut look);
+    let said = prompt.messages.iter().chain(&prompt.tools).chain(prompt.more.values());
+    unused_in(&said.map(Value::to_string).collect::<String>())
+}
+
+/// The same for one text.
+pub(super) fn unused_in(text: &str) -> char {
+    let used: HashSet<char> = text.chars().filter(|letter| is_private(*letter)).collect();
     // Who uses all 6400 has a text of nothing else: what is lost of it is one of them.
-    ('\u{e000}'..='\u{f8ff}').find(|c| !used.contains(c)).unwrap_or('\u{e000}')
+    ('\u{e000}'..='\u{f8ff}').find(|letter| !used.contains(letter)).unwrap_or('\u{e000}')
 }
 
 fn is_private(letter: char) -> bool {

@@ -15,6 +15,7 @@ use jan_core::{
 use serde_json::value::RawValue;
 
 use super::ask::{Ask, sampling, stops};
+use super::controls::{Piece, unused_in};
 use super::reader::{Form, Reader};
 use super::{Loaded, LocalModel, seconds};
 
@@ -179,14 +180,24 @@ fn tokens(prompt: Prompt, suffix: Option<&str>, model: &Loaded) -> Result<(Vec<u
             return Ok((tokens, String::from_utf8_lossy(&bytes).into_owned()));
         }
     };
-    let Some(suffix) = suffix else { return Ok((vocab.encode_prompt(&text)?, text)) };
-    let is_token = |mark: &&str| vocab.encode(mark).is_ok_and(|ids| ids.len() == 1);
-    let marks = FILL_IN.iter().find(|marks| marks.iter().all(is_token));
-    let Some([before, behind, between]) = marks else {
+    let Some(suffix) = suffix else {
+        // The caller writes the whole prompt, control tokens included: editors put the marks of their model into it.
+        return Ok((vocab.encode_prompt(&text, unused_in(&text))?, text));
+    };
+    let named = |marks: &[&str; 3]| marks.iter().map(|mark| vocab.controls().named(mark)).collect();
+    let marks: Option<Vec<u32>> = FILL_IN.iter().find_map(named);
+    let Some([before, behind, between]) = marks.as_deref() else {
         let message = "This model cannot fill in: it takes no `suffix`.";
         return Err(Error::invalid("suffix", message).code("unsupported_parameter"));
     };
-    Ok((vocab.encode_prompt(&format!("{before}{text}{behind}{suffix}{between}"))?, text))
+    let pieces = vec![
+        Piece::Control(*before),
+        Piece::Text(text.clone()),
+        Piece::Control(*behind),
+        Piece::Text(suffix.to_owned()),
+        Piece::Control(*between),
+    ];
+    Ok((vocab.encode_pieces(pieces)?, text))
 }
 
 /// Things that would change the answer and are not done here are refused by name, not ignored.

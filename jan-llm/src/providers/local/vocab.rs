@@ -113,8 +113,13 @@ impl Vocab {
     /// The ids of a filled template, whose own control tokens become one id each; `mark` is what the caller's text was
     /// guarded with.
     pub(super) fn encode_prompt(&self, text: &str, mark: char) -> Result<Vec<u32>> {
+        self.encode_pieces(self.controls.pieces(text, mark))
+    }
+
+    /// The ids of a prompt whose control tokens are known.
+    pub(super) fn encode_pieces(&self, pieces: Vec<Piece>) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
-        for piece in self.controls.pieces(text, mark) {
+        for piece in pieces {
             match piece {
                 Piece::Control(id) => ids.push(id),
                 Piece::Text(text) => ids.extend(self.encode(&text)?),

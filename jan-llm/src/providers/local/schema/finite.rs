@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 pub(super) fn is_finite(root: &Value, defs: &Map<String, Value>) -> bool {
     // Those of the definitions that are known to end: first none, then those that end without the others, and so on. What
     // is never reached does not end.
-    let mut ended: Vec<&str> = Vec::new();
+    let mut ended: HashSet<&str> = HashSet::new();
     loop {
         let more =
-            defs.iter().filter(|(name, schema)| !ended.contains(&name.as_str()) && ends(schema, &ended));
+            defs.iter().filter(|(name, schema)| !ended.contains(name.as_str()) && ends(schema, &ended));
         let more: Vec<&str> = more.map(|(name, _)| name.as_str()).collect();
         if more.is_empty() {
             return ends(root, &ended);
