@@ -9,7 +9,9 @@ pub(crate) struct Me {
     id: String,
     #[schema(example = "user")]
     object: String,
-    /// `jwt`, `api_key` or `none`.
+    /// What you are called; the id where nothing else is known.
+    username: String,
+    /// `jwt`, `api_key`, `session`, `host` or `none`.
     auth_method: String,
     roles: Vec<String>,
 }
