@@ -1,10 +1,11 @@
 //! Web pages and paths: which pages may call, what an open server tells those of others, and slashes that are doubled.
 
+use jan_server::config::AuthMode;
+use jan_server::{AllowAll, ApiKeys, Hosts, Server};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use crate::app::App;
-use jan_server::config::AuthMode;
 
 /// What OpenAI's own client for JavaScript sends, and what Jan's web client does with its tools.
 const SENT: &str = "authorization,content-type,x-conversation-id,x-stainless-arch,x-stainless-lang,x-stainless-os,\
@@ -98,9 +99,44 @@ async fn an_open_server_changes_nothing_for_pages_that_may_not_call() {
 }
 
 #[tokio::test]
+async fn a_mounted_server_that_lets_everybody_in_is_told_its_hosts() {
+    let ask = async |hosts: Option<Hosts>, host: &str| {
+        let builder = Server::builder().auth(AllowAll::new());
+        let server = if let Some(hosts) = hosts { builder.hosts(hosts) } else { builder }.build().unwrap();
+        let request = http::Request::post("/v1/conversations").header("origin", "https://chat.example");
+        server
+            .handle(request.header("host", host).body(http_body_util::Empty::new()).unwrap())
+            .await
+            .status()
+            .is_success()
+    };
+    assert!(!ask(None, "chat.example").await);
+    assert!(ask(Some(Hosts::local().and("chat.example")), "chat.example").await);
+    assert!(!ask(Some(Hosts::local().and("other.example")), "other.example").await, "the page is another's");
+    assert!(ask(Some(Hosts::any()), "chat.example").await);
+    let keys =
+        Server::builder().auth(ApiKeys::new([&"sk_0123456789abcdefghij".into()]).unwrap()).build().unwrap();
+    let request = http::Request::get("/v1/models")
+        .header("host", "any.example")
+        .header("x-api-key", "sk_0123456789abcdefghij");
+    let reply = keys.handle(request.body(http_body_util::Empty::new()).unwrap()).await;
+    assert_ne!(reply.status(), 403, "nobody comes in without a key");
+}
+
+#[tokio::test]
+async fn who_is_to_come_back_is_told_when() {
+    let app = App::start(|config| config.echo.enabled = false).await;
+    let reply = app.ask("m", false).await;
+    assert_eq!(reply.status(), 503);
+    for (name, value) in [("retry-after", "5"), ("retry-after-ms", "5000"), ("x-should-retry", "true")] {
+        assert_eq!(reply.headers()[name], value, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_origin_that_is_none_stops_the_start() {
     for wrong in ["chat.example", "https://chat.example/app"] {
-        let server = jan_server::Server::builder().auth(jan_server::AllowAll::new());
+        let server = Server::builder().auth(AllowAll::new());
         let error = server.cors_origins([wrong.to_owned()]).build().err().unwrap();
         assert!(error.to_string().contains(wrong), "{error}");
     }
