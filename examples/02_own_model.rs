@@ -4,6 +4,7 @@
 //!     cargo run -p jan-examples --bin 02_own_model
 
 use async_trait::async_trait;
+use jan_core::model::{Capabilities, ModelInfo};
 use jan_core::{ChatAnswer, ChatReply, ChatRequest, Error, Model, ModelProvider, Result, Secret};
 use jan_server::{ApiKeys, Server, bind};
 
@@ -12,7 +13,10 @@ struct Parrot;
 #[async_trait]
 impl ModelProvider for Parrot {
     async fn models(&self) -> Result<Vec<Model>> {
-        Ok(vec![Model::new("parrot", "me")])
+        // What a page should know before it offers tools, thinking or pictures.
+        let supports = Capabilities { tools: Some(false), ..Capabilities::default() };
+        let info = ModelInfo { display_name: Some("The Parrot".into()), supports, ..ModelInfo::default() };
+        Ok(vec![Model::new("parrot", "me").described(info)])
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {

@@ -30,6 +30,7 @@ pass_on! {
     create(owner: &UserId, new: Conversation, items: Vec<Item>) -> Vec<Item>;
     get(owner: &UserId, id: &str) -> Conversation;
     list(owner: &UserId, filter: &Filter, page: &PageRequest) -> Page<Conversation>;
+    count(owner: &UserId, filter: &Filter) -> u64;
     update(owner: &UserId, id: &str, change: Change) -> Conversation;
     leave_project(owner: &UserId, id: &str) -> u64;
     delete(owner: &UserId, which: &Selection, at: i64) -> Vec<String>;
@@ -44,8 +45,7 @@ pass_on! {
     archived(owner: &UserId, id: &str) -> Archived;
     placed(owner: &UserId, id: &str, after: (i64, i64), limit: u32) -> Vec<PlacedItem>;
     restore(owner: &UserId, archived: Archived, items: Vec<PlacedItem>) -> ();
-    delete_owner(owner: &UserId) -> u64;
-    sweep(before: i64, limit: u32) -> u64;
+    delete_owner(owner: &UserId) -> u64; sweep(before: i64, limit: u32) -> u64;
 }
 
 #[tokio::main]

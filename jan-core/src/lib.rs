@@ -28,6 +28,7 @@ pub mod image;
 pub mod json;
 pub mod media;
 pub mod model;
+mod model_info;
 pub mod page;
 pub mod principal;
 #[cfg(any(test, feature = "promises"))]

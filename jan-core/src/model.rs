@@ -10,6 +10,8 @@ use crate::json::JsonObject;
 use crate::media::Want;
 use crate::{Error, Result};
 
+pub use crate::model_info::{Capabilities, ModelInfo};
+
 /// Answers chats.
 ///
 /// ```
@@ -106,7 +108,13 @@ pub struct Model {
     /// Who gives it.
     #[serde(default)]
     pub owned_by: String,
-    /// Everything else that the provider says of it.
+    /// The name under which its provider was configured; empty when it has none.
+    #[serde(skip)]
+    pub provider: String,
+    /// What its provider states of it, or the operator, in our words. It goes before `rest`.
+    #[serde(skip)]
+    pub info: ModelInfo,
+    /// Everything else that the provider says of it, in its own words.
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -118,7 +126,22 @@ fn model() -> String {
 impl Model {
     /// A model `id` given by `owned_by`.
     pub fn new(id: impl Into<String>, owned_by: impl Into<String>) -> Self {
-        Self { id: id.into(), object: model(), created: 0, owned_by: owned_by.into(), rest: Rest::new() }
+        Self {
+            id: id.into(),
+            object: model(),
+            created: 0,
+            owned_by: owned_by.into(),
+            provider: String::new(),
+            info: ModelInfo::default(),
+            rest: Rest::new(),
+        }
+    }
+
+    /// States what it is and can do.
+    #[must_use]
+    pub fn described(mut self, info: ModelInfo) -> Self {
+        self.info = info;
+        self
     }
 }
 

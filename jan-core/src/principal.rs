@@ -48,9 +48,10 @@ pub enum AuthMethod {
     Jwt,
     /// An API key.
     ApiKey,
-    /// A session, named by a cookie or a header.
+    /// A session, named by a cookie. Since a browser sends cookies along whichever page asks, the server takes changes
+    /// only from pages that may call it.
     Session,
-    /// The host's own way: a layer around the server authenticated the caller.
+    /// The host's own way: a layer around the server authenticated the caller, perhaps by a cookie (see `Session`).
     Host,
     /// Nothing was asked (`AllowAll`, or an embedder's own call).
     Open,

@@ -46,6 +46,13 @@ pub struct Filter {
     pub metadata: Metadata,
 }
 
+impl Filter {
+    /// Whether a completion has all the pairs.
+    fn fits(&self, kept: &Kept<Completion>) -> bool {
+        self.metadata.iter().all(|(key, value)| kept.body.metadata.get(key) == Some(value))
+    }
+}
+
 impl Completions {
     /// The completions in `store`.
     pub fn new(store: &Store, clock: Arc<dyn Clock>) -> Self {
@@ -91,10 +98,7 @@ impl Completions {
         loop {
             let next = self.records.list(owner, filter.model.as_deref(), &at).await?;
             at.after = next.items.last().map(|last| last.id.clone());
-            let fits = |kept: &&Kept<Completion>| {
-                filter.metadata.iter().all(|(key, value)| kept.body.metadata.get(key) == Some(value))
-            };
-            for kept in next.items.iter().filter(fits) {
+            for kept in next.items.iter().filter(|kept| filter.fits(kept)) {
                 if found.len() == page.limit as usize {
                     return Ok(Page { items: found, has_more: true });
                 }
@@ -105,6 +109,19 @@ impl Completions {
                 return Ok(Page { items: found, has_more: next.has_more });
             }
         }
+    }
+
+    /// How many completions [`Completions::list`] lists on all pages.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count(&self, owner: &UserId, filter: &Filter) -> Result<u64> {
+        let model = filter.model.as_deref();
+        if filter.metadata.is_empty() {
+            return self.records.count(owner, model).await;
+        }
+        let all = self.records.all(owner, model).await?;
+        Ok(all.iter().filter(|kept| filter.fits(kept)).count() as u64)
     }
 
     /// The completion of this id, as its caller got it, with its metadata.

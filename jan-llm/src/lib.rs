@@ -38,6 +38,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod account;
+pub mod catalogue;
 pub mod chat;
 pub mod completions;
 pub mod conversations;

@@ -107,12 +107,28 @@ impl Projects {
         self.records.list(owner, None, page).await
     }
 
+    /// How many projects the owner has.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count(&self, owner: &UserId) -> Result<u64> {
+        self.records.count(owner, None).await
+    }
+
     /// The project of this id.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`].
     pub async fn get(&self, owner: &UserId, id: &str) -> Result<Kept<Project>> {
         self.records.get(owner, id).await?.ok_or_else(|| not_found(id))
+    }
+
+    /// The project of this name, if there is one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn named(&self, owner: &UserId, name: &str) -> Result<Option<Kept<Project>>> {
+        self.records.find(owner, name.trim()).await
     }
 
     /// Changes `{name, instruction, is_archived, is_favorite}`.

@@ -103,7 +103,7 @@ pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>>
         providers.push((Arc::new(Echo::default()), false));
     }
     for (name, described) in &config.providers {
-        let provider = OpenAi::new(&upstream(described))
+        let provider = OpenAi::new(&upstream(name, described))
             .map_err(|e| Error::invalid(format!("providers.{name}"), e.to_string()))?;
         providers.push((Arc::new(provider), true));
     }
@@ -118,8 +118,10 @@ pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>>
 }
 
 /// An upstream as it is described.
-fn upstream(described: &config::Provider) -> Upstream {
+fn upstream(name: &str, described: &config::Provider) -> Upstream {
     let mut upstream = Upstream::at(&described.url);
+    upstream.name = Some(name.to_owned());
+    upstream.models.clone_from(&described.models);
     upstream.api_key.clone_from(&described.api_key);
     upstream.headers.extend(described.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
     upstream.connect_timeout = described.connect_timeout;

@@ -52,7 +52,8 @@ pub(crate) struct Rooms {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Answers single objects without the `{data, meta}` envelope, for older Jan clients. Default: no.
+    /// Answers as clients of the original read it: single objects without the `{data, meta}` envelope, answers as parts of
+    /// type `text`, errors with `code` and `message` at their top too, lists with `total`. Default: no.
     pub bare: bool,
     /// The largest body of a JSON route, in bytes. Default: 8 MiB.
     pub body_limit: usize,

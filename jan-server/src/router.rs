@@ -101,6 +101,7 @@ pub(crate) static TABLE: &[Row] = &[
     row!(DELETE "/v1/chat/completions/{id}",                         Llm,     User,   V1,          Runs,    completions::delete,            doc::conversations::COMPLETIONS_DELETE),
     row!(GET    "/v1/chat/completions/{id}/messages",                Llm,     User,   V1,          Runs,    completions::messages,          doc::conversations::COMPLETIONS_MESSAGES),
     row!(GET    "/v1/models",                                        Llm,     User,   V1,          Runs,    models::list,                   doc::MODELS_LIST),
+    row!(GET    "/v1/models/catalogs/{*id}",                         Llm,     User,   V1,          Runs,    models::details,                doc::MODELS_DETAILS),
     row!(GET    "/v1/models/{*id}",                                  Llm,     User,   V1,          Runs,    models::get,                    doc::MODELS_GET),
     row!(POST   "/v1/embeddings",                                    Llm,     User,   V1,          Runs,    embeddings::create,             doc::EMBEDDINGS_CREATE),
     row!(POST   "/v1/conversations",                                 Llm,     User,   V1,          Replays, conversations::create,          doc::conversations::CREATE),

@@ -296,6 +296,9 @@ pub trait ConversationStore: Send + Sync + 'static {
     /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is no conversation of the owner's.
     async fn list(&self, owner: &UserId, filter: &Filter, page: &PageRequest) -> Result<Page<Conversation>>;
 
+    /// How many conversations [`ConversationStore::list`] lists on all pages.
+    async fn count(&self, owner: &UserId, filter: &Filter) -> Result<u64>;
+
     /// Changes a conversation and gives it changed.
     async fn update(&self, owner: &UserId, id: &str, change: Change) -> Result<Conversation>;
 

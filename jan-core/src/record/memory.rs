@@ -98,6 +98,15 @@ impl RecordStore for MemoryRecords {
         Ok(page.cut(wanted, after, place))
     }
 
+    async fn count(&self, owner: &UserId, kind: &str, group: Option<&str>) -> Result<u64> {
+        let owners = self.read();
+        let mine = owners.get(owner).map_or(&[][..], Vec::as_slice).iter();
+        let counted = mine.filter(|record| {
+            record.kind == kind && group.is_none_or(|group| record.group.as_deref() == Some(group))
+        });
+        Ok(counted.count() as u64)
+    }
+
     async fn everything(
         &self,
         owner: &UserId,

@@ -90,6 +90,9 @@ pub trait RecordStore: Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<Record>>;
 
+    /// How many records [`RecordStore::list`] lists on all pages.
+    async fn count(&self, owner: &UserId, kind: &str, group: Option<&str>) -> Result<u64>;
+
     /// At most `limit` of the owner's records of every kind, by kind and id, after the one of this kind and id.
     async fn everything(
         &self,

@@ -103,6 +103,16 @@ impl RecordStore for SqlRecords {
         Ok(page.of(rows.iter().map(record).collect::<Result<_>>()?))
     }
 
+    async fn count(&self, owner: &UserId, kind: &str, group: Option<&str>) -> Result<u64> {
+        let sql = match group {
+            None => "SELECT COUNT(*) AS count FROM record WHERE owner = $1 AND kind = $2",
+            Some(_) => "SELECT COUNT(*) AS count FROM record WHERE owner = $1 AND kind = $2 AND parent = $3",
+        };
+        let mut values = vec![owner.into(), kind.into()];
+        values.extend(group.map(Into::into));
+        self.db.count(sql, &values).await
+    }
+
     async fn everything(
         &self,
         owner: &UserId,

@@ -116,6 +116,14 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         Ok(Page { items, has_more: page.has_more })
     }
 
+    /// How many of them there are, of one group if it is named.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count(&self, owner: &UserId, group: Option<&str>) -> Result<u64> {
+        self.store.count(owner, self.kind, group).await
+    }
+
     /// All of them, of one group if it is named: for things that somebody has few of.
     ///
     /// # Errors

@@ -161,6 +161,15 @@ impl Db {
         self.begin_bulk().await?.alone(sql, values).await
     }
 
+    /// The number that `sql` selects as `count`; 0 where it finds no row.
+    ///
+    /// # Errors
+    /// As [`Db::all`].
+    pub async fn count(&self, sql: &'static str, values: &[Value]) -> Result<u64> {
+        let count = self.one(sql, values).await?.map_or(Ok(0), |row| row.int("count"))?;
+        u64::try_from(count).map_err(Error::internal)
+    }
+
     /// Closes every connection; what was committed is on its way to the disk.
     pub async fn close(&self) {
         match &*self.0 {

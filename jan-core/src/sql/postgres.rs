@@ -14,6 +14,8 @@ use crate::{Error, ErrorKind, Result};
 const CONNECTIONS: u32 = 20;
 /// How long a request waits for one of them.
 const WAIT: Duration = Duration::from_secs(5);
+/// How Postgres says that it cannot keep a character: `character_not_in_repertoire`.
+const UNKEEPABLE_TEXT: &str = "22021";
 
 pub(super) struct Postgres {
     pool: PgPool,
@@ -57,6 +59,9 @@ pub(super) struct Writing(Transaction<'static, sqlx::Postgres>);
 
 impl Writing {
     pub(super) async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
+        if finds_nothing(sql, values) {
+            return Ok(0);
+        }
         let query = sqlx::query_with(sql, arguments(values));
         Ok(query.execute(&mut *self.0).await.map_err(fault)?.rows_affected())
     }
@@ -74,10 +79,20 @@ impl Writing {
     }
 }
 
+/// Postgres keeps no text with a NUL character and refuses a statement with one. What is looked for by such a text is not
+/// there; only what adds a row with one is a fault.
+fn finds_nothing(sql: &str, values: &[Value]) -> bool {
+    let has_nul = |value: &Value| matches!(value, Value::Text(Some(text)) if text.contains('\0'));
+    values.iter().any(has_nul) && !sql.trim_start().starts_with("INSERT")
+}
+
 async fn rows<'c, E>(executor: E, sql: &'static str, values: &[Value]) -> Result<Vec<Row>>
 where
     E: sqlx::Executor<'c, Database = sqlx::Postgres>,
 {
+    if finds_nothing(sql, values) {
+        return Ok(Vec::new());
+    }
     let found = sqlx::query_with(sql, arguments(values)).fetch_all(executor).await.map_err(fault)?;
     Ok(found.into_iter().map(|row| Row(Found::Postgres(row))).collect())
 }
@@ -103,6 +118,9 @@ fn fault(error: sqlx::Error) -> Error {
         }
         sqlx::Error::Database(refused) if refused.is_unique_violation() => {
             Error::new(ErrorKind::Conflict, "It is there already.").because(error)
+        }
+        sqlx::Error::Database(refused) if refused.code().as_deref() == Some(UNKEEPABLE_TEXT) => {
+            Error::new(ErrorKind::Invalid, "A text must not hold a NUL character.").because(error)
         }
         _ => Error::internal(error),
     }

@@ -5,10 +5,12 @@ mod check;
 mod item;
 mod messages;
 mod order;
+mod original;
 mod replay;
 mod resent;
 mod same;
 mod shape;
+mod tool_turn;
 
 use std::sync::Arc;
 
@@ -22,6 +24,8 @@ use jan_core::{Clock, Error, JsonObject, Result, UserId, id};
 pub(crate) use check::{metadata as check_metadata, referrer_text as check_referrer};
 pub use messages::{from_message, reasoning};
 pub(crate) use order::in_order;
+pub(crate) use original::original_block;
+pub use original::{original_outcome, original_shape};
 pub use replay::to_messages;
 pub(crate) use replay::{Replayed, add_members, replay};
 pub(crate) use resent::compare;
@@ -73,9 +77,8 @@ impl Conversations {
     /// The conversation of this id.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] when `id` is none, [`jan_core::ErrorKind::NotFound`].
+    /// [`jan_core::ErrorKind::NotFound`], whatever `id` looks like.
     pub async fn get(&self, owner: &UserId, id: &str) -> Result<Conversation> {
-        check::conversation_id(id)?;
         self.store.get(owner, id).await
     }
 
@@ -92,13 +95,20 @@ impl Conversations {
         self.store.list(owner, filter, page).await
     }
 
+    /// How many conversations [`Conversations::list`] lists on all pages.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count(&self, owner: &UserId, filter: &Filter) -> Result<u64> {
+        self.store.count(owner, filter).await
+    }
+
     /// Changes `{title, metadata, referrer, project_id}`; an empty referrer or project is taken away. A title that the
     /// owner sets stays: it is not made anew from what is said.
     ///
     /// # Errors
     /// As [`Conversations::create`], [`jan_core::ErrorKind::NotFound`].
     pub async fn update(&self, owner: &UserId, id: &str, body: &JsonObject) -> Result<Conversation> {
-        check::conversation_id(id)?;
         let change = Change {
             title: check::title(body)?.map(|title| (Some(title), true)),
             metadata: check::metadata(body)?,
@@ -122,7 +132,6 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
     pub async fn delete_one(&self, owner: &UserId, id: &str) -> Result<()> {
-        check::conversation_id(id)?;
         let gone = self.delete(owner, &Selection::Ids(vec![id.to_owned()])).await?;
         if gone.is_empty() {
             return Err(
@@ -143,7 +152,6 @@ impl Conversations {
         branch: Option<String>,
         body: &JsonObject,
     ) -> Result<Vec<Item>> {
-        check::conversation_id(id)?;
         let at = self.clock.millis();
         let items = item::read(body, 1, at)?;
         self.store.append(owner, id, Append { branch, items, at, ..Append::default() }).await
@@ -160,8 +168,17 @@ impl Conversations {
         branch: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<Item>> {
-        check::conversation_id(id)?;
         self.store.items(owner, id, branch.map(canonical), page).await
+    }
+
+    /// How many items a branch shows; the active one when none is named.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::NotFound`].
+    pub async fn count_items(&self, owner: &UserId, id: &str, branch: Option<&str>) -> Result<u64> {
+        let branches = self.store.branches(owner, id).await?;
+        let wanted = |one: &&Branch| branch.map_or(one.is_active, |name| one.name == canonical(name));
+        Ok(branches.iter().find(wanted).map_or(0, |branch| branch.item_count))
     }
 
     /// One item.
@@ -169,7 +186,6 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
     pub async fn item(&self, owner: &UserId, id: &str, which: ItemRef<'_>) -> Result<Item> {
-        check::conversation_id(id)?;
         self.store.item(owner, id, which).await
     }
 
@@ -178,7 +194,6 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] when `status` is missing or unknown, [`jan_core::ErrorKind::NotFound`].
     pub async fn report_call(&self, owner: &UserId, id: &str, call: &str, body: &JsonObject) -> Result<Item> {
-        check::conversation_id(id)?;
         let members = item::call_report(body)?;
         self.store.merge_item(owner, id, ItemRef::Call(call), members, self.clock.millis()).await
     }
@@ -188,7 +203,6 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
     pub async fn delete_item(&self, owner: &UserId, id: &str, item: &str) -> Result<Conversation> {
-        check::conversation_id(id)?;
         self.store.delete_item(owner, id, item, self.clock.millis()).await?;
         self.store.get(owner, id).await
     }
@@ -198,7 +212,6 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
     pub async fn branches(&self, owner: &UserId, id: &str) -> Result<Vec<Branch>> {
-        check::conversation_id(id)?;
         self.store.branches(owner, id).await
     }
 
@@ -219,7 +232,6 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`], [`jan_core::ErrorKind::NotFound`], [`jan_core::ErrorKind::Conflict`].
     pub async fn create_branch(&self, owner: &UserId, id: &str, body: &JsonObject) -> Result<Branch> {
-        check::conversation_id(id)?;
         let from: Option<String> = body.get("fork_from_item_id")?;
         let parent: Option<String> = body.get("parent_branch")?;
         let fork = Fork {
@@ -239,7 +251,6 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
     pub async fn activate(&self, owner: &UserId, id: &str, name: &str) -> Result<()> {
-        check::conversation_id(id)?;
         self.store.activate(owner, id, canonical(name), self.clock.millis()).await
     }
 
@@ -248,7 +259,6 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] for the active one and MAIN, [`jan_core::ErrorKind::NotFound`].
     pub async fn delete_branch(&self, owner: &UserId, id: &str, name: &str) -> Result<()> {
-        check::conversation_id(id)?;
         self.store.delete_branch(owner, id, canonical(name), self.clock.millis()).await
     }
 

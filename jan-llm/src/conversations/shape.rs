@@ -6,6 +6,8 @@ use jan_core::{Error, JsonObject, Result};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::tool_turn::role_and_content;
+
 /// A conversation: OpenAI's four members and ours.
 #[derive(Debug, Clone, Serialize)]
 pub struct ConversationShape {
@@ -78,7 +80,8 @@ impl From<Branch> for BranchShape {
     }
 }
 
-/// An item: its body as it was kept, and what the store knows of it.
+/// An item: its body as it was kept, and what the store knows of it. Calls and results have a `role` and `content`
+/// beside OpenAI's members.
 ///
 /// # Errors
 /// When its time is none.
@@ -87,6 +90,14 @@ pub fn item_shape(item: &Item) -> Result<JsonObject> {
     shape.set("id", &item.id)?;
     shape.set("object", "conversation.item")?;
     shape.merge(&item.body);
+    if let Some((role, content)) = role_and_content(item) {
+        if item.body.raw("role").is_none() {
+            shape.set("role", role)?;
+        }
+        if item.body.raw("content").is_none() {
+            shape.set("content", &content)?;
+        }
+    }
     shape.set("branch", &item.branch)?;
     shape.set("sequence_number", &item.sequence_number)?;
     shape.set("created_at", &rfc3339(item.created_at)?)?;

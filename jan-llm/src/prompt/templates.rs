@@ -13,7 +13,6 @@ use crate::store::Store;
 
 /// How long the list of all templates is believed: another process may change them.
 const FRESH: Millis = 5_000;
-const MAX_KEY: usize = 100;
 
 /// Gives prompt templates: those kept, and those built in where none is. Cheap to clone; clones remember together.
 #[derive(Clone)]
@@ -96,20 +95,13 @@ impl Templates {
     /// The active template of this key: the one that is kept, or the one built in when none is.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] when it is no key, [`jan_core::ErrorKind::NotFound`] when there is none, or it is
-    /// switched off.
+    /// [`jan_core::ErrorKind::NotFound`] when there is none, whatever the key looks like, or it is switched off.
     pub async fn active(&self, key: &str) -> Result<TemplateShape> {
-        if key.is_empty()
-            || key.len() > MAX_KEY
-            || !key.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
-        {
-            return Err(Error::invalid("key", "A template's key is letters, digits and underscores."));
-        }
         let kept = self.records.find(&house(), key).await?.or_else(|| built_in(key));
         let active = kept.filter(|kept| kept.body.is_active);
-        active
-            .map(TemplateShape::from)
-            .ok_or_else(|| Error::not_found(format!("There is no template `{key}`.")))
+        active.map(TemplateShape::from).ok_or_else(|| {
+            Error::not_found(format!("There is no template `{key}`.")).code("template_not_found")
+        })
     }
 
     /// All active templates that are kept; at most five seconds old, so that chats need not wait for a store.
@@ -207,7 +199,7 @@ mod tests {
             assert!(templates.active(module.name).await.is_ok(), "{}", module.name);
         }
         for (key, kind) in
-            [("nope", ErrorKind::NotFound), ("", ErrorKind::Invalid), ("a-b", ErrorKind::Invalid)]
+            [("nope", ErrorKind::NotFound), ("", ErrorKind::NotFound), ("a-b", ErrorKind::NotFound)]
         {
             assert_eq!(templates.active(key).await.unwrap_err().kind(), kind);
         }

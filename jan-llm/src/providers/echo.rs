@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use futures_util::stream;
 use jan_core::chat::{AnswerBody, ChunkBody, Delta, Usage};
+use jan_core::model::{Capabilities, ModelInfo};
 use jan_core::{
     ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Clock, Model, ModelProvider, Result,
     SystemClock, id,
@@ -41,7 +42,9 @@ impl Echo {
 #[async_trait]
 impl ModelProvider for Echo {
     async fn models(&self) -> Result<Vec<Model>> {
-        Ok(vec![Model::new(&self.name, "jan")])
+        let none = Capabilities { tools: Some(false), ..Capabilities::default() };
+        let info = ModelInfo { supports: none, ..ModelInfo::default() };
+        Ok(vec![Model::new(&self.name, "jan").described(info)])
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {

@@ -237,6 +237,20 @@ impl Shares {
         }
     }
 
+    /// How many shares [`Shares::list`] lists on all pages.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count(
+        &self,
+        owner: &UserId,
+        conversation: Option<&str>,
+        include_revoked: bool,
+    ) -> Result<u64> {
+        let all = self.shares.all(owner, conversation).await?;
+        Ok(all.iter().filter(|share| include_revoked || share.body.revoked_at.is_none()).count() as u64)
+    }
+
     /// Takes a share back for good; of one conversation, if it is named. Taking back twice is no error.
     ///
     /// # Errors
@@ -293,7 +307,7 @@ impl Shares {
     /// What the public sees under a slug. Counts the view.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] when it is no slug, [`ErrorKind::NotFound`], [`ErrorKind::Gone`] when it was taken back.
+    /// [`ErrorKind::NotFound`], whatever the slug looks like; [`ErrorKind::Gone`] when it was taken back.
     pub async fn public(&self, slug: &str) -> Result<PublicShare> {
         let (found, snapshot) = self.found(slug).await?;
         self.views.count(found.id, UserId::new(found.group.unwrap_or_default()), self.clock.millis());
@@ -309,12 +323,10 @@ impl Shares {
     }
 
     async fn found(&self, slug: &str) -> Result<(Kept<Public>, Snapshot)> {
-        if slug.len() != SLUG || !slug.bytes().all(|c| c.is_ascii_alphanumeric()) {
-            return Err(Error::invalid("slug", format!("A slug is {SLUG} letters and digits.")));
-        }
         let found = self.public.find(&house(), slug).await?;
-        let mut found = found.ok_or_else(|| Error::not_found("There is no such share."))?;
-        let gone = || Error::new(ErrorKind::Gone, "This share was taken back by its owner.");
+        let mut found =
+            found.ok_or_else(|| Error::not_found("There is no such share.").code("share_not_found"))?;
+        let gone = || Error::new(ErrorKind::Gone, "This share was revoked by its owner.");
         let snapshot = found.body.snapshot.take().ok_or_else(gone)?;
         Ok((found, snapshot))
     }

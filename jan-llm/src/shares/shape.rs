@@ -4,6 +4,7 @@ use jan_core::record::{Kept, Millis};
 use serde::Serialize;
 
 use super::{Share, ShareOptions, Snapshot};
+use crate::conversations::original_block;
 
 /// The form of snapshots that are made now.
 const SNAPSHOT_VERSION: u32 = 1;
@@ -71,6 +72,16 @@ impl PublicShare {
     pub(super) fn new(slug: String, created_at: Millis, snapshot: Snapshot) -> Self {
         let title = snapshot.title.clone();
         Self { object: "public_share", slug, title, created_at: seconds(created_at), snapshot }
+    }
+
+    /// The same in the form of the original, whose clients show what was said and nothing of a tool's turn.
+    #[must_use]
+    pub fn as_original(mut self) -> Self {
+        self.snapshot.items.retain(|item| item.kind == "message");
+        for item in &mut self.snapshot.items {
+            item.content = std::mem::take(&mut item.content).into_iter().map(original_block).collect();
+        }
+        self
     }
 }
 

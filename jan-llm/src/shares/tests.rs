@@ -187,7 +187,7 @@ async fn is_taken_back(store: Store) {
     assert_eq!(house.kind_of(&whole.body.slug).await, None);
     assert_eq!(house.kind_of(&"0".repeat(SLUG)).await, Some(ErrorKind::NotFound));
     for malformed in ["", "short", &"-".repeat(SLUG), &"é".repeat(11)] {
-        assert_eq!(house.kind_of(malformed).await, Some(ErrorKind::Invalid), "{malformed}");
+        assert_eq!(house.kind_of(malformed).await, Some(ErrorKind::NotFound), "{malformed}");
     }
 
     house.shares.is_public(&whole.body.slug).await.unwrap();

@@ -213,6 +213,11 @@ fn row(number: i64, name: &str, root: Option<Root>, at: Millis) -> BranchRow {
     }
 }
 
+fn fits(conversation: &Conversation, filter: &Filter) -> bool {
+    filter.project_id.as_ref().is_none_or(|id| conversation.project_id.as_ref() == Some(id))
+        && filter.referrer.as_ref().is_none_or(|from| conversation.referrer.as_ref() == Some(from))
+}
+
 #[async_trait]
 impl ConversationStore for MemoryConversations {
     async fn create(
@@ -245,11 +250,13 @@ impl ConversationStore for MemoryConversations {
         };
         mine.sort_by_key(|talk| place(&talk.conversation));
         let there = mine.into_iter().filter(|talk| talk.deleted_at.is_none()).map(|talk| &talk.conversation);
-        let wanted = there.filter(|conversation| {
-            filter.project_id.as_ref().is_none_or(|id| conversation.project_id.as_ref() == Some(id))
-                && filter.referrer.as_ref().is_none_or(|from| conversation.referrer.as_ref() == Some(from))
-        });
-        Ok(page.cut(wanted, after, place))
+        Ok(page.cut(there.filter(|conversation| fits(conversation, filter)), after, place))
+    }
+
+    async fn count(&self, owner: &UserId, filter: &Filter) -> Result<u64> {
+        let owners = self.lock();
+        let there = owners.get(owner).into_iter().flatten().filter(|talk| talk.deleted_at.is_none());
+        Ok(there.filter(|talk| fits(&talk.conversation, filter)).count() as u64)
     }
 
     async fn update(&self, owner: &UserId, id: &str, change: Change) -> Result<Conversation> {

@@ -120,6 +120,9 @@ impl RecordStore for Failing {
     ) -> Result<Page<Record>> {
         self.inner.list(o, kind, group, page).await
     }
+    async fn count(&self, owner: &UserId, kind: &str, group: Option<&str>) -> Result<u64> {
+        self.inner.count(owner, kind, group).await
+    }
     async fn everything(
         &self,
         owner: &UserId,

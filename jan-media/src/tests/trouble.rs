@@ -167,6 +167,11 @@ impl RecordStore for Shaky<dyn RecordStore> {
         self.store.list(owner, kind, group, page).await
     }
 
+    async fn count(&self, owner: &UserId, kind: &str, group: Option<&str>) -> Result<u64> {
+        self.trouble.read().await?;
+        self.store.count(owner, kind, group).await
+    }
+
     async fn everything(&self, _: &UserId, _: Option<(&str, &str)>, _: u32) -> Result<Vec<Record>> {
         unreachable!("the room does not ask for everything")
     }

@@ -214,6 +214,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_a_model_is_told_by_its_id() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("jan.toml");
+        let text = r#"
+            [providers.up]
+            url = "http://localhost:1/v1"
+            [providers.up.models."Maker/Model-7.1:latest"]
+            display_name = "Model 7"
+            order = 3
+            supports = { images = true, tools = false }
+        "#;
+        std::fs::write(&file, text).unwrap();
+        let load =
+            |file: &Path| load(&Vec::new(), &Overrides { file: Some(file.into()), values: Vec::new() });
+        let config = load(&file).unwrap();
+        let model = &config.providers["up"].models["Maker/Model-7.1:latest"];
+        assert_eq!((model.display_name.as_deref(), model.order), (Some("Model 7"), Some(3)));
+        assert_eq!((model.supports.images, model.supports.tools), (Some(true), Some(false)));
+        std::fs::write(&file, config.to_toml().unwrap()).unwrap();
+        assert_eq!(load(&file).unwrap().to_toml().unwrap(), config.to_toml().unwrap());
+        std::fs::write(&file, text.replace("images", "imagez")).unwrap();
+        let message = load(&file).unwrap_err().to_string();
+        assert!(message.contains("imagez") && message.contains("images"), "{message}");
+    }
+
+    #[test]
     fn the_proxy_for_one_scheme_counts_before_the_one_for_all() {
         let variables =
             [("ALL_PROXY", "http://me:very-secret@all:1"), ("HTTPS_PROXY", "http://tls:1"), ("no_proxy", "")];

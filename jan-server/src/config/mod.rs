@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use jan_core::Secret;
+use jan_core::model::ModelInfo;
 use jan_core::secret::ExposeSecret;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -154,6 +155,10 @@ pub struct Provider {
     /// How it is shown pictures that chats name by their ids: `data_url`, in the request, or `link`, for it to fetch.
     #[serde(default)]
     pub media: MediaForm,
+    /// What its models are and can do, by their ids, beyond what it says itself: `display_name`, `category`, `order`,
+    /// `supports.images` and the like.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, ModelInfo>,
 }
 
 /// The model in this process.
@@ -343,7 +348,8 @@ impl Default for Sharing {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
-    /// Leaves the `{data, meta}` envelope away.
+    /// For clients of the original: no `{data, meta}` envelope around single objects, and the original's shapes of texts,
+    /// pictures, errors and lists.
     pub bare: bool,
     /// Serves the OpenAPI document and Swagger UI.
     pub swagger: bool,

@@ -63,6 +63,11 @@ impl Cors {
         self.allowed(page).is_some()
     }
 
+    /// Whether a page of this origin is meant by name, and not only as any page.
+    pub(crate) fn names(&self, page: &HeaderValue) -> bool {
+        self.allowed(page) == Some(Allowed::ByName)
+    }
+
     /// Marks a reply as readable by the page that asked, if it may. Only a page that is meant by name is told that it may
     /// send what a browser keeps for this server (cookies, passwords).
     pub(crate) fn mark(&self, request: &HeaderMap, reply: &mut HeaderMap) {

@@ -13,12 +13,13 @@ use http_body::Body as HttpBody;
 use jan_core::{AuthMethod, Error, ErrorKind, Principal, Result};
 
 use super::auth;
+use super::hosts::admit_page;
 use super::path;
 use super::rate::Count;
 use super::request_id::{self, RequestId};
 use crate::http::body::{Body, BoxError, RequestBody, incoming};
 use crate::http::call::Call;
-use crate::http::error::to_response;
+use crate::http::error::{ErrorForm, to_response};
 use crate::http::idempotency;
 use crate::rooms::Rooms;
 use crate::router::{Access, Found, Row, find};
@@ -54,6 +55,7 @@ async fn answered(
     let asked =
         tracing::enabled!(tracing::Level::DEBUG).then(|| (head.method.clone(), head.uri.path().to_owned()));
 
+    let form = ErrorForm { request_id: id.clone(), bare: rooms.settings.bare };
     let mut marks = Marks::default();
     let answer = async {
         match fault {
@@ -63,8 +65,8 @@ async fn answered(
     };
     let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) => to_response(&error, id.as_str()),
-        Err(_) => to_response(&Error::internal("a handler panicked"), id.as_str()),
+        Ok(Err(error)) => to_response(&error, &form),
+        Err(_) => to_response(&Error::internal("a handler panicked"), &form),
     };
 
     let headers = response.headers_mut();
@@ -167,6 +169,10 @@ async fn admit(
     }
     let who = auth::authenticate(&*rooms.verifier, head).await?;
     marks.auth = Some(who.method);
+    if matches!(who.method, AuthMethod::Session | AuthMethod::Host) {
+        // A browser sends a session's cookie along whichever page asks.
+        admit_page(head, |page| rooms.cors.names(page))?;
+    }
     if let Some(limits) = limits {
         limits.by_caller(group, &who.user, now, &mut marks.count)?;
     }

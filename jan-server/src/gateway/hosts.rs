@@ -75,13 +75,23 @@ impl Hosts {
                 return Err(Error::new(ErrorKind::Forbidden, message).code("host_not_allowed"));
             }
         }
-        let Some(page) = head.headers.get(ORIGIN).filter(|_| changes(&head.method)) else { return Ok(()) };
-        if cors.allows(page) || host.or(authority).is_some_and(|host| is_page_of(page, host)) {
-            return Ok(());
-        }
-        let message = "This page may not call: its origin is not among `cors.origins`.";
-        Err(Error::new(ErrorKind::Forbidden, message).code("origin_not_allowed"))
+        admit_page(head, |page| cors.allows(page))
     }
+}
+
+/// Refuses a request that changes something for a page that is neither of this host nor one that `may` call.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`].
+pub(crate) fn admit_page(head: &Parts, may: impl Fn(&HeaderValue) -> bool) -> Result<()> {
+    let Some(page) = head.headers.get(ORIGIN).filter(|_| changes(&head.method)) else { return Ok(()) };
+    let host = head.headers.get(HOST).map(|host| host.to_str().unwrap_or_default());
+    let host = host.or(head.uri.authority().map(http::uri::Authority::as_str));
+    if may(page) || host.is_some_and(|host| is_page_of(page, host)) {
+        return Ok(());
+    }
+    let message = "This page may not call: its origin is not among `cors.origins`.";
+    Err(Error::new(ErrorKind::Forbidden, message).code("origin_not_allowed"))
 }
 
 impl Named {

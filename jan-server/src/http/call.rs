@@ -9,11 +9,12 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use http_body_util::BodyExt;
-use jan_core::page::{Order, PageRequest};
+use jan_core::page::{MAX_LIMIT, Order, PageRequest};
 use jan_core::{BoxStream, Error, ErrorKind, JsonObject, Principal, Result, UserId};
 use tokio::time::{Instant, timeout_at};
 
 use super::body::RequestBody;
+use super::error::ErrorForm;
 use super::flag::flag;
 use crate::gateway::request_id::RequestId;
 use crate::rooms::Rooms;
@@ -109,15 +110,13 @@ impl Call {
     /// A variable part of the path, decoded.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] when it is not UTF-8, or holds a NUL character, which no database can look for.
+    /// [`ErrorKind::NotFound`] when it is not UTF-8 or holds a NUL character: no id and no name is such a text.
     pub(crate) fn path(&self, name: &str) -> Result<String> {
         let raw = self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-        let text = percent_encoding::percent_decode_str(raw).decode_utf8();
-        let text = text.map_err(|_| Error::invalid(name, "The path is not valid UTF-8."))?;
-        if text.contains('\0') {
-            return Err(Error::invalid(name, "The path must not hold a NUL character."));
+        match percent_encoding::percent_decode_str(raw).decode_utf8() {
+            Ok(text) if !text.contains('\0') => Ok(text.into_owned()),
+            _ => Err(Error::not_found(format!("There is nothing under this `{name}`."))),
         }
-        Ok(text.into_owned())
     }
 
     /// A parameter of the query, decoded; empty ones count as absent.
@@ -151,12 +150,17 @@ impl Call {
         flag(name, self.query(name).as_deref())
     }
 
-    /// The part of a list that the query asks for (`limit`, `after` or `cursor`, `order`).
+    /// The part of a list that the query asks for (`limit`, `after` or `cursor`, `order`). In the bare mode a `limit` over
+    /// the largest is the largest, as in the original.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the parameter.
     pub(crate) fn page(&self, order: Order) -> Result<PageRequest> {
-        let (limit, wanted) = (self.query("limit"), self.query("order"));
+        let (mut limit, wanted) = (self.query("limit"), self.query("order"));
+        let is_over = |text: &String| text.parse::<u64>().is_ok_and(|limit| limit > u64::from(MAX_LIMIT));
+        if self.rooms.settings.bare && limit.as_ref().is_some_and(is_over) {
+            limit = Some(MAX_LIMIT.to_string());
+        }
         let after = self.query("after").or_else(|| self.query("cursor"));
         let page = PageRequest::from_query(limit.as_deref(), after.as_deref(), wanted.as_deref())?;
         Ok(if wanted.is_none() { PageRequest { order, ..page } } else { page })
@@ -177,6 +181,11 @@ impl Call {
     pub(crate) async fn object_or_nothing(&mut self) -> Result<JsonObject> {
         let bytes = self.bytes().await?;
         if bytes.is_empty() { Ok(JsonObject::new()) } else { JsonObject::parse(bytes) }
+    }
+
+    /// How errors of this request are written.
+    pub(crate) fn error_form(&self) -> ErrorForm {
+        ErrorForm { request_id: self.request_id.clone(), bare: self.rooms.settings.bare }
     }
 
     /// Whose things are asked for.

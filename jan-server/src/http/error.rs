@@ -10,6 +10,7 @@ use jan_core::{Error, ErrorKind};
 use serde::Serialize;
 
 use super::body::Body;
+use crate::gateway::request_id::RequestId;
 
 /// When to come back to what is not available, where nobody knows better.
 const LATER: Duration = Duration::from_secs(5);
@@ -42,11 +43,24 @@ fn face(kind: ErrorKind) -> (StatusCode, &'static str) {
     }
 }
 
+/// How the errors of one request are written.
+#[derive(Clone)]
+pub(crate) struct ErrorForm {
+    /// Stands in each of them.
+    pub(crate) request_id: RequestId,
+    /// Clients of the original read `code` and `message` at the top: there they stand as well (`api.bare`).
+    pub(crate) bare: bool,
+}
+
 /// The error as JSON: the same in a reply's body and in the middle of a stream.
-pub(crate) fn to_json(error: &Error, request_id: &str) -> Bytes {
+pub(crate) fn to_json(error: &Error, form: &ErrorForm) -> Bytes {
     #[derive(Serialize)]
     struct Reply<'a> {
         error: Face<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<&'a str>,
     }
     #[derive(Serialize)]
     struct Face<'a> {
@@ -58,16 +72,21 @@ pub(crate) fn to_json(error: &Error, request_id: &str) -> Bytes {
     }
     let (_, kind) = face(error.kind());
     let (code, message, param) = (error.get_code(), error.message(), error.get_param());
-    let reply = Reply { error: Face { r#type: kind, code, message, param, request_id } };
+    let at_top = |text| form.bare.then_some(text);
+    let reply = Reply {
+        error: Face { r#type: kind, code, message, param, request_id: form.request_id.as_str() },
+        code: at_top(code),
+        message: at_top(message),
+    };
     // Texts are always JSON.
     serde_json::to_vec(&reply).unwrap_or_default().into()
 }
 
 /// The error as a reply. Our own faults and our upstreams' are logged here, once, with their cause.
-pub(crate) fn to_response(error: &Error, request_id: &str) -> Response<Body> {
+pub(crate) fn to_response(error: &Error, form: &ErrorForm) -> Response<Body> {
     let (status, _) = face(error.kind());
-    log(error, status, request_id);
-    let mut response = Response::new(Body::full(to_json(error, request_id)));
+    log(error, status, form.request_id.as_str());
+    let mut response = Response::new(Body::full(to_json(error, form)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -119,11 +138,13 @@ mod tests {
     #[test]
     fn patience_is_told_in_every_way_a_client_may_read() {
         let error = Error::new(ErrorKind::RateLimited, "later").retry_after(Duration::from_millis(1500));
-        let response = to_response(&error, "r");
+        let form = ErrorForm { request_id: RequestId::of(&Default::default()), bare: false };
+        let response = to_response(&error, &form);
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
         assert_eq!((header("retry-after"), header("retry-after-ms")), ("2".into(), "1500".into()));
         assert_eq!(header("x-should-retry"), "true");
-        let response = to_response(&Error::unavailable("not now"), "r");
+        let form = ErrorForm { request_id: RequestId::of(&Default::default()), bare: false };
+        let response = to_response(&Error::unavailable("not now"), &form);
         assert_eq!(response.headers()["retry-after"], "5");
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use jan_core::page::Page;
 use jan_core::{Error, Result};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::body::Body;
 use super::call::Call;
@@ -34,9 +34,11 @@ pub(crate) fn created<T: Serialize>(value: &T) -> Reply {
 
 /// A value in our envelope, unless the configuration strips it (`api.bare`).
 pub(crate) fn enveloped<T: Serialize>(call: &Call, value: &T) -> Reply {
-    if call.rooms.settings.bare {
-        return bare(value);
-    }
+    if call.rooms.settings.bare { bare(value) } else { always_enveloped(call, value) }
+}
+
+/// A value in our envelope whatever the configuration says, where the original has one too.
+pub(crate) fn always_enveloped<T: Serialize>(call: &Call, value: &T) -> Reply {
     bare(&json!({"data": value, "meta": {"request_id": call.request_id.as_str()}}))
 }
 
@@ -47,34 +49,80 @@ pub(crate) fn enveloped_created<T: Serialize>(call: &Call, value: &T) -> Reply {
     Ok(response)
 }
 
-/// A page of a list as OpenAI shows it, and the cursor of the next one. `id` tells the cursor of an item.
-pub(crate) fn list<T: Serialize>(page: &Page<T>, id: impl Fn(&T) -> &str) -> Reply {
-    bare(&list_shape(page, id))
+/// One page of a list on its way out.
+pub(crate) struct Listing<'a, T> {
+    page: &'a Page<T>,
+    total: Option<u64>,
 }
 
-/// A page of a list of our own: the same, with the envelope's `meta` beside it.
-pub(crate) fn enveloped_list<T: Serialize>(call: &Call, page: &Page<T>, id: impl Fn(&T) -> &str) -> Reply {
-    let mut shape = list_shape(page, id);
-    let cursor = shape.get("next_after").cloned();
-    let meta =
-        json!({"request_id": call.request_id.as_str(), "has_more": page.has_more, "next_after": cursor});
-    if let (Some(members), false) = (shape.as_object_mut(), call.rooms.settings.bare) {
-        members.insert("meta".into(), meta);
+impl<'a, T: Serialize> Listing<'a, T> {
+    /// A page without the number of all.
+    pub(crate) fn of(page: &'a Page<T>) -> Self {
+        Self { page, total: None }
     }
-    bare(&shape)
+
+    /// A page, and how many there are on all pages. That is counted in the bare mode only, for clients of the original.
+    ///
+    /// # Errors
+    /// What counting them refuses.
+    pub(crate) async fn counted(
+        call: &Call,
+        page: &'a Page<T>,
+        all: impl Future<Output = Result<u64>>,
+    ) -> Result<Self> {
+        let total = if call.rooms.settings.bare { Some(all.await?) } else { None };
+        Ok(Self { page, total })
+    }
+
+    /// The list as OpenAI shows it, and the cursor of the next page. `id` tells the cursor of an item.
+    pub(crate) fn reply(self, call: &Call, id: impl Fn(&T) -> &str) -> Reply {
+        bare(&self.shape(call, id))
+    }
+
+    /// A list of our own: the same, with the envelope's `meta` beside it.
+    pub(crate) fn enveloped(self, call: &Call, id: impl Fn(&T) -> &str) -> Reply {
+        let has_more = self.page.has_more;
+        let mut shape = self.shape(call, id);
+        if !call.rooms.settings.bare {
+            let cursor = shape.get("next_after").cloned();
+            let meta =
+                json!({"request_id": call.request_id.as_str(), "has_more": has_more, "next_after": cursor});
+            shape.insert("meta".into(), meta);
+        }
+        bare(&shape)
+    }
+
+    fn shape(self, call: &Call, id: impl Fn(&T) -> &str) -> Map<String, Value> {
+        let Page { items, has_more } = self.page;
+        let (first, last) = (items.first().map(&id), items.last().map(&id));
+        let next = last.filter(|_| *has_more);
+        let mut shape = Map::new();
+        let mut set = |member: &str, value| shape.insert(member.to_owned(), value);
+        set("object", json!("list"));
+        set("data", json!(items));
+        set("first_id", json!(first));
+        set("last_id", json!(last));
+        set("has_more", json!(has_more));
+        set("next_after", json!(next));
+        if call.rooms.settings.bare {
+            set("next_cursor", json!(next));
+        }
+        if let Some(total) = self.total {
+            set("total", json!(total));
+        }
+        shape
+    }
 }
 
-/// The same, where an item's id stands inside its JSON.
-pub(crate) fn list_of_json<T: Serialize>(page: &Page<T>) -> Reply {
+/// The id that stands inside an item's JSON.
+pub(crate) fn id_member(item: &Value) -> &str {
+    item.get("id").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The items of a page as JSON, for [`id_member`].
+pub(crate) fn as_json<T: Serialize>(page: &Page<T>) -> Result<Page<Value>> {
     let items = page.items.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>();
-    let page = Page { items: items.map_err(Error::internal)?, has_more: page.has_more };
-    list(&page, |item| item.get("id").and_then(serde_json::Value::as_str).unwrap_or_default())
-}
-
-fn list_shape<T: Serialize>(page: &Page<T>, id: impl Fn(&T) -> &str) -> serde_json::Value {
-    let (first, last) = (page.items.first().map(&id), page.items.last().map(&id));
-    let next = last.filter(|_| page.has_more);
-    json!({"object": "list", "data": page.items, "first_id": first, "last_id": last, "has_more": page.has_more, "next_after": next})
+    Ok(Page { items: items.map_err(Error::internal)?, has_more: page.has_more })
 }
 
 /// Done, and nothing to say about it.

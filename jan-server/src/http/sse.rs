@@ -10,7 +10,7 @@ use futures_core::Stream;
 use jan_core::{BoxStream, ChatChunk, ChatStream, Error, JsonObject, Result};
 use tokio::time::{Instant, Sleep};
 
-use super::error;
+use super::error::{self, ErrorForm};
 
 /// A comment is sent when the model was silent for so long, so that nothing on the way takes the stream for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -26,7 +26,7 @@ pub(crate) struct Events {
     first: Option<Result<ChatChunk>>,
     source: Source,
     whole: bool,
-    request_id: String,
+    errors: ErrorForm,
     silence: Pin<Box<Sleep>>,
     last_write: Instant,
 }
@@ -42,18 +42,18 @@ enum Source {
 
 impl Events {
     /// The events of a chat; `first` goes before `chunks`.
-    pub(crate) fn chat(first: Option<Result<ChatChunk>>, chunks: ChatStream, request_id: String) -> Self {
-        Self { first, ..Self::of(Source::Chat(chunks), request_id) }
+    pub(crate) fn chat(first: Option<Result<ChatChunk>>, chunks: ChatStream, errors: ErrorForm) -> Self {
+        Self { first, ..Self::of(Source::Chat(chunks), errors) }
     }
 
     /// Events that have names.
-    pub(crate) fn named(events: BoxStream<Result<JsonObject>>, request_id: String) -> Self {
-        Self::of(Source::Named(events), request_id)
+    pub(crate) fn named(events: BoxStream<Result<JsonObject>>, errors: ErrorForm) -> Self {
+        Self::of(Source::Named(events), errors)
     }
 
-    fn of(source: Source, request_id: String) -> Self {
+    fn of(source: Source, errors: ErrorForm) -> Self {
         let silence = Box::pin(tokio::time::sleep(KEEP_ALIVE));
-        Self { first: None, source, whole: false, request_id, silence, last_write: Instant::now() }
+        Self { first: None, source, whole: false, errors, silence, last_write: Instant::now() }
     }
 
     /// What can be written now.
@@ -66,7 +66,7 @@ impl Events {
                 Poll::Ready(Some(Err(fault))) => {
                     self.source = Source::Over;
                     self.report(&fault);
-                    event(&mut out, &error::to_json(&fault, &self.request_id));
+                    event(&mut out, &error::to_json(&fault, &self.errors));
                 }
                 Poll::Ready(None) => {
                     match std::mem::replace(&mut self.source, Source::Over) {
@@ -129,7 +129,7 @@ impl Events {
     }
 
     fn report(&self, fault: &Error) {
-        tracing::warn!(request_id = self.request_id, error = ?fault, "a streamed answer broke off");
+        tracing::warn!(request_id = self.errors.request_id.as_str(), error = ?fault, "a streamed answer broke off");
     }
 }
 
@@ -159,11 +159,17 @@ fn event(out: &mut BytesMut, data: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::request_id::{self, RequestId};
     use futures_util::{StreamExt, stream};
     use std::future::poll_fn;
 
+    fn form(bare: bool) -> ErrorForm {
+        let headers = http::HeaderMap::from_iter([(request_id::HEADER, "req_1".parse().unwrap())]);
+        ErrorForm { request_id: RequestId::of(&headers), bare }
+    }
+
     async fn written(items: Vec<Result<ChatChunk>>) -> String {
-        let mut events = Events::chat(None, ChatStream::new(stream::iter(items)), "req_1".into());
+        let mut events = Events::chat(None, ChatStream::new(stream::iter(items)), form(false));
         let mut out = Vec::new();
         while let Some(bytes) = poll_fn(|cx| events.poll_bytes(cx)).await {
             out.extend_from_slice(&bytes);
@@ -200,7 +206,7 @@ mod tests {
     async fn events_with_names_end_with_their_last() {
         let object = |text: &'static str| JsonObject::parse(text.into());
         let items = vec![object("{\"type\":\"a.b\",\"n\":1}"), object("{\"type\":\"x\\ny\"}")];
-        let mut events = Events::named(stream::iter(items).boxed(), "req_1".into());
+        let mut events = Events::named(stream::iter(items).boxed(), form(false));
         let bytes = poll_fn(|cx| events.poll_bytes(cx)).await.unwrap();
         assert_eq!(bytes, "event: a.b\ndata: {\"type\":\"a.b\",\"n\":1}\n\ndata: {\"type\":\"x\\ny\"}\n\n");
         assert!(events.is_over() && events.is_whole());
@@ -211,7 +217,7 @@ mod tests {
     async fn a_silent_model_is_kept_alive() {
         let silent =
             stream::once(tokio::time::sleep(KEEP_ALIVE * 5 / 2)).flat_map(|()| stream::iter([chunk("{}")]));
-        let mut events = Events::chat(None, ChatStream::new(silent), "r".into());
+        let mut events = Events::chat(None, ChatStream::new(silent), form(false));
         let mut seen = Vec::new();
         while let Some(bytes) = poll_fn(|cx| events.poll_bytes(cx)).await {
             seen.push(bytes);

@@ -19,7 +19,7 @@ pub(super) fn image_providers(config: &Config) -> Result<Vec<(String, Arc<dyn Im
     }
     let mut providers: Vec<(String, Arc<dyn ImageProvider>)> = Vec::new();
     for (name, described) in &config.providers {
-        let mut upstream = upstream(described);
+        let mut upstream = upstream(name, described);
         upstream.reply_timeout = config.images.timeout;
         let provider =
             OpenAi::new(&upstream).map_err(|e| Error::invalid(format!("providers.{name}"), e.to_string()))?;

@@ -137,16 +137,12 @@ fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {
             let envelope = json!({"type": "object", "required": ["data", "meta"], "properties": {"data": data, "meta": meta}});
             json!({"application/json": {"schema": envelope}})
         }
-        Gives::List(schema) => {
-            let item = schema(components);
-            let list = json!({"type": "object", "required": ["object", "data", "has_more"], "properties": {
-                "object": {"type": "string", "const": "list"},
-                "data": {"type": "array", "items": item},
-                "first_id": {"type": ["string", "null"]},
-                "last_id": {"type": ["string", "null"]},
-                "has_more": {"type": "boolean"},
-                "next_after": {"type": ["string", "null"], "description": "The `after` of the next page."},
-            }});
+        Gives::List(schema) => json!({"application/json": {"schema": list_of(&schema(components))}}),
+        Gives::EnvelopedList(schema) => {
+            let mut list = list_of(&schema(components));
+            if let Some(Value::Object(members)) = list.get_mut("properties") {
+                members.insert("meta".to_owned(), schemas::named::<schemas::ListMeta>(components));
+            }
             json!({"application/json": {"schema": list}})
         }
         Gives::Nothing => return json!({"description": "Done"}),
@@ -156,6 +152,18 @@ fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {
     };
     let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     json!({"description": reason.unwrap_or("Success"), "content": content})
+}
+
+/// A page of a list.
+fn list_of(item: &Value) -> Value {
+    json!({"type": "object", "required": ["object", "data", "has_more"], "properties": {
+        "object": {"type": "string", "const": "list"},
+        "data": {"type": "array", "items": item},
+        "first_id": {"type": ["string", "null"]},
+        "last_id": {"type": ["string", "null"]},
+        "has_more": {"type": "boolean"},
+        "next_after": {"type": ["string", "null"], "description": "The `after` of the next page."},
+    }})
 }
 
 /// A file of Swagger UI, told where the document is.

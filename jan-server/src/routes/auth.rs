@@ -2,14 +2,28 @@
 
 use std::sync::Arc;
 
-use jan_core::{Error, ErrorKind, JsonObject, Result, TokenIssuer};
+use jan_core::auth::Tokens;
+use jan_core::{Error, ErrorKind, JsonObject, Result, TokenIssuer, UserId};
+use serde::Serialize;
 
+use super::users::username;
 use crate::http::call::Call;
 use crate::http::reply::{Reply, bare, created};
 
 /// Tokens for a new guest.
 pub(crate) async fn guest_login(call: Call) -> Reply {
-    created(&issuer(&call)?.guest().await?)
+    let tokens = issuer(&call)?.guest().await?;
+    let who = UserId::new(tokens.user_id.as_str());
+    created(&Login { username: username(&who), principal_id: who.as_str(), tokens: &tokens })
+}
+
+/// Tokens, and whose they are in the words of the original's clients.
+#[derive(Serialize)]
+struct Login<'a> {
+    #[serde(flatten)]
+    tokens: &'a Tokens,
+    username: &'a str,
+    principal_id: &'a str,
 }
 
 /// The next pair of tokens for whoever holds a refresh token.

@@ -11,7 +11,11 @@ pub(crate) async fn all(call: Call) -> Reply {
     let branches = call.rooms.conversations.branches(call.owner(), &call.path("id")?).await?;
     let active = branches.iter().find(|branch| branch.is_active).map(|branch| branch.name.clone());
     let data: Vec<BranchShape> = branches.into_iter().map(Into::into).collect();
-    bare(&json!({"object": "list", "data": data, "active_branch": active}))
+    let mut list = json!({"object": "list", "data": data, "active_branch": active});
+    if let (true, Some(members)) = (call.rooms.settings.bare, list.as_object_mut()) {
+        members.insert("total".into(), data.len().into());
+    }
+    bare(&list)
 }
 
 /// Makes one.

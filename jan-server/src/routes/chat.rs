@@ -59,5 +59,5 @@ pub(crate) async fn events(call: Call, mut chunks: ChatStream) -> Reply {
     if let Some(Err(error)) = first {
         return Err(error);
     }
-    Ok(event_stream(Events::chat(first, chunks, call.request_id.as_str().to_owned())))
+    Ok(event_stream(Events::chat(first, chunks, call.error_form())))
 }

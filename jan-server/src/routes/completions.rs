@@ -6,13 +6,15 @@ use jan_llm::completions::Filter;
 use serde_json::json;
 
 use crate::http::call::Call;
-use crate::http::reply::{Reply, bare, list_of_json};
+use crate::http::reply::{Listing, Reply, as_json, bare, id_member};
 
 /// The caller's, oldest first unless told otherwise.
 pub(crate) async fn all(call: Call) -> Reply {
     let filter = Filter { model: call.query("model"), metadata: call.queries("metadata") };
     let page = call.rooms.completions.list(call.owner(), &filter, &call.page(Order::Asc)?).await?;
-    list_of_json(&page)
+    let page = as_json(&page)?;
+    let all = call.rooms.completions.count(call.owner(), &filter);
+    Listing::counted(&call, &page, all).await?.reply(&call, id_member)
 }
 
 /// One of them.
@@ -24,7 +26,7 @@ pub(crate) async fn get(call: Call) -> Reply {
 pub(crate) async fn messages(call: Call) -> Reply {
     let (id, page) = (call.path("id")?, call.page(Order::Asc)?);
     let page = call.rooms.completions.messages(call.owner(), &id, &page).await?;
-    list_of_json(&page)
+    Listing::of(&page).reply(&call, id_member)
 }
 
 /// Replaces the metadata.

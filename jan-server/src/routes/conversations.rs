@@ -7,7 +7,7 @@ use jan_llm::conversations::ConversationShape;
 use serde_json::json;
 
 use crate::http::call::Call;
-use crate::http::reply::{Reply, bare, enveloped, list};
+use crate::http::reply::{Listing, Reply, bare, enveloped};
 
 /// Makes one, with up to 20 items.
 pub(crate) async fn create(mut call: Call) -> Reply {
@@ -33,7 +33,8 @@ pub(crate) async fn of_project(call: Call) -> Reply {
 async fn page_of(call: &Call, filter: &Filter) -> Reply {
     let page = call.rooms.conversations.list(call.owner(), filter, &call.page(Order::Desc)?).await?;
     let page: Page<ConversationShape> = page.map(Into::into);
-    list(&page, ConversationShape::id)
+    let all = call.rooms.conversations.count(call.owner(), filter);
+    Listing::counted(call, &page, all).await?.reply(call, ConversationShape::id)
 }
 
 /// One of them.

@@ -10,7 +10,7 @@ use super::media_bytes::OWNERS;
 use crate::http::call::Call;
 use crate::http::file::file;
 use crate::http::form::FormFile;
-use crate::http::reply::{Reply, bare, list};
+use crate::http::reply::{Listing, Reply, bare};
 
 /// Keeps the `file` of a form, for its `purpose`.
 pub(crate) async fn create(call: Call) -> Reply {
@@ -40,7 +40,7 @@ pub(crate) async fn all(call: Call) -> Reply {
     let (purpose, page) = (call.query("purpose"), call.page(Order::Desc)?);
     let page = call.rooms.media.list_for(call.owner(), purpose.as_deref(), &page).await?;
     let items = page.items.into_iter().map(FileShape::from).collect();
-    list(&Page { items, has_more: page.has_more }, FileShape::id)
+    Listing::of(&Page { items, has_more: page.has_more }).reply(&call, FileShape::id)
 }
 
 /// What is known of one.

@@ -40,9 +40,7 @@ pub(crate) async fn variations(_: Call) -> Reply {
 fn told(call: &Call, reply: ImageReply) -> http::Response<crate::http::body::Body> {
     match reply {
         ImageReply::Whole(whole) => raw_json(whole.to_bytes()),
-        ImageReply::Events(events) => {
-            event_stream(Events::named(events, call.request_id.as_str().to_owned()))
-        }
+        ImageReply::Events(events) => event_stream(Events::named(events, call.error_form())),
     }
 }
 

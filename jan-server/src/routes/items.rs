@@ -2,47 +2,58 @@
 
 use jan_core::conversation::{Item, ItemRef};
 use jan_core::page::{Order, Page};
-use jan_core::{Error, Result};
-use jan_llm::conversations::{ConversationShape, item_shape};
-use serde_json::json;
+use jan_core::{Error, JsonObject, Result};
+use jan_llm::conversations::{ConversationShape, item_shape, original_shape};
+use serde_json::{Value, json};
 
 use crate::http::call::Call;
-use crate::http::reply::{Reply, bare, list_of_json};
+use crate::http::reply::{Listing, Reply, as_json, bare, id_member};
 
 /// Adds up to 20 items at the end of a branch.
 pub(crate) async fn create(mut call: Call) -> Reply {
     let (id, branch, body) = (call.path("id")?, call.query("branch"), call.object().await?);
     let items = call.rooms.conversations.add_items(call.owner(), &id, branch, &body).await?;
-    page_of(Page { items, has_more: false })
+    let page = shapes(&call, Page { items, has_more: false })?;
+    Listing::of(&page).reply(&call, id_member)
 }
 
 /// A branch's items; the active one's when none is named.
 pub(crate) async fn all(call: Call) -> Reply {
     let (id, branch, page) = (call.path("id")?, call.query("branch"), call.page(Order::Desc)?);
-    page_of(call.rooms.conversations.items(call.owner(), &id, branch.as_deref(), &page).await?)
+    let conversations = &call.rooms.conversations;
+    let page = shapes(&call, conversations.items(call.owner(), &id, branch.as_deref(), &page).await?)?;
+    let all = conversations.count_items(call.owner(), &id, branch.as_deref());
+    Listing::counted(&call, &page, all).await?.reply(&call, id_member)
 }
 
-fn page_of(page: Page<Item>) -> Reply {
-    let items = page.items.iter().map(item_shape).collect::<Result<Vec<_>>>()?;
-    list_of_json(&Page { items, has_more: page.has_more })
+fn shapes(call: &Call, page: Page<Item>) -> Result<Page<Value>> {
+    let items = page.items.iter().map(|item| shape(call, item)).collect::<Result<_>>()?;
+    as_json(&Page { items, has_more: page.has_more })
+}
+
+/// An item as this server shows it: as OpenAI has it, or in the bare mode as the original has it.
+fn shape(call: &Call, item: &Item) -> Result<JsonObject> {
+    let shape = item_shape(item)?;
+    if call.rooms.settings.bare { original_shape(&shape) } else { Ok(shape) }
 }
 
 /// One item.
 pub(crate) async fn get(call: Call) -> Reply {
     let (id, item) = (call.path("id")?, call.path("item_id")?);
-    bare(&item_shape(&call.rooms.conversations.item(call.owner(), &id, ItemRef::Id(&item)).await?)?)
+    bare(&shape(&call, &call.rooms.conversations.item(call.owner(), &id, ItemRef::Id(&item)).await?)?)
 }
 
 /// The item that makes a call.
 pub(crate) async fn by_call(call: Call) -> Reply {
     let (id, call_id) = (call.path("id")?, call.path("call_id")?);
-    bare(&item_shape(&call.rooms.conversations.item(call.owner(), &id, ItemRef::Call(&call_id)).await?)?)
+    bare(&shape(&call, &call.rooms.conversations.item(call.owner(), &id, ItemRef::Call(&call_id)).await?)?)
 }
 
 /// Says how a call went.
 pub(crate) async fn report_call(mut call: Call) -> Reply {
     let (id, call_id, body) = (call.path("id")?, call.path("call_id")?, call.object().await?);
-    bare(&item_shape(&call.rooms.conversations.report_call(call.owner(), &id, &call_id, &body).await?)?)
+    let item = call.rooms.conversations.report_call(call.owner(), &id, &call_id, &body).await?;
+    bare(&shape(&call, &item)?)
 }
 
 /// Deletes one item and keeps the rest. OpenAI answers with the conversation; what the original's clients read stands
@@ -53,8 +64,7 @@ pub(crate) async fn delete(call: Call) -> Reply {
     let branches = call.rooms.conversations.branches(call.owner(), &id).await?;
     let active = branches.into_iter().find(|branch| branch.is_active).map(|branch| branch.name);
     let shape = serde_json::to_value(ConversationShape::from(conversation)).map_err(Error::internal)?;
-    let mut shape: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_value(shape).map_err(Error::internal)?;
+    let mut shape: serde_json::Map<String, Value> = serde_json::from_value(shape).map_err(Error::internal)?;
     shape.insert("branch".into(), json!(active));
     shape.insert("branch_created".into(), false.into());
     shape.insert("deleted".into(), true.into());

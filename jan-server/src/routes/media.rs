@@ -8,7 +8,7 @@ use jan_media::{LinkShape, MediaShape, Resolvable, UploadShape, ids_of, new_medi
 use serde_json::json;
 
 use crate::http::call::Call;
-use crate::http::reply::{Reply, enveloped, enveloped_list};
+use crate::http::reply::{Listing, Reply, enveloped};
 
 /// Keeps what is at a URL, or in a data URL.
 pub(crate) async fn create(mut call: Call) -> Reply {
@@ -28,7 +28,7 @@ pub(crate) async fn all(call: Call) -> Reply {
             shape => items.push(shape?),
         }
     }
-    enveloped_list(&call, &Page { items, has_more: page.has_more }, MediaShape::id)
+    Listing::of(&Page { items, has_more: page.has_more }).enveloped(&call, MediaShape::id)
 }
 
 /// What is known of one.
@@ -73,7 +73,7 @@ pub(crate) async fn presign(call: Call) -> Reply {
 pub(crate) async fn resolve(mut call: Call) -> Reply {
     let asked = resolvable(&call.object().await?)?;
     let (Resolvable::Ids(ids) | Resolvable::Payload(_, ids)) = &asked;
-    let resolved = call.rooms.media.resolve(call.owner(), ids, Want::Link).await?;
+    let resolved = call.rooms.media.resolve(call.owner(), ids, Want::Link).await.map_err(not_there)?;
     match asked {
         Resolvable::Ids(ids) => {
             let link = |id: String| {
@@ -88,6 +88,14 @@ pub(crate) async fn resolve(mut call: Call) -> Reply {
             enveloped(&call, &json!({ "payload": payload }))
         }
     }
+}
+
+/// Who asks for links to media asks for the media: it is not found. (In a message an unknown picture is a wrong message.)
+fn not_there(error: Error) -> Error {
+    if error.get_code() != "unknown_media" {
+        return error;
+    }
+    Error::not_found(error.message().to_owned()).code("unknown_media").param("media")
 }
 
 /// Announces an upload, and gives the link to PUT it to.

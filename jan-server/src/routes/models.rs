@@ -1,36 +1,53 @@
-//! `GET /v1/models`, `GET /v1/models/{id}`
+//! `GET /v1/models`, `GET /v1/models/{id}`, `GET /v1/models/catalogs/{id}`
 
 use std::time::Duration;
 
-use jan_core::Error;
-use serde_json::json;
+use jan_core::{Error, Result};
+use jan_llm::catalogue::{Entry, entries};
+use serde_json::{Value, json};
 
 use crate::http::call::Call;
-use crate::http::reply::{Reply, bare};
+use crate::http::reply::{Reply, bare, enveloped};
+
+/// With this header, `true`, rows also say who gives the model.
+const PROVIDER_DATA: &str = "x-provider-data";
 
 /// How long the name of the first model may take to find out: settings and the document do not wait for a slow upstream.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The models that can be asked.
 pub(crate) async fn list(call: Call) -> Reply {
-    let models = call.rooms.chat.provider().models().await?;
-    bare(&json!({"object": "list", "data": models}))
+    let models = entries(call.rooms.chat.provider().models().await?);
+    let rows: Vec<Value> = models.iter().map(|model| row(&call, model)).collect();
+    bare(&json!({"object": "list", "data": rows}))
 }
 
 /// One of them. Its name may hold slashes.
 pub(crate) async fn get(call: Call) -> Reply {
+    bare(&row(&call, &named(&call).await?))
+}
+
+/// What one of them can do.
+pub(crate) async fn details(call: Call) -> Reply {
+    enveloped(&call, &named(&call).await?.details())
+}
+
+/// The model that the path names.
+async fn named(call: &Call) -> Result<Entry> {
     let id = call.path("id")?;
-    let models = call.rooms.chat.provider().models().await?;
-    match models.iter().find(|model| model.id == id) {
-        Some(model) => bare(model),
-        None => Err(Error::not_found(format!("The model `{id}` does not exist."))
-            .code("model_not_found")
-            .param("model")),
-    }
+    let models = entries(call.rooms.chat.provider().models().await?);
+    models.into_iter().find(|entry| entry.model.id == id).ok_or_else(|| {
+        let message = format!("The model `{id}` does not exist.");
+        Error::not_found(message).code("model_not_found").param("model")
+    })
+}
+
+fn row(call: &Call, model: &Entry) -> Value {
+    model.row(call.header(PROVIDER_DATA).is_some_and(|value| value.eq_ignore_ascii_case("true")))
 }
 
 /// The first of them; none when there is none, or nobody can tell at once.
 pub(super) async fn first_model(call: &Call) -> Option<String> {
     let models = tokio::time::timeout(PATIENCE, call.rooms.chat.provider().models()).await.ok()?;
-    models.ok()?.into_iter().next().map(|model| model.id)
+    entries(models.ok()?).into_iter().next().map(|entry| entry.model.id)
 }

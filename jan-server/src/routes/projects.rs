@@ -1,24 +1,40 @@
 //! `/v1/projects`
 
 use jan_core::page::{Order, Page};
+use jan_core::{Error, ErrorKind, JsonObject};
 use jan_llm::projects::ProjectShape;
 use serde_json::json;
 
 use crate::http::call::Call;
-use crate::http::reply::{Reply, enveloped, enveloped_created, enveloped_list};
+use crate::http::reply::{Listing, Reply, enveloped, enveloped_created};
 
 /// Makes one.
 pub(crate) async fn create(mut call: Call) -> Reply {
     let body = call.object().await?;
-    let project = call.rooms.projects.create(call.owner(), &body).await?;
-    enveloped_created(&call, &ProjectShape::from(project))
+    match call.rooms.projects.create(call.owner(), &body).await {
+        Ok(project) => enveloped_created(&call, &ProjectShape::from(project)),
+        Err(error) => Err(taken(&call, &body, error).await),
+    }
+}
+
+/// Clients of the original know a name that is taken by the code of the error: it is the id of the project that has it.
+async fn taken(call: &Call, body: &JsonObject, error: Error) -> Error {
+    if !call.rooms.settings.bare || error.kind() != ErrorKind::Conflict {
+        return error;
+    }
+    let name: String = body.get("name").ok().flatten().unwrap_or_default();
+    match call.rooms.projects.named(call.owner(), &name).await {
+        Ok(Some(project)) => error.code(project.id),
+        _ => error,
+    }
 }
 
 /// The caller's.
 pub(crate) async fn all(call: Call) -> Reply {
     let page = call.rooms.projects.list(call.owner(), &call.page(Order::Desc)?).await?;
     let page: Page<ProjectShape> = page.map(Into::into);
-    enveloped_list(&call, &page, ProjectShape::id)
+    let all = call.rooms.projects.count(call.owner());
+    Listing::counted(&call, &page, all).await?.enveloped(&call, ProjectShape::id)
 }
 
 /// One of them.
@@ -30,8 +46,10 @@ pub(crate) async fn get(call: Call) -> Reply {
 /// Changes name, instruction, or whether it is archived or a favourite.
 pub(crate) async fn update(mut call: Call) -> Reply {
     let (id, body) = (call.path("id")?, call.object().await?);
-    let project = call.rooms.projects.update(call.owner(), &id, &body).await?;
-    enveloped(&call, &ProjectShape::from(project))
+    match call.rooms.projects.update(call.owner(), &id, &body).await {
+        Ok(project) => enveloped(&call, &ProjectShape::from(project)),
+        Err(error) => Err(taken(&call, &body, error).await),
+    }
 }
 
 /// Deletes one; its conversations stay.

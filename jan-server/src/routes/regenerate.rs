@@ -1,9 +1,10 @@
 //! `/v1/conversations/{id}/items/{item_id}/edit` and `…/regenerate`: what was said is kept, what is said instead stands
 //! on a branch of its own.
 
-use jan_core::JsonObject;
 use jan_core::conversation::Item;
+use jan_core::{JsonObject, Result};
 use jan_llm::chat::{Edit, Regenerated};
+use jan_llm::conversations::original_outcome;
 use jan_llm::turn::Turn;
 
 use super::chat::answer;
@@ -23,7 +24,7 @@ pub(crate) async fn regenerate(mut call: Call) -> Reply {
 pub(crate) async fn edit(mut call: Call) -> Reply {
     let (id, item, body) = (call.path("id")?, call.path("item_id")?, call.object().await?);
     match call.rooms.chat.edit(&call.who, &id, &item, &body).await? {
-        Edit::Kept(told) => bare(&told),
+        Edit::Kept(outcome) => bare(&shaped(&call, outcome)?),
         Edit::Answered(turn) => told(call, turn, None).await,
     }
 }
@@ -38,5 +39,10 @@ async fn told(call: Call, turn: Turn, question: Option<Item>) -> Reply {
         told.set("user_item_id", &question.id)?;
     }
     told.set("completion", &JsonObject::parse(answer.to_bytes())?)?;
-    bare(&told)
+    bare(&shaped(&call, told)?)
+}
+
+/// The items of an outcome as this server shows items.
+fn shaped(call: &Call, outcome: JsonObject) -> Result<JsonObject> {
+    if call.rooms.settings.bare { original_outcome(outcome) } else { Ok(outcome) }
 }

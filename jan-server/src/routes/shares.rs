@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::http::body::Body;
 use crate::http::call::Call;
 use crate::http::conditional::{is_known, not_modified};
-use crate::http::reply::{Reply, enveloped, enveloped_created, enveloped_list, with_type};
+use crate::http::reply::{Listing, Reply, enveloped, enveloped_created, with_type};
 
 /// Taken back shares are gone from caches after this time.
 const FRESH: HeaderValue = HeaderValue::from_static("public, max-age=300");
@@ -49,7 +49,8 @@ async fn page_of(call: &Call, conversation: Option<&str>) -> Reply {
     let (page, revoked) = (call.page(Order::Desc)?, call.flag("include_revoked")?);
     let page = call.rooms.shares.list(call.owner(), conversation, revoked, &page).await?;
     let page: Page<ShareShape> = page.map(|share| shape(call, share));
-    enveloped_list(call, &page, ShareShape::id)
+    let all = call.rooms.shares.count(call.owner(), conversation, revoked);
+    Listing::counted(call, &page, all).await?.enveloped(call, ShareShape::id)
 }
 
 /// Takes one back.
@@ -77,17 +78,15 @@ pub(crate) async fn public(call: Call) -> Reply {
     if is_known(&call.headers, &tag) {
         return fresh(not_modified(), &tag);
     }
+    let share = if call.rooms.settings.bare { share.as_original() } else { share };
     fresh(enveloped(&call, &share)?, &tag)
 }
 
-/// Whether it is there, without a body; what is no slug is not there.
+/// Whether it is there, without a body.
 pub(crate) async fn public_head(call: Call) -> Reply {
     enabled(&call)?;
     let slug = call.path("slug")?;
-    call.rooms.shares.is_public(&slug).await.map_err(|error| match error.kind() {
-        ErrorKind::Invalid => Error::not_found("There is no such share."),
-        _ => error,
-    })?;
+    call.rooms.shares.is_public(&slug).await?;
     fresh(with_type("application/json", Bytes::new()), &tag(&slug))
 }
 

@@ -1,10 +1,10 @@
 //! `GET /v1/prompt-templates/{key}`
 
 use crate::http::call::Call;
-use crate::http::reply::{Reply, enveloped};
+use crate::http::reply::{Reply, always_enveloped};
 
 /// The active template of a key.
 pub(crate) async fn get(call: Call) -> Reply {
     let template = call.rooms.templates.active(&call.path("key")?).await?;
-    enveloped(&call, &template)
+    always_enveloped(&call, &template)
 }

@@ -1,5 +1,6 @@
 //! `/v1/users/me`: who the caller is, and what they chose.
 
+use jan_core::UserId;
 use jan_llm::settings::{ServerCapabilities, UserSettings};
 use serde_json::json;
 
@@ -10,8 +11,14 @@ use crate::routes::models::first_model;
 /// Who the caller is.
 pub(crate) async fn me(call: Call) -> Reply {
     let who = &call.who;
-    let shape = json!({"id": who.user.as_str(), "object": "user", "auth_method": who.method.as_str(), "roles": who.roles});
+    let shape = json!({"id": who.user.as_str(), "object": "user", "username": username(&who.user),
+                       "auth_method": who.method.as_str(), "roles": who.roles});
     enveloped(&call, &shape)
+}
+
+/// What a user is called: this server knows no other name than the id.
+pub(super) fn username(user: &UserId) -> &str {
+    user.as_str()
 }
 
 /// Takes everything that the caller has away for good.

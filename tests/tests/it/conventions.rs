@@ -62,6 +62,23 @@ async fn local_pages_may_call_and_others_may_not() {
     );
 }
 
+/// The original's decoder stopped at the end of the first value; what follows may be half of another request.
+#[tokio::test]
+async fn json_followed_by_anything_is_refused() {
+    for bare in [false, true] {
+        let app = App::start(|config| config.api.bare = bare).await;
+        for path in ["/v1/chat/completions", "/v1/conversations", "/v1/projects", "/v1/embeddings"] {
+            let body =
+                r#"{"model":"echo","name":"x","input":"x","messages":[{"role":"user","content":"x"}]}"#;
+            for stray in ["}", "x", " {}", ",", "\0"] {
+                let request = app.client.post(format!("{}{path}", app.url)).bearer_auth(&app.token);
+                let reply = request.body(format!("{body}{stray}")).send().await.unwrap();
+                assert_eq!(reply.status(), 400, "{path} with {stray:?}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn native_routes_are_enveloped_unless_told_otherwise() {
     let app = App::start(|_| {}).await;

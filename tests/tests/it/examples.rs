@@ -84,6 +84,16 @@ async fn users_come_by_the_cookie_of_a_session_or_by_a_key() {
     let (status, by_key) = who(url, &[("x-api-key", "sk_example_0123456789abcdef")]).await;
     assert_eq!((status, &by_key[1]), (200, &json!("api_key")));
     assert_eq!(who(url, &[]).await, (401, json!([null, null, "missing_credential"])));
+    // A browser sends the cookie along whichever page asks: changes are taken only from pages that may call.
+    let change = |origin: &'static str| {
+        let request =
+            Client::new().post(format!("{url}/v1/conversations")).header("cookie", "session=s3cret");
+        request.header("origin", origin).send()
+    };
+    let own: &'static str = Box::leak(url.clone().into_boxed_str());
+    for (origin, status) in [(own, 200), ("http://localhost:3000", 200), ("https://evil.example", 403)] {
+        assert_eq!(change(origin).await.unwrap().status(), status, "{origin}");
+    }
     // A header by which services behind the original's gateway know people says nothing here.
     assert_eq!(who(url, &[("x-user-id", "ann")]).await.0, 401);
 }

@@ -10,6 +10,7 @@
 
 mod account;
 mod app;
+mod bare;
 mod binary;
 mod chat;
 mod connections;
@@ -20,6 +21,7 @@ mod document;
 mod door;
 mod examples;
 mod idempotency;
+mod ids;
 mod images;
 mod limits;
 mod local_model;

@@ -1,5 +1,7 @@
 //! Models and embeddings.
 
+use jan_llm::Echo;
+use jan_server::{AllowAll, Server, bind};
 use jan_tests::Upstream;
 use serde_json::{Value, json};
 
@@ -32,6 +34,65 @@ async fn models_of_all_providers_are_listed_and_found() {
     let remote: Value = app.ask("good", false).await.json().await.unwrap();
     assert_eq!(local["model"], "echo");
     assert_ne!(remote["model"], "echo");
+}
+
+#[tokio::test]
+async fn a_page_learns_what_models_are_called_and_what_they_can_do() {
+    let upstream = Upstream::start().await;
+    let known = json!({"url": upstream.url(), "models": {
+        "good": {"display_name": "Good", "category": "Best", "category_order": -1, "supports": {"images": true}}}});
+    let app = App::start(|config| {
+        config.providers.insert("up".into(), serde_json::from_value(known).unwrap());
+    })
+    .await;
+    let list = app.ok("GET", "/v1/models", None).await;
+    let rows = list["data"].as_array().unwrap();
+    let best = json!({"id": "good", "model_display_name": "Good", "category": "Best", "category_order_number": -1,
+                      "model_order_number": 0});
+    for (member, value) in best.as_object().unwrap() {
+        assert_eq!(&rows[0][member], value, "what is placed first comes first: {}", rows[0]);
+    }
+    assert!(rows.iter().all(|row| row["object"] == "model" && row.get("provider_id").is_none()));
+    let place = |row: &Value| {
+        let number = |member: &str| row[member].as_i64().unwrap();
+        (number("category_order_number"), number("model_order_number"))
+    };
+    assert!(rows.is_sorted_by_key(place), "{rows:?}");
+    let reply = app.get("/v1/models/good").header("x-provider-data", "true").send().await.unwrap();
+    assert_eq!(reply.json::<Value>().await.unwrap()["provider_name"], "up");
+
+    let details = app.ok("GET", "/v1/models/catalogs/good", None).await["data"].clone();
+    let flag = |name: &str| details[format!("supports_{name}")].as_bool().unwrap();
+    assert_eq!(["images", "tools", "reasoning"].map(flag), [true, true, false]);
+    assert_eq!(details["architecture"]["input_modalities"], json!(["text", "image"]));
+    let echo = app.ok("GET", "/v1/models/catalogs/echo", None).await["data"].clone();
+    assert_eq!((&echo["id"], &echo["supports_tools"]), (&json!("echo"), &json!(false)));
+    // A name that begins as the route does is a name.
+    assert_eq!(app.ok("GET", "/v1/models/cut-mid-event", None).await["id"], "cut-mid-event");
+    for unknown in ["nope", "maker/nope", "maker%2Fnope"] {
+        let (status, reply) = app.call("GET", &format!("/v1/models/catalogs/{unknown}"), None).await;
+        assert_eq!((status, &reply["error"]["code"]), (404, &json!("model_not_found")));
+    }
+}
+
+#[tokio::test]
+async fn a_models_name_may_hold_slashes() {
+    let server =
+        Server::builder().auth(AllowAll::new()).model(Echo::named("maker/model:latest")).build().unwrap();
+    let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let url = format!("http://{}/v1/models", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move { server.serve(listener, std::future::pending::<()>()).await });
+    for path in [
+        "maker/model:latest",
+        "maker%2Fmodel:latest",
+        "catalogs/maker/model:latest",
+        "catalogs/maker%2Fmodel%3Alatest",
+    ] {
+        let reply: Value = reqwest::get(format!("{url}/{path}")).await.unwrap().json().await.unwrap();
+        let reply = reply.get("data").unwrap_or(&reply);
+        assert_eq!(reply["id"], "maker/model:latest", "{path}");
+    }
+    serving.abort();
 }
 
 #[tokio::test]

@@ -5,16 +5,16 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 
 /// What the owner has: for each variable of a path, the values to try it with.
-struct Things {
-    conversation: String,
-    item: String,
-    completion: String,
-    project: String,
-    share: String,
-    media: String,
+pub(crate) struct Things {
+    pub(crate) conversation: String,
+    pub(crate) item: String,
+    pub(crate) completion: String,
+    pub(crate) project: String,
+    pub(crate) share: String,
+    pub(crate) media: String,
 }
 
-async fn things(app: &App) -> Things {
+pub(crate) async fn things(app: &App) -> Things {
     let id = |value: &Value| value["id"].as_str().unwrap_or_default().to_owned();
     let items = json!([{"role": "user", "content": "secret"}, {"role": "assistant", "content": "hidden"},
                        {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}]);
@@ -46,7 +46,7 @@ async fn things(app: &App) -> Things {
 }
 
 /// A body with which the route would work for the owner.
-fn body(operation: &str) -> Value {
+pub(crate) fn body(operation: &str) -> Value {
     match operation {
         "createConversationItems" => json!({"items": [{"role": "user", "content": "x"}]}),
         "updateConversationItemByCallId" => json!({"status": "completed"}),
@@ -141,8 +141,8 @@ async fn nothing_of_somebody_elses_is_reached_through_bodies_cursors_and_lists()
         ("GET", format!("/v1/projects?after={}", things.project), None, 400, "after"),
         ("GET", format!("/v1/media?after={}", things.media), None, 400, "after"),
         ("GET", format!("/v1/files?after={}", things.media), None, 400, "after"),
-        ("POST", "/v1/media/resolve".to_owned(), Some(json!({"ids": [things.media]})), 400, "media"),
-        ("POST", "/v1/media/resolve".to_owned(), Some(json!({"payload": [things.media]})), 400, "media"),
+        ("POST", "/v1/media/resolve".to_owned(), Some(json!({"ids": [things.media]})), 404, "media"),
+        ("POST", "/v1/media/resolve".to_owned(), Some(json!({"payload": [things.media]})), 404, "media"),
         ("GET", format!("/v1/chat/completions?after={}", things.completion), None, 400, "after"),
     ] {
         let (got, reply) = app.call_as(&other, method, &path, body).await;

@@ -62,7 +62,7 @@ async fn whoever_has_the_link_reads_and_learns_nothing_of_the_owner() {
     assert_eq!(anybody(&app, Method::HEAD, &path).await.status(), 200);
     assert_eq!(status(&app, &path.replace("public/shares", "share")).await, 200);
 
-    assert_eq!(status(&app, "/v1/public/shares/short").await, 400);
+    assert_eq!(status(&app, "/v1/public/shares/short").await, 404);
     assert_eq!(anybody(&app, Method::HEAD, "/v1/public/shares/short").await.status(), 404);
     assert_eq!(status(&app, &format!("/v1/public/shares/{}", "0".repeat(22))).await, 404);
 }

@@ -106,11 +106,11 @@ async fn a_chat_begins_a_conversation_by_an_object_or_a_referrer() {
     let id = reply.headers()["x-conversation-id"].to_str().unwrap().to_owned();
     assert_eq!(said(&events(reply).await), "Hi");
     assert_eq!(app.ok("GET", &format!("/v1/conversations/{id}"), None).await["referrer"], "web");
-    for wrong in [json!(7), json!("nonsense")] {
+    for (wrong, status) in [(json!(7), 400), (json!("nonsense"), 404)] {
         let body =
             json!({"model": "echo", "conversation": wrong, "messages": [{"role": "user", "content": "Hi"}]});
-        let (status, error) = app.call("POST", "/v1/chat/completions", Some(body)).await;
-        assert_eq!((status, &error["error"]["param"]), (400, &json!("conversation")));
+        let (got, error) = app.call("POST", "/v1/chat/completions", Some(body)).await;
+        assert_eq!((got, &error["error"]["param"]), (status, &json!("conversation")));
     }
 }
 

@@ -1,13 +1,47 @@
 //! Lists of conversations.
 
 use super::*;
-use crate::conversation::{Change, Filter, Selection};
+use crate::conversation::{Change, Filter, ItemRef, Selection};
 
 pub async fn all(store: &dyn ConversationStore) {
     a_list_runs_by_last_change_and_then_by_id(store).await;
     a_list_is_narrowed_by_project_and_referrer(store).await;
     a_list_comes_in_pages(store).await;
     an_unknown_cursor_is_refused(store).await;
+    what_is_deleted_is_not_counted(store).await;
+    a_text_with_a_nul_finds_nothing(store).await;
+}
+
+pub async fn what_is_deleted_is_not_counted(store: &dyn ConversationStore) {
+    let (me, other, all) = (somebody(), somebody(), Filter::default());
+    let (gone, _) = begun(store, &me, 1).await;
+    begun(store, &me, 1).await;
+    begun(store, &other, 1).await;
+    assert_eq!(store.count(&me, &all).await.unwrap(), 2);
+    store.delete(&me, &Selection::Ids(vec![gone]), NOON + 1).await.unwrap();
+    assert_eq!(store.count(&me, &all).await.unwrap(), 1);
+}
+
+/// Not every database can keep a NUL character in a text, and callers may send one in an id.
+pub async fn a_text_with_a_nul_finds_nothing(store: &dyn ConversationStore) {
+    let me = somebody();
+    let (id, _) = begun(store, &me, 1).await;
+    let nul = "conv_\0";
+    is_not_found(store.get(&me, nul).await);
+    is_not_found(store.append(&me, nul, append(messages(1))).await);
+    is_not_found(store.append(&me, &id, append_to("\0", messages(1))).await);
+    is_not_found(store.items(&me, &id, Some("a\0"), &page(5, Order::Asc, None)).await);
+    is_not_found(store.item(&me, &id, ItemRef::Id("\0")).await);
+    is_not_found(store.item(&me, &id, ItemRef::Call("\0")).await);
+    is_not_found(store.delete_item(&me, &id, "\0", NOON + 1).await);
+    is_not_found(store.fork(&me, &id, fork("other", ForkPoint::After("\0".into()))).await);
+    is_not_found(store.activate(&me, &id, "\0", NOON + 1).await);
+    assert!(store.delete(&me, &Selection::Ids(vec![nul.into()]), NOON + 1).await.unwrap().is_empty());
+    let filter = Filter { project_id: Some("\0".into()), referrer: None };
+    assert!(listed(store, &me, &filter, &page(5, Order::Desc, None)).await.is_empty());
+    assert_eq!(store.count(&me, &filter).await.unwrap(), 0);
+    is_unknown_cursor(store.list(&me, &Filter::default(), &page(5, Order::Desc, Some("\0"))).await);
+    is_unknown_cursor(store.items(&me, &id, None, &page(5, Order::Desc, Some("\0"))).await);
 }
 
 async fn listed(
@@ -72,6 +106,7 @@ pub async fn a_list_is_narrowed_by_project_and_referrer(store: &dyn Conversation
         assert_eq!(listed(store, &me, &filter, &page(20, Order::Asc, Some(&ids[0]))).await, after_the_first);
         expected.reverse();
         assert_eq!(listed(store, &me, &filter, &page(20, Order::Desc, None)).await, expected);
+        assert_eq!(store.count(&me, &filter).await.unwrap(), expected.len() as u64);
     };
     narrowed(None, None, &[0, 1, 2, 3]).await;
     narrowed(Some("p"), None, &[1, 3]).await;

@@ -8,6 +8,20 @@ pub async fn all(store: &dyn RecordStore) {
     a_list_comes_in_pages(store).await;
     an_unknown_cursor_is_refused(store).await;
     everything_is_listed_whatever_its_kind(store).await;
+    a_text_with_a_nul_finds_nothing(store).await;
+}
+
+/// Not every database can keep a NUL character in a text, and callers may send one in an id.
+pub async fn a_text_with_a_nul_finds_nothing(store: &dyn RecordStore) {
+    let me = somebody();
+    kept(store, &me, named("kind", "key")).await;
+    assert_eq!(store.get(&me, "kind", "rec_\0").await.unwrap(), None);
+    assert_eq!(store.find(&me, "kind", "key\0").await.unwrap(), None);
+    assert!(!store.delete(&me, "kind", "\0").await.unwrap());
+    let list = store.list(&me, "kind", Some("a\0b"), &page(5, Order::Asc, None)).await.unwrap();
+    assert!(list.items.is_empty());
+    assert_eq!(store.count(&me, "kind", Some("\0")).await.unwrap(), 0);
+    is_unknown_cursor(store.list(&me, "kind", None, &page(5, Order::Asc, Some("\0"))).await);
 }
 
 /// Records of one kind that were made at these times.
@@ -48,6 +62,11 @@ pub async fn a_list_is_narrowed_by_group(store: &dyn RecordStore) {
         assert_eq!(list(group, page(20, Order::Desc, None)).await.items, expected);
     }
     assert_eq!(list(None, page(20, Order::Asc, None)).await.items, made);
+    for (group, count) in [(Some("a"), 2), (Some("b"), 1), (Some("A"), 0), (None, made.len() as u64)] {
+        assert_eq!(store.count(&me, "kind", group).await.unwrap(), count, "{group:?}");
+    }
+    assert_eq!(store.count(&me, "another kind", None).await.unwrap(), 0);
+    assert_eq!(store.count(&somebody(), "kind", None).await.unwrap(), 0);
     let first = list(Some("a"), page(1, Order::Asc, None)).await;
     assert_eq!((ids(&first.items), first.has_more), (ids(&made[1..2]), true));
     let second = list(Some("a"), page(1, Order::Asc, Some(&made[1].id))).await;

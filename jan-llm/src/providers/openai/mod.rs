@@ -11,6 +11,7 @@ mod reply;
 mod stream;
 mod transport;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jan_core::media::Want;
-use jan_core::model::EmbeddingRequest;
+use jan_core::model::{EmbeddingRequest, ModelInfo};
 use jan_core::secret::ExposeSecret;
 use jan_core::{
     ChatAnswer, ChatReply, ChatRequest, ChatStream, EmbeddingProvider, Error, JsonObject, Model,
@@ -50,6 +51,10 @@ pub struct Upstream {
     /// How it is shown pictures that are kept here: in the request (a data URL), or by a link that it fetches itself. In the
     /// request unless told.
     pub media: Want,
+    /// What it is called here.
+    pub name: Option<String>,
+    /// What is known of its models beyond what it says itself, by their ids.
+    pub models: BTreeMap<String, ModelInfo>,
 }
 
 impl Upstream {
@@ -63,6 +68,8 @@ impl Upstream {
             reply_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(120),
             media: Want::DataUrl,
+            name: None,
+            models: BTreeMap::new(),
         }
     }
 
@@ -143,6 +150,13 @@ impl OpenAi {
             .map_err(|e| Error::upstream("The upstream's list of models cannot be read.").because(e))?;
         Ok(list.data)
     }
+
+    /// A model with what is known of it here.
+    fn described(&self, mut model: Model) -> Model {
+        model.provider = self.upstream.name.clone().unwrap_or_default();
+        let info = self.upstream.models.get(&model.id).cloned().unwrap_or_default();
+        model.described(info)
+    }
 }
 
 #[async_trait]
@@ -152,7 +166,7 @@ impl ModelProvider for OpenAi {
         if let Some((_, models)) = kept.as_ref().filter(|(asked, _)| asked.elapsed() < MODELS_FRESH) {
             return Ok(models.clone());
         }
-        let models = self.list().await?;
+        let models: Vec<_> = self.list().await?.into_iter().map(|model| self.described(model)).collect();
         *kept = Some((Instant::now(), models.clone()));
         Ok(models)
     }

@@ -102,6 +102,28 @@ pub(super) async fn list(
     Ok(page.of(rows.iter().map(conversation).collect::<Result<_>>()?))
 }
 
+pub(super) async fn count(store: &SqlConversations, owner: &UserId, filter: &Filter) -> Result<u64> {
+    /// The number of all, narrowed by what the macro is given.
+    macro_rules! number {
+        ($narrowed:literal) => {
+            concat!(
+                "SELECT COUNT(*) AS count FROM conversation WHERE owner = $1 AND deleted_at IS NULL",
+                $narrowed
+            )
+        };
+    }
+    let sql = match (&filter.project_id, &filter.referrer) {
+        (None, None) => number!(""),
+        (Some(_), None) => number!(" AND project_id = $2"),
+        (None, Some(_)) => number!(" AND referrer = $2"),
+        (Some(_), Some(_)) => number!(" AND project_id = $2 AND referrer = $3"),
+    };
+    let mut values: Vec<Value> = vec![owner.into()];
+    values.extend(filter.project_id.as_ref().map(Value::from));
+    values.extend(filter.referrer.as_ref().map(Value::from));
+    store.db.count(sql, &values).await
+}
+
 pub(super) async fn update(
     store: &SqlConversations,
     owner: &UserId,

@@ -101,6 +101,10 @@ impl ConversationStore for SqlConversations {
         conversations::list(self, owner, filter, page).await
     }
 
+    async fn count(&self, owner: &UserId, filter: &Filter) -> Result<u64> {
+        conversations::count(self, owner, filter).await
+    }
+
     async fn update(&self, owner: &UserId, id: &str, change: Change) -> Result<Conversation> {
         conversations::update(self, owner, id, change).await
     }

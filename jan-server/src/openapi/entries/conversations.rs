@@ -229,7 +229,7 @@ pub(crate) mod projects {
 
     pub(crate) static LIST: Doc = Doc::new("listProjects", TAG, "List your projects", "By their making.")
         .query(PAGE)
-        .list(named::<shape::Project>);
+        .enveloped_list(named::<shape::Project>);
 
     pub(crate) static CREATE: Doc =
         Doc::new("createProject", TAG, "Make a project", "No two of yours have one name.")

@@ -32,8 +32,9 @@ pub(crate) static UPLOAD: Doc = Doc::new(
 .takes_as("multipart/form-data", named::<shape::UploadForm>)
 .enveloped(200, named::<shape::Media>);
 
-pub(crate) static LIST: Doc =
-    Doc::new("listMedia", TAG, "List your files", "By their making.").query(PAGE).list(named::<shape::Media>);
+pub(crate) static LIST: Doc = Doc::new("listMedia", TAG, "List your files", "By their making.")
+    .query(PAGE)
+    .enveloped_list(named::<shape::Media>);
 
 const PREPARE_WORDS: &str = "Answers with the id that it will have (unless you have the same bytes already) and a link to PUT \
                              the bytes to, with `Content-Type` as announced. Our own links keep it at once; after a cloud's, \

@@ -96,6 +96,10 @@ impl Doc {
         Self { status: 200, gives: Gives::List(schema), ..self }
     }
 
+    pub(crate) const fn enveloped_list(self, schema: SchemaOf) -> Self {
+        Self { status: 200, gives: Gives::EnvelopedList(schema), ..self }
+    }
+
     pub(crate) const fn page(self, status: u16, kind: &'static str) -> Self {
         Self { status, gives: Gives::Page(kind), ..self }
     }
@@ -119,6 +123,8 @@ pub(crate) enum Gives {
     Enveloped(SchemaOf),
     /// A page of a list of these.
     List(SchemaOf),
+    /// The same with the envelope's `meta` beside it.
+    EnvelopedList(SchemaOf),
     /// No body.
     Nothing,
     /// Something for people, of this content type.
@@ -154,13 +160,23 @@ pub(crate) static MODELS_LIST: Doc = Doc::new(
     "listModels",
     "Models",
     "List the models",
-    "The models that can be asked now; an empty list when no provider is configured.",
+    "The models that can be asked now, in the order in which a page shows them; an empty list when no provider is \
+     configured. With the header `X-PROVIDER-DATA: true` each says who gives it.",
 )
 .json(200, named::<schemas::ModelList>);
 
 pub(crate) static MODELS_GET: Doc =
     Doc::new("getModel", "Models", "Get one model", "The name may hold slashes.")
         .json(200, named::<schemas::Model>);
+
+pub(crate) static MODELS_DETAILS: Doc = Doc::new(
+    "getModelCatalog",
+    "Models",
+    "See what a model can do",
+    "Whether it calls tools, thinks, sees pictures: as the operator configures it, as its provider says, or as most \
+     models are. The name may hold slashes, as they are or as `%2F`.",
+)
+.enveloped(200, named::<schemas::ModelCatalog>);
 
 pub(crate) static EMBEDDINGS_CREATE: Doc = Doc::new(
     "createEmbedding",
@@ -186,7 +202,7 @@ pub(crate) static GUEST_LOGIN: Doc = Doc::new(
     "Get tokens as a new guest",
     "Needs nothing. The access token lives for five minutes, the refresh token for a week.",
 )
-.json(201, named::<schemas::Tokens>);
+.json(201, named::<schemas::GuestTokens>);
 
 pub(crate) static REFRESH_TOKEN: Doc =
     Doc::new("refreshToken", "Auth", "Get the next pair of tokens", "For the owner of a refresh token.")

@@ -44,12 +44,12 @@ pub(crate) static LIST: Doc = Doc::new(
     "Views are counted in batches: the last few may be missing.",
 )
 .query(LISTING)
-.list(named::<shape::Share>);
+.enveloped_list(named::<shape::Share>);
 
 pub(crate) static OF_CONVERSATION: Doc =
     Doc::new("listConversationShares", TAG, "List the shares of a conversation", "By their making.")
         .query(LISTING)
-        .list(named::<shape::Share>);
+        .enveloped_list(named::<shape::Share>);
 
 const REVOKE_WORDS: &str =
     "For good: the link answers 410 from now on. Caches may show it for five minutes more.";

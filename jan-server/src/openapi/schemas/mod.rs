@@ -58,6 +58,15 @@ pub(crate) struct Meta {
     request_id: String,
 }
 
+/// What comes beside a list.
+#[derive(ToSchema)]
+pub(crate) struct ListMeta {
+    request_id: String,
+    has_more: bool,
+    /// The `after` of the next page.
+    next_after: Option<String>,
+}
+
 /// A chat, as OpenAI writes it. Any other field is passed on to the model.
 #[derive(ToSchema)]
 pub(crate) struct ChatCompletionRequest {
@@ -218,6 +227,54 @@ pub(crate) struct Model {
     object: String,
     created: u64,
     owned_by: String,
+    /// The name to show.
+    model_display_name: String,
+    /// The heading under which it is shown.
+    category: String,
+    /// Where the category stands, the least first.
+    category_order_number: i64,
+    /// Where it stands in its category, the least first.
+    model_order_number: i64,
+}
+
+/// What a model is and can do.
+#[derive(ToSchema)]
+pub(crate) struct ModelCatalog {
+    id: String,
+    public_id: String,
+    #[schema(example = "model.catalog")]
+    object: String,
+    model_display_name: String,
+    description: Option<String>,
+    category: String,
+    category_order_number: i64,
+    model_order_number: i64,
+    /// `names` of the parameters that it takes.
+    #[schema(value_type = Object)]
+    supported_parameters: Value,
+    /// What it reads and writes.
+    #[schema(value_type = Object)]
+    architecture: Value,
+    tags: Vec<String>,
+    /// How many tokens it can read.
+    context_length: Option<u64>,
+    active: bool,
+    /// What its provider says of it in its own words.
+    #[schema(value_type = Object)]
+    extras: Value,
+    status: String,
+    family: Option<String>,
+    experimental: bool,
+    supports_tools: bool,
+    supports_reasoning: bool,
+    supports_images: bool,
+    supports_browser: bool,
+    supports_instruct: bool,
+    supports_embeddings: bool,
+    supports_audio: bool,
+    supports_video: bool,
+    created_at: u64,
+    updated_at: u64,
 }
 
 /// Texts to turn into vectors.
@@ -253,6 +310,25 @@ pub(crate) struct Embedding {
 #[derive(ToSchema)]
 pub(crate) struct Tokens {
     user_id: String,
+    access_token: String,
+    refresh_token: String,
+    #[schema(example = "Bearer")]
+    token_type: String,
+    /// Seconds.
+    #[schema(example = 300)]
+    expires_in: u64,
+    /// Seconds since the Unix epoch.
+    expires_at: u64,
+}
+
+/// The first tokens of a guest, and who it is.
+#[derive(ToSchema)]
+pub(crate) struct GuestTokens {
+    user_id: String,
+    /// The same id, as the original names it.
+    principal_id: String,
+    /// What `GET /v1/users/me` says as well.
+    username: String,
     access_token: String,
     refresh_token: String,
     #[schema(example = "Bearer")]

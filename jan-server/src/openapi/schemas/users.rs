@@ -9,6 +9,8 @@ pub(crate) struct Me {
     id: String,
     #[schema(example = "user")]
     object: String,
+    /// What you are called; the id where nothing else is known.
+    username: String,
     /// `jwt`, `api_key` or `none`.
     auth_method: String,
     roles: Vec<String>,

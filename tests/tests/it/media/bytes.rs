@@ -138,7 +138,7 @@ async fn links_are_given_to_one_to_several_and_in_payloads() {
     let unknown = "jan_00000000000000000000000000";
     for body in [json!({"ids": [id, unknown]}), json!({"payload": [unknown]})] {
         let (status, error) = app.call("POST", "/v1/media/resolve", Some(body)).await;
-        assert_eq!((status, &error["error"]["code"]), (400, &json!("unknown_media")));
+        assert_eq!((status, &error["error"]["code"]), (404, &json!("unknown_media")));
         assert!(error["error"]["message"].as_str().unwrap().contains(unknown), "{error}");
     }
     assert_eq!(app.call("POST", "/v1/media/resolve", Some(json!({}))).await.1["error"]["param"], "ids");
