@@ -42,3 +42,4 @@ mod swagger;
 mod turns;
 mod upstreams;
 mod usage;
+mod web_client;
