@@ -11,7 +11,7 @@ pub(crate) struct Me {
     object: String,
     /// What you are called; the id where nothing else is known.
     username: String,
-    /// `jwt`, `api_key` or `none`.
+    /// `jwt`, `api_key`, `session`, `host` or `none`.
     auth_method: String,
     roles: Vec<String>,
 }
