@@ -83,8 +83,7 @@ async fn users_come_by_the_cookie_of_a_session_or_by_a_key() {
     assert_eq!(who(url, &[]).await, (401, json!([null, null, "missing_credential"])));
     // A browser sends the cookie along whichever page asks: changes are taken only from pages that may call.
     let change = |origin: &'static str| {
-        let request =
-            client().post(format!("{url}/v1/conversations")).header("cookie", "session=s3cret");
+        let request = client().post(format!("{url}/v1/conversations")).header("cookie", "session=s3cret");
         request.header("origin", origin).send()
     };
     let own: &'static str = Box::leak(url.clone().into_boxed_str());
