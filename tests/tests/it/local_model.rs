@@ -46,6 +46,7 @@ async fn a_real_model_answers_streams_and_keeps_to_forms() {
     assert!(answer["usage"]["completion_tokens"].as_u64().unwrap() > 1);
 
     question["stream"] = json!(true);
+    question["stream_options"] = json!({"include_usage": true});
     let streamed = events(app.post("/v1/chat/completions", &question).send().await.unwrap()).await;
     assert_eq!(said(&streamed), whole, "streamed and whole answers say the same");
     let last: Value = serde_json::from_str(&streamed[streamed.len() - 2]).unwrap();

@@ -55,5 +55,5 @@ async fn prompt_templates_are_public() {
         (&json!("timing"), &json!(true))
     );
     assert_eq!(timing["data"]["variables"], json!(["date"]));
-    assert_eq!((read("nope").await.status().as_u16(), read("a-b").await.status().as_u16()), (404, 400));
+    assert_eq!((read("nope").await.status().as_u16(), read("a-b").await.status().as_u16()), (404, 404));
 }

@@ -134,7 +134,6 @@ async fn a_talk_is_kept_as_the_page_shows_it() {
 }
 
 #[tokio::test]
-#[ignore = "regenerate with an empty body still answers by itself"]
 async fn another_answer_is_a_branch_first_and_then_a_chat() {
     let upstream = Upstream::start().await;
     let page = Page::open(&upstream).await;

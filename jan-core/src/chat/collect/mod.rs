@@ -66,7 +66,8 @@ impl Collector {
         // Padding against those who watch the length of chunks.
         chunk.rest.remove("obfuscation");
         let rest = std::mem::take(&mut chunk.rest);
-        let head = self.head.get_or_insert(chunk);
+        let head = self.head.get_or_insert_default();
+        head.name(chunk);
         self.held = self.held.saturating_add(merge::members(&mut head.rest, rest));
         if self.held <= self.limit {
             return Ok(());
@@ -100,6 +101,21 @@ impl Collector {
             usage: self.usage,
             rest: head.rest,
         })
+    }
+}
+
+impl ChunkBody {
+    /// Takes what a chunk says of its answer where nothing was said before: some upstreams name neither the answer nor the
+    /// model in their first chunk.
+    fn name(&mut self, chunk: Self) {
+        for (own, said) in [(&mut self.id, chunk.id), (&mut self.model, chunk.model)] {
+            if own.is_empty() {
+                *own = said;
+            }
+        }
+        if self.created == 0 {
+            self.created = chunk.created;
+        }
     }
 }
 

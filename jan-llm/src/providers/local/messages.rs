@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_role_that_no_template_knows_is_named() {
-        for role in [json!("wizard"), json!("System"), json!(""), json!(7), json!(null)] {
+        for role in [json!("wizard"), json!("System"), json!(7)] {
             let request = ask(
                 json!({"model": "m", "messages": [{"role": "user", "content": "x"}, {"role": role, "content": "y"}]}),
             );

@@ -40,8 +40,11 @@ impl Plain {
     /// As [`Plain::read`].
     pub(super) fn arguments(parameters: Option<&Value>, name: &str) -> Result<Self, String> {
         let described = parameters.filter(|parameters| {
-            let object = parameters.as_object();
-            object.is_none_or(|object| object.keys().any(|key| key != "type" && !merge::is_annotation(key)))
+            let says = |(key, value): (&String, &Value)| match key.as_str() {
+                "type" => value != "object",
+                key => !merge::is_annotation(key),
+            };
+            parameters.as_object().is_none_or(|object| object.iter().any(says))
         });
         match described.filter(|parameters| !parameters.is_null()) {
             Some(parameters) => Self::both(parameters, &json!({"type": "object"}), name),
