@@ -1,5 +1,6 @@
 //! Every operation of the document once, with what its example says, in the order in which somebody would try them.
 
+use jan_core::model::ModelInfo;
 use jan_tests::Upstream;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -25,7 +26,10 @@ async fn every_example_succeeds_and_every_reply_is_as_described() {
     let upstream = Upstream::start().await;
     let app = App::start(|config| {
         config.echo.enabled = false;
-        config.providers.insert("upstream".into(), provider(&upstream.url()));
+        let mut provider = provider(&upstream.url());
+        // The examples name the first model of the list.
+        provider.models.insert("good".into(), ModelInfo { order: Some(0), ..ModelInfo::default() });
+        config.providers.insert("upstream".into(), provider);
         config.images.enabled = true;
         config.images.model = Some("z-image".into());
     })
