@@ -127,7 +127,7 @@ impl Chat {
         let again = Again { before, fresh: Vec::new(), fork, model };
         let (request, kept) =
             keeper.prepare_again(&*self.provider, body, &who.user, conversation, again).await?;
-        Ok(Regenerated::Answered(self.ready(request, Some(kept), who).await?, question))
+        Ok(Regenerated::Answered(Box::new(self.ready(request, Some(kept), who).await?), question))
     }
 
     /// The user's message `item` with other `content`, on a branch that takes the active one's place; answered at once
@@ -198,7 +198,7 @@ pub enum Regenerated {
     /// The branch ends with it now; this is what its caller is told.
     Branched(JsonObject),
     /// It is answered by this turn.
-    Answered(Turn, Item),
+    Answered(Box<Turn>, Item),
 }
 
 /// What became of an edit.

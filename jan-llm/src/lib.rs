@@ -84,6 +84,7 @@ pub use router::Router;
 pub use settings::{SettingsStore, UserSettings};
 pub use shares::Shares;
 pub use store::Store;
+pub use text::TextTurn;
 pub use turn::Keeper;
 pub use usage::Meter;
 

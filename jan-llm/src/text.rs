@@ -1,52 +1,98 @@
 //! Text completions through a chat service: counted as chats are, and shown as they are.
 
-use jan_core::chat::{ChatAnswer, ChatStream};
-use jan_core::{CompletionProvider, CompletionRequest, Principal, Result};
+use std::sync::{Arc, OnceLock};
+
+use jan_core::chat::{ChatAnswer, ChatStream, Usage};
+use jan_core::{CompletionProvider, CompletionRequest, Error, ModelProvider, Principal, Result};
 
 use crate::Chat;
 use crate::chat::with_usage;
 use crate::router::no_completions;
-use crate::turn::{counted, shown_to_caller};
+use crate::turn::{Account, counted, shown_to_caller};
 
-impl Chat {
-    /// Makes a prompt go on, in one whole answer. Dropping the future stops the model.
+/// A text completion that is ready to be asked. Dropping it, or what it returns, stops the model.
+#[must_use = "nothing is asked until it is completed or streamed"]
+pub struct TextTurn {
+    provider: Arc<dyn ModelProvider>,
+    request: CompletionRequest,
+    account: Option<Account>,
+}
+
+impl TextTurn {
+    /// Where the used tokens stand once the model has told them; nowhere, when nothing is counted.
+    pub fn usage(&self) -> Option<Arc<OnceLock<Usage>>> {
+        self.account.as_ref().map(|account| account.told.clone())
+    }
+
+    /// Whether the request asks for a stream.
+    pub fn wants_stream(&self) -> bool {
+        self.request.wants_stream()
+    }
+
+    /// One whole answer.
     ///
     /// # Errors
     /// As [`CompletionProvider::complete`]; [`jan_core::ErrorKind::Invalid`] when the model answers chats only.
-    pub async fn complete_text(&self, request: CompletionRequest, who: &Principal) -> Result<ChatAnswer> {
+    pub async fn complete(self) -> Result<ChatAnswer> {
+        let Self { provider, request, account } = self;
         let request =
             if request.wants_stream() { request.stream(false).without("stream_options") } else { request };
-        let account = self.account(request.model(), who, None);
-        let answer = self.text_provider(&request)?.complete(request).await?.into_answer().await?;
+        let answer = text_provider(&*provider, &request)?.complete(request).await?.into_answer().await?;
         if let Some(account) = account {
             account.count_answer(&answer);
         }
         Ok(answer)
     }
 
-    /// Makes a prompt go on, chunk by chunk; the last chunk carries usage if the request asks for it
-    /// (`stream_options.include_usage`). Dropping the stream stops the model.
+    /// Chunk by chunk; the last chunk carries usage if the request asks for it (`stream_options.include_usage`).
     ///
     /// # Errors
-    /// As [`Chat::complete_text`] before the first chunk; later errors are the stream's last item.
-    pub async fn stream_text(&self, request: CompletionRequest, who: &Principal) -> Result<ChatStream> {
+    /// As [`TextTurn::complete`] before the first chunk; later errors are the stream's last item.
+    pub async fn stream(self) -> Result<ChatStream> {
+        let Self { provider, request, account } = self;
         let shows_usage = request.wants_usage();
-        let account = self.account(request.model(), who, None);
         let mut request = if request.wants_stream() { request } else { request.stream(true) };
         if account.is_some() && !shows_usage {
             let options = with_usage(request.get("stream_options")?);
             request = request.with("stream_options", &options);
         }
-        let chunks = self.text_provider(&request)?.complete(request).await?.into_stream()?;
+        let chunks = text_provider(&*provider, &request)?.complete(request).await?.into_stream()?;
         let chunks = match account {
             Some(account) => counted(chunks, account),
             None => chunks,
         };
         Ok(shown_to_caller(chunks, shows_usage))
     }
+}
 
-    fn text_provider(&self, request: &CompletionRequest) -> Result<&dyn CompletionProvider> {
-        self.provider().completions().ok_or_else(|| no_completions(request.model()))
+fn text_provider<'a>(
+    provider: &'a dyn ModelProvider,
+    request: &CompletionRequest,
+) -> Result<&'a dyn CompletionProvider, Error> {
+    provider.completions().ok_or_else(|| no_completions(request.model()))
+}
+
+impl Chat {
+    /// Makes a text completion ready to be asked for `who`.
+    pub fn text_turn(&self, request: CompletionRequest, who: &Principal) -> TextTurn {
+        let account = self.account(request.model(), who, None);
+        TextTurn { provider: self.provider().clone(), request, account }
+    }
+
+    /// Makes a prompt go on, in one whole answer. Dropping the future stops the model.
+    ///
+    /// # Errors
+    /// As [`TextTurn::complete`].
+    pub async fn complete_text(&self, request: CompletionRequest, who: &Principal) -> Result<ChatAnswer> {
+        self.text_turn(request, who).complete().await
+    }
+
+    /// Makes a prompt go on, chunk by chunk, as [`TextTurn::stream`] does. Dropping the stream stops the model.
+    ///
+    /// # Errors
+    /// As [`TextTurn::stream`].
+    pub async fn stream_text(&self, request: CompletionRequest, who: &Principal) -> Result<ChatStream> {
+        self.text_turn(request, who).stream().await
     }
 }
 

@@ -124,7 +124,7 @@ fn plain_host(host: &str) -> String {
     let host = host.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if is_port(port) && !(name.contains(':') && !name.ends_with(']')) => (name, port),
+        Some((name, port)) if is_port(port) && (!name.contains(':') || name.ends_with(']')) => (name, port),
         _ => (host.as_str(), ""),
     };
     let name = name.trim_end_matches('.');

@@ -16,7 +16,7 @@ pub(crate) async fn regenerate(mut call: Call) -> Reply {
     let (id, item, body) = (call.path("id")?, call.path("item_id")?, call.object_or_nothing().await?);
     match call.rooms.chat.regenerate(&call.who, &id, &item, &body).await? {
         Regenerated::Branched(outcome) => bare(&shaped(&call, outcome)?),
-        Regenerated::Answered(turn, question) => told(call, turn, Some(question)).await,
+        Regenerated::Answered(turn, question) => told(call, *turn, Some(question)).await,
     }
 }
 

@@ -9,9 +9,12 @@ use crate::http::reply::{Reply, raw_json};
 /// Makes a prompt go on, whole or as a stream.
 pub(crate) async fn create(mut call: Call) -> Reply {
     let request = CompletionRequest::parse(call.bytes().await?)?;
-    if request.wants_stream() {
-        let chunks = call.rooms.chat.stream_text(request, &call.who).await?;
+    call.noted.model(request.model());
+    let turn = call.rooms.chat.text_turn(request, &call.who);
+    call.noted.usage(turn.usage());
+    if turn.wants_stream() {
+        let chunks = turn.stream().await?;
         return events(call, chunks).await;
     }
-    Ok(raw_json(call.rooms.chat.complete_text(request, &call.who).await?.to_bytes()))
+    Ok(raw_json(turn.complete().await?.to_bytes()))
 }

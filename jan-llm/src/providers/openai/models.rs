@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
+use jan_core::causes::Causes;
 use jan_core::chat::ReportedError;
 use jan_core::{Error, ErrorKind, Model, Result};
 use serde_json::{Map, Value};
@@ -74,8 +75,7 @@ impl Known {
         match answer {
             Ok(list) => (self.list, self.failure) = (Some(list.into_iter().map(described).collect()), None),
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, "an upstream does not say its models");
+                tracing::warn!(error = %Causes(&error), "an upstream does not say its models");
                 let (kind, code) = (error.kind(), error.get_code().to_owned());
                 self.failure = Some(Failure { kind, code, message: error.message().to_owned() });
             }
@@ -118,7 +118,7 @@ fn model(entry: &Value) -> Option<Model> {
         _ => return None,
     };
     members.get("id")?.as_str().filter(|id| !id.is_empty())?;
-    let created = members.get("created").and_then(|created| whole(created));
+    let created = members.get("created").and_then(whole);
     members.insert("created".into(), created.unwrap_or_default().into());
     for text in ["object", "owned_by"] {
         if !members.get(text).is_some_and(Value::is_string) {

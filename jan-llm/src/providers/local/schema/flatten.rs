@@ -185,7 +185,7 @@ impl<'a> Flattener<'a> {
     fn below(&mut self, schema: &Value) -> Result<Value, String> {
         let mut parts = Vec::new();
         split(schema, &mut parts, 0)?;
-        if !parts.iter().any(|part| leads_elsewhere(part)) {
+        if !parts.iter().any(leads_elsewhere) {
             let parts: Vec<&Value> = parts.iter().collect();
             return self.place(&parts);
         }
