@@ -93,8 +93,10 @@ impl Media {
             claim: claim.id.clone(),
             ended: false,
         };
+        // A file, which is what has a purpose, stays one by itself: it is never given for the same bytes from elsewhere.
+        let is_file = media.purpose.is_some();
         let row = Kept::new(&media.id, media.created_at, row).group(media.purpose);
-        let keyed = row.clone().key(&seen.sha256);
+        let keyed = if is_file { row.clone() } else { row.clone().key(&seen.sha256) };
         let kept = match self.rows.insert(owner, &keyed).await {
             // The owner has the same bytes under another id as well.
             Err(error) if error.kind() == ErrorKind::Conflict => self.rows.insert(owner, &row).await,

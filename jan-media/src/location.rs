@@ -21,6 +21,8 @@ const HEAD: usize = 12;
 /// The entry that leads to what GPS said, and the one that leads to more entries.
 const GPS: u16 = 0x8825;
 const MORE: u16 = 0x8769;
+/// Bytes that may be looked at or written in a picture, beside four times its own.
+const MIN_WORK: usize = 1 << 20;
 /// The most directories in one block of EXIF; more are a loop.
 const MAX_DIRECTORIES: usize = 32;
 
@@ -69,21 +71,27 @@ fn is_picture(head: &[u8]) -> bool {
 
 /// Takes the location out of a picture. No byte moves to another place.
 fn strip(picture: &mut [u8]) {
+    // Entries may lead to the same bytes again and again: an honest picture needs a small part of this.
+    let mut work = MIN_WORK + 4 * picture.len();
     if picture.starts_with(PNG) {
-        return chunks_of_png(picture);
+        return chunks_of_png(picture, &mut work);
     }
     if picture.starts_with(b"RIFF") {
-        chunks_of_webp(picture);
+        chunks_of_webp(picture, &mut work);
     }
     if picture.starts_with(b"II*\0") || picture.starts_with(b"MM\0*") {
-        tiff(picture);
+        tiff(picture, &mut work);
+        bare_xmp(picture);
     }
+    if picture.get(4..8) == Some(b"ftyp") {
+        for start in [b"\0\0\0\0II*\0", b"\0\0\0\0MM\0*"] {
+            // EXIF is an item of its own here: how far behind this number its TIFF begins, which is 0, and the TIFF.
+            tiffs_behind(picture, start, 4, &mut work);
+        }
+        bare_xmp(picture);
+    }
+    tiffs_behind(picture, EXIF, EXIF.len(), &mut work);
     let mut from = 0;
-    while let Some(place) = find(picture, from, EXIF) {
-        from = place + EXIF.len();
-        tiff(picture.get_mut(from..).unwrap_or_default());
-    }
-    from = 0;
     while let Some(place) = find(picture, from, XMP) {
         from = place + XMP.len();
         // The two bytes before it count themselves and all that follows them.
@@ -94,13 +102,33 @@ fn strip(picture: &mut [u8]) {
     }
 }
 
+/// Every TIFF that begins `skipped` bytes after such a mark.
+fn tiffs_behind(picture: &mut [u8], mark: &[u8], skipped: usize, work: &mut usize) {
+    let mut from = 0;
+    while let Some(place) = find(picture, from, mark).filter(|_| *work > 0) {
+        from = place + skipped;
+        tiff(picture.get_mut(from..).unwrap_or_default(), work);
+    }
+}
+
+/// XMP as TIFF, HEIC and AVIF hold it: with nothing before it.
+fn bare_xmp(picture: &mut [u8]) {
+    let (start, end) = (b"<x:xmpmeta", b"</x:xmpmeta>");
+    let mut from = 0;
+    while let Some(place) = find(picture, from, start) {
+        let Some(stop) = find(picture, place, end) else { return };
+        from = stop + end.len();
+        xmp(picture.get_mut(place..from).unwrap_or_default());
+    }
+}
+
 fn find(bytes: &[u8], from: usize, what: &[u8]) -> Option<usize> {
     let rest = bytes.get(from..)?;
     memchr::memmem::find(rest, what).map(|place| from + place)
 }
 
 /// PNG: length, type, data, and a checksum over both.
-fn chunks_of_png(picture: &mut [u8]) {
+fn chunks_of_png(picture: &mut [u8], work: &mut usize) {
     let mut at = PNG.len();
     while let Some(head) = picture.get(at..).and_then(|rest| rest.first_chunk::<8>()).copied() {
         let [a, b, c, d, kind @ ..] = head;
@@ -111,7 +139,7 @@ fn chunks_of_png(picture: &mut [u8]) {
             return;
         };
         let changed = match &kind {
-            b"eXIf" => tiff(data),
+            b"eXIf" => tiff(data, work),
             b"iTXt" | b"tEXt" | b"zTXt" => text_of_png(name, data),
             _ => false,
         };
@@ -145,7 +173,7 @@ fn text_of_png(kind: &mut [u8; 4], data: &mut [u8]) -> bool {
 }
 
 /// WebP: type, length, data, filled up to an even length.
-fn chunks_of_webp(picture: &mut [u8]) {
+fn chunks_of_webp(picture: &mut [u8], work: &mut usize) {
     let mut at = 12;
     while let Some(head) = picture.get(at..).and_then(|rest| rest.first_chunk::<8>()).copied() {
         let [kind @ .., a, b, c, d] = head;
@@ -153,7 +181,7 @@ fn chunks_of_webp(picture: &mut [u8]) {
         let end = (at + 8).saturating_add(length).min(picture.len());
         let data = picture.get_mut(at + 8..end).unwrap_or_default();
         match &kind {
-            b"EXIF" => tiff(data),
+            b"EXIF" => tiff(data, work),
             b"XMP " => xmp(data),
             _ => false,
         };
@@ -173,13 +201,13 @@ fn xmp(packet: &mut [u8]) -> bool {
 }
 
 /// EXIF is a TIFF: directories of entries, which lead to values and to other directories by their place in the whole.
-fn tiff(block: &mut [u8]) -> bool {
+fn tiff(block: &mut [u8], work: &mut usize) -> bool {
     let little = match block.first_chunk() {
         Some(b"II*\0") => true,
         Some(b"MM\0*") => false,
         _ => return false,
     };
-    let mut tiff = Tiff { block, little };
+    let mut tiff = Tiff { block, little, work };
     let (mut changed, mut next) = (false, Vec::from_iter(tiff.u32(4)));
     for _ in 0..MAX_DIRECTORIES {
         let Some(directory) = next.pop() else { break };
@@ -191,6 +219,8 @@ fn tiff(block: &mut [u8]) -> bool {
 struct Tiff<'a> {
     block: &'a mut [u8],
     little: bool,
+    /// How many bytes may still be looked at or written.
+    work: &'a mut usize,
 }
 
 impl Tiff<'_> {
@@ -214,6 +244,9 @@ impl Tiff<'_> {
     /// Takes the entry of GPS out of a directory, with all that it leads to, and names the directories that follow.
     fn without_gps(&mut self, directory: usize, next: &mut Vec<u32>) -> bool {
         let Some(count) = self.u16(directory) else { return false };
+        if !self.affords(12 * usize::from(count)) {
+            return false;
+        }
         let (first, mut kept, mut changed) = (directory + 2, 0, false);
         for number in 0..usize::from(count) {
             let entry = first + 12 * number;
@@ -254,6 +287,9 @@ impl Tiff<'_> {
     /// Fills a directory and its values with zeros.
     fn wipe(&mut self, directory: usize) {
         let count = usize::from(self.u16(directory).unwrap_or_default());
+        if !self.affords(12 * count) {
+            return;
+        }
         for entry in (0..count).map(|number| directory + 2 + 12 * number) {
             let (Some(kind), Some(values), Some(place)) =
                 (self.u16(entry + 2), self.u32(entry + 4), self.u32(entry + 8))
@@ -276,7 +312,16 @@ impl Tiff<'_> {
 
     fn zero(&mut self, at: usize, length: usize) {
         let end = at.saturating_add(length).min(self.block.len());
-        self.block.get_mut(at..end).unwrap_or_default().fill(0);
+        if self.affords(end.saturating_sub(at)) {
+            self.block.get_mut(at..end).unwrap_or_default().fill(0);
+        }
+    }
+
+    /// Whether so much may still be done.
+    fn affords(&mut self, work: usize) -> bool {
+        let left = self.work.checked_sub(work);
+        *self.work = left.unwrap_or_default();
+        left.is_some()
     }
 }
 
@@ -309,7 +354,8 @@ mod tests {
     /// Nothing of the location is left, and all else is.
     fn is_clean(block: &[u8], little: bool) {
         let mut copy = block.to_vec();
-        let tiff = Tiff { block: &mut copy, little };
+        let mut work = usize::MAX;
+        let tiff = Tiff { block: &mut copy, little, work: &mut work };
         assert_eq!(tiff.u16(8), Some(2), "two entries are left");
         let [first, second] = [10, 22].map(|at| (tiff.u16(at).unwrap(), tiff.u16(at + 8).unwrap()));
         assert_eq!((first.0, first.1), (0x0112, 6), "how it is turned stays");
@@ -353,6 +399,12 @@ mod tests {
                 assert_eq!(clean, once, "what is clean stays");
             }
         }
+        // AVIF: the item says how far behind it its TIFF begins; XMP stands there bare.
+        let xmp = b"<x:xmpmeta exif:GPSLatitude='52,31N'></x:xmpmeta>";
+        let mut avif = [&b"\0\0\0\x1cftypavif....\0\0\0\0"[..], &exif(true), xmp].concat();
+        strip(&mut avif);
+        is_clean(&avif[20..], true);
+        assert!(memchr::memmem::find(&avif, b"52,31").is_none());
         let xmp = b"<x:xmpmeta exif:GPSLatitude='52,31N'/>";
         let size = u16::try_from(2 + XMP.len() + xmp.len()).unwrap().to_be_bytes();
         let mut jpeg = [b"\xff\xd8\xff\xe1", &size[..], XMP, xmp, b"\xff\xda<GPS"].concat();
@@ -363,6 +415,19 @@ mod tests {
         let before = kept.clone();
         strip(&mut kept);
         assert_eq!(kept, before);
+    }
+
+    #[test]
+    fn a_picture_that_leads_to_the_same_bytes_again_and_again_comes_to_an_end() {
+        let mut picture = b"II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0\x20\0\0\0".to_vec();
+        picture.resize(32, 0);
+        picture.extend(0xffff_u16.to_le_bytes());
+        for _ in 0..0xffff {
+            picture.extend(b"\x01\0\x01\0\0\0\0\x10\0\0\x10\0");
+        }
+        picture.resize(8 << 20, 7);
+        // Without a bound this writes half a terabyte.
+        strip(&mut picture);
     }
 
     #[tokio::test]

@@ -154,7 +154,7 @@ impl ServerBuilder {
         let hosts = self.hosts.unwrap_or_else(|| if open { Hosts::local() } else { Hosts::any() });
         let public = settings.public_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
         let hosts = public.iter().filter_map(http::Uri::host).fold(hosts, Hosts::and);
-        let cors = Cors::new(&self.origins)?;
+        let cors = Cors::new(&self.origins)?.and_own(public.as_ref());
         let model = self.model.unwrap_or_else(|| Arc::new(crate::no_model::NoModel));
         let store = self.store.unwrap_or_default();
         let home = settings.public_url.as_deref();

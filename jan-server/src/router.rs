@@ -227,12 +227,12 @@ impl Row {
     /// The largest body that this row takes.
     pub(crate) fn body_limit(&self, rooms: &Rooms) -> BodyLimit {
         let (json, time) = (rooms.settings.body_limit, rooms.settings.body_timeout);
+        let rate = NonZeroU64::new(rooms.settings.body_rate);
         match self.size {
-            Size::Json => BodyLimit { bytes: json, code: "body_too_large", time, rate: None },
+            Size::Json => BodyLimit { bytes: json, code: "body_too_large", time, rate },
             Size::File => {
                 let file = usize::try_from(rooms.media.settings().max_bytes).unwrap_or(usize::MAX);
                 let bytes = (file / 3).saturating_mul(4).saturating_add(AROUND_FILES);
-                let rate = NonZeroU64::new(rooms.settings.body_rate);
                 BodyLimit { bytes, code: "max_size_exceeded", time, rate }
             }
         }

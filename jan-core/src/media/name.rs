@@ -20,7 +20,7 @@ pub fn is_media_id(text: &str) -> bool {
 /// one of these.
 pub fn media_id_of(text: &str) -> Option<&str> {
     let id = match text.strip_prefix("data:") {
-        None if text.starts_with('/') => {
+        None if text.trim_start().starts_with('/') => {
             return media_link(text).filter(|link| link.home.is_empty()).map(|link| link.id);
         }
         None => in_fragment(text).unwrap_or(text),

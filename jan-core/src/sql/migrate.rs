@@ -15,8 +15,9 @@ pub struct Migration {
     pub postgres: &'static str,
 }
 
-/// Two servers that start at once do not both migrate: the second waits here (the number is ours and means nothing).
-const LOCK: &str = "SELECT pg_advisory_xact_lock(7233310042)";
+/// Two servers that start at once do not both migrate: the second waits here, for as long as it takes (the number is ours and
+/// means nothing).
+const LOCK: &str = "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(7233310042)";
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
     room TEXT NOT NULL,
     number BIGINT NOT NULL,

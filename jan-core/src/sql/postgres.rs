@@ -17,6 +17,10 @@ const CONNECTIONS: u32 = 20;
 const WAIT: Duration = Duration::from_secs(5);
 /// How long it waits before it looks again for one that others have given back, see [`patiently`].
 const ATTEMPT: Duration = Duration::from_millis(2500);
+/// How long a statement waits for what another process has locked; without an end, a few would use up all connections.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '5s'";
+/// How Postgres says that this was too long: `lock_not_available`.
+const LOCKED: &str = "55P03";
 /// When a request that found none may come back.
 const COME_BACK: Duration = Duration::from_secs(1);
 /// The connections that this role may have to this database. Each limit may be absent (NULL), which LEAST passes over;
@@ -46,7 +50,13 @@ impl Postgres {
             options = options.options([("synchronous_commit", "on")]);
         }
         let host = options.get_host().to_owned();
-        let pool = |most| PgPoolOptions::new().max_connections(most).acquire_timeout(ATTEMPT);
+        let pool = |most| {
+            let options = PgPoolOptions::new().max_connections(most).acquire_timeout(ATTEMPT);
+            // Said on the connection and not when it is opened: what pools connections before a server refuses that.
+            options.after_connect(|connection, _| {
+                Box::pin(async move { sqlx::Executor::execute(connection, LOCK_TIMEOUT).await.map(drop) })
+            })
+        };
         let first = pool(1).acquire_timeout(WAIT).connect_with(options.clone()).await.map_err(|error| {
             Error::unavailable(format!("The database at {host} cannot be reached: {error}."))
                 .code("database_unavailable")
@@ -164,6 +174,10 @@ fn fault(error: sqlx::Error) -> Error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
             let unreachable = Error::unavailable("The database cannot be reached.");
             unreachable.code("database_unavailable").retry_after(COME_BACK).because(error)
+        }
+        sqlx::Error::Database(refused) if refused.code().as_deref() == Some(LOCKED) => {
+            let busy = Error::unavailable("The database is busy: something else has been writing to it.");
+            busy.code("database_busy").retry_after(COME_BACK).because(error)
         }
         sqlx::Error::Database(refused) if refused.is_unique_violation() => {
             Error::new(ErrorKind::Conflict, "It is there already.").because(error)

@@ -89,7 +89,12 @@ impl Kept {
     }
 
     pub(super) fn conversation_id(&self) -> Option<&str> {
-        self.conversation.as_ref().map(|conversation| conversation.id.as_str())
+        self.known().map(|conversation| conversation.id.as_str())
+    }
+
+    /// The conversation; none when it is a new one that is not kept.
+    fn known(&self) -> Option<&Conversation> {
+        self.conversation.as_ref().filter(|_| self.stores || !self.is_new)
     }
 
     pub(crate) fn project_id(&self) -> Option<&str> {
@@ -109,7 +114,7 @@ impl Kept {
 
     /// What a client is told of the conversation, in the answer or in the stream's first chunk.
     pub(super) fn told(&self, title: Option<&str>) -> Option<Value> {
-        let conversation = self.conversation.as_ref()?;
+        let conversation = self.known()?;
         let mut told = json!({"id": conversation.id});
         let title = title.or(conversation.title.as_deref());
         if let (Some(members), Some(title)) = (told.as_object_mut(), title) {

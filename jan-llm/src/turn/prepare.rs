@@ -122,17 +122,22 @@ impl Keeper {
         let old_media = only_before(&told, &new);
         let talk: Vec<Message> = told.into_iter().chain(new).collect();
         let mut asked = body.clone();
-        for ours in ["content", "regenerate", "answer", "conversation", "store"] {
+        let reasoning = body.get("store_reasoning")?.unwrap_or(false);
+        let deep_research = body.get("deep_research")?.unwrap_or(false);
+        for ours in
+            ["content", "regenerate", "answer", "conversation", "store", "store_reasoning", "deep_research"]
+        {
             asked.remove(ours);
         }
         asked.set("model", &model)?;
         asked.set("messages", &talk)?;
         let request = ChatRequest::parse(asked.to_bytes())?;
-        let mut kept = Kept::new(self.clone(), owner.clone(), &model, false, None);
+        let mut kept = Kept::new(self.clone(), owner.clone(), &model, reasoning, None);
         (kept.fresh, kept.old_media) = (fresh, old_media);
         kept.attach(conversation, false, true);
         kept.destination = Destination::Fork(Box::new(fork));
-        let request = self.told(provider, request, talk, &mut kept, false, &Manner::default()).await?;
+        let request =
+            self.told(provider, request, talk, &mut kept, deep_research, &Manner::default()).await?;
         Ok((request, kept))
     }
 

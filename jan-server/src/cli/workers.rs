@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
@@ -16,6 +17,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::serve::{ACCEPT_PAUSE, Accepted, Counted, Source};
 use crate::{ServeSettings, Server};
+
+/// How long a core waits at its end for blocking work that nobody asks for any more.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// A connection on its way to a core.
 type Handed = (std::net::TcpStream, SocketAddr, Counted);
@@ -47,7 +51,10 @@ pub(super) async fn serve(
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let work = move || {
             let stopped = async move { stop.wait_for(|stop| *stop).await.map(|_| ()) };
-            runtime.block_on(server.serve_from(Handover(handed), stopped, &limits))
+            let served = runtime.block_on(server.serve_from(Handover(handed), stopped, &limits));
+            // What still waits for a disk or a resolver has nobody left who asked for it.
+            runtime.shutdown_timeout(GOODBYE);
+            served
         };
         workers.push(thread::Builder::new().name(format!("core-{core}")).spawn(work)?);
     }

@@ -27,6 +27,8 @@ pub(crate) struct Cors {
     origins: Vec<String>,
     /// `*` is among those listed.
     any: bool,
+    /// The server's own, under its public address: its pages may always call.
+    own: Option<String>,
 }
 
 /// Why a page may call.
@@ -46,7 +48,14 @@ impl Cors {
     pub(crate) fn new(origins: &[String]) -> Result<Self> {
         let any = origins.iter().any(|listed| listed == "*");
         let named = origins.iter().filter(|listed| *listed != "*");
-        Ok(Self { origins: named.map(|listed| origin(listed)).collect::<Result<_>>()?, any })
+        Ok(Self { origins: named.map(|listed| origin(listed)).collect::<Result<_>>()?, any, own: None })
+    }
+
+    /// And the pages under the server's public address.
+    pub(crate) fn and_own(mut self, public: Option<&http::Uri>) -> Self {
+        let own = public.and_then(|url| Some(format!("{}://{}", url.scheme_str()?, url.authority()?)));
+        self.own = own.and_then(|own| origin(&own).ok());
+        self
     }
 
     fn allowed(&self, page: &HeaderValue) -> Option<Allowed> {
@@ -55,7 +64,8 @@ impl Cors {
             (false, true) => page.split_once("://").is_some_and(|(_, host)| is_local(name_of(host))),
             _ => self.origins.iter().any(|known| known.eq_ignore_ascii_case(page)),
         };
-        if named { Some(Allowed::ByName) } else { self.any.then_some(Allowed::AsAny) }
+        let own = self.own.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(page));
+        if named || own { Some(Allowed::ByName) } else { self.any.then_some(Allowed::AsAny) }
     }
 
     /// Whether a page of this origin may call.

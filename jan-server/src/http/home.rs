@@ -71,12 +71,7 @@ impl Call {
 
     /// A link of ours as a client can follow it. What leads elsewhere stays as it is.
     pub(crate) fn absolute(&self, link: String) -> String {
-        match link.as_bytes().first() {
-            Some(b'/') if !link.starts_with("//") => format!("{}{link}", self.home()),
-            // A media room that was not told where its links lead.
-            _ if link.starts_with(jan_core::media::PREFIX) => format!("{}{PATH}{link}", self.home()),
-            _ => link,
-        }
+        absolute(&self.home(), link)
     }
 
     /// The hosts that are this server.
@@ -87,5 +82,15 @@ impl Call {
         let hosts =
             [self.rooms.settings.public_url.as_deref(), of_media, asked.as_ref().map(Authority::as_str)];
         hosts.into_iter().flatten().fold(OwnHosts::new(), OwnHosts::with)
+    }
+}
+
+/// A link of ours behind `home`. What leads elsewhere stays as it is.
+pub(crate) fn absolute(home: &str, link: String) -> String {
+    match link.as_bytes().first() {
+        Some(b'/') if !link.starts_with("//") => format!("{home}{link}"),
+        // Media whose links were not told where they lead.
+        _ if link.starts_with(jan_core::media::PREFIX) => format!("{home}{PATH}{link}"),
+        _ => link,
     }
 }

@@ -9,6 +9,7 @@ use jan_llm::images::ImageAsk;
 use crate::http::call::Call;
 use crate::http::flag::flag;
 use crate::http::form_files::FormFiles;
+use crate::http::home::absolute;
 use crate::http::reply::{Reply, event_stream, raw_json};
 use crate::http::sse::Events;
 
@@ -42,23 +43,24 @@ fn told(call: &Call, reply: ImageReply) -> Reply {
     match reply {
         ImageReply::Whole(mut whole) => {
             let pictures: Vec<JsonObject> = whole.get("data")?.unwrap_or_default();
-            let pictures = pictures.into_iter().map(|picture| absolute(call.home(), picture));
+            let home = call.home();
+            let pictures = pictures.into_iter().map(|picture| followed(&home, picture));
             whole.set("data", &pictures.collect::<Result<Vec<_>>>()?)?;
             Ok(raw_json(whole.to_bytes()))
         }
         ImageReply::Events(events) => {
             let home = call.home();
-            let events = events.map(move |event| absolute(home.clone(), event?)).boxed();
+            let events = events.map(move |event| followed(&home, event?)).boxed();
             Ok(event_stream(Events::named(events, call.error_form())))
         }
     }
 }
 
 /// A picture whose link a client can follow.
-fn absolute(home: String, mut picture: JsonObject) -> Result<JsonObject> {
+fn followed(home: &str, mut picture: JsonObject) -> Result<JsonObject> {
     // What an upstream wrote there that is no text is not ours.
-    if let Some(link) = picture.get::<String>("url").ok().flatten().filter(|link| link.starts_with('/')) {
-        picture.set("url", &format!("{home}{link}"))?;
+    if let Some(link) = picture.get("url").ok().flatten() {
+        picture.set("url", &absolute(home, link))?;
     }
     Ok(picture)
 }

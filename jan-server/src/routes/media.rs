@@ -55,7 +55,9 @@ pub(crate) async fn delete(call: Call) -> Reply {
 
 /// Deletes those that the body names; ids that are not the caller's are passed over.
 pub(crate) async fn bulk_delete(mut call: Call) -> Reply {
-    let ids = ids_of(&call.object().await?, &["ids", "media_ids"])?;
+    let (named, hosts) = (ids_of(&call.object().await?, &["ids", "media_ids"])?, call.own_hosts());
+    let ids: Vec<String> =
+        named.into_iter().map(|id| hosts.id_of(&id).map(str::to_owned).unwrap_or(id)).collect();
     let gone = call.rooms.media.bulk_delete(call.owner(), &ids).await?;
     enveloped(&call, &json!({"deleted_count": gone.len(), "deleted_ids": gone}))
 }

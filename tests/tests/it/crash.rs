@@ -90,13 +90,22 @@ async fn write(client: Client, url: String, name: String, count: watch::Sender<u
     written
 }
 
-/// The answer, if it came to its end; an answer that refuses is a failure.
+/// How often a writer asks again whom a busy machine lets wait too long for the database.
+const TRIES: usize = 20;
+
+/// The answer, if it came to its end. Who found no connection to the database in time (503) has written nothing and asks
+/// again; any other answer that refuses is a failure.
 async fn acknowledged(request: RequestBuilder) -> Option<Value> {
-    let response = request.send().await.ok()?;
-    let status = response.status();
-    let answer: Value = response.json().await.ok()?;
-    assert!(status.is_success(), "{status}: {answer}");
-    Some(answer)
+    for _ in 0..TRIES {
+        let response = request.try_clone().unwrap().send().await.ok()?;
+        let status = response.status();
+        let answer: Value = response.json().await.ok()?;
+        if status != 503 {
+            assert!(status.is_success(), "{status}: {answer}");
+            return Some(answer);
+        }
+    }
+    panic!("the database was not there in {TRIES} tries");
 }
 
 fn texts(batch: &str) -> Vec<String> {

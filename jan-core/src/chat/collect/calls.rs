@@ -41,15 +41,25 @@ impl Calls {
             Some(index) => self.0.iter().rposition(|known| known.index == index),
             None => self.0.len().checked_sub(1),
         };
+        let function = piece.function.as_ref();
+        let named = function.and_then(|function| function.name.as_deref());
         if let Some(id) = &piece.id {
-            if let Some(at) = self.0.iter().position(|known| known.call.id == *id) {
+            let here = |known: &Call| piece.index.is_none_or(|index| index == known.index);
+            if let Some(at) = self.0.iter().rposition(|known| known.call.id == *id && here(known)) {
                 return Some(at);
             }
-            // The id of a call may come after its first piece, but another id is another call.
+            // Some upstreams name every call after its function: at another index, a piece with a name begins a call.
+            if let Some(at) = self.0.iter().rposition(|known| known.call.id == *id) {
+                return Some(at).filter(|_| named.is_none());
+            }
+            // The id of a call may come after its first piece. Another id is another call, unless the piece holds arguments
+            // alone: some upstreams make up an id for every piece.
+            let arguments_alone = named.is_none() && function.is_some_and(|said| said.arguments.is_some());
+            let goes_on =
+                |call: &ToolCall| call.id.is_empty() || (arguments_alone && !call.function.name.is_empty());
             return last_of(piece.index)
-                .filter(|at| self.0.get(*at).is_some_and(|known| known.call.id.is_empty()));
+                .filter(|at| self.0.get(*at).is_some_and(|known| goes_on(&known.call)));
         }
-        let named = piece.function.as_ref().and_then(|function| function.name.as_deref());
         last_of(piece.index)
             .filter(|at| self.0.get(*at).is_some_and(|known| !known.call.is_followed_by(named)))
     }
@@ -153,6 +163,17 @@ mod tests {
         let rest = json!({"index": 0, "function": {"arguments": ":2}"}});
         let begun = whole("b", "two", "{\"b\"", json!({"index": 0}));
         assert_eq!(put_together(&[one(json!({"index": 0})), begun, rest]), both);
+    }
+
+    #[test]
+    fn ids_that_name_no_call_of_their_own_are_seen_through() {
+        let piece = |index: u32, id: &str, name: &str, arguments: &str| json!({"index": index, "id": id, "function": {"name": name, "arguments": arguments}});
+        // Another id with every piece of one call.
+        let pieces = [piece(0, "1", "f", ""), piece(0, "2", "", "{\"a\""), piece(0, "3", "", ":1}")];
+        assert_eq!(put_together(&pieces), [call("1", "f", "{\"a\":1}")]);
+        // The function's name as the id of each of its calls.
+        let pieces = [piece(0, "w", "w", "{\"a\":1}"), piece(1, "w", "w", "{\"b\":2}")];
+        assert_eq!(put_together(&pieces), [call("w", "w", "{\"a\":1}"), call("w", "w", "{\"b\":2}")]);
     }
 
     #[test]

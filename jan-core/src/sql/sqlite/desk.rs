@@ -189,6 +189,8 @@ impl Seat {
         self.settle().await;
         let _ = self.commit();
         let (checkpoints, writer) = (self.checkpoints.take(), self.writer.take());
+        // The thread that folds the log may be waiting for this place, and is waited for below. Nobody can write any more.
+        drop(self);
         let closed = spawn_blocking(move || {
             if let Some(checkpoints) = checkpoints {
                 checkpoints.stop();

@@ -107,6 +107,9 @@ impl Said {
             rest: others(body),
             ..Message::default()
         };
+        if message.role == "tool" {
+            message.tool_call_id = body.get("tool_call_id").and_then(Value::as_str).map(str::to_owned);
+        }
         let of_type = |kind: &'static str| {
             blocks.iter().filter(move |block| block.get("type").and_then(Value::as_str) == Some(kind))
         };
@@ -117,7 +120,11 @@ impl Said {
         let calls = of_type("tool_calls").filter_map(|block| {
             serde_json::from_value::<Vec<ToolCall>>(block.get("tool_calls")?.clone()).ok()
         });
-        let calls: Vec<ToolCall> = calls.flatten().collect();
+        let mut calls: Vec<ToolCall> = calls.flatten().collect();
+        if let Some(said) = body.get("tool_calls").filter(|_| calls.is_empty()) {
+            // As a chat's message has them.
+            calls = serde_json::from_value(said.clone()).unwrap_or_default();
+        }
         let results = of_type("tool_result").filter_map(|block| {
             let call = block.get("tool_call_id")?.as_str()?;
             Some(tool(call, block.get("tool_result")?))
@@ -127,7 +134,7 @@ impl Said {
         if is_silent && (!calls.is_empty() || message.rest.contains_key("audio")) {
             message.content = None;
         }
-        if results.is_empty() || !is_silent {
+        if results.is_empty() || !is_silent || !calls.is_empty() {
             message.tool_calls = Some(calls).filter(|calls| !calls.is_empty());
             self.think(&mut message);
             self.push(item, message);

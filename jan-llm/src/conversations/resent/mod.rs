@@ -41,7 +41,7 @@ pub(crate) fn compare(stored: &[Message], whole: bool, request: &[Message]) -> C
         false => stored.find_alone(whole, &request),
     };
     found.again = match has_answers {
-        true => stored.asked_again(&found),
+        true => stored.asked_again(&request, &found),
         false => stored.results_again(&request),
     };
     let until = found.again.map_or(stored.messages.len(), |again| again.after + 1);
@@ -133,7 +133,12 @@ impl Talk {
         if whole && from_the_start.stopped != Some(Stop::Differs) {
             return request.plan(from_the_start.known);
         }
-        if let Some(known) = self.find_newest(request) {
+        let last_answer = request.messages.iter().rposition(|message| message.speaker == Speaker::Assistant);
+        if let Some(mut known) = self.find_newest(request) {
+            // What was asked last may be kept behind questions that the client does not show any more.
+            if known.iter().map(|(_, there)| *there).max() <= last_answer {
+                known.extend(self.unanswered(request, last_answer));
+            }
             return request.plan(known);
         }
         // A greeting that only the client shows.
@@ -142,7 +147,6 @@ impl Talk {
         if whole && !walk.known.is_empty() && walk.stopped != Some(Stop::Differs) {
             return request.plan(walk.known);
         }
-        let last_answer = request.messages.iter().rposition(|message| message.speaker == Speaker::Assistant);
         request.plan(self.unanswered(request, last_answer))
     }
 
@@ -263,11 +267,18 @@ impl Talk {
     }
 
     /// What follows the last message of a request that is known altogether, if anything does.
-    fn asked_again(&self, found: &Comparison) -> Option<Again> {
+    fn asked_again(&self, request: &Self, found: &Comparison) -> Option<Again> {
         if !found.new.is_empty() {
             return None;
         }
-        self.goes_on(found.known.iter().map(|(here, _)| *here).max()?)
+        let last = found.known.iter().map(|(here, _)| *here).max()?;
+        // A result that the request shows before its last question may be kept behind it.
+        let is_shown = |at: &usize| {
+            let answers = self.messages.get(*at).and_then(|message| message.answers.as_ref());
+            answers.is_some() && request.messages.iter().any(|message| message.answers.as_ref() == answers)
+        };
+        let results = self.after(Some(last)).take_while(is_shown).last();
+        self.goes_on(results.unwrap_or(last))
     }
 
     /// Whether the talk goes on behind a message. A result alone, of a call before it, does not go on.

@@ -41,6 +41,7 @@ fn what_is_new_is_what_the_conversation_does_not_hold() {
         ("", "s1 u1", "s1 u1"),
         // The whole talk again, and one message more.
         ("u1 a1", "u1 a1 u2", "u2"),
+        ("u1 a1 u2 u3", "u1 a1 u3", ""),
         ("u1 a1 u2 a2", "u1 a1 u2 a2 u3", "u3"),
         ("u1 a1", "u1 a1 u1", "u1"),
         ("u1 a1", "u1 p1 u2", "u2"),
@@ -93,6 +94,7 @@ fn what_is_new_is_what_the_conversation_does_not_hold() {
         ("u1 c1", "u1 c1 r1", "r1"),
         ("u1 c1 u2 a2", "u1 c1 u2 a2 r1", "r1"),
         ("u1 c1 u2", "u1 c1 r1 u2", "r1"),
+        ("u1 c1 u2 u3", "u1 c1 r1 u3", "r1"),
         ("u1 c1 u2 a2 r1", "u1 c1 r1 u2 a2 u3", "u3"),
         ("u1 c1 u2 a2 r1", "u1 c1 u2 a2 r1", ""),
         ("u1 c1 r1 a1", "u1 a1 u2", "u2"),
@@ -129,6 +131,8 @@ fn a_beginning_of_the_talk_asks_its_last_question_again() {
         ("u1 c1 r1 a1", "u1 c1 r1", "r1"),
         ("u1 c1 r1 a1", "r1", "r1"),
         ("u1 c1 r1 a1 u2 a2", "u1 c1 r1", "r1"),
+        // A result that is kept behind the question which it is shown before.
+        ("u1 c1 u2 r1 a2", "u1 c1 r1 u2", "r1"),
         // Up to an answer.
         ("u1 a1 u2 a2", "u1 a1", "a1"),
         // What follows was asked and not answered.

@@ -13,7 +13,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
 
-use super::gguf::Gguf;
+use super::gguf::{Gguf, whole};
 
 const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -84,7 +84,12 @@ fn sentence_piece(gguf: &Gguf, names: &[String]) -> Result<Tokenizer> {
     }
     let ids: Ids = names.iter().cloned().zip(0..).collect();
     let mut merges: Vec<(f32, String, String)> = Vec::new();
-    for (name, score) in names.iter().zip(&scores) {
+    let kinds = gguf.list("tokenizer.ggml.token_type");
+    for (id, (name, score)) in names.iter().zip(&scores).enumerate() {
+        // No text is put together to the unknown token (2) or to a control token (3).
+        if kinds.get(id).and_then(whole).is_some_and(|kind| matches!(kind, 2 | 3)) {
+            continue;
+        }
         for (at, _) in name.char_indices().skip(1) {
             let (left, right) = name.split_at(at);
             if ids.contains_key(left) && ids.contains_key(right) {

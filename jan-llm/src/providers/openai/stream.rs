@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use jan_core::{ChatChunk, Result};
+use jan_core::chat::Delta;
+use jan_core::{ChatChunk, Error, Result};
 
 use super::events::Events;
 use super::transport::cut;
@@ -16,6 +17,8 @@ use crate::sse::Event;
 pub(super) struct Chunks {
     events: Events,
     ends: Ends,
+    /// Something was said. Chunks are parsed until then.
+    says: bool,
     ended: bool,
 }
 
@@ -52,7 +55,7 @@ impl Chunks {
     /// The chunks of an answer of as many choices.
     pub(super) fn new(events: Events, choices: u32) -> Self {
         let ends = if choices > 1 { Ends::Each(HashMap::new()) } else { Ends::One(false) };
-        Self { events, ends, ended: false }
+        Self { events, ends, says: false, ended: false }
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ChatChunk>>> {
@@ -61,7 +64,12 @@ impl Chunks {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(event))) => event,
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
-                Poll::Ready(None) if self.ends.are_all() => return Poll::Ready(None),
+                Poll::Ready(None) if self.ends.are_all() && self.says => return Poll::Ready(None),
+                Poll::Ready(None) if self.ends.are_all() => {
+                    let nothing =
+                        Error::upstream("The model's answer says nothing.").code("upstream_garbage");
+                    return Poll::Ready(Some(Err(nothing)));
+                }
                 Poll::Ready(None) => {
                     return Poll::Ready(Some(Err(cut("the stream ended without a finish_reason"))));
                 }
@@ -71,11 +79,22 @@ impl Chunks {
             }
             let says_something = holds(&event, b"\"choices\"") || holds(&event, b"\"usage\"");
             let chunk = ChatChunk::from_wire(event.data);
+            if let (false, Ok(chunk)) = (self.says, &chunk) {
+                self.says = says(chunk);
+            }
             if says_something || chunk.is_err() {
                 return Poll::Ready(Some(chunk.and_then(|chunk| self.ends.note(&chunk).map(|()| chunk))));
             }
         }
     }
+}
+
+/// Whether a chunk adds anything to a choice, be it only whose words they are. A text completion says it beside `delta`.
+fn says(chunk: &ChatChunk) -> bool {
+    let Ok(body) = chunk.parse() else { return true };
+    let mut choices = body.choices.iter();
+    choices
+        .any(|choice| choice.delta != Delta::default() || choice.rest.values().any(|value| !value.is_null()))
 }
 
 fn holds(event: &Event, text: &[u8]) -> bool {

@@ -119,7 +119,7 @@ impl<'a> Flattener<'a> {
 
     /// Counts values that are copied.
     fn copy(&mut self, values: usize) -> Result<(), String> {
-        self.values += values;
+        self.values = self.values.saturating_add(values);
         if self.values > MOST_VALUES { Err("it is too large".into()) } else { Ok(()) }
     }
 
@@ -206,6 +206,8 @@ impl<'a> Flattener<'a> {
 
     /// Adds a schema to what holds at a place. `path` has the references that led to it without leaving the place.
     fn collect(&mut self, schema: &Value, path: &mut Vec<String>, held: &mut Held) -> Result<(), String> {
+        // What says nothing is a step too: the ways through references can double with every one of them.
+        self.copy(1)?;
         let object = match schema {
             Value::Bool(true) => return Ok(()),
             Value::Bool(false) => {
@@ -229,7 +231,9 @@ impl<'a> Flattener<'a> {
                 }
                 "anyOf" | "oneOf" => {
                     let kind = if key == "anyOf" { "anyOf" } else { "oneOf" };
-                    let branches = several(key, value)?.clone();
+                    let branches = several(key, value)?;
+                    self.copy(branches.iter().map(size).sum())?;
+                    let branches = branches.clone();
                     held.choices.push(Choice { kind, branches, path: path.clone() });
                 }
                 "$defs" | "definitions" | "$schema" | "$id" | "x-guidance" => {}
@@ -238,6 +242,7 @@ impl<'a> Flattener<'a> {
             }
         }
         self.copy(plain.values().map(size).sum())?;
+        self.copy(spread(&held.plain, &plain).saturating_add(spread(&plain, &held.plain)))?;
         match merge::merge(&mut held.plain, plain) {
             Merged::Whole => {}
             Merged::Never => held.never = true,
@@ -298,13 +303,20 @@ fn several<'v>(key: &str, value: &'v Value) -> Result<&'v Vec<Value>, String> {
     value.as_array().filter(|all| !all.is_empty()).ok_or_else(|| format!("`{key}` must be a list of schemas"))
 }
 
-/// How many values there are in it.
+/// How many values there are in it; a long text counts as several.
 fn size(value: &Value) -> usize {
     1 + match value {
+        Value::String(text) => text.len() / 8,
         Value::Array(items) => items.iter().map(size).sum(),
-        Value::Object(members) => members.values().map(size).sum(),
+        Value::Object(members) => members.iter().map(|(key, value)| key.len() / 8 + size(value)).sum(),
         _ => 0,
     }
+}
+
+/// What merging copies of `by`: what holds for additional members, to each member that only `listed` names.
+fn spread(listed: &Map<String, Value>, by: &Map<String, Value>) -> usize {
+    let members = listed.get("properties").and_then(Value::as_object).map_or(0, Map::len);
+    by.get("additionalProperties").map_or(0, |additional| members.saturating_mul(size(additional)))
 }
 
 /// How deep it is.

@@ -176,3 +176,17 @@ fn a_function_without_parameters_takes_an_empty_object() {
     let calls = Plain::call(vec![("f", one()), ("g", other)]).document();
     assert_eq!(calls["$defs"].as_object().unwrap().len(), 2, "each function has definitions of its own");
 }
+
+#[test]
+fn ways_that_double_with_every_reference_are_too_many() {
+    let twice = |next: usize| {
+        let one = json!({"$ref": format!("#/$defs/a{next}")});
+        json!({"allOf": [one, one]})
+    };
+    let defs: Map<String, Value> = (0..40).map(|n| (format!("a{n}"), twice(n + 1))).collect();
+    let defs: Map<String, Value> = defs.into_iter().chain([("a40".to_owned(), json!(true))]).collect();
+    assert!(refused(&json!({"$ref": "#/$defs/a0", "$defs": defs})).contains("too large"));
+    let long = "x".repeat(1 << 20);
+    let many = json!({"const": long, "anyOf": vec![json!({}); 10_000]});
+    assert!(refused(&many).contains("too large"));
+}
