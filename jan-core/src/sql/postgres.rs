@@ -51,13 +51,13 @@ impl Postgres {
         }
         let host = options.get_host().to_owned();
         let pool = |most| {
-            let options = PgPoolOptions::new().max_connections(most).acquire_timeout(ATTEMPT);
+            let options = PgPoolOptions::new().max_connections(most).acquire_timeout(WAIT);
             // Said on the connection and not when it is opened: what pools connections before a server refuses that.
             options.after_connect(|connection, _| {
                 Box::pin(async move { sqlx::Executor::execute(connection, LOCK_TIMEOUT).await.map(drop) })
             })
         };
-        let first = pool(1).acquire_timeout(WAIT).connect_with(options.clone()).await.map_err(|error| {
+        let first = pool(1).connect_with(options.clone()).await.map_err(|error| {
             Error::unavailable(format!("The database at {host} cannot be reached: {error}."))
                 .code("database_unavailable")
                 .because(error)
@@ -68,11 +68,12 @@ impl Postgres {
     }
 
     pub(super) async fn all(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
-        patiently(|| rows(&self.pool, sql, values)).await
+        let mut connection = patiently(&self.pool, || self.pool.acquire()).await?;
+        rows(&mut *connection, sql, values).await.map_err(fault)
     }
 
     pub(super) async fn begin(&self) -> Result<Writing> {
-        Ok(Writing(patiently(|| self.pool.begin()).await?))
+        Ok(Writing(patiently(&self.pool, || self.pool.begin()).await?))
     }
 
     pub(super) async fn close(&self) {
@@ -121,20 +122,26 @@ async fn allowed(pool: &PgPool) -> u32 {
     most
 }
 
-/// Asks for a connection until [`WAIT`] is over, and does something with it. Others may use up what the server allows, so
-/// that one of ours cannot be opened while some that are open become free: whoever waits to open one looks again now and
-/// then whether there is one to be had.
-async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T>
+/// Asks for a connection until [`WAIT`] is over. While the pool is full nobody loses the place in its queue. While it is not,
+/// a connection may be about to be opened that the server refuses, because others have used up what it allows, and whoever
+/// waits for that is not given one that comes back: then it is asked anew now and then.
+async fn patiently<T, F>(pool: &PgPool, ask: impl Fn() -> F) -> Result<T>
 where
     F: Future<Output = sqlx::Result<T>>,
 {
     let begun = Instant::now();
     loop {
-        match ask().await {
+        let is_full = pool.size() >= pool.options().get_max_connections();
+        let asked = if is_full { ask().await } else { in_time(ask()).await };
+        match asked {
             Err(sqlx::Error::PoolTimedOut) if begun.elapsed() < WAIT => {}
             asked => return asked.map_err(fault),
         }
     }
+}
+
+async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(ATTEMPT, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// Postgres keeps no text with a NUL character and refuses a statement with one. What is looked for by such a text is not
