@@ -59,7 +59,7 @@ pub struct Settings {
     pub body_limit: usize,
     /// How long a body may take to come in. Default: 60 s.
     pub body_timeout: Duration,
-    /// A body that holds a file may take longer, as long as so many bytes of it have come for each second; with 0 it may
+    /// A body may take longer than that, as long as so many bytes of it have come for each second; with 0 it may
     /// not. Default: 8 KiB.
     pub body_rate: u64,
     /// Serves the OpenAPI document and Swagger UI. Default: yes.

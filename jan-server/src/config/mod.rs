@@ -235,7 +235,7 @@ pub struct Limits {
     /// How long a body may take to come in.
     #[serde(with = "span")]
     pub body_timeout: Duration,
-    /// How much of a file must come a second for its body to be given more time.
+    /// How much of a body must come a second for it to be given more time; 0 gives none.
     #[serde(deserialize_with = "size")]
     pub body_rate: ByteSize,
     /// Connections open at once.
