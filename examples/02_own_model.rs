@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use jan_core::model::{Capabilities, ModelInfo};
-use jan_core::{ChatAnswer, ChatReply, ChatRequest, Error, Model, ModelProvider, Result, Secret};
+use jan_core::{ChatAnswer, ChatReply, Error, Model, ModelCall, ModelProvider, Result, Secret};
 use jan_server::{ApiKeys, Server, bind};
 
 struct Parrot;
@@ -19,11 +19,11 @@ impl ModelProvider for Parrot {
         Ok(vec![Model::new("parrot", "me").described(info)])
     }
 
-    async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
-        let messages = request.messages()?;
+    async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
+        let messages = call.request.messages()?;
         let last = messages.last().ok_or_else(|| Error::invalid("messages", "Say something."))?;
         // Parameters that only this model knows are read by name.
-        let loud: bool = request.get("loud")?.unwrap_or(false);
+        let loud: bool = call.request.get("loud")?.unwrap_or(false);
         let text = format!("Squawk! {}", last.text());
         let text = if loud { text.to_uppercase() } else { text };
         Ok(ChatAnswer::text("parrot", text)?.into())

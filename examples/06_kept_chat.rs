@@ -13,7 +13,7 @@ use jan_llm::{Chat, ChatRequest, Conversations, Echo, Keeper, Store};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).unwrap_or_else(|| "chats.db".into());
     let (store, clock) = (Store::sqlite(file).await?, Arc::new(SystemClock));
-    let chat = Chat::new(Echo::default()).keeping(Keeper::new(&store, clock.clone()));
+    let chat = Chat::new(Echo::default()).keeper(Keeper::new(&store, clock.clone()));
     let (conversations, me) = (Conversations::new(&store, clock), Principal::open("me"));
 
     // The newest conversation, or a new one: `{}` begins it with this turn.

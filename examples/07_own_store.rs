@@ -52,7 +52,7 @@ pass_on! {
 async fn main() -> Result<()> {
     let mut store = Store::memory();
     store.conversations = Arc::new(Told(store.conversations));
-    let chat = Chat::new(Echo::default()).keeping(Keeper::new(&store, Arc::new(SystemClock)));
+    let chat = Chat::new(Echo::default()).keeper(Keeper::new(&store, Arc::new(SystemClock)));
     let (me, id) = (Principal::open("ann"), "conv_0000000000000000");
     let new = Conversation { id: id.into(), ..Default::default() };
     store.conversations.create(&me.user, new, vec![]).await?;

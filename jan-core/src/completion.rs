@@ -7,6 +7,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::call::ModelCall;
 use crate::chat::{
     AnswerBody, ChatAnswer, ChatChunk, ChatStream, ChunkBody, Collector, Rest, check_parameter, flag,
     include_usage, whole,
@@ -26,7 +27,7 @@ pub trait CompletionProvider: Send + Sync {
     ///
     /// # Errors
     /// As [`crate::ModelProvider::chat`].
-    async fn complete(&self, request: CompletionRequest) -> Result<CompletionReply>;
+    async fn complete(&self, call: ModelCall<CompletionRequest>) -> Result<CompletionReply>;
 }
 
 /// The body of a completions request. Cloning shares its bytes.

@@ -4,6 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`chat`] | requests, messages, chunks and answers as OpenAI writes them, unknown fields kept |
+//! | [`call`] | one request to a model, with who makes it and what is reported of it |
 //! | [`completion`] | requests to make text go on, and who does |
 //! | [`model`], [`image`], [`tool`], [`media`] | the seams: who answers a chat, makes pictures, runs a tool, keeps bytes |
 //! | [`conversation`], [`record`] | what people keep, and the stores that keep it |
@@ -18,6 +19,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod auth;
+pub mod call;
 pub mod causes;
 pub mod chat;
 pub mod clock;
@@ -46,6 +48,7 @@ pub mod tool;
 /// What the traits here are written with: an implementation needs the same attribute.
 pub use async_trait::async_trait;
 pub use auth::{AuthVerifier, TokenIssuer};
+pub use call::{CallReport, Caller, History, ModelCall};
 pub use chat::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream};
 pub use clock::{Clock, SystemClock};
 pub use completion::{CompletionProvider, CompletionReply, CompletionRequest};

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::chat::{ChatReply, ChatRequest, Rest};
+use crate::call::ModelCall;
+use crate::chat::{ChatReply, Rest};
 use crate::completion::CompletionProvider;
 use crate::json::JsonObject;
 use crate::media::Want;
@@ -15,8 +16,11 @@ pub use crate::model_info::{Capabilities, ModelInfo};
 
 /// Answers chats.
 ///
+/// A provider around another provider is a *layer*: it changes the call on its way in or the reply on its way out, and
+/// names the other in [`ModelProvider::inner`], which then answers whatever the layer does not answer itself.
+///
 /// ```
-/// use jan_core::{ChatAnswer, ChatReply, ChatRequest, Error, Model, ModelProvider, Result, async_trait};
+/// use jan_core::{ChatAnswer, ChatReply, Error, Model, ModelCall, ModelProvider, Result, async_trait};
 ///
 /// struct Parrot;
 ///
@@ -26,8 +30,8 @@ pub use crate::model_info::{Capabilities, ModelInfo};
 ///         Ok(vec![Model::new("parrot", "me")])
 ///     }
 ///
-///     async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
-///         let messages = request.messages()?;
+///     async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
+///         let messages = call.request.messages()?;
 ///         let last = messages.last().ok_or_else(|| Error::invalid("messages", "Say something."))?;
 ///         Ok(ChatAnswer::text("parrot", last.text())?.into())
 ///     }
@@ -43,19 +47,28 @@ pub trait ModelProvider: Send + Sync + 'static {
     ///
     /// Promises: the work stops when the future or the returned stream is dropped. What goes wrong before the first
     /// byte is an `Err` here; later it is the stream's last item. An answer that broke off is never shown as whole.
-    /// Parameters that the provider does not know are ignored or passed on, not refused.
+    /// Parameters that the provider does not know are ignored or passed on, not refused. A stream may report usage
+    /// whether it was asked for or not.
     ///
     /// # Errors
     /// [`crate::ErrorKind::NotFound`] for a model it does not have, [`crate::ErrorKind::Invalid`] naming the
     /// parameter, [`crate::ErrorKind::RateLimited`] with a time to come back, [`crate::ErrorKind::Upstream`],
     /// [`crate::ErrorKind::UpstreamTimeout`].
-    async fn chat(&self, request: ChatRequest) -> Result<ChatReply>;
+    async fn chat(&self, call: ModelCall) -> Result<ChatReply>;
+
+    /// The provider that this one is a layer around; none unless it is a layer.
+    fn inner(&self) -> Option<&dyn ModelProvider> {
+        None
+    }
 
     /// The model of this name.
     ///
     /// # Errors
     /// As [`ModelProvider::models`]; [`crate::ErrorKind::NotFound`] when there is none.
     async fn model(&self, id: &str) -> Result<Model> {
+        if let Some(inner) = self.inner() {
+            return inner.model(id).await;
+        }
         let models = self.models().await?;
         models.into_iter().find(|model| model.id == id).ok_or_else(|| {
             Error::not_found(format!("The model `{id}` does not exist."))
@@ -65,18 +78,21 @@ pub trait ModelProvider: Send + Sync + 'static {
     }
 
     /// How this model is shown pictures that are kept here: in the request, unless its provider fetches links.
-    async fn takes_media(&self, _model: &str) -> Want {
-        Want::DataUrl
+    async fn takes_media(&self, model: &str) -> Want {
+        match self.inner() {
+            Some(inner) => inner.takes_media(model).await,
+            None => Want::DataUrl,
+        }
     }
 
     /// The same provider as a giver of embeddings, if it is one.
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {
-        None
+        self.inner()?.embeddings()
     }
 
     /// The same provider as one that makes text go on (`POST /v1/completions`), if it is one.
     fn completions(&self) -> Option<&dyn CompletionProvider> {
-        None
+        self.inner()?.completions()
     }
 }
 
@@ -84,22 +100,22 @@ pub trait ModelProvider: Send + Sync + 'static {
 ///
 /// ```
 /// use jan_core::model::{EmbeddingProvider, EmbeddingRequest};
-/// use jan_core::{JsonObject, Result, async_trait};
+/// use jan_core::{JsonObject, ModelCall, Result, async_trait};
 ///
 /// /// Turns a text into its length.
 /// struct Lengths;
 ///
 /// #[async_trait]
 /// impl EmbeddingProvider for Lengths {
-///     async fn embed(&self, request: EmbeddingRequest) -> Result<JsonObject> {
+///     async fn embed(&self, call: ModelCall<EmbeddingRequest>) -> Result<JsonObject> {
 ///         let vector = |(index, text): (usize, String)| {
 ///             serde_json::json!({"object": "embedding", "index": index, "embedding": [text.len()]})
 ///         };
-///         let data: Vec<_> = request.texts()?.into_iter().enumerate().map(vector).collect();
+///         let data: Vec<_> = call.request.texts()?.into_iter().enumerate().map(vector).collect();
 ///         let mut answer = JsonObject::new();
 ///         answer.set("object", "list")?;
 ///         answer.set("data", &data)?;
-///         answer.set("model", request.model())?;
+///         answer.set("model", call.request.model())?;
 ///         Ok(answer)
 ///     }
 /// }
@@ -110,7 +126,7 @@ pub trait EmbeddingProvider: Send + Sync {
     ///
     /// # Errors
     /// As [`ModelProvider::chat`].
-    async fn embed(&self, request: EmbeddingRequest) -> Result<JsonObject>;
+    async fn embed(&self, call: ModelCall<EmbeddingRequest>) -> Result<JsonObject>;
 }
 
 /// A model as `GET /v1/models` shows it.
@@ -242,8 +258,12 @@ impl<P: ModelProvider + ?Sized> ModelProvider for std::sync::Arc<P> {
         (**self).models().await
     }
 
-    async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
-        (**self).chat(request).await
+    async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
+        (**self).chat(call).await
+    }
+
+    fn inner(&self) -> Option<&dyn ModelProvider> {
+        (**self).inner()
     }
 
     async fn model(&self, id: &str) -> Result<Model> {

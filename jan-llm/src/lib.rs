@@ -17,6 +17,7 @@
 //! |---|---|
 //! | [`account`] | all that somebody has: taken along, given back, taken away |
 //! | [`chat`] | the chat service: prepare → provider → answer, streamed or whole by one path; text completions |
+//! | [`layers`] | what happens to every call of a model: counting, media, trimming, time limit |
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
 //! | [`prompt`] | what the model is told before the caller's words: instructions, profile, memory |
@@ -45,7 +46,7 @@ pub mod conversations;
 #[cfg(any(feature = "local", feature = "pull"))]
 pub mod gguf;
 pub mod images;
-mod media;
+pub mod layers;
 pub mod projects;
 pub mod prompt;
 pub mod providers;
@@ -70,8 +71,8 @@ pub use images::Images;
 pub use jan_core;
 pub use jan_core::chat::Message;
 pub use jan_core::{
-    ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Error, ErrorKind, Model, ModelProvider,
-    Principal, Result, Secret, SystemClock, UserId, async_trait,
+    Caller, ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Error, ErrorKind, Model, ModelCall,
+    ModelProvider, Principal, Result, Secret, SystemClock, UserId, async_trait,
 };
 pub use projects::Projects;
 pub use prompt::Templates;

@@ -10,8 +10,8 @@ use futures_util::future::join_all;
 use jan_core::media::Want;
 use jan_core::model::EmbeddingRequest;
 use jan_core::{
-    ChatReply, ChatRequest, CompletionProvider, CompletionReply, CompletionRequest, EmbeddingProvider, Error,
-    ErrorKind, JsonObject, Model, ModelProvider, Result,
+    ChatReply, CompletionProvider, CompletionReply, CompletionRequest, EmbeddingProvider, Error, ErrorKind,
+    JsonObject, Model, ModelCall, ModelProvider, Result,
 };
 
 /// How long the table of names is believed before a miss asks the providers again.
@@ -206,10 +206,10 @@ impl ModelProvider for Router {
         Err(if fails { unlisted(id) } else { self.not_found(id) })
     }
 
-    async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
-        let model = request.model().to_owned();
+    async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
+        let model = call.request.model().to_owned();
         let picked = self.pick(&model).await?;
-        picked.provider.chat(request).await.map_err(|error| picked.judge(&model, error))
+        picked.provider.chat(call).await.map_err(|error| picked.judge(&model, error))
     }
 
     async fn takes_media(&self, model: &str) -> Want {
@@ -231,11 +231,11 @@ impl ModelProvider for Router {
 
 #[async_trait]
 impl CompletionProvider for Router {
-    async fn complete(&self, request: CompletionRequest) -> Result<CompletionReply> {
-        let model = request.model().to_owned();
+    async fn complete(&self, call: ModelCall<CompletionRequest>) -> Result<CompletionReply> {
+        let model = call.request.model().to_owned();
         let picked = self.pick(&model).await?;
         let provider = picked.provider.completions().ok_or_else(|| no_completions(&model))?;
-        provider.complete(request).await.map_err(|error| picked.judge(&model, error))
+        provider.complete(call).await.map_err(|error| picked.judge(&model, error))
     }
 }
 
@@ -247,24 +247,27 @@ pub(crate) fn no_completions(model: &str) -> Error {
 
 #[async_trait]
 impl EmbeddingProvider for Router {
-    async fn embed(&self, request: EmbeddingRequest) -> Result<JsonObject> {
-        let model = request.model().to_owned();
+    async fn embed(&self, call: ModelCall<EmbeddingRequest>) -> Result<JsonObject> {
+        let model = call.request.model().to_owned();
         let picked = self.pick(&model).await?;
         let Some(provider) = picked.provider.embeddings() else {
             let message = format!("The model `{model}` gives no embeddings.");
             return Err(Error::invalid("model", message).code("unsupported_model"));
         };
-        provider.embed(request).await.map_err(|error| picked.judge(&model, error))
+        provider.embed(call).await.map_err(|error| picked.judge(&model, error))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jan_core::{ChatRequest, Principal};
+
     use super::*;
     use crate::Echo;
 
     async fn model_of(router: &Router, name: &str) -> Result<String> {
-        let reply = router.chat(ChatRequest::new(name).user("x")).await?;
+        let call = ModelCall::new(ChatRequest::new(name).user("x"), Principal::open("me"));
+        let reply = router.chat(call).await?;
         Ok(reply.into_answer().await?.parse()?.model)
     }
 
@@ -298,8 +301,8 @@ mod tests {
             told.as_ref().map(Clone::clone).map_err(|kind| Error::new(*kind, "no list"))
         }
 
-        async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
-            match request.model() {
+        async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
+            match call.request.model() {
                 "x" => Ok(jan_core::ChatAnswer::text("x", "I am x.")?.into()),
                 _ => Err(Error::not_found("not mine")),
             }

@@ -1,32 +1,32 @@
-//! Text completions through a chat service: counted as chats are, and shown as they are.
+//! Text completions through a chat service, shown as chats are.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use jan_core::chat::{ChatAnswer, ChatStream, Usage};
-use jan_core::{CompletionProvider, CompletionRequest, Error, ModelProvider, Principal, Result};
+use jan_core::chat::{ChatAnswer, ChatStream};
+use jan_core::{
+    CallReport, CompletionProvider, CompletionRequest, Error, ModelCall, ModelProvider, Principal, Result,
+};
 
 use crate::Chat;
-use crate::chat::with_usage;
 use crate::router::no_completions;
-use crate::turn::{Account, counted, shown_to_caller};
+use crate::turn::shown_to_caller;
 
 /// A text completion that is ready to be asked. Dropping it, or what it returns, stops the model.
 #[must_use = "nothing is asked until it is completed or streamed"]
 pub struct TextTurn {
     provider: Arc<dyn ModelProvider>,
-    request: CompletionRequest,
-    account: Option<Account>,
+    call: ModelCall<CompletionRequest>,
 }
 
 impl TextTurn {
-    /// Where the used tokens stand once the model has told them; nowhere, when nothing is counted.
-    pub fn usage(&self) -> Option<Arc<OnceLock<Usage>>> {
-        self.account.as_ref().map(|account| account.told.clone())
+    /// What the provider's layers report of the call: the tokens used, once they are known, if any layer counts them.
+    pub fn report(&self) -> &CallReport {
+        &self.call.report
     }
 
     /// Whether the request asks for a stream.
     pub fn wants_stream(&self) -> bool {
-        self.request.wants_stream()
+        self.call.request.wants_stream()
     }
 
     /// One whole answer.
@@ -34,14 +34,11 @@ impl TextTurn {
     /// # Errors
     /// As [`CompletionProvider::complete`]; [`jan_core::ErrorKind::Invalid`] when the model answers chats only.
     pub async fn complete(self) -> Result<ChatAnswer> {
-        let Self { provider, request, account } = self;
-        let request =
-            if request.wants_stream() { request.stream(false).without("stream_options") } else { request };
-        let answer = text_provider(&*provider, &request)?.complete(request).await?.into_answer().await?;
-        if let Some(account) = account {
-            account.count_answer(&answer);
+        let Self { provider, mut call } = self;
+        if call.request.wants_stream() {
+            call.request = call.request.stream(false).without("stream_options");
         }
-        Ok(answer)
+        text_provider(&*provider, &call.request)?.complete(call).await?.into_answer().await
     }
 
     /// Chunk by chunk; the last chunk carries usage if the request asks for it (`stream_options.include_usage`).
@@ -49,18 +46,12 @@ impl TextTurn {
     /// # Errors
     /// As [`TextTurn::complete`] before the first chunk; later errors are the stream's last item.
     pub async fn stream(self) -> Result<ChatStream> {
-        let Self { provider, request, account } = self;
-        let shows_usage = request.wants_usage();
-        let mut request = if request.wants_stream() { request } else { request.stream(true) };
-        if account.is_some() && !shows_usage {
-            let options = with_usage(request.get("stream_options")?);
-            request = request.with("stream_options", &options);
+        let Self { provider, mut call } = self;
+        let shows_usage = call.request.wants_usage();
+        if !call.request.wants_stream() {
+            call.request = call.request.stream(true);
         }
-        let chunks = text_provider(&*provider, &request)?.complete(request).await?.into_stream()?;
-        let chunks = match account {
-            Some(account) => counted(chunks, account),
-            None => chunks,
-        };
+        let chunks = text_provider(&*provider, &call.request)?.complete(call).await?.into_stream()?;
         Ok(shown_to_caller(chunks, shows_usage))
     }
 }
@@ -73,10 +64,9 @@ fn text_provider<'a>(
 }
 
 impl Chat {
-    /// Makes a text completion ready to be asked for `who`.
-    pub fn text_turn(&self, request: CompletionRequest, who: &Principal) -> TextTurn {
-        let account = self.account(request.model(), who, None);
-        TextTurn { provider: self.provider().clone(), request, account }
+    /// Makes a text completion ready to be asked.
+    pub fn text_turn(&self, call: ModelCall<CompletionRequest>) -> TextTurn {
+        TextTurn { provider: self.provider().clone(), call }
     }
 
     /// Makes a prompt go on, in one whole answer. Dropping the future stops the model.
@@ -84,7 +74,7 @@ impl Chat {
     /// # Errors
     /// As [`TextTurn::complete`].
     pub async fn complete_text(&self, request: CompletionRequest, who: &Principal) -> Result<ChatAnswer> {
-        self.text_turn(request, who).complete().await
+        self.text_turn(ModelCall::new(request, who)).complete().await
     }
 
     /// Makes a prompt go on, chunk by chunk, as [`TextTurn::stream`] does. Dropping the stream stops the model.
@@ -92,7 +82,7 @@ impl Chat {
     /// # Errors
     /// As [`TextTurn::stream`].
     pub async fn stream_text(&self, request: CompletionRequest, who: &Principal) -> Result<ChatStream> {
-        self.text_turn(request, who).stream().await
+        self.text_turn(ModelCall::new(request, who)).stream().await
     }
 }
 

@@ -7,6 +7,7 @@ use jan_core::auth::{AnyOf, Cached, LocalIssuer};
 use jan_core::{AuthVerifier, Clock, Error, ImageProvider, ModelProvider, Result, SystemClock, TokenIssuer};
 use jan_llm::completions::Completions;
 use jan_llm::images::{ImageSettings, Images};
+use jan_llm::layers::{Metered, ResolveMedia, TimeLimit, Trimmed};
 use jan_llm::{
     Account, Chat, Conversations, Keeper, Meter, Projects, SettingsStore, Shares, Store, Templates,
 };
@@ -165,14 +166,14 @@ impl ServerBuilder {
         let images =
             self.painters.into_iter().fold(images, |images, (name, painter)| images.provider(name, painter));
         let usage = Meter::new(&store, clock.clone());
+        // What every call of the model goes through, whoever makes it.
+        let model = ResolveMedia::new(model, Arc::new(media.clone()));
+        let model = TimeLimit::new(Metered::new(Trimmed::new(model), usage.clone()));
         let mut keeper = Keeper::new(&store, clock.clone());
         (keeper.titles, keeper.orchestration) = (settings.titles.clone(), settings.orchestration);
         Ok(Server {
             rooms: Arc::new(Rooms {
-                chat: Chat::over(model)
-                    .keeping(keeper)
-                    .counting(usage.clone())
-                    .showing(Arc::new(media.clone())),
+                chat: Chat::new(model).keeper(keeper),
                 completions: Completions::new(&store, clock.clone()),
                 conversations,
                 images,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jan_core::{
-    ChatReply, ChatRequest, CompletionProvider, CompletionReply, CompletionRequest, Error, Model,
+    ChatReply, CompletionProvider, CompletionReply, CompletionRequest, Error, Model, ModelCall,
     ModelProvider, Result,
 };
 
@@ -18,7 +18,7 @@ impl ModelProvider for NoModel {
         Ok(Vec::new())
     }
 
-    async fn chat(&self, _: ChatRequest) -> Result<ChatReply> {
+    async fn chat(&self, _: ModelCall) -> Result<ChatReply> {
         Err(Error::unavailable(HELP).code("no_model"))
     }
 
@@ -29,7 +29,7 @@ impl ModelProvider for NoModel {
 
 #[async_trait]
 impl CompletionProvider for NoModel {
-    async fn complete(&self, _: CompletionRequest) -> Result<CompletionReply> {
+    async fn complete(&self, _: ModelCall<CompletionRequest>) -> Result<CompletionReply> {
         Err(Error::unavailable(HELP).code("no_model"))
     }
 }

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures_util::stream;
 use jan_core::chat::{ChunkBody, Delta, FunctionDelta, ToolCallDelta, Usage};
-use jan_core::{ChatChunk, ChatReply, ChatRequest, ChatStream, Error, Model, ModelProvider, Result};
+use jan_core::{
+    ChatChunk, ChatReply, ChatRequest, ChatStream, Error, Model, ModelCall, ModelProvider, Result,
+};
 use tokio::sync::watch;
 
 use crate::{Gate, within};
@@ -145,9 +147,9 @@ impl ModelProvider for ScriptedModel {
         Ok(vec![Model::new(Self::NAME, "jan-tests")])
     }
 
-    async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
-        let wants_stream = request.wants_stream();
-        self.requests.lock().unwrap().push(request);
+    async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
+        let wants_stream = call.request.wants_stream();
+        self.requests.lock().unwrap().push(call.request);
         let turn = self.turns.lock().unwrap().pop_front();
         match turn.ok_or_else(|| Error::internal("the script is over"))? {
             Turn::Text(text) if wants_stream => Ok(self.play(words(&text), None, None).into()),
@@ -165,8 +167,12 @@ mod tests {
     use super::*;
     use futures_util::StreamExt;
 
-    fn ask() -> ChatRequest {
-        ChatRequest::new(ScriptedModel::NAME).user("Hello!")
+    fn call(request: ChatRequest) -> ModelCall {
+        ModelCall::new(request, jan_core::Principal::open("me"))
+    }
+
+    fn ask() -> ModelCall {
+        call(ChatRequest::new(ScriptedModel::NAME).user("Hello!"))
     }
 
     #[tokio::test]
@@ -192,7 +198,7 @@ mod tests {
     async fn a_stream_let_go_of_at_the_gate_is_counted() {
         let gate = Gate::new();
         let model = ScriptedModel::new([Turn::Gated(words("One two"), gate.clone())]);
-        let mut stream = model.chat(ask().stream(true)).await.unwrap().into_stream().unwrap();
+        let mut stream = model.chat(call(ask().request.stream(true))).await.unwrap().into_stream().unwrap();
         gate.pass(1);
         assert_eq!(stream.next().await.unwrap().unwrap().text(), "");
         drop(stream);

@@ -7,8 +7,8 @@ use jan_core::chat::{AnswerBody, ChunkBody, Delta, Rest, Usage};
 use jan_core::completion::{Prompt, text_chunk, text_head};
 use jan_core::model::{Capabilities, ModelInfo};
 use jan_core::{
-    ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Clock, CompletionProvider, CompletionReply,
-    CompletionRequest, Error, Model, ModelProvider, Result, SystemClock, id,
+    ChatAnswer, ChatChunk, ChatReply, ChatStream, Clock, CompletionProvider, CompletionReply,
+    CompletionRequest, Error, Model, ModelCall, ModelProvider, Result, SystemClock, id,
 };
 
 /// Repeats the last user message, word by word when streamed. A token is a word.
@@ -53,7 +53,8 @@ impl ModelProvider for Echo {
         Ok(vec![Model::new(&self.name, "jan").described(info)])
     }
 
-    async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
+    async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
+        let request = call.request;
         let messages = request.messages()?;
         let text = messages
             .iter()
@@ -82,7 +83,8 @@ impl ModelProvider for Echo {
 #[async_trait]
 impl CompletionProvider for Echo {
     /// Each prompt goes on with itself.
-    async fn complete(&self, request: CompletionRequest) -> Result<CompletionReply> {
+    async fn complete(&self, call: ModelCall<CompletionRequest>) -> Result<CompletionReply> {
+        let request = call.request;
         let mut head = text_head(id::short("cmpl-"), &self.name, SystemClock.unix_seconds());
         let echo = request.get("echo")?.unwrap_or(false);
         let (mut chunks, mut used) = (Vec::new(), 0);

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use jan_core::chat::Message;
 
 use cut::{shorten, squeeze};
+pub(crate) use tokens::tokens_at_most;
 use tokens::{at_most, tokens, total, weigh};
 
 /// The context of a model that does not tell its own, in tokens.

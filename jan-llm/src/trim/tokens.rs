@@ -36,6 +36,12 @@ pub(super) fn at_most(text: &str) -> usize {
     text.len().div_ceil(4)
 }
 
+/// Never less than the tokens of the messages that this JSON holds: every token stands for two bytes or more, but for media,
+/// which are parts with a type.
+pub(crate) fn tokens_at_most(json: &[u8]) -> usize {
+    json.len() / 2 + MEDIA * memchr::memmem::find_iter(json, br#""type""#).count()
+}
+
 /// The tokens of a conversation, its texts counted by `count`.
 pub(super) fn total(messages: &[Message], count: Count) -> usize {
     messages.iter().map(|message| weigh(message, count)).sum()

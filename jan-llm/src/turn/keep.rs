@@ -1,19 +1,25 @@
 //! What is kept of a turn, and how: all of it in one write, when the answer is whole.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+#[cfg(feature = "client")]
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use jan_core::chat::{AnswerBody, Message};
 use jan_core::conversation::{Append, BRANCH_MOVED, Branch, Conversation, Fork, Item, Naming, Tip};
-use jan_core::{ChatAnswer, JsonObject, ModelProvider, Result, UserId};
+use jan_core::{
+    AuthMethod, CallReport, Caller, ChatAnswer, JsonObject, ModelCall, ModelProvider, Principal, Result,
+    UserId,
+};
 use serde_json::{Value, json};
 
 use super::Keeper;
 #[cfg(feature = "client")]
-use super::keeper::TITLE_PATIENCE;
+use super::keeper::TITLE_TIME;
 use crate::completions::Pending;
 use crate::conversations::{from_message, item_shape, reasoning};
+#[cfg(feature = "client")]
+use crate::layers::TimeLimit;
 use crate::titles;
 
 /// How often a turn that is written is compared with a conversation that others write to at the same time.
@@ -27,8 +33,10 @@ pub(crate) struct Kept {
     keeper: Keeper,
     pub(super) owner: UserId,
     model: String,
-    store_reasoning: bool,
-    completion: Option<Pending>,
+    /// Says whether the history was trimmed.
+    report: CallReport,
+    pub(super) store_reasoning: bool,
+    pub(super) completion: Option<Pending>,
     conversation: Option<Conversation>,
     is_new: bool,
     stores: bool,
@@ -39,10 +47,7 @@ pub(crate) struct Kept {
     pub(super) fresh: Vec<Item>,
     /// What the active branch ended with.
     pub(super) tip: Tip,
-    /// Media that only what was said before names. It may be gone.
-    pub(crate) old_media: HashSet<String>,
     pub(super) applied: Vec<&'static str>,
-    pub(super) trimmed: bool,
     user_messages: usize,
     first_words: String,
 }
@@ -56,19 +61,15 @@ pub(super) enum Destination {
 }
 
 impl Kept {
-    pub(super) fn new(
-        keeper: Keeper,
-        owner: UserId,
-        model: &str,
-        store_reasoning: bool,
-        completion: Option<Pending>,
-    ) -> Self {
+    /// Nothing yet of what `call` says and is answered.
+    pub(super) fn new(keeper: Keeper, call: &ModelCall) -> Self {
         Self {
             keeper,
-            owner,
-            model: model.to_owned(),
-            store_reasoning,
-            completion,
+            owner: call.caller.owner().clone(),
+            model: call.request.model().to_owned(),
+            report: call.report.clone(),
+            store_reasoning: false,
+            completion: None,
             conversation: None,
             is_new: false,
             stores: false,
@@ -76,9 +77,7 @@ impl Kept {
             said: Vec::new(),
             fresh: Vec::new(),
             tip: Tip::Any,
-            old_media: HashSet::new(),
             applied: Vec::new(),
-            trimmed: false,
             user_messages: 0,
             first_words: String::new(),
         }
@@ -99,6 +98,11 @@ impl Kept {
 
     pub(crate) fn project_id(&self) -> Option<&str> {
         self.conversation.as_ref()?.project_id.as_deref()
+    }
+
+    /// Whether older messages were left out of the request. Known when the provider has returned.
+    pub(super) fn trimmed(&self) -> bool {
+        self.report.trimmed()
     }
 
     pub(super) fn count_user_messages(&mut self, talk: &[Message]) {
@@ -123,15 +127,20 @@ impl Kept {
         Some(told)
     }
 
-    /// Asks the operator's model for a title, if one is due and a model makes them. No longer than [`TITLE_PATIENCE`].
+    /// Asks the operator's model for a title, if one is due and a model makes them. It is the operator who asks, and not the
+    /// owner of the conversation: the tokens are not theirs. No longer than [`TITLE_TIME`].
     pub(super) fn ask_for_title(&self, provider: &Arc<dyn ModelProvider>) -> Option<Asked> {
         let model = self.keeper.titles.model.as_deref().filter(|_| self.title_is_due())?;
         let request = titles::request(model, &[Message::new("user", self.first_words.clone())]);
-        let provider = provider.clone();
-        Some(Box::pin(bounded(async move {
-            let answer = (*provider).chat(request).await.ok()?.into_answer().await.ok()?.parse().ok()?;
+        let operator = Principal::new(UserId::system("titles").as_str(), AuthMethod::Open);
+        let mut caller = Caller::from(operator);
+        caller.conversation = self.conversation_id().map(str::to_owned);
+        let provider = in_time(provider.clone(), &mut caller);
+        Some(Box::pin(async move {
+            let reply = provider.chat(ModelCall::new(request, caller)).await.ok()?;
+            let answer = reply.into_answer().await.ok()?.parse().ok()?;
             titles::clean(&answer.choices.first()?.message.text())
-        })))
+        }))
     }
 
     fn title_is_due(&self) -> bool {
@@ -151,7 +160,7 @@ impl Kept {
             answer.object_mut().set("id", &id)?;
         }
         let body = answer.parse()?;
-        let trimmed = self.trimmed;
+        let trimmed = self.trimmed();
         let title = self.title(asked);
         let outcome = self.finish(body, &answer.to_bytes(), title.clone()).await?;
         if let Some(told) = self.told(title.as_deref()) {
@@ -286,13 +295,15 @@ pub(crate) fn tell_branch(outcome: &mut JsonObject, branch: &Branch, naming: &Na
     outcome.set("new_branch", &crate::conversations::BranchShape::from(branch.clone()))
 }
 
+/// The same provider, which ends the call when the time for a title is over.
 #[cfg(feature = "client")]
-async fn bounded(asked: impl Future<Output = Option<String>>) -> Option<String> {
-    tokio::time::timeout(TITLE_PATIENCE, asked).await.ok().flatten()
+fn in_time(provider: Arc<dyn ModelProvider>, caller: &mut Caller) -> impl ModelProvider {
+    caller.deadline = Some(Instant::now() + TITLE_TIME);
+    TimeLimit::new(provider)
 }
 
 /// Without a timer the model's own limits count.
 #[cfg(not(feature = "client"))]
-async fn bounded(asked: impl Future<Output = Option<String>>) -> Option<String> {
-    asked.await
+fn in_time(provider: Arc<dyn ModelProvider>, _: &mut Caller) -> impl ModelProvider {
+    provider
 }

@@ -37,7 +37,7 @@ pub struct Keeper {
 
 /// How long a model may think about a title.
 #[cfg(feature = "client")]
-pub(super) const TITLE_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const TITLE_TIME: Duration = Duration::from_secs(10);
 
 impl Keeper {
     /// Keeps chats in `store`.

@@ -4,26 +4,25 @@
 
 mod keep;
 mod keeper;
-mod metered;
 mod plan;
 mod prepare;
 mod shown;
 mod stream;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use futures_util::future::{OptionFuture, try_join};
-use jan_core::chat::Usage;
-use jan_core::{ChatAnswer, ChatRequest, ChatStream, JsonObject, ModelProvider, Result};
+use jan_core::{CallReport, ChatAnswer, ChatStream, JsonObject, ModelCall, ModelProvider, Result};
+
+use crate::layers::report_usage;
 
 pub(crate) use keep::{Kept, tell_branch};
 pub use keeper::{Keeper, TitleSettings};
-pub(crate) use metered::Account;
-pub(crate) use prepare::{Again, Wishes};
+pub(crate) use prepare::{Again, StoreOptions};
 
-/// How a chat is asked for, beside its body.
+/// What is said of a chat beside its body.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Manner<'a> {
+pub struct TurnOptions<'a> {
     /// Which app or page the chat comes from. A chat that says so is kept in a conversation.
     pub referrer: Option<&'a str>,
     /// Who the model should be; prompt templates may use it.
@@ -33,16 +32,24 @@ pub struct Manner<'a> {
 /// A chat that is ready to be asked. Dropping it, or what it returns, stops the model and keeps nothing.
 #[must_use = "a turn does nothing until it is completed or streamed"]
 pub struct Turn {
-    pub(crate) provider: Arc<dyn ModelProvider>,
-    pub(crate) request: ChatRequest,
-    pub(crate) kept: Option<Box<Kept>>,
-    /// On whose account it is; nobody's when nothing is counted.
-    pub(crate) account: Option<Account>,
+    provider: Arc<dyn ModelProvider>,
+    call: ModelCall,
+    kept: Option<Box<Kept>>,
     /// Whether the caller of a stream asked for usage.
-    pub(crate) shows_usage: bool,
+    shows_usage: bool,
 }
 
 impl Turn {
+    pub(crate) fn new(provider: Arc<dyn ModelProvider>, mut call: ModelCall, kept: Option<Kept>) -> Self {
+        let shows_usage = call.request.wants_usage();
+        if kept.is_some() && call.request.wants_stream() && !shows_usage {
+            // The item that holds the answer says what it cost. Options that cannot be read are for the model to refuse.
+            let options = report_usage(call.request.get("stream_options").ok().flatten());
+            call.request = call.request.with("stream_options", &options);
+        }
+        Self { provider, call, kept: kept.map(Box::new), shows_usage }
+    }
+
     /// The conversation that the turn is kept in.
     pub fn conversation_id(&self) -> Option<&str> {
         self.kept.as_ref()?.conversation_id()
@@ -55,17 +62,17 @@ impl Turn {
 
     /// The model that is asked.
     pub fn model(&self) -> &str {
-        self.request.model()
+        self.call.request.model()
     }
 
-    /// Where the used tokens stand once the model has told them; nowhere, when nothing is counted.
-    pub fn usage(&self) -> Option<Arc<OnceLock<Usage>>> {
-        self.account.as_ref().map(|account| account.told.clone())
+    /// What the provider's layers report of the call: the tokens used, once they are known, if any layer counts them.
+    pub fn report(&self) -> &CallReport {
+        &self.call.report
     }
 
     /// Whether the answer is wanted as a stream.
     pub fn wants_stream(&self) -> bool {
-        self.request.wants_stream()
+        self.call.request.wants_stream()
     }
 
     /// The whole answer, kept when this returns.
@@ -82,20 +89,14 @@ impl Turn {
     /// # Errors
     /// As [`Turn::complete`].
     pub async fn complete_with_outcome(self) -> Result<(ChatAnswer, JsonObject)> {
-        let Self { provider, request, kept, account, .. } = self;
-        let count = |answer: ChatAnswer| {
-            if let Some(account) = &account {
-                account.count_answer(&answer);
-            }
-            answer
-        };
+        let Self { provider, call, kept, .. } = self;
         let Some(kept) = kept else {
-            return Ok((count((*provider).chat(request).await?.into_answer().await?), JsonObject::new()));
+            return Ok(((*provider).chat(call).await?.into_answer().await?, JsonObject::new()));
         };
         let title = async { Ok(OptionFuture::from(kept.ask_for_title(&provider)).await.flatten()) };
-        let answer = async { (*provider).chat(request).await?.into_answer().await };
+        let answer = async { (*provider).chat(call).await?.into_answer().await };
         let (answer, title) = try_join(answer, title).await?;
-        kept.finish_answer(count(answer), title).await
+        kept.finish_answer(answer, title).await
     }
 
     /// The answer chunk by chunk. When the stream ends, it is kept; one that breaks off is not. A chunk with usage and
@@ -104,21 +105,13 @@ impl Turn {
     /// # Errors
     /// As [`Turn::complete`] before the first chunk; later errors are the stream's last item.
     pub async fn stream(self) -> Result<ChatStream> {
-        let mut chunks = (*self.provider).chat(self.request).await?.into_stream()?;
-        if let Some(account) = self.account {
-            chunks = counted(chunks, account);
-        }
+        let mut chunks = (*self.provider).chat(self.call).await?.into_stream()?;
         if let Some(kept) = self.kept {
             let title = kept.ask_for_title(&self.provider);
             chunks = ChatStream::new(stream::KeptStream::new(chunks, kept, title));
         }
         Ok(shown_to_caller(chunks, self.shows_usage))
     }
-}
-
-/// The same stream, counted.
-pub(crate) fn counted(chunks: ChatStream, account: Account) -> ChatStream {
-    ChatStream::new(metered::Metered::new(chunks, account))
 }
 
 /// The same stream, without what its caller did not ask for.

@@ -11,7 +11,7 @@ use jan_core::{Result, UserId};
 use super::Keeper;
 use super::keep::Destination;
 use crate::conversations::{Replayed, add_members, compare, from_message, replay};
-use crate::media::only_before;
+use crate::layers::media::only_before;
 
 /// The most items of a conversation that one turn looks at, the newest.
 const MAX_HISTORY: usize = 1000;

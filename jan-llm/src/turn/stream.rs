@@ -50,7 +50,7 @@ impl KeptStream {
         }
         let Some(kept) = &self.kept else { return Ok(chunk) };
         let told = kept.told(None).filter(|_| is_first);
-        if told.is_none() && kept.completion_id().is_none() && !(is_first && kept.trimmed) {
+        if told.is_none() && kept.completion_id().is_none() && !(is_first && kept.trimmed()) {
             return Ok(chunk);
         }
         let mut object = JsonObject::parse(chunk.as_bytes().clone())?;
@@ -60,7 +60,7 @@ impl KeptStream {
         if let Some(told) = told {
             object.set("conversation", &told)?;
         }
-        if is_first && kept.trimmed {
+        if is_first && kept.trimmed() {
             object.set("trimmed", &true)?;
         }
         ChatChunk::from_wire(object.to_bytes())

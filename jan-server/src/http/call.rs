@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http_body_util::BodyExt;
 use jan_core::media::mentions_media;
 use jan_core::page::{MAX_LIMIT, Order, PageRequest};
-use jan_core::{BoxStream, Error, ErrorKind, JsonObject, Principal, Result, UserId};
+use jan_core::{BoxStream, Caller, Error, ErrorKind, JsonObject, Principal, Result, UserId};
 use tokio::time::{Instant, timeout_at};
 
 use super::body::RequestBody;
@@ -214,6 +214,11 @@ impl Call {
     /// How errors of this request are written.
     pub(crate) fn error_form(&self) -> ErrorForm {
         ErrorForm { request_id: self.request_id.clone(), bare: self.rooms.settings.bare }
+    }
+
+    /// On whose behalf a model is called.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller { request_id: Some(self.request_id.as_str().to_owned()), ..Caller::new(self.who.clone()) }
     }
 
     /// Whose things are asked for.

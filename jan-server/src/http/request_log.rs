@@ -5,8 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
-use jan_core::Principal;
-use jan_core::chat::Usage;
+use jan_core::{CallReport, Principal};
 
 use crate::gateway::request_id::RequestId;
 
@@ -19,7 +18,7 @@ const LONGEST_NAME: usize = 128;
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
     model: OnceLock<String>,
-    usage: OnceLock<Arc<OnceLock<Usage>>>,
+    report: OnceLock<CallReport>,
 }
 
 impl Noted {
@@ -30,11 +29,9 @@ impl Noted {
         }
     }
 
-    /// Where the used tokens will stand when the model has told them.
-    pub(crate) fn usage(&self, usage: Option<Arc<OnceLock<Usage>>>) {
-        if let Some(usage) = usage {
-            self.usage.get_or_init(|| usage);
-        }
+    /// Where the used tokens will stand when the model has reported them.
+    pub(crate) fn report(&self, report: &CallReport) {
+        self.report.get_or_init(|| report.clone());
     }
 }
 
@@ -87,7 +84,7 @@ impl RequestLog {
 
 impl Drop for RequestLog {
     fn drop(&mut self) {
-        let usage = self.noted.usage.get().and_then(|usage| usage.get());
+        let usage = self.noted.report.get().and_then(CallReport::usage);
         // A reply without a body is whole when nobody reads it.
         let left = (!self.whole && self.method != Method::HEAD).then_some(true);
         tracing::info!(

@@ -3,8 +3,8 @@
 use futures_util::StreamExt;
 use http::HeaderValue;
 use http::header::HeaderName;
-use jan_core::{ChatRequest, ChatStream};
-use jan_llm::turn::{Manner, Turn};
+use jan_core::{ChatRequest, ChatStream, ModelCall};
+use jan_llm::turn::{Turn, TurnOptions};
 
 use crate::http::call::Call;
 use crate::http::reply::{Reply, event_stream, raw_json};
@@ -15,8 +15,8 @@ pub(crate) async fn create(mut call: Call) -> Reply {
     let request = ChatRequest::parse(call.bytes_with_ids().await?)?;
     call.noted.model(request.model());
     let (referrer, persona) = (call.query("referrer"), persona(&call));
-    let manner = Manner { referrer: referrer.as_deref(), persona: persona.as_deref() };
-    let turn = call.rooms.chat.turn(request, &call.who, &manner).await?;
+    let options = TurnOptions { referrer: referrer.as_deref(), persona: persona.as_deref() };
+    let turn = call.rooms.chat.turn(ModelCall::new(request, call.caller()), &options).await?;
     answer(call, turn).await
 }
 
@@ -28,7 +28,7 @@ fn persona(call: &Call) -> Option<String> {
 pub(crate) async fn answer(call: Call, turn: Turn) -> Reply {
     let marks = marks(&turn);
     call.noted.model(turn.model());
-    call.noted.usage(turn.usage());
+    call.noted.report(turn.report());
     let reply = if turn.wants_stream() {
         let chunks = turn.stream().await?;
         events(call, chunks).await

@@ -1,7 +1,7 @@
 //! `POST /v1/embeddings`
 
-use jan_core::Error;
 use jan_core::model::EmbeddingRequest;
+use jan_core::{Error, ModelCall};
 
 use crate::http::call::Call;
 use crate::http::reply::{Reply, raw_json};
@@ -14,5 +14,5 @@ pub(crate) async fn create(mut call: Call) -> Reply {
         let message = format!("The model `{}` gives no embeddings.", request.model());
         return Err(Error::invalid("model", message).code("unsupported_model"));
     };
-    Ok(raw_json(provider.embed(request).await?.to_bytes()))
+    Ok(raw_json(provider.embed(ModelCall::new(request, call.caller())).await?.to_bytes()))
 }

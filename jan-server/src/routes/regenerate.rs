@@ -14,7 +14,7 @@ use crate::http::reply::{Reply, bare};
 /// A branch for another answer to a message, and that answer when the body asks for it.
 pub(crate) async fn regenerate(mut call: Call) -> Reply {
     let (id, item, body) = (call.path("id")?, call.path("item_id")?, call.object_or_nothing().await?);
-    match call.rooms.chat.regenerate(&call.who, &id, &item, &body).await? {
+    match call.rooms.chat.regenerate(call.caller(), &id, &item, &body).await? {
         Regenerated::Branched(outcome) => bare(&shaped(&call, outcome)?),
         Regenerated::Answered(turn, question) => told(call, *turn, Some(question)).await,
     }
@@ -23,7 +23,7 @@ pub(crate) async fn regenerate(mut call: Call) -> Reply {
 /// Another wording of a user's message, answered at once when the body says `regenerate`.
 pub(crate) async fn edit(mut call: Call) -> Reply {
     let (id, item, body) = (call.path("id")?, call.path("item_id")?, call.object_with_ids().await?);
-    match call.rooms.chat.edit(&call.who, &id, &item, &body).await? {
+    match call.rooms.chat.edit(call.caller(), &id, &item, &body).await? {
         Edit::Kept(outcome) => bare(&shaped(&call, outcome)?),
         Edit::Answered(turn) => told(call, turn, None).await,
     }
@@ -35,7 +35,7 @@ async fn told(call: Call, turn: Turn, question: Option<Item>) -> Reply {
         return answer(call, turn).await;
     }
     call.noted.model(turn.model());
-    call.noted.usage(turn.usage());
+    call.noted.report(turn.report());
     let (answer, mut told): (_, JsonObject) = turn.complete_with_outcome().await?;
     if let Some(question) = question {
         told.set("user_item_id", &question.id)?;

@@ -1,6 +1,6 @@
 //! `POST /v1/completions`
 
-use jan_core::CompletionRequest;
+use jan_core::{CompletionRequest, ModelCall};
 
 use super::chat::events;
 use crate::http::call::Call;
@@ -10,8 +10,8 @@ use crate::http::reply::{Reply, raw_json};
 pub(crate) async fn create(mut call: Call) -> Reply {
     let request = CompletionRequest::parse(call.bytes().await?)?;
     call.noted.model(request.model());
-    let turn = call.rooms.chat.text_turn(request, &call.who);
-    call.noted.usage(turn.usage());
+    let turn = call.rooms.chat.text_turn(ModelCall::new(request, call.caller()));
+    call.noted.report(turn.report());
     if turn.wants_stream() {
         let chunks = turn.stream().await?;
         return events(call, chunks).await;

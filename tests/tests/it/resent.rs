@@ -6,10 +6,10 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use jan_core::conversation::Item;
 use jan_core::page::{MAX_LIMIT, Order, PageRequest};
-use jan_core::{ChatChunk, ChatRequest, JsonObject, Principal, SystemClock};
+use jan_core::{ChatChunk, ChatRequest, JsonObject, ModelCall, Principal, SystemClock};
 use jan_llm::chat::Regenerated;
 use jan_llm::store::Durability;
-use jan_llm::turn::Manner;
+use jan_llm::turn::TurnOptions;
 use jan_llm::{Chat, Conversations, Keeper, Store};
 use jan_tests::{Gate, PrivatePostgres, ScriptedModel, Turn, words};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ impl Talk {
     async fn on(store: &Store) -> Self {
         let model = ScriptedModel::new([]);
         let clock = Arc::new(SystemClock);
-        let chat = Chat::new(model.clone()).keeping(Keeper::new(store, clock.clone()));
+        let chat = Chat::new(model.clone()).keeper(Keeper::new(store, clock.clone()));
         let conversations = Conversations::new(store, clock);
         let me = Principal::open("me");
         let (made, _) = conversations.create(&me.user, &JsonObject::new()).await.unwrap();
@@ -59,7 +59,7 @@ impl Talk {
     async fn ask(&self, messages: &Value, turn: Turn, stream: bool) {
         self.model.then(turn);
         let request = self.request(messages, stream);
-        let turn = self.chat.turn(request, &self.me, &Manner::default()).await.unwrap();
+        let turn = self.chat.turn(ModelCall::new(request, &self.me), &TurnOptions::default()).await.unwrap();
         if stream {
             let _: Vec<ChatChunk> = turn.stream().await.unwrap().try_collect().await.unwrap();
         } else {
@@ -220,7 +220,8 @@ async fn after_a_stop_each_message_is_kept_once() {
             let gate = Gate::new();
             talk.model.then(Turn::Gated(words("one two three"), gate.clone()));
             let request = talk.request(&messages(&["u:q1"]), true);
-            let turn = talk.chat.turn(request, &talk.me, &Manner::default()).await.unwrap();
+            let turn =
+                talk.chat.turn(ModelCall::new(request, &talk.me), &TurnOptions::default()).await.unwrap();
             let mut chunks = turn.stream().await.unwrap();
             gate.pass(2);
             chunks.try_next().await.unwrap().unwrap();

@@ -169,7 +169,7 @@ async fn a_kept_connection_that_breaks_before_the_reply_is_replaced_once() {
 
 #[tokio::test]
 async fn what_cannot_be_reached_is_named_in_the_cause_and_no_password_is() {
-    use jan_llm::{ChatRequest, ModelProvider, OpenAi};
+    use jan_llm::{ChatRequest, ModelCall, ModelProvider, OpenAi, Principal};
     let upstream = Upstream::start().await;
     let plain = upstream.url();
     let address = plain.trim_start_matches("http://").trim_end_matches("/v1");
@@ -183,7 +183,8 @@ async fn what_cannot_be_reached_is_named_in_the_cause_and_no_password_is() {
         (format!("https://{address}/v1"), "upstream_unreachable", address, ""),
         (format!("{plain}/wrong"), "upstream_path", "/v1/wrong/chat/completions", "404"),
     ] {
-        let failed = OpenAi::at(&url).chat(ChatRequest::new("good").user("Hello!")).await;
+        let call = ModelCall::new(ChatRequest::new("good").user("Hello!"), Principal::open("me"));
+        let failed = OpenAi::at(&url).chat(call).await;
         let Err(error) = failed else { panic!("{url} answered") };
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(error.get_code(), code, "{url}: {cause}");

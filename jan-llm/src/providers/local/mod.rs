@@ -50,8 +50,7 @@ use async_trait::async_trait;
 use futures_util::stream;
 use jan_core::chat::ChunkBody;
 use jan_core::{
-    ChatReply, ChatRequest, ChatStream, CompletionProvider, Error, ErrorKind, Model, ModelProvider, Result,
-    id,
+    ChatReply, ChatStream, CompletionProvider, Error, ErrorKind, Model, ModelCall, ModelProvider, Result, id,
 };
 use tokio::sync::mpsc;
 
@@ -222,7 +221,8 @@ impl ModelProvider for LocalModel {
 
     /// The reply is a stream in any case. Dropping it, or this future, stops the work at the next token; a request
     /// that still waits then never runs.
-    async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
+    async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
+        let request = call.request;
         let loaded = Arc::clone(&self.0.loaded);
         self.check_name(request.model())?;
         let head = ChunkBody::new(id::short("chatcmpl-"), &loaded.name, seconds(SystemTime::now()));

@@ -10,7 +10,7 @@ use jan_core::chat::{ChunkBody, Rest, Usage};
 use jan_core::completion::{Prompt, text_chunk, text_head};
 use jan_core::{
     ChatChunk, ChatRequest, ChatStream, CompletionProvider, CompletionReply, CompletionRequest, Error,
-    Result, id,
+    ModelCall, Result, id,
 };
 use serde_json::value::RawValue;
 
@@ -32,7 +32,8 @@ const FILL_IN: [[&str; 3]; 2] = [
 #[async_trait]
 impl CompletionProvider for LocalModel {
     /// The reply is a stream in any case. Dropping it, or this future, stops the work at the next token.
-    async fn complete(&self, request: CompletionRequest) -> Result<CompletionReply> {
+    async fn complete(&self, call: ModelCall<CompletionRequest>) -> Result<CompletionReply> {
+        let request = call.request;
         self.check_name(request.model())?;
         let model = self.0.loaded.clone();
         let shows_usage = !request.wants_stream() || request.wants_usage();

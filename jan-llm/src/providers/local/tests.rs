@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use jan_core::chat::{AnswerBody, Message, ToolCall};
-use jan_core::{ChatReply, ChatRequest, ErrorKind, ModelProvider};
+use jan_core::{ChatReply, ChatRequest, ErrorKind, ModelCall, ModelProvider, Principal};
 use serde_json::{Value, json};
 
 use super::gguf::Gguf;
@@ -78,6 +78,10 @@ fn model() -> Option<LocalModel> {
 }
 
 /// A question under a system message: with the one that its template puts in, this small model is at a loss.
+fn by_me(request: ChatRequest) -> ModelCall {
+    ModelCall::new(request, Principal::open("me"))
+}
+
 fn ask(text: &str) -> ChatRequest {
     ChatRequest::new("small")
         .system("You are a helpful assistant.")
@@ -90,7 +94,8 @@ fn ask(text: &str) -> ChatRequest {
 const PATIENCE: Duration = Duration::from_secs(300);
 
 async fn answer(model: &LocalModel, request: ChatRequest) -> AnswerBody {
-    let answered = async { model.chat(request).await.unwrap().into_answer().await.unwrap().parse().unwrap() };
+    let answered =
+        async { model.chat(by_me(request)).await.unwrap().into_answer().await.unwrap().parse().unwrap() };
     tokio::time::timeout(PATIENCE, answered).await.expect("the model answers within five minutes")
 }
 
@@ -122,7 +127,7 @@ fn the_ids_are_those_the_model_was_trained_on() {
 async fn it_knows_the_capital_of_france_and_counts_its_tokens() {
     let Some(model) = model() else { return };
     let request = ask("What is the capital of France?");
-    let ChatReply::Stream(mut stream) = model.chat(request.clone()).await.unwrap() else {
+    let ChatReply::Stream(mut stream) = model.chat(by_me(request.clone())).await.unwrap() else {
         panic!("a stream")
     };
     let mut texts = Vec::new();
@@ -205,7 +210,7 @@ async fn json_has_the_form_that_was_asked_for() {
         assert!(serde_json::from_str::<Value>(&only(&any).0.text()).unwrap().is_object());
     }
     let bad = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "nonsense"}}});
-    let error = model.chat(request.with("response_format", &bad)).await.err().unwrap();
+    let error = model.chat(by_me(request.with("response_format", &bad))).await.err().unwrap();
     assert_eq!((error.kind(), error.get_param()), (ErrorKind::Invalid, Some("response_format")));
 }
 
@@ -269,7 +274,7 @@ async fn a_schema_that_cannot_be_kept_names_its_parameter() {
             (ask("Hi").with("tools", &[&tool]).with("tool_choice", &forced), "tools"),
             (ask("Hi").with("tools", &[&tool]).with("tool_choice", "required"), "tools"),
         ] {
-            let answered = async { model.chat(request).await?.into_answer().await.map(drop) };
+            let answered = async { model.chat(by_me(request)).await?.into_answer().await.map(drop) };
             let error = tokio::time::timeout(PATIENCE, answered).await.expect("it ends").unwrap_err();
             assert_eq!((error.kind(), error.get_param()), (ErrorKind::Invalid, Some(param)), "{schema}");
         }
@@ -295,7 +300,7 @@ async fn control_tokens_in_a_message_are_text() {
 #[tokio::test]
 async fn what_cannot_be_done_is_refused_by_name() {
     let Some(model) = model() else { return };
-    let long = model.chat(ask(&"word ".repeat(5000))).await.err().unwrap();
+    let long = model.chat(by_me(ask(&"word ".repeat(5000)))).await.err().unwrap();
     assert_eq!(
         (long.kind(), long.get_code(), long.get_param()),
         (ErrorKind::Invalid, "context_length_exceeded", Some("messages"))
@@ -318,7 +323,7 @@ async fn what_cannot_be_done_is_refused_by_name() {
         (hi().to_model("other"), "model"),
     ];
     for (request, param) in table {
-        let error = model.chat(request).await.err().unwrap();
+        let error = model.chat(by_me(request)).await.err().unwrap();
         assert_eq!(error.get_param(), Some(param), "{error}");
     }
 }
@@ -333,10 +338,12 @@ async fn who_leaves_frees_the_model_and_who_comes_too_much_is_told_when() {
             .with("max_tokens", &4000)
             .with("logit_bias", &json!({"2": -100, "0": -100}))
     };
-    let ChatReply::Stream(mut running) = model.chat(endless()).await.unwrap() else { panic!("a stream") };
+    let ChatReply::Stream(mut running) = model.chat(by_me(endless())).await.unwrap() else {
+        panic!("a stream")
+    };
     running.next().await.unwrap().unwrap();
-    let waiting = model.chat(endless()).await.unwrap();
-    let error = model.chat(ask("Hi")).await.err().unwrap();
+    let waiting = model.chat(by_me(endless())).await.unwrap();
+    let error = model.chat(by_me(ask("Hi"))).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::RateLimited);
     assert!(error.get_retry_after().unwrap() >= Duration::from_secs(1));
 

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use http::Method;
-use jan_core::{ChatAnswer, ChatStream, CompletionProvider, CompletionReply, CompletionRequest, Result};
+use jan_core::{
+    ChatAnswer, ChatStream, CompletionProvider, CompletionReply, CompletionRequest, ModelCall, Result,
+};
 
 use super::OpenAi;
 
@@ -10,7 +12,8 @@ const PATH: &str = "/completions";
 
 #[async_trait]
 impl CompletionProvider for OpenAi {
-    async fn complete(&self, request: CompletionRequest) -> Result<CompletionReply> {
+    async fn complete(&self, call: ModelCall<CompletionRequest>) -> Result<CompletionReply> {
+        let request = call.request;
         let each: u32 = request.get("n").ok().flatten().unwrap_or(1);
         let prompts = request.prompts().map_or(1, |prompts| prompts.len());
         let choices = each.saturating_mul(u32::try_from(prompts).unwrap_or(u32::MAX));

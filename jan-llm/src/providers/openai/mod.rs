@@ -25,8 +25,8 @@ use jan_core::media::Want;
 use jan_core::model::{EmbeddingRequest, ModelInfo};
 use jan_core::secret::ExposeSecret;
 use jan_core::{
-    ChatAnswer, ChatReply, ChatRequest, ChatStream, CompletionProvider, EmbeddingProvider, Error, JsonObject,
-    Model, ModelProvider, Result, Secret,
+    ChatAnswer, ChatReply, ChatStream, CompletionProvider, EmbeddingProvider, Error, JsonObject, Model,
+    ModelCall, ModelProvider, Result, Secret,
 };
 use models::Models;
 use transport::Transport;
@@ -152,8 +152,9 @@ impl ModelProvider for OpenAi {
         self.models.get(&self.transport, |model| self.described(model)).await
     }
 
-    async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
+    async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
         const PATH: &str = "/chat/completions";
+        let request = call.request;
         let choices = request.get("n").ok().flatten().unwrap_or(1);
         let reply = self.transport.send(Method::POST, PATH, request.to_bytes()).await?;
         // The upstream decides whether it streams; whoever asked gets the form they asked for.
@@ -179,8 +180,8 @@ impl ModelProvider for OpenAi {
 
 #[async_trait]
 impl EmbeddingProvider for OpenAi {
-    async fn embed(&self, request: EmbeddingRequest) -> Result<JsonObject> {
-        let reply = self.transport.send(Method::POST, "/embeddings", request.to_bytes()).await?;
+    async fn embed(&self, call: ModelCall<EmbeddingRequest>) -> Result<JsonObject> {
+        let reply = self.transport.send(Method::POST, "/embeddings", call.request.to_bytes()).await?;
         let body = reply.bytes().await?;
         if let Some(error) = ReportedError::find(&body) {
             return Err(error);

@@ -101,7 +101,7 @@ mod tests {
     use async_trait::async_trait;
     use futures_util::stream;
     use jan_core::chat::{ChunkBody, Delta};
-    use jan_core::{ChatChunk, ChatReply, ChatStream, Model, ModelProvider};
+    use jan_core::{ChatChunk, ChatReply, ChatStream, Model, ModelCall, ModelProvider};
 
     use super::*;
 
@@ -114,7 +114,8 @@ mod tests {
             Ok(vec![Model::new("one", "test"), Model::new("two", "test")])
         }
 
-        async fn chat(&self, request: ChatRequest) -> Result<ChatReply> {
+        async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
+            let request = call.request;
             let messages = request.messages()?;
             let said = format!("{} {}", messages.len(), messages[0].text());
             let chunk = |delta| ChatChunk::new(&ChunkBody::new("c", request.model(), 0).delta(delta));

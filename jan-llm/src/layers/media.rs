@@ -6,10 +6,14 @@
 //! in words, and the conversation goes on.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use jan_core::chat::{Content, Message};
 use jan_core::media::{MediaResolver, PREFIX, Resolved, Want, media_id_of};
-use jan_core::{ChatRequest, Error, JsonObject, ModelProvider, Result, UserId};
+use jan_core::{
+    ChatReply, ChatRequest, Error, History, JsonObject, Model, ModelCall, ModelProvider, Result, UserId,
+};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
@@ -51,52 +55,82 @@ fn named_in(messages: &[Message]) -> HashSet<String> {
     ids.collect()
 }
 
-/// The request with the owner's media in it. Of what is `old` nothing needs to be there.
-///
-/// # Errors
-/// [`jan_core::ErrorKind::Invalid`] with the code `unknown_media`, naming an id that is unknown or somebody else's;
-/// otherwise the resolver's.
-pub(crate) async fn resolved(
-    request: ChatRequest,
-    owner: &UserId,
-    resolver: &dyn MediaResolver,
-    provider: &dyn ModelProvider,
-    old: Option<&HashSet<String>>,
-) -> Result<ChatRequest> {
-    if !request.raw("messages").is_some_and(|raw| holds_id(raw)) {
-        return Ok(request);
+/// Shows models the pictures and files that chats name by their `jan_` ids, the caller's own, in the form that the model's
+/// provider takes ([`ModelProvider::takes_media`]). Of media that only a conversation's history names
+/// ([`jan_core::History::media`]), nothing needs to be there.
+pub struct ResolveMedia<P> {
+    provider: P,
+    media: Arc<dyn MediaResolver>,
+}
+
+impl<P: ModelProvider> ResolveMedia<P> {
+    /// Resolves what `provider` is asked with `media`.
+    pub fn new(provider: P, media: Arc<dyn MediaResolver>) -> Self {
+        Self { provider, media }
     }
-    let mut messages: Vec<JsonObject> = request.get("messages")?.unwrap_or_default();
-    let mut named = Vec::new();
-    for (place, message) in messages.iter().enumerate() {
-        find(place, message, &mut named)?;
-    }
-    if named.is_empty() {
-        return Ok(request);
-    }
-    let mut ids: Vec<String> = named.iter().map(|named| named.id.clone()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    // Files are only ever taken as data; pictures as the provider likes them.
-    let want = match named.iter().any(|named| named.kind == Kind::File) {
-        true => Want::DataUrl,
-        false => provider.takes_media(request.model()).await,
-    };
-    let may_be_gone = |id: &String| old.is_some_and(|old| old.contains(id));
-    let found = match resolver.resolve(owner, &ids, want).await {
-        Err(error) if error.get_code() == "unknown_media" && ids.iter().any(may_be_gone) => {
-            let there = resolver.there(owner, &ids).await?;
-            ids.retain(|id| !may_be_gone(id) || there.contains(id));
-            resolver.resolve(owner, &ids, want).await
+
+    /// The request with the owner's media in it.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] with the code `unknown_media`, naming an id that is unknown or somebody else's;
+    /// otherwise the resolver's.
+    async fn resolve(
+        &self,
+        request: ChatRequest,
+        owner: &UserId,
+        history: Option<&History>,
+    ) -> Result<ChatRequest> {
+        if !request.raw("messages").is_some_and(|raw| holds_id(raw)) {
+            return Ok(request);
         }
-        found => found,
-    };
-    let found = found.map_err(|error| match error.get_code() {
-        "unknown_media" => error.param("messages"),
-        _ => error,
-    })?;
-    put(&mut messages, named, &found)?;
-    Ok(request.with("messages", &messages))
+        let mut messages: Vec<JsonObject> = request.get("messages")?.unwrap_or_default();
+        let mut named = Vec::new();
+        for (place, message) in messages.iter().enumerate() {
+            find(place, message, &mut named)?;
+        }
+        if named.is_empty() {
+            return Ok(request);
+        }
+        let mut ids: Vec<String> = named.iter().map(|named| named.id.clone()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        // Files are only ever taken as data; pictures as the provider likes them.
+        let want = match named.iter().any(|named| named.kind == Kind::File) {
+            true => Want::DataUrl,
+            false => self.provider.takes_media(request.model()).await,
+        };
+        let may_be_gone = |id: &String| history.is_some_and(|history| history.media.contains(id));
+        let found = match self.media.resolve(owner, &ids, want).await {
+            Err(error) if error.get_code() == "unknown_media" && ids.iter().any(may_be_gone) => {
+                let there = self.media.there(owner, &ids).await?;
+                ids.retain(|id| !may_be_gone(id) || there.contains(id));
+                self.media.resolve(owner, &ids, want).await
+            }
+            found => found,
+        };
+        let found = found.map_err(|error| match error.get_code() {
+            "unknown_media" => error.param("messages"),
+            _ => error,
+        })?;
+        put(&mut messages, named, &found)?;
+        Ok(request.with("messages", &messages))
+    }
+}
+
+#[async_trait]
+impl<P: ModelProvider> ModelProvider for ResolveMedia<P> {
+    async fn models(&self) -> Result<Vec<Model>> {
+        self.provider.models().await
+    }
+
+    fn inner(&self) -> Option<&dyn ModelProvider> {
+        Some(&self.provider)
+    }
+
+    async fn chat(&self, mut call: ModelCall) -> Result<ChatReply> {
+        call.request = self.resolve(call.request, call.caller.owner(), call.history.as_deref()).await?;
+        self.provider.chat(call).await
+    }
 }
 
 fn holds_id(raw: &[u8]) -> bool {
@@ -216,7 +250,6 @@ fn filled(named: Named, media: &Resolved) -> Body {
 mod tests {
     use std::sync::Mutex;
 
-    use async_trait::async_trait;
     use jan_core::ErrorKind;
 
     use super::*;
@@ -253,15 +286,19 @@ mod tests {
     const A: &str = "jan_01hqr8v9k2x3f4g5h6j7k8m9n0";
     const B: &str = "jan_01hqr8v9k2x3f4g5h6j7k8m9p0";
 
-    async fn filled(body: String, shelf: &Shelf) -> Result<String> {
+    fn layer(shelf: &Arc<Shelf>) -> ResolveMedia<Echo> {
+        ResolveMedia::new(Echo::default(), shelf.clone())
+    }
+
+    async fn filled(body: String, shelf: &Arc<Shelf>) -> Result<String> {
         let request = ChatRequest::parse(body.into())?;
-        let request = resolved(request, &UserId::new("me"), shelf, &Echo::default(), None).await?;
+        let request = layer(shelf).resolve(request, &UserId::new("me"), None).await?;
         Ok(String::from_utf8(request.to_bytes().to_vec()).unwrap())
     }
 
     #[tokio::test]
     async fn what_names_nothing_stays_as_it_came_to_the_byte() {
-        let shelf = Shelf::default();
+        let shelf = Arc::new(Shelf::default());
         for content in [
             "\"hi\"",
             &format!("\"{A}\""),
@@ -276,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_kind_of_part_is_filled_in_one_call_and_the_others_stay() {
-        let shelf = Shelf::default();
+        let shelf = Arc::new(Shelf::default());
         let part = |part: &str| part.replace("$A", A).replace("$B", B);
         let url = "data:image/png;base64,30";
         let parts: &[(&str, Value)] = &[
@@ -337,14 +374,15 @@ mod tests {
             let messages: Vec<Value> = ids.iter().map(|id| message(id)).collect();
             ChatRequest::parse(json!({"model": "m", "messages": messages}).to_string().into()).unwrap()
         };
-        let (me, shelf, echo) = (UserId::new("me"), Shelf::default(), Echo::default());
-        let told = resolved(ask(&[&old]), &me, &shelf, &echo, Some(&before)).await.unwrap();
+        let (me, shelf) = (UserId::new("me"), Arc::new(Shelf::default()));
+        let (layer, history) = (layer(&shelf), History { media: before });
+        let told = layer.resolve(ask(&[&old]), &me, Some(&history)).await.unwrap();
         let told: Value = serde_json::from_slice(&told.to_bytes()).unwrap();
         let content = &told["messages"][0]["content"];
         assert_eq!(content[0], json!({"type": "text", "text": "[a picture that is no longer here]"}));
         assert_eq!(content[1], json!({"type": "text", "text": "[a file that is no longer here]"}));
         assert_eq!(content[2]["image_url"]["url"], "data:image/png;base64,30");
-        let error = resolved(ask(&[&old, &new]), &me, &shelf, &echo, Some(&before)).await.unwrap_err();
+        let error = layer.resolve(ask(&[&old, &new]), &me, Some(&history)).await.unwrap_err();
         assert!(error.message().contains(&new), "what is said anew must be there");
     }
 
@@ -354,7 +392,7 @@ mod tests {
         let body = format!(
             r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"{unknown}"}}}}]}}]}}"#
         );
-        let error = filled(body, &Shelf::default()).await.unwrap_err();
+        let error = filled(body, &Arc::new(Shelf::default())).await.unwrap_err();
         assert_eq!((error.kind(), error.get_param()), (ErrorKind::Invalid, Some("messages")));
         assert!(error.message().contains(&unknown));
     }
