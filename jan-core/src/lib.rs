@@ -11,6 +11,7 @@
 //! | `sql` | SQLite and Postgres behind one small face (features `sqlite`, `postgres`) |
 //! | `fetch` | the guarded HTTP client for URLs that a caller names (feature `fetch`) |
 //! | `promises` | the suites that every implementation of a store runs (feature `promises`) |
+//! | [`account`] | what belongs to an owner: taken along, given back, taken away |
 //! | [`auth`] | who is asking: verifiers and issuers of credentials |
 //! | [`error`] | one error type that names situations, not libraries |
 //! | [`id`], [`page`], [`clock`], [`json`], [`secret`] | the small pieces |
@@ -18,6 +19,7 @@
 // On docs.rs each item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod account;
 pub mod auth;
 pub mod call;
 pub mod causes;

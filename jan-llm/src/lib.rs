@@ -15,8 +15,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`account`] | all that somebody has: taken along, given back, taken away |
 //! | [`chat`] | the chat service: prepare → provider → answer, streamed or whole by one path; text completions |
+//! | [`owned`] | what belongs to an owner, for exports and deletions |
 //! | [`layers`] | what happens to every call of a model: counting, media, trimming, time limit |
 //! | [`router`] | picks the provider by the model's name; itself a provider |
 //! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
@@ -38,7 +38,6 @@
 // On docs.rs each item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod account;
 pub mod catalogue;
 pub mod chat;
 pub mod completions;
@@ -47,6 +46,7 @@ pub mod conversations;
 pub mod gguf;
 pub mod images;
 pub mod layers;
+pub mod owned;
 pub mod projects;
 pub mod prompt;
 pub mod providers;
@@ -63,7 +63,6 @@ pub mod trim;
 pub mod turn;
 pub mod usage;
 
-pub use account::Account;
 pub use chat::Chat;
 pub use conversations::Conversations;
 pub use images::Images;

@@ -51,13 +51,13 @@ mod tests;
 mod uploads;
 mod utf8;
 
+pub use archive::KINDS as EXPORT_KINDS;
 pub use blob::MemoryBlobs;
 #[cfg(feature = "objects")]
 pub use blob::ObjectBlobs;
 pub use ingest::Source;
 pub use jan_core::media::{
-    ArchivedMedia, BlobSigner, BlobStore, MediaArchive, MediaObject, MediaResolver, MediaSink, MediaUse,
-    NewMedia, Resolved, Want,
+    BlobSigner, BlobStore, MediaObject, MediaResolver, MediaSink, MediaUse, NewMedia, Resolved, Want,
 };
 pub use kind::is_inline;
 pub use links::{Link, Token};

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
+use jan_core::account::Account;
 use jan_core::auth::{AnyOf, Cached, LocalIssuer};
 use jan_core::{AuthVerifier, Clock, Error, ImageProvider, ModelProvider, Result, SystemClock, TokenIssuer};
 use jan_llm::completions::Completions;
 use jan_llm::images::{ImageSettings, Images};
 use jan_llm::layers::{Metered, ResolveMedia, TimeLimit, Trimmed};
-use jan_llm::{
-    Account, Chat, Conversations, Keeper, Meter, Projects, SettingsStore, Shares, Store, Templates,
-};
+use jan_llm::owned::{self, RecordData};
+use jan_llm::{Chat, Conversations, Keeper, Meter, Projects, SettingsStore, Shares, Store, Templates};
 
 use jan_media::Media;
 
@@ -169,6 +169,9 @@ impl ServerBuilder {
         // What every call of the model goes through, whoever makes it.
         let model = ResolveMedia::new(model, Arc::new(media.clone()));
         let model = TimeLimit::new(Metered::new(Trimmed::new(model), usage.clone()));
+        let records = RecordData::new(&store).meter(usage.clone()).media_apart();
+        let account = Account::new().part(Arc::new(media.clone()));
+        let account = owned::parts(&store, records).into_iter().fold(account, Account::part);
         let mut keeper = Keeper::new(&store, clock.clone());
         (keeper.titles, keeper.orchestration) = (settings.titles.clone(), settings.orchestration);
         Ok(Server {
@@ -182,7 +185,7 @@ impl ServerBuilder {
                 shares: Shares::new(&store, clock.clone()),
                 templates: Templates::new(&store, clock.clone()),
                 usage,
-                account: Account::new(&store).media(Arc::new(media.clone())),
+                account,
                 media,
                 store,
                 verifier,

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jan_core::account::Account;
 use jan_core::{AuthVerifier, Clock, TokenIssuer};
 use jan_llm::completions::Completions;
 use jan_llm::prompt::Orchestration;
 use jan_llm::turn::TitleSettings;
-use jan_llm::{
-    Account, Chat, Conversations, Images, Meter, Projects, SettingsStore, Shares, Store, Templates,
-};
+use jan_llm::{Chat, Conversations, Images, Meter, Projects, SettingsStore, Shares, Store, Templates};
 use jan_media::Media;
 
 use crate::gateway::cors::Cors;

@@ -1,61 +1,59 @@
-//! The broom: what was deleted is kept for a while and then taken away for good, and what has expired goes at once.
+//! What was deleted is kept for a while and then taken away for good; what has expired goes at once.
 
 use std::time::Duration;
 
 use jan_core::Result;
+use jan_core::account::Sweep;
 use jan_core::causes::Causes;
 use jan_core::record::Millis;
 use tokio::sync::Mutex;
 
-use crate::media::Shown;
 use crate::server::Server;
 
 /// How often a server that serves sweeps.
 const PERIOD: Duration = Duration::from_secs(60 * 60);
-/// How many things are taken away in one piece, so that nobody who writes waits long for the broom.
-const BITE: u32 = 500;
+/// How many things are taken away in one piece, so that nobody who writes waits long.
+const BATCH: u32 = 500;
 
 /// Who sweeps.
 #[derive(Default)]
 pub(crate) struct Sweeper {
     /// Held while something is swept: never twice at once.
-    broom: Mutex<()>,
+    sweeping: Mutex<()>,
     /// Held by the one listener, of all that one server may serve, which sweeps for all of them.
-    post: Mutex<()>,
+    regular: Mutex<()>,
 }
 
 impl Server {
     /// Takes away for good what was deleted longer ago than [`crate::Settings::retention`], and what has expired, media
     /// included that nothing shows any more, and says how much it was. A server that serves a listener does so by itself,
     /// every hour; one that is mounted elsewhere is swept by whoever mounts it. Dropping the future stops between two
-    /// bites or undoes the last.
+    /// batches or undoes the last.
     ///
     /// # Errors
     /// The store's; what was taken away before is gone.
     pub async fn sweep(&self) -> Result<u64> {
-        let _broom = self.rooms.sweeper.broom.lock().await;
-        let (store, now) = (&self.rooms.store, self.rooms.clock.millis());
+        let _alone = self.rooms.sweeper.sweeping.lock().await;
+        let (account, now) = (&self.rooms.account, self.rooms.clock.millis());
         let retention = Millis::try_from(self.rooms.settings.retention.as_millis()).unwrap_or(Millis::MAX);
-        let before = now.saturating_sub(retention);
-        let deleted = in_bites(|| store.conversations.sweep(before, BITE)).await?;
-        let expired = in_bites(|| store.records.sweep(now, BITE)).await?;
-        let media = self.rooms.media.sweep(&Shown(store.clone())).await?;
-        let files = media.expired + media.unfinished;
-        if deleted + expired + files > 0 {
-            tracing::info!(
-                deleted,
-                expired,
-                files,
-                "swept: what was deleted long ago and what has expired is gone"
-            );
+        let sweep =
+            Sweep { now, deleted_before: now.saturating_sub(retention), limit: BATCH, media: account };
+        let mut all = 0;
+        for part in account.parts() {
+            let count = in_batches(|| part.sweep(&sweep)).await?;
+            if count > 0 {
+                let what = part.kinds().first().copied().unwrap_or_default();
+                tracing::info!(what, count, "swept: what was deleted long ago or has expired is gone");
+            }
+            all += count;
         }
-        Ok(deleted + expired + files)
+        Ok(all)
     }
 
     /// Sweeps now and every hour, if nobody does so for this server already; when they stop, it takes over. Runs until
     /// it is dropped.
     pub(crate) async fn sweep_regularly(self) {
-        let _post = self.rooms.sweeper.post.lock().await;
+        let _regular = self.rooms.sweeper.regular.lock().await;
         loop {
             if let Err(error) = self.sweep().await {
                 tracing::warn!(error = %Causes(&error), "sweeping failed; it is tried again in an hour");
@@ -65,11 +63,11 @@ impl Server {
     }
 }
 
-/// Bites until nothing is left. Others have their turn in between.
-async fn in_bites<F: Future<Output = Result<u64>>>(bite: impl Fn() -> F) -> Result<u64> {
+/// Goes on until nothing is left. Others have their turn in between.
+async fn in_batches<F: Future<Output = Result<u64>>>(batch: impl Fn() -> F) -> Result<u64> {
     let mut all = 0;
     loop {
-        let taken = bite().await?;
+        let taken = batch().await?;
         if taken == 0 {
             return Ok(all);
         }
@@ -100,9 +98,9 @@ mod tests {
         let server = Server::builder().auth(AllowAll::new()).store(store.clone()).settings(settings);
         let server = server.clock(Arc::new(clock.clone())).build().unwrap();
 
-        // More than a bite of each.
+        // More than a batch of each.
         let records = Records::<()>::new("thing", store.records.clone());
-        let count = u64::from(BITE) + 1;
+        let count = u64::from(BATCH) + 1;
         for n in 0..count {
             let new = Conversation { id: format!("conv_{n}"), ..Conversation::default() };
             store.conversations.create(&me, new, Vec::new()).await.unwrap();
@@ -176,7 +174,7 @@ mod tests {
         let first = tokio::spawn(server.clone().sweep_regularly());
         let second = tokio::spawn(server.clone().sweep_regularly());
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(server.rooms.sweeper.post.try_lock().is_err());
+        assert!(server.rooms.sweeper.regular.try_lock().is_err());
 
         for sweeper in [first, second] {
             records.insert(&me, &Kept::new("thing", 0, ()).expires_at(clock.millis() - 1)).await.unwrap();

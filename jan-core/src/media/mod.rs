@@ -2,7 +2,6 @@
 //! and who shows them. The media room implements [`MediaResolver`] and [`MediaSink`] over a [`BlobStore`]; whoever shows
 //! media answers [`MediaUse`].
 
-mod archive;
 mod blob;
 mod ids;
 mod name;
@@ -14,7 +13,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
 
-pub use archive::{ArchivedMedia, MediaArchive};
 pub use blob::{BlobSigner, BlobStore};
 pub use ids::mentions_media;
 pub use name::{MediaLink, OwnHosts, PREFIX, is_media_id, media_id_of, media_link};

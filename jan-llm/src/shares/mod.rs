@@ -33,7 +33,7 @@ const SLUG: usize = 22;
 const MAX_TITLE: usize = 256;
 
 /// Whose the public records are.
-pub(crate) fn house() -> UserId {
+pub(crate) fn system_owner() -> UserId {
     UserId::system("public-shares")
 }
 
@@ -169,7 +169,7 @@ impl Shares {
         let (id, slug) = (id::short("shr_"), id::base62(SLUG));
         let public = Kept::new(&id, now, Public { snapshot: Some(snapshot) });
         let public = public.key(&slug).group(Some(owner.as_str().to_owned()));
-        self.public.insert(&house(), &public).await?;
+        self.public.insert(&system_owner(), &public).await?;
         let share = Share {
             slug,
             title,
@@ -295,7 +295,7 @@ impl Shares {
             public.body.snapshot = None;
             Ok(())
         };
-        unless_gone(self.public.update(&house(), id, empty).await)?;
+        unless_gone(self.public.update(&system_owner(), id, empty).await)?;
         let mark = |share: &mut Kept<Share>| {
             share.body.revoked_at = share.body.revoked_at.or(Some(now));
             share.body.updated_at = now;
@@ -323,7 +323,7 @@ impl Shares {
     }
 
     async fn found(&self, slug: &str) -> Result<(Kept<Public>, Snapshot)> {
-        let found = self.public.find(&house(), slug).await?;
+        let found = self.public.find(&system_owner(), slug).await?;
         let mut found =
             found.ok_or_else(|| Error::not_found("There is no such share.").code("share_not_found"))?;
         let gone = || Error::new(ErrorKind::Gone, "This share was revoked by its owner.");

@@ -213,7 +213,7 @@ async fn is_taken_back(store: Store) {
     house.shares.revoke_conversation(&me(), &talk).await.unwrap();
     assert_eq!(house.kind_of(&item.body.slug).await, Some(ErrorKind::Gone));
     assert_eq!(count(false).await, 0);
-    let kept = house.store.records.get(&super::house(), PUBLIC, &item.id).await.unwrap().unwrap();
+    let kept = house.store.records.get(&super::system_owner(), PUBLIC, &item.id).await.unwrap().unwrap();
     assert_eq!(kept.body, r#"{"snapshot":null}"#, "what was taken back is kept nowhere");
 }
 

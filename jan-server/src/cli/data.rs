@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
+use jan_core::account::Account;
 use jan_core::{Error, Result, UserId, files};
-use jan_llm::Account;
-use jan_llm::account::Imported;
+use jan_llm::owned::{self, RecordData};
 
 use super::output::println;
 use crate::config::Config;
@@ -82,11 +82,13 @@ pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode
     for what in &done.skipped {
         println!("skipped, it is there already or was to be left out: {what}")?;
     }
-    let Imported { records, media, conversations, items, skipped } = done;
     println!(
-        "imported {conversations} conversations with {items} items, {media} pictures and files, and {records} records; \
-         skipped {}",
-        skipped.len()
+        "imported {} conversations with {} items, {} pictures and files, and {} records; skipped {}",
+        done.count("conversation"),
+        done.count("item"),
+        done.count("media"),
+        done.count("record"),
+        done.skipped.len()
     )?;
     Ok(ExitCode::SUCCESS)
 }
@@ -94,11 +96,12 @@ pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode
 /// The accounts of the configured store, with their media unless it is left out.
 async fn account(config: &Config, without_media: bool) -> Result<Account> {
     let store = open::store(config).await?;
-    let account = Account::new(&store);
-    if without_media {
-        return Ok(account.without_media());
-    }
-    Ok(account.media(Arc::new(open::media(config, store.records.clone())?)))
+    let account = match without_media {
+        true => Account::new().leave_out(jan_media::EXPORT_KINDS),
+        false => Account::new().part(Arc::new(open::media(config, store.records.clone())?)),
+    };
+    let records = RecordData::new(&store).media_apart();
+    Ok(owned::parts(&store, records).into_iter().fold(account, Account::part))
 }
 
 fn file_error(doing: &str, path: Option<&Path>, error: &std::io::Error) -> Error {

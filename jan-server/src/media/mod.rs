@@ -2,7 +2,6 @@
 
 #[cfg(feature = "fetch")]
 mod fetch;
-mod shown;
 
 use std::sync::Arc;
 
@@ -12,7 +11,6 @@ use jan_media::{Media, MediaSettings, MemoryBlobs};
 
 #[cfg(feature = "fetch")]
 pub use fetch::FetchUrls;
-pub(crate) use shown::Shown;
 
 /// Where everybody can see what is public, and whoever has a link what it was made for. Uploads go there as well.
 pub(crate) const PATH: &str = "/api/media/";

@@ -23,10 +23,7 @@ pub(super) fn username(user: &UserId) -> &str {
 
 /// Takes everything that the caller has away for good.
 pub(crate) async fn delete(call: Call) -> Reply {
-    call.rooms.usage.forget(call.owner()).await;
-    // While its rows are there that say which bytes they are.
-    call.rooms.media.delete_all(call.owner()).await?;
-    call.rooms.account.delete(call.owner()).await?;
+    call.rooms.account.erase(call.owner()).await?;
     no_content()
 }
 

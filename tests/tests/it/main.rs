@@ -21,6 +21,7 @@ mod conversations;
 mod crash;
 mod document;
 mod door;
+mod erased;
 mod examples;
 #[cfg(unix)]
 mod files;

@@ -7,10 +7,12 @@ use crate::settings::SettingsStore;
 use crate::shares::Shares;
 use crate::usage::{Days, Meter};
 use futures_util::TryStreamExt;
+use jan_core::account::{Account, Imported};
 use jan_core::chat::Usage;
 use jan_core::clock::MovedClock;
 use jan_core::conversation::{Filter, ItemRef};
-use jan_core::{Clock, ErrorKind, JsonObject};
+use jan_core::page::PageRequest;
+use jan_core::{Clock, ErrorKind, JsonObject, Result, UserId};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -50,12 +52,20 @@ async fn live(store: &Store, owner: &UserId) -> (String, String, String) {
     (talk.id, aside.id, share.body.slug)
 }
 
+fn with(store: &Store, records: RecordData) -> Account {
+    parts(store, records).into_iter().fold(Account::new(), Account::part)
+}
+
+fn account(store: &Store) -> Account {
+    with(store, RecordData::new(store))
+}
+
 async fn export(store: &Store, owner: &UserId) -> Vec<String> {
-    Account::new(store).export(owner).unwrap().try_collect().await.unwrap()
+    account(store).export(owner).unwrap().try_collect().await.unwrap()
 }
 
 async fn import(store: &Store, owner: &UserId, lines: &[String]) -> Result<Imported> {
-    let mut import = Account::new(store).import(owner)?;
+    let mut import = account(store).import(owner)?;
     for line in lines {
         import.line(line).await?;
     }
@@ -70,7 +80,10 @@ async fn travels(from: Store, to: Store) {
     assert_eq!(lines.iter().filter(|line| line.starts_with(r#"{"item":"#)).count(), 15 * 16 + 1);
 
     let imported = import(&to, &me(), &lines).await.unwrap();
-    assert_eq!((imported.records, imported.conversations, imported.items), (5, 2, 241));
+    assert_eq!(
+        (imported.count("record"), imported.count("conversation"), imported.count("item")),
+        (5, 2, 241)
+    );
     assert_eq!(imported.skipped, [""; 0]);
     assert_eq!(export(&to, &me()).await, lines, "what came back is what went");
     assert!(to.conversations.item(&me(), &id, ItemRef::Id(&aside)).await.unwrap().branch == "side");
@@ -81,7 +94,7 @@ async fn travels(from: Store, to: Store) {
     assert_eq!(serde_json::to_value(report).unwrap()["total_tokens"], 3);
 
     let again = import(&to, &me(), &lines).await.unwrap();
-    assert_eq!((again.records, again.conversations, again.skipped.len()), (0, 0, 7));
+    assert_eq!((again.count("record"), again.count("conversation"), again.skipped.len()), (0, 0, 7));
     assert_eq!(export(&to, &me()).await, lines);
 }
 
@@ -91,16 +104,16 @@ async fn media_stays_with_its_bytes() {
     let rows = jan_core::record::Records::<Value>::new(jan_core::media::RECORDS, store.records.clone());
     let row = jan_core::record::Kept::new("jan_1", 1, json!({"blob": "somebody's"}));
     rows.insert(&me(), &row).await.unwrap();
-    let refused = Account::new(&store).export(&me()).unwrap().try_collect::<Vec<_>>().await.unwrap_err();
+    let refused = account(&store).export(&me()).unwrap().try_collect::<Vec<_>>().await.unwrap_err();
     assert_eq!(refused.get_param(), Some("media"), "it is not left behind unsaid");
-    let left = Account::new(&store).without_media().export(&me()).unwrap();
+    let left = with(&store, RecordData::new(&store).media_apart()).export(&me()).unwrap();
     let lines: Vec<String> = left.try_collect().await.unwrap();
     assert_eq!(lines.len(), 2, "{lines:?}");
     // Somebody writes one into their export, to read what the blob of this name holds.
     let line = json!({"record": {"kind": "media", "id": "jan_1", "key": null, "group": null, "created_at": 1,
                                  "expires_at": null, "version": 0, "body": {"blob": "somebody's"}}});
     let imported = import(&to, &me(), &[lines[0].clone(), line.to_string(), lines[1].clone()]).await.unwrap();
-    assert_eq!((imported.records, imported.skipped), (0, vec!["media jan_1".to_owned()]));
+    assert_eq!((imported.count("record"), imported.skipped), (0, vec!["media jan_1".to_owned()]));
     assert!(to.records.everything(&me(), None, 9).await.unwrap().is_empty());
 }
 
@@ -120,14 +133,22 @@ async fn an_account_travels_between_kinds_of_stores() {
 async fn is_gone(store: Store) {
     let (_, _, slug) = live(&store, &me()).await;
     let (kept, _, kept_slug) = live(&store, &UserId::new("you")).await;
-    Account::new(&store).delete(&me()).await.unwrap();
+    account(&store).erase(&me()).await.unwrap();
     assert_eq!(export(&store, &me()).await.len(), 2, "the first line and the last");
-    assert!(store.conversations.list(&me(), &Filter::default(), &few()).await.unwrap().items.is_empty());
+    assert!(
+        store
+            .conversations
+            .list(&me(), &Filter::default(), &PageRequest::default())
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
     let shares = Shares::new(&store, Arc::new(MovedClock::at(1_000)));
     assert_eq!(shares.public(&slug).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert!(shares.public(&kept_slug).await.is_ok());
     assert!(store.conversations.get(&UserId::new("you"), &kept).await.is_ok());
-    Account::new(&store).delete(&me()).await.unwrap();
+    account(&store).erase(&me()).await.unwrap();
 }
 
 #[tokio::test]
@@ -155,7 +176,7 @@ async fn what_is_no_whole_export_is_refused() {
     assert_eq!(fails(&[other_form]).await, "Line 1 names a form of export that is not known here.");
     assert_eq!(fails(&[lines[0].clone(), "{}".into()]).await, "Line 2 is no line of an export.");
     let item = lines.iter().find(|line| line.starts_with(r#"{"item":"#)).unwrap();
-    assert_eq!(fails(&[lines[0].clone(), item.clone()]).await, "Line 2 is an item of no conversation.");
+    assert_eq!(fails(&[lines[0].clone(), item.clone()]).await, "Line 2: It is an item of no conversation.");
     let twice = [&lines[..], &lines[1..2]].concat();
     assert!(fails(&twice).await.ends_with("stands after the end."));
 
@@ -166,9 +187,7 @@ async fn what_is_no_whole_export_is_refused() {
     assert_eq!(to.conversations.get(&me(), &id).await.unwrap_err().kind(), ErrorKind::NotFound);
 
     for nobody in [UserId::system("public-shares"), UserId::new("")] {
-        assert!(
-            Account::new(&store).export(&nobody).is_err() && Account::new(&store).import(&nobody).is_err()
-        );
-        assert!(Account::new(&store).delete(&nobody).await.is_err());
+        assert!(account(&store).export(&nobody).is_err() && account(&store).import(&nobody).is_err());
+        assert!(account(&store).erase(&nobody).await.is_err());
     }
 }

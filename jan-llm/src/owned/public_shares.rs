@@ -1,0 +1,113 @@
+//! What the public sees of somebody's shares. The records belong to the server ([`crate::shares`]); their group is the owner.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::stream::{StreamExt, TryStreamExt};
+use jan_core::account::{Entry, ImportData, Imported, OwnedData, Sweep, pages};
+use jan_core::page::{Order, PageRequest};
+use jan_core::record::{Record, RecordStore};
+use jan_core::{BoxStream, Error, Result, UserId};
+
+use super::{MediaSearch, records};
+use crate::shares;
+use crate::store::Store;
+
+/// Public shares may be large: few are read at a time.
+const FEW: u32 = 4;
+
+/// The public shares of owners.
+pub struct PublicShareData {
+    store: Arc<dyn RecordStore>,
+}
+
+impl PublicShareData {
+    /// Those in `store`.
+    pub fn new(store: &Store) -> Self {
+        Self { store: store.records.clone() }
+    }
+
+    fn every(&self, owner: &UserId) -> impl futures_util::Stream<Item = Result<Record>> + Send + use<> {
+        let (store, owner) = (self.store.clone(), owner.clone());
+        pages(few(), move |page| {
+            let (store, owner) = (store.clone(), owner.clone());
+            async move {
+                let group = Some(owner.as_str());
+                let found = store.list(&shares::system_owner(), shares::PUBLIC, group, &page).await?;
+                let after = found.items.last().map(|last| last.id.clone()).filter(|_| found.has_more);
+                let next = after.map(|after| PageRequest { after: Some(after), ..page });
+                Ok((found.items, next))
+            }
+        })
+    }
+}
+
+fn few() -> PageRequest {
+    PageRequest { limit: FEW, after: None, order: Order::Asc }
+}
+
+#[async_trait]
+impl OwnedData for PublicShareData {
+    fn kinds(&self) -> &'static [&'static str] {
+        &[shares::PUBLIC]
+    }
+
+    fn export(&self, owner: &UserId) -> BoxStream<Result<Entry>> {
+        let entry = |record| std::future::ready(records::entry(shares::PUBLIC, record));
+        self.every(owner).and_then(entry).boxed()
+    }
+
+    fn import(&self, owner: &UserId) -> Box<dyn ImportData> {
+        Box::new(PublicShareImport { store: self.store.clone(), owner: owner.clone() })
+    }
+
+    async fn erase(&self, owner: &UserId) -> Result<()> {
+        let (system, group) = (shares::system_owner(), Some(owner.as_str()));
+        loop {
+            let public = self.store.list(&system, shares::PUBLIC, group, &few()).await?;
+            for share in &public.items {
+                self.store.delete(&system, shares::PUBLIC, &share.id).await?;
+            }
+            if !public.has_more {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn shows(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>> {
+        let mut search = MediaSearch::new(media);
+        let records = self.every(owner);
+        let mut records = std::pin::pin!(records);
+        while let Some(record) = records.try_next().await? {
+            search.look(&record.body);
+        }
+        Ok(search.found)
+    }
+
+    /// They are records, which [`super::RecordData`] sweeps.
+    async fn sweep(&self, _: &Sweep<'_>) -> Result<u64> {
+        Ok(0)
+    }
+}
+
+struct PublicShareImport {
+    store: Arc<dyn RecordStore>,
+    owner: UserId,
+}
+
+#[async_trait]
+impl ImportData for PublicShareImport {
+    async fn entry(&mut self, entry: Entry, done: &mut Imported) -> Result<()> {
+        let record = records::record(&entry)?;
+        if record.kind != shares::PUBLIC {
+            return Err(Error::invalid("line", "It is no public share."));
+        }
+        let group = Some(self.owner.as_str().to_owned());
+        records::keep(&*self.store, &shares::system_owner(), Record { group, ..record }, done).await
+    }
+
+    async fn end_run(&mut self, _: &mut Imported) -> Result<()> {
+        Ok(())
+    }
+}

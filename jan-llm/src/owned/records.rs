@@ -1,0 +1,189 @@
+//! Everything that is kept as a record: projects, shares, settings, templates, completions, usage, and what other crates keep
+//! in the same store.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::stream::{StreamExt, TryStreamExt};
+use jan_core::account::{Entry, ImportData, Imported, OwnedData, Sweep, pages};
+use jan_core::media;
+use jan_core::page::MAX_LIMIT;
+use jan_core::record::{Millis, Record, RecordStore};
+use jan_core::{BoxStream, Error, Result, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::MediaSearch;
+use crate::store::Store;
+use crate::usage::Meter;
+
+const RECORD: &str = "record";
+
+/// The records of owners. What ends by itself (the answers to repeated requests) is the server's memory, not the owner's,
+/// and is in no export.
+pub struct RecordData {
+    store: Arc<dyn RecordStore>,
+    meter: Option<Meter>,
+    media_apart: bool,
+}
+
+impl RecordData {
+    /// Those in `store`.
+    pub fn new(store: &Store) -> Self {
+        Self { store: store.records.clone(), meter: None, media_apart: false }
+    }
+
+    /// Takes what `meter` has counted and not yet written into account.
+    #[must_use]
+    pub fn meter(mut self, meter: Meter) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
+    /// Leaves records of media to another part, which has their bytes, or to nobody.
+    #[must_use]
+    pub fn media_apart(mut self) -> Self {
+        self.media_apart = true;
+        self
+    }
+}
+
+#[async_trait]
+impl OwnedData for RecordData {
+    fn kinds(&self) -> &'static [&'static str] {
+        &[RECORD]
+    }
+
+    fn export(&self, owner: &UserId) -> BoxStream<Result<Entry>> {
+        let media_apart = self.media_apart;
+        let lasting = every(self.store.clone(), owner.clone()).try_filter_map(move |record| {
+            std::future::ready(match record.kind.as_str() {
+                _ if record.expires_at.is_some() => Ok(None),
+                media::RECORDS if media_apart => Ok(None),
+                media::RECORDS => Err(media_left_behind()),
+                _ => entry(RECORD, record).map(Some),
+            })
+        });
+        lasting.boxed()
+    }
+
+    fn import(&self, owner: &UserId) -> Box<dyn ImportData> {
+        Box::new(RecordImport { store: self.store.clone(), owner: owner.clone() })
+    }
+
+    async fn erase(&self, owner: &UserId) -> Result<()> {
+        if let Some(meter) = &self.meter {
+            meter.forget(owner).await;
+        }
+        self.store.delete_owner(owner).await.map(drop)
+    }
+
+    async fn shows(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>> {
+        let mut search = MediaSearch::new(media);
+        let records = every(self.store.clone(), owner.clone());
+        let mut records = std::pin::pin!(records);
+        while let Some(record) = records.try_next().await? {
+            // What ends by itself shows nothing.
+            if record.kind != media::RECORDS && record.expires_at.is_none() {
+                search.look(&record.body);
+            }
+            if search.is_over() {
+                break;
+            }
+        }
+        Ok(search.found)
+    }
+
+    async fn sweep(&self, sweep: &Sweep<'_>) -> Result<u64> {
+        self.store.sweep(sweep.now, sweep.limit).await
+    }
+}
+
+/// Refuses to leave media behind that nobody spoke of.
+fn media_left_behind() -> Error {
+    let message =
+        "There is media, and nothing was said of where its bytes are. Add its part, or leave it out.";
+    Error::invalid("media", message)
+}
+
+/// All records of an owner.
+fn every(
+    store: Arc<dyn RecordStore>,
+    owner: UserId,
+) -> impl futures_util::Stream<Item = Result<Record>> + Send {
+    pages(None::<(String, String)>, move |after| {
+        let (store, owner) = (store.clone(), owner.clone());
+        async move {
+            let place = after.as_ref().map(|(kind, id)| (kind.as_str(), id.as_str()));
+            let page = store.everything(&owner, place, MAX_LIMIT).await?;
+            let next = page.last().map(|last| Some((last.kind.clone(), last.id.clone())));
+            Ok((page, next))
+        }
+    })
+}
+
+/// A record in an export: its body is JSON in JSON and not a text, so that people can read it too.
+#[derive(Serialize, Deserialize)]
+struct Exported {
+    kind: String,
+    id: String,
+    key: Option<String>,
+    group: Option<String>,
+    created_at: Millis,
+    expires_at: Option<Millis>,
+    version: i64,
+    body: Box<RawValue>,
+}
+
+/// The entry of a record.
+pub(super) fn entry(kind_of_entry: &'static str, record: Record) -> Result<Entry> {
+    let Record { kind, id, key, group, created_at, expires_at, version, body } = record;
+    let body = RawValue::from_string(body).map_err(Error::internal)?;
+    Entry::new(kind_of_entry, &Exported { kind, id, key, group, created_at, expires_at, version, body })
+}
+
+/// The record of an entry.
+pub(super) fn record(entry: &Entry) -> Result<Record> {
+    let Exported { kind, id, key, group, created_at, expires_at, version, body } = entry.read()?;
+    Ok(Record { kind, id, key, group, created_at, expires_at, version, body: body.get().to_owned() })
+}
+
+/// Keeps a record, if there is none like it.
+pub(super) async fn keep(
+    store: &dyn RecordStore,
+    owner: &UserId,
+    record: Record,
+    done: &mut Imported,
+) -> Result<()> {
+    let name = format!("{} {}", record.kind, record.id);
+    match store.insert(owner, vec![record]).await {
+        Ok(()) => {
+            done.add(RECORD, 1);
+            Ok(())
+        }
+        Err(error) => done.skip(error, name),
+    }
+}
+
+struct RecordImport {
+    store: Arc<dyn RecordStore>,
+    owner: UserId,
+}
+
+#[async_trait]
+impl ImportData for RecordImport {
+    async fn entry(&mut self, entry: Entry, done: &mut Imported) -> Result<()> {
+        let record = record(&entry)?;
+        if record.kind == media::RECORDS {
+            // It names bytes of the server that it comes from; here they would be somebody else's.
+            done.skipped.push(format!("{} {}", record.kind, record.id));
+            return Ok(());
+        }
+        keep(&*self.store, &self.owner, record, done).await
+    }
+
+    async fn end_run(&mut self, _: &mut Imported) -> Result<()> {
+        Ok(())
+    }
+}
