@@ -13,13 +13,16 @@ use jan_llm::{
 
 use jan_media::Media;
 
+use crate::gateway::admit::Gateway;
 use crate::gateway::cors::Cors;
 use crate::gateway::hosts::Hosts;
+use crate::gateway::idempotency::Keys;
 use crate::gateway::rate::{RateLimits, RateSettings};
-use crate::media;
+use crate::inner::Inner;
 use crate::rooms::{Rooms, Settings};
 use crate::server::Server;
 use crate::sweep::Sweeper;
+use crate::{media, openapi};
 
 /// The parts of a server, being collected.
 #[derive(Default)]
@@ -167,34 +170,41 @@ impl ServerBuilder {
         let usage = Meter::new(&store, clock.clone());
         let mut keeper = Keeper::new(&store, clock.clone());
         (keeper.titles, keeper.orchestration) = (settings.titles.clone(), settings.orchestration);
-        Ok(Server {
-            rooms: Arc::new(Rooms {
-                chat: Chat::over(model)
-                    .keeping(keeper)
-                    .counting(usage.clone())
-                    .showing(Arc::new(media.clone())),
-                completions: Completions::new(&store, clock.clone()),
-                conversations,
-                images,
-                projects: Projects::new(&store, clock.clone()),
-                user_settings: SettingsStore::new(&store, clock.clone()),
-                shares: Shares::new(&store, clock.clone()),
-                templates: Templates::new(&store, clock.clone()),
-                usage,
-                account: Account::new(&store).media(Arc::new(media.clone())),
-                media,
-                store,
-                verifier,
-                issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),
-                started: clock.now(),
-                clock,
-                rate: self.rate.as_ref().map(RateLimits::new),
-                cors,
-                hosts,
-                settings,
-                sweeper: Sweeper::default(),
-                draining: false.into(),
-            }),
-        })
+        let gateway = Gateway {
+            verifier,
+            rate: self.rate.as_ref().map(RateLimits::new),
+            cors,
+            hosts,
+            clock: clock.clone(),
+            keys: Keys::new(store.records.clone(), clock.clone()),
+        };
+        let sweeper = Sweeper::new(store.clone(), media.clone(), clock.clone(), settings.retention);
+        let rooms = Rooms {
+            chat: Chat::over(model).keeping(keeper).counting(usage.clone()).showing(Arc::new(media.clone())),
+            completions: Completions::new(&store, clock.clone()),
+            conversations,
+            images,
+            projects: Projects::new(&store, clock.clone()),
+            user_settings: SettingsStore::new(&store, clock.clone()),
+            shares: Shares::new(&store, clock.clone()),
+            templates: Templates::new(&store, clock.clone()),
+            usage,
+            account: Account::new(&store).media(Arc::new(media.clone())),
+            media,
+            issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),
+            started: clock.now(),
+            clock,
+            settings,
+            draining: false.into(),
+            document: openapi::document,
+        };
+        Ok(Server { inner: Arc::new(Inner { gateway, rooms: Arc::new(rooms), sweeper }) })
+    }
+}
+
+impl Server {
+    /// A server to be put together.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
     }
 }

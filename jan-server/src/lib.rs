@@ -31,8 +31,10 @@ mod builder;
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
+mod dispatch;
 mod gateway;
 mod http;
+mod inner;
 mod media;
 mod no_model;
 #[cfg(feature = "cli")]
@@ -46,8 +48,10 @@ mod server;
 mod supervise;
 mod sweep;
 
+pub use crate::gateway::admit::PeerAddr;
 pub use crate::gateway::hosts::Hosts;
 pub use crate::gateway::rate::RateSettings;
+pub use crate::gateway::request_log::TARGET as REQUEST_LOG_TARGET;
 pub use crate::http::body::{Body, BoxError};
 pub use builder::ServerBuilder;
 pub use jan_core::auth::{self, AllowAll, AnyOf, ApiKeys, HostPrincipal, LocalIssuer, SigningKey};
@@ -59,7 +63,7 @@ pub use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 #[cfg(feature = "fetch")]
 pub use media::FetchUrls;
 pub use rooms::Settings;
-pub use serve::{PeerAddr, ServeSettings, bind};
+pub use serve::{ServeSettings, bind};
 pub use server::Server;
 /// The rooms whole, in the versions that this server was built with: a host needs no dependency of its own on them.
 pub use {jan_core, jan_llm, jan_media};

@@ -1,14 +1,16 @@
 //! The broom: what was deleted is kept for a while and then taken away for good, and what has expired goes at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use jan_core::Result;
 use jan_core::causes::Causes;
 use jan_core::record::Millis;
+use jan_core::{Clock, Result};
+use jan_llm::Store;
+use jan_media::Media;
 use tokio::sync::Mutex;
 
 use crate::media::Shown;
-use crate::server::Server;
 
 /// How often a server that serves sweeps.
 const PERIOD: Duration = Duration::from_secs(60 * 60);
@@ -16,30 +18,35 @@ const PERIOD: Duration = Duration::from_secs(60 * 60);
 const BITE: u32 = 500;
 
 /// Who sweeps.
-#[derive(Default)]
 pub(crate) struct Sweeper {
+    store: Store,
+    media: Media,
+    clock: Arc<dyn Clock>,
+    /// How long what was deleted is kept.
+    retention: Duration,
     /// Held while something is swept: never twice at once.
     broom: Mutex<()>,
     /// Held by the one listener, of all that one server may serve, which sweeps for all of them.
     post: Mutex<()>,
 }
 
-impl Server {
-    /// Takes away for good what was deleted longer ago than [`crate::Settings::retention`], and what has expired, media
-    /// included that nothing shows any more, and says how much it was. A server that serves a listener does so by itself,
-    /// every hour; one that is mounted elsewhere is swept by whoever mounts it. Dropping the future stops between two
-    /// bites or undoes the last.
+impl Sweeper {
+    pub(crate) fn new(store: Store, media: Media, clock: Arc<dyn Clock>, retention: Duration) -> Self {
+        Self { store, media, clock, retention, broom: Mutex::default(), post: Mutex::default() }
+    }
+
+    /// See [`crate::Server::sweep`].
     ///
     /// # Errors
-    /// The store's; what was taken away before is gone.
-    pub async fn sweep(&self) -> Result<u64> {
-        let _broom = self.rooms.sweeper.broom.lock().await;
-        let (store, now) = (&self.rooms.store, self.rooms.clock.millis());
-        let retention = Millis::try_from(self.rooms.settings.retention.as_millis()).unwrap_or(Millis::MAX);
+    /// The store's.
+    pub(crate) async fn sweep(&self) -> Result<u64> {
+        let _broom = self.broom.lock().await;
+        let (store, now) = (&self.store, self.clock.millis());
+        let retention = Millis::try_from(self.retention.as_millis()).unwrap_or(Millis::MAX);
         let before = now.saturating_sub(retention);
         let deleted = in_bites(|| store.conversations.sweep(before, BITE)).await?;
         let expired = in_bites(|| store.records.sweep(now, BITE)).await?;
-        let media = self.rooms.media.sweep(&Shown(store.clone())).await?;
+        let media = self.media.sweep(&Shown(store.clone())).await?;
         let files = media.expired + media.unfinished;
         if deleted + expired + files > 0 {
             tracing::info!(
@@ -54,8 +61,8 @@ impl Server {
 
     /// Sweeps now and every hour, if nobody does so for this server already; when they stop, it takes over. Runs until
     /// it is dropped.
-    pub(crate) async fn sweep_regularly(self) {
-        let _post = self.rooms.sweeper.post.lock().await;
+    pub(crate) async fn sweep_regularly(&self) {
+        let _post = self.post.lock().await;
         loop {
             if let Err(error) = self.sweep().await {
                 tracing::warn!(error = %Causes(&error), "sweeping failed; it is tried again in an hour");
@@ -80,16 +87,14 @@ async fn in_bites<F: Future<Output = Result<u64>>>(bite: impl Fn() -> F) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
+    use jan_core::UserId;
     use jan_core::auth::AllowAll;
     use jan_core::clock::MovedClock;
     use jan_core::conversation::{Conversation, Selection};
     use jan_core::record::{Kept, Records};
-    use jan_core::{Clock, UserId};
 
     use super::*;
-    use crate::{Settings, Store};
+    use crate::{Server, Settings};
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -125,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn media_goes_when_its_time_is_over_and_nothing_shows_it() {
-        use jan_media::{Media, MediaSettings, MemoryBlobs, NewMedia, Source};
+        use jan_media::{MediaSettings, MemoryBlobs, NewMedia, Source};
 
         let (store, clock, me) = (Store::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
         let settings = MediaSettings { retention: Some(2 * DAY), ..MediaSettings::default() };
@@ -173,10 +178,13 @@ mod tests {
         let server = Server::builder().auth(AllowAll::new()).store(store.clone());
         let server = server.clock(Arc::new(clock.clone())).build().unwrap();
         let records = Records::<()>::new("thing", store.records.clone());
-        let first = tokio::spawn(server.clone().sweep_regularly());
-        let second = tokio::spawn(server.clone().sweep_regularly());
+        let sweeping = || {
+            let server = server.clone();
+            tokio::spawn(async move { server.inner.sweeper.sweep_regularly().await })
+        };
+        let (first, second) = (sweeping(), sweeping());
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(server.rooms.sweeper.post.try_lock().is_err());
+        assert!(server.inner.sweeper.post.try_lock().is_err());
 
         for sweeper in [first, second] {
             records.insert(&me, &Kept::new("thing", 0, ()).expires_at(clock.millis() - 1)).await.unwrap();

@@ -2,16 +2,15 @@
 
 use jan_core::{Error, Result};
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Reply, raw_json};
-use crate::openapi;
 use crate::routes::models::first_model;
 
 /// The OpenAPI document. Its examples ask a model that is there.
 pub(crate) async fn openapi(call: Call) -> Reply {
     allowed(&call)?;
     let model = first_model(&call).await;
-    Ok(raw_json(openapi::document(model.as_deref())))
+    Ok(raw_json((call.rooms.document)(model.as_deref())))
 }
 
 /// Swagger UI, from files inside the binary.
@@ -21,10 +20,11 @@ pub(crate) async fn swagger(call: Call) -> Reply {
     use http::{HeaderValue, Response, header::CONTENT_TYPE};
 
     use crate::http::body::Body;
+    use crate::openapi::swagger;
 
     allowed(&call)?;
     let file = call.path("file")?;
-    let found = openapi::swagger_file(&file)?.ok_or_else(|| Error::not_found("There is no such page."))?;
+    let found = swagger::file(&file)?.ok_or_else(|| Error::not_found("There is no such page."))?;
     let mut response = Response::new(Body::full(Bytes::from(found.bytes.into_owned())));
     let kind = HeaderValue::try_from(found.content_type).map_err(Error::internal)?;
     response.headers_mut().insert(CONTENT_TYPE, kind);

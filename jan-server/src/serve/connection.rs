@@ -24,7 +24,8 @@ use tokio::time::timeout;
 use super::remainder::{self, Arriving};
 use super::socket::Socket;
 use super::streams::{self, InPieces, Streams};
-use super::{Accepted, PeerAddr, ServeSettings, head};
+use super::{Accepted, ServeSettings, head};
+use crate::gateway::admit::PeerAddr;
 use crate::http::body::Body;
 use crate::server::Server;
 

@@ -39,11 +39,6 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often what was counted in memory is written down: the most that a sudden death forgets.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
-/// The address of the peer of a request, for limits counted by address. [`Server::serve`] adds it to the request's
-/// extensions; whoever mounts the service elsewhere can add it too.
-#[derive(Debug, Clone, Copy)]
-pub struct PeerAddr(pub SocketAddr);
-
 /// What one listener allows.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -160,8 +155,11 @@ impl Server {
         let mut connections = JoinSet::new();
         // In the background while this serves; a set, because it ends its tasks when it is dropped.
         let mut chores = JoinSet::new();
-        let (sweeping, writing) = (self.clone(), self.clone());
-        chores.spawn(supervise("sweeper", move || sweeping.clone().sweep_regularly()));
+        let (sweeping, writing) = (self.inner.clone(), self.clone());
+        chores.spawn(supervise("sweeper", move || {
+            let inner = sweeping.clone();
+            async move { inner.sweeper.sweep_regularly().await }
+        }));
         chores.spawn(supervise("usage writer", move || write_down(writing.clone())));
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -191,7 +189,7 @@ impl Server {
             }
         }
         drop(source);
-        self.rooms.draining.store(true, Ordering::Relaxed);
+        self.inner.rooms.draining.store(true, Ordering::Relaxed);
         tracing::info!(connections = connections.len(), limit = ?limits.drain, "stopping: running requests may finish");
         stopping.send_replace(true);
         let ended = async { while connections.join_next().await.is_some() {} };

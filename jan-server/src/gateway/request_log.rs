@@ -8,10 +8,11 @@ use http::{Method, StatusCode};
 use jan_core::Principal;
 use jan_core::chat::Usage;
 
-use crate::gateway::request_id::RequestId;
+use crate::http::body::BodyObserver;
+use crate::http::request_id::RequestId;
 
-/// The target under which these lines are logged, for filters.
-pub(crate) const TARGET: &str = "jan_server::request";
+/// The target under which the line of each request is logged, for filters of a log.
+pub const TARGET: &str = "jan_server::request";
 /// Of a model's name no more characters are logged: it is a text of the caller's.
 const LONGEST_NAME: usize = 128;
 
@@ -43,9 +44,9 @@ pub(crate) struct RequestLog {
     started: Instant,
     method: Method,
     request_id: RequestId,
-    pub(crate) route: &'static str,
-    pub(crate) who: Option<Arc<Principal>>,
-    pub(crate) noted: Arc<Noted>,
+    pub(super) route: &'static str,
+    pub(super) who: Option<Arc<Principal>>,
+    noted: Arc<Noted>,
     status: Option<StatusCode>,
     first_byte: Option<Duration>,
     whole: bool,
@@ -71,16 +72,16 @@ impl RequestLog {
     pub(crate) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
+}
 
-    /// A piece of the reply's body leaves.
-    pub(crate) fn piece(&mut self) {
+impl BodyObserver for RequestLog {
+    fn piece(&mut self) {
         if self.first_byte.is_none() {
             self.first_byte = Some(self.started.elapsed());
         }
     }
 
-    /// Nothing more of the reply follows.
-    pub(crate) fn end(&mut self) {
+    fn end(&mut self) {
         self.whole = true;
     }
 }

@@ -76,7 +76,7 @@ impl Outcome {
 }
 
 /// Two requests are the same when this is: their method, path with query, and body, to the byte.
-pub(super) fn digest(method: &Method, path: &str, body: &Bytes) -> String {
+pub(crate) fn digest(method: &Method, path: &str, body: &Bytes) -> String {
     let mut digest = Sha256::new();
     for part in [method.as_str(), path] {
         digest.update(part);

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use jan_core::auth::AllowAll;
 use jan_core::clock::MovedClock;
 use jan_core::{Clock, UserId};
@@ -17,8 +17,12 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A server whose clock the test moves.
 fn server() -> (Server, MovedClock) {
+    server_over(Store::memory())
+}
+
+fn server_over(store: Store) -> (Server, MovedClock) {
     let clock = MovedClock::at(1_700_000_000);
-    let builder = Server::builder().auth(AllowAll::new()).model(Echo::default());
+    let builder = Server::builder().auth(AllowAll::new()).model(Echo::default()).store(store);
     (builder.clock(Arc::new(clock.clone())).build().unwrap(), clock)
 }
 
@@ -77,12 +81,14 @@ async fn what_is_too_large_to_be_kept_is_not_done_twice() {
 
 #[tokio::test]
 async fn a_key_whose_process_died_is_free_after_its_lease() {
-    let (server, clock) = server();
-    let records = Records::<Entry>::new(KIND, server.rooms.store.records.clone());
+    let store = Store::memory();
+    let (server, clock) = server_over(store.clone());
+    let records = Records::<Entry>::new(KIND, store.records);
     // As a process leaves it that dies in the middle.
     let entry = Entry { asked: "something".into(), outcome: None };
     let left = jan_core::record::Kept::new("idem_1", clock.millis(), entry).key("k");
-    let me = server.rooms.verifier.verify(jan_core::auth::Presented::nothing()).await.unwrap().unwrap();
+    let me =
+        server.inner.gateway.verifier.verify(jan_core::auth::Presented::nothing()).await.unwrap().unwrap();
     records.insert(&me.user, &left.expires_at(clock.millis() + LEASE)).await.unwrap();
 
     assert_eq!(ask(&server, "k", "one").await.0, 409);

@@ -10,11 +10,11 @@ use jan_core::{Error, ErrorKind, Result};
 use jan_media::{Found, is_inline};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::body::Body;
 use super::call::Call;
-use super::conditional::{Part, is_known, not_modified, part};
-use super::error::to_response;
-use super::reply::Reply;
+use crate::http::body::Body;
+use crate::http::conditional::{Part, is_known, not_modified, part};
+use crate::http::error::to_response;
+use crate::http::reply::Reply;
 
 /// Should a browser show it as a page after all, that page may do nothing.
 const NOTHING_RUNS: HeaderValue =

@@ -1,33 +1,27 @@
-//! One request on its way through the house: what every handler gets.
+//! One request as HTTP has it, whoever answers it: its head, its body, and what the server allows of it.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use http::HeaderMap;
-use http_body_util::BodyExt;
-use jan_core::media::mentions_media;
+use http_body_util::Full;
 use jan_core::page::{MAX_LIMIT, Order, PageRequest};
-use jan_core::{BoxStream, Error, ErrorKind, JsonObject, Principal, Result, UserId};
-use tokio::time::{Instant, timeout_at};
+use jan_core::{BoxStream, Error, JsonObject, Result};
 
-use super::body::RequestBody;
+use super::body::{RequestBody, incoming};
+use super::body_limit::{BodyLimit, Reading};
 use super::error::ErrorForm;
 use super::flag::flag;
 use super::home::Home;
-use super::request_log::Noted;
-use crate::gateway::request_id::RequestId;
-use crate::rooms::Rooms;
+use super::request_id::RequestId;
 
-/// A request that passed the door.
-pub(crate) struct Call {
-    pub(crate) rooms: Arc<Rooms>,
-    /// Who asks; on public routes nobody has been asked.
-    pub(crate) who: Arc<Principal>,
+/// A request whose route is known.
+pub(crate) struct HttpRequest {
     pub(crate) request_id: RequestId,
+    /// Replies are written as clients of the original read them (`api.bare`).
+    pub(crate) bare: bool,
     /// Behind a lock that is never contended: bodies can be sent, but not shared, between threads.
     pub(crate) body: Mutex<RequestBody>,
     /// The variable parts of the path, in order.
@@ -40,84 +34,13 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     /// The most bytes this route takes.
     pub(crate) body_limit: BodyLimit,
-    /// What its log line says beside what everybody sees.
-    pub(crate) noted: Arc<Noted>,
 }
 
-/// How large a body may be, and how slow.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BodyLimit {
-    pub(crate) bytes: usize,
-    /// The code that tells a client that it has more.
-    pub(crate) code: &'static str,
-    /// How long it may take,
-    pub(crate) time: Duration,
-    /// and longer as long as so many bytes have come for each second. Without it the time is all there is.
-    pub(crate) rate: Option<NonZeroU64>,
-}
-
-impl BodyLimit {
-    /// What is said of a body that has more.
-    pub(crate) fn broken(self) -> Error {
-        let message = format!("The body is over {} bytes.", self.bytes);
-        Error::new(ErrorKind::TooLarge, message).code(self.code)
-    }
-
-    /// How long a body may have taken of which so much has come.
-    fn time_for(self, read: usize) -> Duration {
-        self.time + Duration::from_secs(self.rate.map_or(0, |rate| read as u64 / rate))
-    }
-
-    /// What is said of a body that takes longer.
-    fn too_slow(self) -> Error {
-        let seconds = self.time.as_secs_f32();
-        let message = match self.rate {
-            None => format!("The body took longer than {seconds} s."),
-            Some(rate) => {
-                format!("The body came slower than {rate} bytes a second, for longer than {seconds} s.")
-            }
-        };
-        Error::new(ErrorKind::Timeout, message)
-    }
-}
-
-/// A body that is being read.
-struct Reading {
-    body: RequestBody,
-    limit: BodyLimit,
-    since: Instant,
-    read: usize,
-}
-
-impl Reading {
-    /// The next bytes; none at the end.
-    ///
-    /// # Errors
-    /// As [`Call::bytes`].
-    async fn piece(&mut self) -> Result<Option<Bytes>> {
-        loop {
-            let until = self.since + self.limit.time_for(self.read);
-            let frame = match timeout_at(until, self.body.frame()).await {
-                Ok(Some(frame)) => frame.map_err(broke_off)?,
-                Ok(None) => return Ok(None),
-                Err(_) => return Err(self.limit.too_slow()),
-            };
-            // What is no data are trailers, which say nothing to us.
-            let Ok(piece) = frame.into_data() else { continue };
-            self.read = self.read.saturating_add(piece.len());
-            if self.read > self.limit.bytes {
-                return Err(self.limit.broken());
-            }
-            return Ok(Some(piece));
-        }
-    }
-}
-
-impl Call {
+impl HttpRequest {
     /// A variable part of the path, decoded.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when it is not UTF-8 or holds a NUL character: no id and no name is such a text.
+    /// [`jan_core::ErrorKind::NotFound`] when it is not UTF-8 or holds a NUL character: no id and no name is such a text.
     pub(crate) fn path(&self, name: &str) -> Result<String> {
         let raw = self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
         match percent_encoding::percent_decode_str(raw).decode_utf8() {
@@ -152,7 +75,7 @@ impl Call {
     /// A parameter of the query that is on or off.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] naming the parameter.
+    /// [`jan_core::ErrorKind::Invalid`] naming the parameter.
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
         flag(name, self.query(name).as_deref())
     }
@@ -161,11 +84,11 @@ impl Call {
     /// the largest is the largest, as in the original.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] naming the parameter.
+    /// [`jan_core::ErrorKind::Invalid`] naming the parameter.
     pub(crate) fn page(&self, order: Order) -> Result<PageRequest> {
         let (mut limit, wanted) = (self.query("limit"), self.query("order"));
         let is_over = |text: &String| text.parse::<u64>().is_ok_and(|limit| limit > u64::from(MAX_LIMIT));
-        if self.rooms.settings.bare && limit.as_ref().is_some_and(is_over) {
+        if self.bare && limit.as_ref().is_some_and(is_over) {
             limit = Some(MAX_LIMIT.to_string());
         }
         let after = self.query("after").or_else(|| self.query("cursor"));
@@ -173,31 +96,10 @@ impl Call {
         Ok(if wanted.is_none() { PageRequest { order, ..page } } else { page })
     }
 
-    /// The body, with ids where it names pictures and files by links to this server.
-    ///
-    /// # Errors
-    /// As [`Call::bytes`].
-    pub(crate) async fn bytes_with_ids(&mut self) -> Result<Bytes> {
-        let bytes = self.bytes().await?;
-        if !mentions_media(&bytes) {
-            return Ok(bytes);
-        }
-        Ok(self.own_hosts().ids_for_links(bytes))
-    }
-
-    /// The same as a JSON object; no body at all is an empty one.
-    ///
-    /// # Errors
-    /// As [`Call::object`].
-    pub(crate) async fn object_with_ids(&mut self) -> Result<JsonObject> {
-        let bytes = self.bytes_with_ids().await?;
-        if bytes.is_empty() { Ok(JsonObject::new()) } else { JsonObject::parse(bytes) }
-    }
-
     /// The body as a JSON object.
     ///
     /// # Errors
-    /// As [`Call::bytes`]; [`ErrorKind::Invalid`] when it is none.
+    /// As [`HttpRequest::bytes`]; [`jan_core::ErrorKind::Invalid`] when it is none.
     pub(crate) async fn object(&mut self) -> Result<JsonObject> {
         JsonObject::parse(self.bytes().await?)
     }
@@ -205,7 +107,7 @@ impl Call {
     /// The same, where no body at all is an empty object.
     ///
     /// # Errors
-    /// As [`Call::object`].
+    /// As [`HttpRequest::object`].
     pub(crate) async fn object_or_nothing(&mut self) -> Result<JsonObject> {
         let bytes = self.bytes().await?;
         if bytes.is_empty() { Ok(JsonObject::new()) } else { JsonObject::parse(bytes) }
@@ -213,18 +115,13 @@ impl Call {
 
     /// How errors of this request are written.
     pub(crate) fn error_form(&self) -> ErrorForm {
-        ErrorForm { request_id: self.request_id.clone(), bare: self.rooms.settings.bare }
-    }
-
-    /// Whose things are asked for.
-    pub(crate) fn owner(&self) -> &UserId {
-        &self.who.user
+        ErrorForm { request_id: self.request_id.clone(), bare: self.bare }
     }
 
     /// Reads the whole body, at most as large as the route allows, and no slower.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] while reading, [`ErrorKind::Timeout`], or [`ErrorKind::Invalid`] when it breaks off.
+    /// [`jan_core::ErrorKind::TooLarge`] while reading, [`jan_core::ErrorKind::Timeout`], or [`jan_core::ErrorKind::Invalid`] when it breaks off.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes> {
         let mut reading = self.reading();
         let Some(first) = reading.piece().await? else { return Ok(Bytes::new()) };
@@ -240,7 +137,7 @@ impl Call {
 
     /// The body piece by piece. Dropping the stream stops reading.
     ///
-    /// The stream's errors are those of [`Call::bytes`].
+    /// The stream's errors are those of [`HttpRequest::bytes`].
     pub(crate) fn stream(&mut self) -> BoxStream<Result<Bytes>> {
         let next = async |mut reading: Reading| Ok(reading.piece().await?.map(|piece| (piece, reading)));
         stream::try_unfold(self.reading(), next).boxed()
@@ -248,10 +145,11 @@ impl Call {
 
     fn reading(&mut self) -> Reading {
         let body = std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner));
-        Reading { body, limit: self.body_limit, since: Instant::now(), read: 0 }
+        Reading::new(body, self.body_limit)
     }
-}
 
-fn broke_off(cause: impl Into<super::body::BoxError>) -> Error {
-    Error::new(ErrorKind::Invalid, "The body broke off.").because(cause)
+    /// Puts a body that was read back, so that it can be read again.
+    pub(crate) fn put_back(&mut self, body: Bytes) {
+        *self.body.get_mut().unwrap_or_else(PoisonError::into_inner) = incoming(Full::new(body));
+    }
 }

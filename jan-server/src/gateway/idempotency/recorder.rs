@@ -1,6 +1,5 @@
 //! A stream that is kept while it is sent, and kept for good before its end is: whoever saw it whole can have it again.
 
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,11 +7,11 @@ use bytes::Bytes;
 
 use super::claim::{Claim, Settled};
 use super::record::{Answer, LARGEST, Outcome};
-use crate::http::sse::Events;
+use crate::http::body::EventBytes;
 
 /// The bytes of an event stream, recorded. Dropping it before its end stops the model and frees the key.
-pub(crate) struct Recorder {
-    events: Events,
+pub(super) struct Recorder {
+    events: Box<dyn EventBytes>,
     seen: Vec<u8>,
     /// Until the end is known.
     open: Option<(Claim, Answer)>,
@@ -21,12 +20,20 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(events: Events, answer: Answer, claim: Claim) -> Self {
+    pub(super) fn new(events: Box<dyn EventBytes>, answer: Answer, claim: Claim) -> Self {
         Self { events, seen: Vec::new(), open: Some((claim, answer)), last: None }
     }
 
-    /// What can be written now.
-    pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    /// Of what is too large to be kept, only that it is too large.
+    fn record(&mut self, bytes: &Bytes) {
+        if self.seen.len() <= LARGEST {
+            self.seen.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl EventBytes for Recorder {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             if let Some((settled, _)) = &mut self.last {
                 ready!(Pin::new(settled).poll(cx));
@@ -53,16 +60,11 @@ impl Recorder {
         }
     }
 
-    /// Of what is too large to be kept, only that it is too large.
-    fn record(&mut self, bytes: &Bytes) {
-        if self.seen.len() <= LARGEST {
-            self.seen.extend_from_slice(bytes);
-        }
+    fn is_over(&self) -> bool {
+        self.last.is_none() && self.events.is_over()
     }
-}
 
-impl fmt::Debug for Recorder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").field("seen", &self.seen.len()).finish_non_exhaustive()
+    fn is_whole(&self) -> bool {
+        self.events.is_whole()
     }
 }
