@@ -8,7 +8,6 @@ mod output;
 mod serve;
 mod summary;
 mod threads;
-mod workers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

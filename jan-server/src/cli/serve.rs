@@ -11,7 +11,7 @@ use jan_core::{ChatChunk, ChatRequest, Error, Result};
 use serde_json::Value;
 
 use super::output::{note, print, println};
-use super::{log, summary, workers};
+use super::{log, summary};
 use crate::config::Config;
 use crate::{Body, Server, bind, open};
 
@@ -46,14 +46,8 @@ pub(super) async fn run(config: &Config, warning: Option<String>, args: ServeArg
     let address = listener.local_addr().map_err(Error::internal)?;
     tracing::info!(%address, in_ms = started.elapsed().as_millis(), "listening; API at /v1, documentation at /api/swagger/index.html");
     summary::log(config, address)?;
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    tokio::spawn(async move {
-        stopping.await;
-        // Nobody listens any more when the workers have ended by themselves.
-        let _ = stop.send(true);
-    });
     let (serving, limits) = (server.clone(), open::serve_settings(config));
-    let serving = tokio::spawn(async move { workers::serve(&serving, listener, &stopped, &limits).await });
+    let serving = tokio::spawn(async move { serving.serve_per_core(listener, stopping, &limits).await });
     if args.demo
         && let Err(error) = demo(&server, &format!("http://{address}")).await
     {

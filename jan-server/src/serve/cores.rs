@@ -4,6 +4,7 @@
 //! One thread accepts and hands each connection to the core that has the fewest: cores that accept for themselves take
 //! whole bursts while the others sleep.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 
-use crate::serve::{ACCEPT_PAUSE, Accepted, Counted, Source};
-use crate::{ServeSettings, Server};
+use super::settings::ServeSettings;
+use super::source::{ACCEPT_PAUSE, Accepted, Counted, Source};
+use crate::server::Server;
 
 /// How long a core waits at its end for blocking work that nobody asks for any more.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -30,46 +32,50 @@ struct Core {
     connections: Arc<AtomicUsize>,
 }
 
-/// Serves `listener` on every core until `stop` turns true, and returns when the last core is done.
-///
-/// # Errors
-/// When a thread or its runtime cannot be started.
-pub(super) async fn serve(
-    server: &Server,
-    listener: TcpListener,
-    stop: &watch::Receiver<bool>,
-    limits: &ServeSettings,
-) -> io::Result<()> {
-    let count = thread::available_parallelism().map_or(1, usize::from);
-    let (mut cores, mut workers) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for core in 0..count {
-        // One may wait here; the rest wait in the backlog, where they cost nothing.
-        let (hand, handed) = mpsc::channel(1);
-        cores.push(Core { hand, connections: Arc::default() });
-        let (server, mut stop) = (server.clone(), stop.clone());
-        let limits = ServeSettings { connections: limits.connections.div_ceil(count), ..limits.clone() };
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let work = move || {
-            let stopped = async move { stop.wait_for(|stop| *stop).await.map(|_| ()) };
-            let served = runtime.block_on(server.serve_from(Handover(handed), stopped, &limits));
-            // What still waits for a disk or a resolver has nobody left who asked for it.
-            runtime.shutdown_timeout(GOODBYE);
-            served
+impl Server {
+    /// As [`Server::serve_with`], with a thread and a runtime of its own for every core, for a process that does nothing
+    /// else. It has to be called in a runtime too, which accepts the connections; that one needs no more than one thread.
+    ///
+    /// # Errors
+    /// When a thread or its runtime cannot be started.
+    pub async fn serve_per_core<F: Future>(
+        &self,
+        listener: TcpListener,
+        stop: F,
+        limits: &ServeSettings,
+    ) -> io::Result<()> {
+        let count = thread::available_parallelism().map_or(1, usize::from);
+        let (mut cores, mut workers) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let (stopping, stopped) = watch::channel(false);
+        for core in 0..count {
+            // One may wait here; the rest wait in the backlog, where they cost nothing.
+            let (hand, handed) = mpsc::channel(1);
+            cores.push(Core { hand, connections: Arc::default() });
+            let (server, mut stopped) = (self.clone(), stopped.clone());
+            let limits = ServeSettings { connections: limits.connections.div_ceil(count), ..limits.clone() };
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let work = move || {
+                let stopped = async move { stopped.wait_for(|stopped| *stopped).await.map(|_| ()) };
+                let served = runtime.block_on(server.serve_from(Handover(handed), stopped, &limits));
+                // What still waits for a disk or a resolver has nobody left who asked for it.
+                runtime.shutdown_timeout(GOODBYE);
+                served
+            };
+            workers.push(thread::Builder::new().name(format!("core-{core}")).spawn(work)?);
+        }
+        accept(listener, cores, stop).await;
+        stopping.send_replace(true);
+        let join = || {
+            workers
+                .into_iter()
+                .try_for_each(|worker| worker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
         };
-        workers.push(thread::Builder::new().name(format!("core-{core}")).spawn(work)?);
+        tokio::task::spawn_blocking(join).await?
     }
-    accept(listener, cores, stop.clone()).await;
-    let join = || {
-        workers
-            .into_iter()
-            .try_for_each(|worker| worker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
-    };
-    tokio::task::spawn_blocking(join).await?
 }
 
-/// Accepts until `stop` turns true. When this returns, new clients are refused.
-async fn accept(listener: TcpListener, cores: Vec<Core>, mut stop: watch::Receiver<bool>) {
-    let stopped = stop.wait_for(|stop| *stop);
+/// Accepts until `stop` is done. When this returns, new clients are refused.
+async fn accept<F: Future>(listener: TcpListener, cores: Vec<Core>, stop: F) {
     let accepting = async {
         loop {
             match listener.accept().await {
@@ -82,7 +88,7 @@ async fn accept(listener: TcpListener, cores: Vec<Core>, mut stop: watch::Receiv
         }
     };
     tokio::select! {
-        _ = stopped => {}
+        _ = stop => {}
         () = accepting => {}
     }
 }
