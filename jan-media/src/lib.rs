@@ -72,6 +72,6 @@ pub use token::Token;
 pub use uploads::{NewUpload, Upload};
 
 // The examples of the crate's page are compiled.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "folder"))]
 #[doc = include_str!("../README.md")]
 struct ReadMe;

@@ -19,10 +19,10 @@ use crate::gateway::hosts::Hosts;
 use crate::gateway::idempotency::Keys;
 use crate::gateway::rate::{RateLimits, RateSettings};
 use crate::inner::Inner;
+use crate::media;
 use crate::rooms::{Rooms, Settings};
 use crate::server::Server;
 use crate::sweep::Sweeper;
-use crate::{media, openapi};
 
 /// The parts of a server, being collected.
 #[derive(Default)]
@@ -196,7 +196,10 @@ impl ServerBuilder {
             clock,
             settings,
             draining: false.into(),
-            document: openapi::document,
+            #[cfg(feature = "openapi")]
+            document: Some(crate::openapi::document),
+            #[cfg(not(feature = "openapi"))]
+            document: None,
         };
         Ok(Server { inner: Arc::new(Inner { gateway, rooms: Arc::new(rooms), sweeper }) })
     }

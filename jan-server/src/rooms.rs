@@ -35,8 +35,8 @@ pub(crate) struct Rooms {
     pub(crate) started: Duration,
     pub(crate) draining: AtomicBool,
     /// The OpenAPI document, whose examples ask the named model. It is made from the table, which names the handlers, so that
-    /// a handler can only get it from here.
-    pub(crate) document: fn(Option<&str>) -> Bytes,
+    /// a handler can only get it from here. Absent without the feature `openapi`.
+    pub(crate) document: Option<fn(Option<&str>) -> Bytes>,
 }
 
 /// What the server does in its own right, apart from the services behind it.

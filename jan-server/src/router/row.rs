@@ -9,6 +9,7 @@ use crate::gateway::admit::{Access, Rule};
 use crate::gateway::rate::LimitGroup;
 use crate::http::body_limit::BodyLimit;
 use crate::http::reply::Reply;
+#[cfg(feature = "openapi")]
 use crate::openapi::doc::Doc;
 use crate::rooms::Rooms;
 use crate::routes::call::Call;
@@ -58,6 +59,7 @@ pub(crate) struct Row {
     pub(crate) repeat: Repeat,
     pub(crate) size: Size,
     pub(crate) handler: Handler,
+    #[cfg(feature = "openapi")]
     pub(crate) doc: &'static Doc,
 }
 

@@ -9,6 +9,7 @@ use crate::gateway::rate::LimitGroup;
 use crate::routes;
 
 /// The documentation entries, by the names that the table has for their files.
+#[cfg(feature = "openapi")]
 mod docs {
     pub(super) use crate::openapi::entries as general;
     pub(super) use crate::openapi::entries::{
@@ -32,6 +33,7 @@ macro_rules! table {
             repeat: Repeat::Runs,
             size: Size::Json,
             handler: |call| Box::pin(routes::$handlers::$handler(call)),
+            #[cfg(feature = "openapi")]
             doc: &docs::$docs::$doc,
         }$(.$mark())*,)*)*]
     };

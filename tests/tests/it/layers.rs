@@ -7,7 +7,8 @@ use std::path::Path;
 
 use crate::imports::{Crate, circles};
 
-const CRATES: [&str; 6] = ["jan-core", "jan-llm", "jan-media", "jan-mcp", "jan-response", "jan-server"];
+const CRATES: [&str; 7] =
+    ["jan-core", "jan-llm", "jan-media", "jan-mcp", "jan-response", "jan-server", "jan-cli"];
 
 fn sources(name: &str) -> Crate {
     Crate::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src"))

@@ -73,7 +73,7 @@ impl Default for Media {
             public_url: None,
             public: room.public,
             strip_location: room.strip_location,
-            proxy: crate::Settings::default().media_proxy,
+            proxy: jan_server::Settings::default().media_proxy,
             store_links: room.stores_links,
             fetch_timeout: Duration::from_secs(15),
         }

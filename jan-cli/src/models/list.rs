@@ -13,9 +13,9 @@ use jan_llm::pull::UNFINISHED;
 use super::check::quantisation;
 use super::table::{headings, table};
 use super::{folder, serve_command, size};
-use crate::cli::output::{note, print, println};
 use crate::config::Config;
 use crate::open;
+use crate::output::{note, print, println};
 
 pub(super) async fn run(config: &Config) -> Result<ExitCode> {
     let offered = offered(config).await;

@@ -125,7 +125,7 @@ pub struct Database {
 
 impl Default for Database {
     fn default() -> Self {
-        let retention = crate::Settings::default().retention;
+        let retention = jan_server::Settings::default().retention;
         Self { url: None, durability: DurabilityMode::default(), retention }
     }
 }
@@ -256,7 +256,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let (shell, serve) = (crate::Settings::default(), crate::ServeSettings::default());
+        let (shell, serve) = (jan_server::Settings::default(), jan_server::ServeSettings::default());
         Self {
             body: ByteSize::b(shell.body_limit as u64),
             body_timeout: shell.body_timeout,
@@ -296,7 +296,7 @@ pub struct RateLimit {
 
 impl Default for RateLimit {
     fn default() -> Self {
-        let rates = crate::RateSettings::default();
+        let rates = jan_server::RateSettings::default();
         Self {
             enabled: true,
             global_minute: rates.global_minute,
@@ -352,7 +352,7 @@ pub struct Sharing {
 
 impl Default for Sharing {
     fn default() -> Self {
-        Self { enabled: crate::Settings::default().sharing }
+        Self { enabled: jan_server::Settings::default().sharing }
     }
 }
 

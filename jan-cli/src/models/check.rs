@@ -9,8 +9,8 @@ use jan_llm::gguf::ModelFile;
 
 use super::table::table;
 use super::{serve_command, size};
-use crate::cli::output::{print, println};
 use crate::config::Config;
+use crate::output::{print, println};
 
 /// The context that a model is given unless the configuration says another.
 const DEFAULT_CONTEXT: u64 = 4096;

@@ -12,7 +12,7 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use self::writer::{BoundedWriter, Report};
 use crate::config::{Config, Log, LogFormat};
-use crate::gateway::request_log::TARGET;
+use jan_server::REQUEST_LOG_TARGET as TARGET;
 
 /// The running log. Dropping it writes what is waiting.
 pub(super) struct Started(Option<BoundedWriter>);

@@ -11,15 +11,15 @@ pub(super) const OUTPUT_FAILED: &str = "output_failed";
 
 /// Writes what was asked for to standard output.
 macro_rules! print {
-    ($($text:tt)*) => { $crate::cli::output::write_out(format_args!($($text)*)) };
+    ($($text:tt)*) => { $crate::output::write_out(format_args!($($text)*)) };
 }
 /// The same, and ends the line.
 macro_rules! println {
-    ($($text:tt)*) => { $crate::cli::output::write_out(format_args!("{}\n", format_args!($($text)*))) };
+    ($($text:tt)*) => { $crate::output::write_out(format_args!("{}\n", format_args!($($text)*))) };
 }
 /// Says something about it on standard error, if anybody listens.
 macro_rules! note {
-    ($($text:tt)*) => { $crate::cli::output::write_note(format_args!($($text)*)) };
+    ($($text:tt)*) => { $crate::output::write_note(format_args!($($text)*)) };
 }
 pub(super) use {note, print, println};
 

@@ -1,9 +1,18 @@
-//! The command line: `serve` (the default), `chat`, `models`, `config`.
+//! The binary `jan-server`: its command line (`serve`, which is the default, `chat`, `models`, `export`, `import`,
+//! `config`), its configuration, and what becomes of that.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `config` | the values, from defaults, a file, the environment and flags; the only place that reads these |
+//! | `open` | from the configuration to a [`jan_server::Server`] |
+//! | the others | a command each, and what they share |
 
 mod chat;
+pub mod config;
 mod data;
 mod log;
 mod models;
+pub mod open;
 mod output;
 mod serve;
 mod summary;

@@ -14,9 +14,9 @@ use jan_llm::pull::{Progress, Proxies, Pull, file_name};
 use super::check::rows;
 use super::table::table;
 use super::{folder, serve_command, size};
-use crate::cli::output::{note, print, println};
-use crate::cli::serve::stop_signal;
 use crate::config::Config;
+use crate::output::{note, print, println};
+use crate::serve::stop_signal;
 
 /// What shells say of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;

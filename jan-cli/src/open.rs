@@ -17,7 +17,7 @@ use jan_llm::turn::TitleSettings;
 use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 
 use crate::config::{self, AuthMode, Config, DurabilityMode, MediaForm};
-use crate::{AllowAll, ApiKeys, Hosts, LocalIssuer, RateSettings, ServeSettings, Server, Settings};
+use jan_server::{AllowAll, ApiKeys, Hosts, LocalIssuer, RateSettings, ServeSettings, Server, Settings};
 
 pub use folder::open as data_folder;
 pub use media::media;
@@ -162,48 +162,45 @@ async fn local(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>> {
 
 /// What one listener allows, as configured.
 pub fn serve_settings(config: &Config) -> ServeSettings {
-    let limits = &config.limits;
-    ServeSettings {
-        connections: limits.connections,
-        first_byte: limits.first_byte,
-        head: limits.head,
-        write: limits.write,
-        drain: limits.drain,
-    }
+    let (limits, mut settings) = (&config.limits, ServeSettings::default());
+    settings.connections = limits.connections;
+    settings.first_byte = limits.first_byte;
+    settings.head = limits.head;
+    settings.write = limits.write;
+    settings.drain = limits.drain;
+    settings
 }
 
 fn settings(config: &Config) -> Settings {
-    Settings {
-        bare: config.api.bare,
-        body_limit: usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX),
-        body_timeout: config.limits.body_timeout,
-        body_rate: config.limits.body_rate.as_u64(),
-        docs: config.api.swagger,
-        titles: TitleSettings { model: config.titles.model.clone() },
-        orchestration: Orchestration {
-            enabled: config.prompts.enabled,
-            memory: config.prompts.memory,
-            tools: config.prompts.tools,
-            templates: config.prompts.templates,
-        },
-        retention: config.database.retention,
-        sharing: config.sharing.enabled,
-        public_url: config.public_url.clone(),
-        media_proxy: config.media.proxy,
-        ..Settings::default()
-    }
+    let mut settings = Settings::default();
+    settings.bare = config.api.bare;
+    settings.body_limit = usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX);
+    settings.body_timeout = config.limits.body_timeout;
+    settings.body_rate = config.limits.body_rate.as_u64();
+    settings.docs = config.api.swagger;
+    settings.titles = TitleSettings { model: config.titles.model.clone() };
+    settings.orchestration = Orchestration {
+        enabled: config.prompts.enabled,
+        memory: config.prompts.memory,
+        tools: config.prompts.tools,
+        templates: config.prompts.templates,
+    };
+    settings.retention = config.database.retention;
+    settings.sharing = config.sharing.enabled;
+    settings.public_url.clone_from(&config.public_url);
+    settings.media_proxy = config.media.proxy;
+    settings
 }
 
 fn rates(config: &Config) -> RateSettings {
-    let limits = &config.rate_limit;
-    RateSettings {
-        global_minute: limits.global_minute,
-        global_hour: limits.global_hour,
-        v1_minute: limits.v1_minute,
-        llm_minute: limits.llm_minute,
-        shares_minute: limits.shares_minute,
-        shares_hour: limits.shares_hour,
-        media_minute: limits.media_minute,
-        public_media_minute: limits.public_media_minute,
-    }
+    let (limits, mut rates) = (&config.rate_limit, RateSettings::default());
+    rates.global_minute = limits.global_minute;
+    rates.global_hour = limits.global_hour;
+    rates.v1_minute = limits.v1_minute;
+    rates.llm_minute = limits.llm_minute;
+    rates.shares_minute = limits.shares_minute;
+    rates.shares_hour = limits.shares_hour;
+    rates.media_minute = limits.media_minute;
+    rates.public_media_minute = limits.public_media_minute;
+    rates
 }

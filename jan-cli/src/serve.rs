@@ -13,7 +13,8 @@ use serde_json::Value;
 use super::output::{note, print, println};
 use super::{log, summary};
 use crate::config::Config;
-use crate::{Body, Server, bind, open};
+use crate::open;
+use jan_server::{Body, Server, bind};
 
 /// How to serve.
 #[derive(clap::Args, Default)]

@@ -10,7 +10,7 @@ use jan_core::{Error, Result};
 use super::env::{ALIASES, Environment};
 use super::sentence::sentence;
 use super::{Config, MediaBackend, MediaForm, secrets};
-use crate::gateway::cors::origin;
+use jan_server::cors_origin as origin;
 
 /// The file that is read from the working directory if it is there.
 const FILE: &str = "jan.toml";

@@ -10,9 +10,9 @@ use jan_media::blob::S3;
 use jan_media::{Media, MediaSettings, MemoryBlobs, ObjectBlobs};
 
 use super::keys::link_key;
-use crate::FetchUrls;
 use crate::config::{Config, MediaBackend, MediaS3};
-use crate::media::links;
+use jan_server::FetchUrls;
+use jan_server::media_links as links;
 
 /// The folder in the data folder that holds the bytes of media.
 const FOLDER: &str = "media";

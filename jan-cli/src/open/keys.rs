@@ -5,7 +5,7 @@ use std::path::Path;
 use jan_core::{Error, Result, Secret, files, id};
 
 use super::folder;
-use crate::SigningKey;
+use jan_server::SigningKey;
 
 /// The file that holds the key which signs tokens.
 const SIGNING_KEY: &str = "signing-key.pk8";

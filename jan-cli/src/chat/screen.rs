@@ -5,7 +5,7 @@ use std::io::Write;
 
 use jan_core::Result;
 
-use crate::cli::output::failed;
+use crate::output::failed;
 
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
