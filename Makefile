@@ -16,7 +16,7 @@ run:
 	@scripts/need cargo
 	@echo "jan-server: building (the first time takes some minutes)" >&2
 	@model="$$(scripts/model | tail -n 1)"; \
-	$(CARGO) build --release -p jan-server; \
+	$(CARGO) build --release -p jan-cli; \
 	JAN_LOCAL_MODEL="$${JAN_LOCAL_MODEL:-$$model}" exec "$$($(CARGO) metadata --format-version 1 --no-deps | \
 	  sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release/jan-server" serve --demo
 

@@ -13,10 +13,10 @@ use jan_core::{BoxStream, Error, ErrorKind, Result, UserId, id};
 use crate::data_url;
 use crate::inspect::{Seen, Wanted, inspected};
 use crate::ledger::Claim;
-use crate::links::Token;
 use crate::location::without_location;
 use crate::media::{Media, alive};
 use crate::row::{Row, object};
+use crate::token::Token;
 
 /// The longest file name, in bytes.
 const MAX_NAME: usize = 255;

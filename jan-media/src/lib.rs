@@ -48,6 +48,7 @@ mod shape;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod token;
 mod uploads;
 mod utf8;
 
@@ -60,16 +61,17 @@ pub use jan_core::media::{
     BlobSigner, BlobStore, MediaObject, MediaResolver, MediaSink, MediaUse, NewMedia, Resolved, Want,
 };
 pub use kind::is_inline;
-pub use links::{Link, Token};
+pub use links::Link;
 pub use media::{Found, Media, Opened};
 pub use remote::{Fetch, Fetched};
 pub use request::{Resolvable, ids_of, new_media, new_upload, resolvable};
 pub use settings::MediaSettings;
 pub use shape::{FileShape, LinkShape, MediaShape, UploadShape};
 pub use sweep::Swept;
+pub use token::Token;
 pub use uploads::{NewUpload, Upload};
 
 // The examples of the crate's page are compiled.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "folder"))]
 #[doc = include_str!("../README.md")]
 struct ReadMe;

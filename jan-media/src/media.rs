@@ -11,11 +11,10 @@ use jan_core::record::{Kept, Millis, RecordStore, Records};
 use jan_core::{BoxStream, Clock, Error, ErrorKind, Result, UserId};
 
 use crate::ledger::Ledger;
-use crate::links::LinkKey;
 use crate::remote::Fetch;
-use crate::row::{Row, Shown, house, not_found, object};
+use crate::row::{Announced, Row, Shown, house, not_found, object};
 use crate::settings::MediaSettings;
-use crate::uploads::Announced;
+use crate::token::LinkKey;
 
 /// Keeps pictures and files. Cheap to clone.
 #[derive(Clone)]

@@ -50,6 +50,21 @@ pub(crate) struct Shown {
     pub(crate) owner: String,
 }
 
+/// An upload that may come. The house's own record, because a link says nothing of its owner.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Announced {
+    pub(crate) owner: String,
+    /// Where a cloud's link puts the bytes.
+    pub(crate) stored: String,
+    pub(crate) mime: String,
+    pub(crate) filename: Option<String>,
+    pub(crate) public: bool,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) sha256: Option<String>,
+    /// What it became.
+    pub(crate) became: Option<String>,
+}
+
 pub(crate) fn house() -> UserId {
     UserId::system("media")
 }

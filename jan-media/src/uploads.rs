@@ -10,14 +10,14 @@ use bytes::Bytes;
 use jan_core::media::{MediaObject, NewMedia, PREFIX};
 use jan_core::record::{Kept, Millis};
 use jan_core::{BoxStream, Error, ErrorKind, Result, UserId, id};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::data_url::too_large;
 use crate::ingest::{Incoming, nothing_more};
 use crate::inspect::Wanted;
-use crate::links::{Purpose, Token};
 use crate::media::Media;
-use crate::row::{house, not_found};
+use crate::row::{Announced, house, not_found};
+use crate::token::{Purpose, Token};
 
 /// What is said of an upload before it begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,21 +41,6 @@ pub struct Upload {
     pub mime: String,
     /// When the link ends.
     pub expires_at: Millis,
-}
-
-/// An upload that may come. The house's own record, because a link says nothing of its owner.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Announced {
-    owner: String,
-    /// Where a cloud's link puts the bytes.
-    stored: String,
-    mime: String,
-    filename: Option<String>,
-    public: bool,
-    bytes: Option<u64>,
-    sha256: Option<String>,
-    /// What it became.
-    became: Option<String>,
 }
 
 impl Media {

@@ -14,9 +14,12 @@ use jan_llm::{Chat, Conversations, Keeper, Meter, Projects, SettingsStore, Share
 
 use jan_media::Media;
 
+use crate::gateway::admit::Gateway;
 use crate::gateway::cors::Cors;
 use crate::gateway::hosts::Hosts;
+use crate::gateway::idempotency::Keys;
 use crate::gateway::rate::{RateLimits, RateSettings};
+use crate::inner::Inner;
 use crate::media;
 use crate::rooms::{Rooms, Settings};
 use crate::server::Server;
@@ -174,31 +177,44 @@ impl ServerBuilder {
         let account = owned::parts(&store, records).into_iter().fold(account, Account::part);
         let mut keeper = Keeper::new(&store, clock.clone());
         (keeper.titles, keeper.orchestration) = (settings.titles.clone(), settings.orchestration);
-        Ok(Server {
-            rooms: Arc::new(Rooms {
-                chat: Chat::new(model).keeper(keeper),
-                completions: Completions::new(&store, clock.clone()),
-                conversations,
-                images,
-                projects: Projects::new(&store, clock.clone()),
-                user_settings: SettingsStore::new(&store, clock.clone()),
-                shares: Shares::new(&store, clock.clone()),
-                templates: Templates::new(&store, clock.clone()),
-                usage,
-                account,
-                media,
-                store,
-                verifier,
-                issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),
-                started: clock.now(),
-                clock,
-                rate: self.rate.as_ref().map(RateLimits::new),
-                cors,
-                hosts,
-                settings,
-                sweeper: Sweeper::default(),
-                draining: false.into(),
-            }),
-        })
+        let gateway = Gateway {
+            verifier,
+            rate: self.rate.as_ref().map(RateLimits::new),
+            cors,
+            hosts,
+            clock: clock.clone(),
+            keys: Keys::new(store.records.clone(), clock.clone()),
+        };
+        let sweeper = Sweeper::new(account.clone(), clock.clone(), settings.retention);
+        let rooms = Rooms {
+            chat: Chat::new(model).keeper(keeper),
+            completions: Completions::new(&store, clock.clone()),
+            conversations,
+            images,
+            projects: Projects::new(&store, clock.clone()),
+            user_settings: SettingsStore::new(&store, clock.clone()),
+            shares: Shares::new(&store, clock.clone()),
+            templates: Templates::new(&store, clock.clone()),
+            usage,
+            account,
+            media,
+            issuer: self.issuer.map(|issuer| issuer as Arc<dyn TokenIssuer>),
+            started: clock.now(),
+            clock,
+            settings,
+            draining: false.into(),
+            #[cfg(feature = "openapi")]
+            document: Some(crate::openapi::document),
+            #[cfg(not(feature = "openapi"))]
+            document: None,
+        };
+        Ok(Server { inner: Arc::new(Inner { gateway, rooms: Arc::new(rooms), sweeper }) })
+    }
+}
+
+impl Server {
+    /// A server to be put together.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
     }
 }

@@ -1,28 +1,23 @@
-//! The rooms that one server opens onto, and the settings of its shell. Made by the builder, shared by every request.
+//! The services that answer one server's requests, and its settings. Made by the builder, shared by every request.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jan_core::account::Account;
-use jan_core::{AuthVerifier, Clock, TokenIssuer};
+use jan_core::{Clock, TokenIssuer};
 use jan_llm::completions::Completions;
 use jan_llm::prompt::Orchestration;
 use jan_llm::turn::TitleSettings;
-use jan_llm::{Chat, Conversations, Images, Meter, Projects, SettingsStore, Shares, Store, Templates};
+use jan_llm::{Chat, Conversations, Images, Meter, Projects, SettingsStore, Shares, Templates};
 use jan_media::Media;
-
-use crate::gateway::cors::Cors;
-use crate::gateway::hosts::Hosts;
-use crate::gateway::rate::RateLimits;
-use crate::sweep::Sweeper;
 
 pub(crate) struct Rooms {
     pub(crate) chat: Chat,
     pub(crate) completions: Completions,
     pub(crate) conversations: Conversations,
     pub(crate) projects: Projects,
-    /// What the rooms above are made from, and the shell's own records stand in.
-    pub(crate) store: Store,
     /// What users chose for themselves.
     pub(crate) user_settings: SettingsStore,
     pub(crate) shares: Shares,
@@ -34,20 +29,18 @@ pub(crate) struct Rooms {
     pub(crate) media: Media,
     /// Makes pictures.
     pub(crate) images: Images,
-    pub(crate) verifier: Arc<dyn AuthVerifier>,
     /// Absent when tokens come from somebody else.
     pub(crate) issuer: Option<Arc<dyn TokenIssuer>>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) rate: Option<RateLimits>,
-    pub(crate) cors: Cors,
-    pub(crate) hosts: Hosts,
     pub(crate) settings: Settings,
     pub(crate) started: Duration,
-    pub(crate) sweeper: Sweeper,
-    pub(crate) draining: std::sync::atomic::AtomicBool,
+    pub(crate) draining: AtomicBool,
+    /// The OpenAPI document, whose examples ask the named model. It is made from the table, which names the handlers, so that
+    /// a handler can only get it from here. Absent without the feature `openapi`.
+    pub(crate) document: Option<fn(Option<&str>) -> Bytes>,
 }
 
-/// What the shell does in its own right, apart from the rooms.
+/// What the server does in its own right, apart from the services behind it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {

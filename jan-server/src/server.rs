@@ -13,10 +13,9 @@ use http::{Request, Response};
 use http_body::Body as HttpBody;
 use jan_core::{Error, Result};
 
-use crate::builder::ServerBuilder;
-use crate::gateway;
-use crate::http::body::{Body, BoxError};
-use crate::rooms::Rooms;
+use crate::dispatch::dispatch;
+use crate::http::body::{Body, BoxError, incoming};
+use crate::inner::Inner;
 
 /// The whole API. Cheap to clone; clones are the same server.
 ///
@@ -25,23 +24,29 @@ use crate::rooms::Rooms;
 /// body, stops the work behind it.
 #[derive(Clone)]
 pub struct Server {
-    pub(crate) rooms: Arc<Rooms>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Server {
-    /// A server to be put together.
-    pub fn builder() -> ServerBuilder {
-        ServerBuilder::default()
-    }
-
     /// Writes down what was counted in memory: tokens used, shares looked at. [`Server::serve`] does so every second and
     /// at its end; whoever mounts the service elsewhere calls it when it suits them, and before they stop.
     ///
     /// # Errors
     /// The store's; what could not be written is kept for the next time.
     pub async fn flush(&self) -> Result<()> {
-        self.rooms.shares.flush().await;
-        self.rooms.usage.flush().await
+        self.inner.rooms.shares.flush().await;
+        self.inner.rooms.usage.flush().await
+    }
+
+    /// Takes away for good what was deleted longer ago than [`crate::Settings::retention`], and what has expired, media
+    /// included that nothing shows any more, and says how much it was. A server that serves a listener does so by itself,
+    /// every hour; one that is mounted elsewhere is swept by whoever mounts it. Dropping the future stops between two
+    /// batches or undoes the last.
+    ///
+    /// # Errors
+    /// The store's; what was taken away before is gone.
+    pub async fn sweep(&self) -> Result<u64> {
+        self.inner.sweeper.sweep().await
     }
 
     /// Answers one request. What goes wrong is a reply as well.
@@ -50,7 +55,7 @@ impl Server {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        gateway::pass(self.rooms.clone(), request, None)
+        self.answer(request, None)
     }
 
     /// Answers a request whose head is at fault.
@@ -63,7 +68,20 @@ impl Server {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        gateway::pass(self.rooms.clone(), request, Some(fault))
+        self.answer(request, Some(fault))
+    }
+
+    fn answer<B>(
+        &self,
+        request: Request<B>,
+        fault: Option<Error>,
+    ) -> impl Future<Output = Response<Body>> + Send + use<B>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (head, body) = request.into_parts();
+        dispatch(self.inner.clone(), head, incoming(body), fault)
     }
 }
 

@@ -1,14 +1,13 @@
 //! What was deleted is kept for a while and then taken away for good; what has expired goes at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use jan_core::Result;
-use jan_core::account::Sweep;
+use jan_core::account::{Account, Sweep};
 use jan_core::causes::Causes;
 use jan_core::record::Millis;
+use jan_core::{Clock, Result};
 use tokio::sync::Mutex;
-
-use crate::server::Server;
 
 /// How often a server that serves sweeps.
 const PERIOD: Duration = Duration::from_secs(60 * 60);
@@ -16,26 +15,31 @@ const PERIOD: Duration = Duration::from_secs(60 * 60);
 const BATCH: u32 = 500;
 
 /// Who sweeps.
-#[derive(Default)]
 pub(crate) struct Sweeper {
+    account: Account,
+    clock: Arc<dyn Clock>,
+    /// How long what was deleted is kept.
+    retention: Duration,
     /// Held while something is swept: never twice at once.
     sweeping: Mutex<()>,
     /// Held by the one listener, of all that one server may serve, which sweeps for all of them.
     regular: Mutex<()>,
 }
 
-impl Server {
-    /// Takes away for good what was deleted longer ago than [`crate::Settings::retention`], and what has expired, media
-    /// included that nothing shows any more, and says how much it was. A server that serves a listener does so by itself,
-    /// every hour; one that is mounted elsewhere is swept by whoever mounts it. Dropping the future stops between two
-    /// batches or undoes the last.
+impl Sweeper {
+    /// Sweeps what the parts of `account` keep.
+    pub(crate) fn new(account: Account, clock: Arc<dyn Clock>, retention: Duration) -> Self {
+        Self { account, clock, retention, sweeping: Mutex::default(), regular: Mutex::default() }
+    }
+
+    /// See [`crate::Server::sweep`].
     ///
     /// # Errors
-    /// The store's; what was taken away before is gone.
-    pub async fn sweep(&self) -> Result<u64> {
-        let _alone = self.rooms.sweeper.sweeping.lock().await;
-        let (account, now) = (&self.rooms.account, self.rooms.clock.millis());
-        let retention = Millis::try_from(self.rooms.settings.retention.as_millis()).unwrap_or(Millis::MAX);
+    /// The store's.
+    pub(crate) async fn sweep(&self) -> Result<u64> {
+        let _alone = self.sweeping.lock().await;
+        let (account, now) = (&self.account, self.clock.millis());
+        let retention = Millis::try_from(self.retention.as_millis()).unwrap_or(Millis::MAX);
         let sweep =
             Sweep { now, deleted_before: now.saturating_sub(retention), limit: BATCH, media: account };
         let mut all = 0;
@@ -52,8 +56,8 @@ impl Server {
 
     /// Sweeps now and every hour, if nobody does so for this server already; when they stop, it takes over. Runs until
     /// it is dropped.
-    pub(crate) async fn sweep_regularly(self) {
-        let _regular = self.rooms.sweeper.regular.lock().await;
+    pub(crate) async fn sweep_regularly(&self) {
+        let _regular = self.regular.lock().await;
         loop {
             if let Err(error) = self.sweep().await {
                 tracing::warn!(error = %Causes(&error), "sweeping failed; it is tried again in an hour");
@@ -78,16 +82,16 @@ async fn in_batches<F: Future<Output = Result<u64>>>(batch: impl Fn() -> F) -> R
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
+    use jan_core::UserId;
     use jan_core::auth::AllowAll;
     use jan_core::clock::MovedClock;
     use jan_core::conversation::{Conversation, Selection};
     use jan_core::record::{Kept, Records};
-    use jan_core::{Clock, UserId};
+
+    use jan_llm::Store;
 
     use super::*;
-    use crate::{Settings, Store};
+    use crate::{Server, Settings};
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -171,10 +175,13 @@ mod tests {
         let server = Server::builder().auth(AllowAll::new()).store(store.clone());
         let server = server.clock(Arc::new(clock.clone())).build().unwrap();
         let records = Records::<()>::new("thing", store.records.clone());
-        let first = tokio::spawn(server.clone().sweep_regularly());
-        let second = tokio::spawn(server.clone().sweep_regularly());
+        let sweeping = || {
+            let server = server.clone();
+            tokio::spawn(async move { server.inner.sweeper.sweep_regularly().await })
+        };
+        let (first, second) = (sweeping(), sweeping());
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(server.rooms.sweeper.regular.try_lock().is_err());
+        assert!(server.inner.sweeper.regular.try_lock().is_err());
 
         for sweeper in [first, second] {
             records.insert(&me, &Kept::new("thing", 0, ()).expires_at(clock.millis() - 1)).await.unwrap();

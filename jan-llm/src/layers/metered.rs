@@ -182,7 +182,8 @@ mod tests {
 
         let text = ModelCall::new(CompletionRequest::new("echo", "a b"), caller.clone());
         let report = text.report.clone();
-        metered.completions().unwrap().complete(text).await.unwrap();
+        let reply = metered.completions().unwrap().complete(text).await.unwrap();
+        reply.into_answer().await.unwrap();
         let text = report.usage().unwrap().clone();
 
         let days = Days::last(None, &meter).unwrap();

@@ -128,7 +128,7 @@ fn is_list(text: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`jan_core::ErrorKind::Invalid`] for what is none: no scheme, a path, a pattern.
-pub(crate) fn origin(text: &str) -> Result<String> {
+pub fn origin(text: &str) -> Result<String> {
     let wrong = || {
         let message = format!(
             "`{text}` is not an origin. One looks like `https://chat.example` or `http://localhost:3000`: a scheme, a host, \

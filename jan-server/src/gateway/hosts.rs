@@ -9,8 +9,6 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 use jan_core::{Error, ErrorKind, Result};
 
-use super::cors::Cors;
-
 /// The hosts that a server answers for: what the `Host` of a request may name.
 ///
 /// A server that lets callers in without a credential ([`crate::AllowAll`]) answers as [`Hosts::local`] unless the builder is
@@ -56,11 +54,12 @@ impl Hosts {
         self
     }
 
-    /// Refuses what is asked of a host that is not this server's, or changes something for a page that may not call.
+    /// Refuses what is asked of a host that is not this server's, or changes something for a page that neither `may` call nor
+    /// is of this host.
     ///
     /// # Errors
     /// [`ErrorKind::Forbidden`] saying which name or page, and where it would be allowed.
-    pub(crate) fn admit(&self, head: &Parts, cors: &Cors) -> Result<()> {
+    pub(crate) fn admit(&self, head: &Parts, may: impl Fn(&HeaderValue) -> bool) -> Result<()> {
         let Some(named) = &self.0 else { return Ok(()) };
         // HTTP/2 names the host in the URI, HTTP/1 in a header; whoever names none is not a browser.
         let host = head.headers.get(HOST).map(|host| host.to_str().unwrap_or_default());
@@ -75,7 +74,7 @@ impl Hosts {
                 return Err(Error::new(ErrorKind::Forbidden, message).code("host_not_allowed"));
             }
         }
-        admit_page(head, |page| cors.allows(page))
+        admit_page(head, may)
     }
 }
 
@@ -138,6 +137,7 @@ pub(crate) fn is_local(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::cors::Cors;
     use http::Request;
 
     fn asked(method: &str, headers: &[(&str, &str)]) -> Parts {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn refused(hosts: &Hosts, head: &Parts) -> Option<String> {
-        hosts.admit(head, &Cors::default()).err().map(|error| error.get_code().to_owned())
+        hosts.admit(head, |page| Cors::default().allows(page)).err().map(|error| error.get_code().to_owned())
     }
 
     #[test]

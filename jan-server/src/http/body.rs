@@ -11,10 +11,6 @@ use http_body_util::combinators::UnsyncBoxBody;
 use jan_core::BoxStream;
 use jan_core::causes::Causes;
 
-use super::idempotency::Recorder;
-use super::request_log::RequestLog;
-use super::sse;
-
 /// Any error, as body types carry them.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -41,17 +37,44 @@ where
     body.map_err(|error| BrokenBody(error.into())).boxed_unsync()
 }
 
-/// The body of a reply. Dropping it before its end stops the work behind it.
-pub struct Body(pub(super) Kind);
+/// A stream of events on its way out, as bytes.
+pub(crate) trait EventBytes: Send {
+    /// What can be written now.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
 
-pub(super) enum Kind {
+    /// Nothing follows what was written last.
+    fn is_over(&self) -> bool;
+
+    /// And nothing broke off.
+    fn is_whole(&self) -> bool;
+}
+
+/// Learns how a body leaves. It is dropped when the body is: after the last byte, or when the client left.
+pub(crate) trait BodyObserver: Send {
+    /// A piece leaves.
+    fn piece(&mut self);
+
+    /// Nothing follows.
+    fn end(&mut self);
+}
+
+/// The body of a reply. Dropping it before its end stops the work behind it.
+pub struct Body(Kind);
+
+/// What a body is made of.
+pub(crate) enum Kind {
     Full(Option<Bytes>),
-    Events(Box<sse::Events>),
-    Recorded(Box<Recorder>),
+    Events(Box<dyn EventBytes>),
     /// The pieces of a file, and how many bytes are still to come.
     File(BoxStream<jan_core::Result<Bytes>>, u64),
-    /// One of the others, with the log line that is written when it is over.
-    Logged(Box<(Body, RequestLog)>),
+    /// One of the others, with whoever learns how it leaves.
+    Observed(Box<Observed<dyn BodyObserver>>),
+}
+
+/// A body and its observer.
+pub(crate) struct Observed<O: ?Sized> {
+    body: Body,
+    observer: O,
 }
 
 impl Body {
@@ -67,7 +90,7 @@ impl Body {
     }
 
     /// A stream of events.
-    pub(crate) fn events(events: sse::Events) -> Self {
+    pub(crate) fn events(events: impl EventBytes + 'static) -> Self {
         Self(Kind::Events(Box::new(events)))
     }
 
@@ -77,18 +100,24 @@ impl Body {
         Self(Kind::File(bytes, length))
     }
 
-    /// The same body, with the log line of its request: written now if all of it is here, else when it is over.
-    pub(crate) fn logged(self, mut log: RequestLog) -> Self {
+    /// The same body with an observer, who learns of the end now if all of the body is here, else when it is over.
+    pub(crate) fn observed(self, mut observer: impl BodyObserver + 'static) -> Self {
         if matches!(self.0, Kind::Full(_)) {
-            log.end();
+            observer.end();
             return self;
         }
-        Self(Kind::Logged(Box::new((self, log))))
+        Self(Kind::Observed(Box::new(Observed { body: self, observer })))
     }
 
-    /// A stream of events that is kept while it is sent.
-    pub(super) fn recorded(events: Recorder) -> Self {
-        Self(Kind::Recorded(Box::new(events)))
+    /// What it is made of.
+    pub(crate) fn into_kind(self) -> Kind {
+        self.0
+    }
+}
+
+impl From<Kind> for Body {
+    fn from(kind: Kind) -> Self {
+        Self(kind)
     }
 }
 
@@ -105,9 +134,6 @@ impl HttpBody for Body {
             Kind::Events(events) => {
                 events.poll_bytes(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
-            Kind::Recorded(events) => {
-                events.poll_bytes(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
-            }
             Kind::File(bytes, left) => bytes.as_mut().poll_next(cx).map(|piece| {
                 Some(match piece? {
                     Ok(piece) => {
@@ -120,17 +146,17 @@ impl HttpBody for Body {
                     }
                 })
             }),
-            Kind::Logged(logged) => {
-                let (body, log) = &mut **logged;
+            Kind::Observed(observed) => {
+                let Observed { body, observer } = &mut **observed;
                 let frame = Pin::new(&mut *body).poll_frame(cx);
                 match &frame {
-                    Poll::Ready(Some(Ok(_))) => log.piece(),
-                    Poll::Ready(None) => log.end(),
+                    Poll::Ready(Some(Ok(_))) => observer.piece(),
+                    Poll::Ready(None) => observer.end(),
                     Poll::Ready(Some(Err(_))) | Poll::Pending => {}
                 }
                 // A body whose length is known is not asked again after its last byte.
                 if body.size_hint().exact() == Some(0) {
-                    log.end();
+                    observer.end();
                 }
                 frame
             }
@@ -140,8 +166,8 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Full(bytes) => bytes.is_none(),
-            Kind::Logged(logged) => logged.0.is_end_stream(),
-            Kind::Events(_) | Kind::Recorded(_) | Kind::File(..) => false,
+            Kind::Observed(observed) => observed.body.is_end_stream(),
+            Kind::Events(_) | Kind::File(..) => false,
         }
     }
 
@@ -149,8 +175,8 @@ impl HttpBody for Body {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Kind::File(_, left) => SizeHint::with_exact(*left),
-            Kind::Events(_) | Kind::Recorded(_) => SizeHint::default(),
-            Kind::Logged(logged) => logged.0.size_hint(),
+            Kind::Events(_) => SizeHint::default(),
+            Kind::Observed(observed) => observed.body.size_hint(),
         }
     }
 }
@@ -160,9 +186,8 @@ impl fmt::Debug for Body {
         match &self.0 {
             Kind::Full(bytes) => f.debug_tuple("Full").field(&bytes.as_ref().map_or(0, Bytes::len)).finish(),
             Kind::Events(_) => f.write_str("Events"),
-            Kind::Recorded(events) => events.fmt(f),
             Kind::File(_, left) => f.debug_tuple("File").field(left).finish(),
-            Kind::Logged(logged) => logged.0.fmt(f),
+            Kind::Observed(observed) => observed.body.fmt(f),
         }
     }
 }

@@ -11,7 +11,7 @@ use jan_core::{Error, ErrorKind};
 use serde::Serialize;
 
 use super::body::Body;
-use crate::gateway::request_id::RequestId;
+use super::request_id::RequestId;
 
 /// When to come back to what is not available, where nobody knows better.
 const LATER: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::body::Body;
-use super::call::Call;
+use super::request::HttpRequest;
 use super::sse::Events;
 
 /// What a handler answers.
@@ -33,18 +33,18 @@ pub(crate) fn created<T: Serialize>(value: &T) -> Reply {
 }
 
 /// A value in our envelope, unless the configuration strips it (`api.bare`).
-pub(crate) fn enveloped<T: Serialize>(call: &Call, value: &T) -> Reply {
-    if call.rooms.settings.bare { bare(value) } else { always_enveloped(call, value) }
+pub(crate) fn enveloped<T: Serialize>(request: &HttpRequest, value: &T) -> Reply {
+    if request.bare { bare(value) } else { always_enveloped(request, value) }
 }
 
 /// A value in our envelope whatever the configuration says, where the original has one too.
-pub(crate) fn always_enveloped<T: Serialize>(call: &Call, value: &T) -> Reply {
-    bare(&json!({"data": value, "meta": {"request_id": call.request_id.as_str()}}))
+pub(crate) fn always_enveloped<T: Serialize>(request: &HttpRequest, value: &T) -> Reply {
+    bare(&json!({"data": value, "meta": {"request_id": request.request_id.as_str()}}))
 }
 
 /// The same with status 201.
-pub(crate) fn enveloped_created<T: Serialize>(call: &Call, value: &T) -> Reply {
-    let mut response = enveloped(call, value)?;
+pub(crate) fn enveloped_created<T: Serialize>(request: &HttpRequest, value: &T) -> Reply {
+    let mut response = enveloped(request, value)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
 }
@@ -66,33 +66,32 @@ impl<'a, T: Serialize> Listing<'a, T> {
     /// # Errors
     /// What counting them refuses.
     pub(crate) async fn counted(
-        call: &Call,
+        request: &HttpRequest,
         page: &'a Page<T>,
         all: impl Future<Output = Result<u64>>,
     ) -> Result<Self> {
-        let total = if call.rooms.settings.bare { Some(all.await?) } else { None };
+        let total = if request.bare { Some(all.await?) } else { None };
         Ok(Self { page, total })
     }
 
     /// The list as OpenAI shows it, and the cursor of the next page. `id` tells the cursor of an item.
-    pub(crate) fn reply(self, call: &Call, id: impl Fn(&T) -> &str) -> Reply {
-        bare(&self.shape(call, id))
+    pub(crate) fn reply(self, request: &HttpRequest, id: impl Fn(&T) -> &str) -> Reply {
+        bare(&self.shape(request, id))
     }
 
     /// A list of our own: the same, with the envelope's `meta` beside it.
-    pub(crate) fn enveloped(self, call: &Call, id: impl Fn(&T) -> &str) -> Reply {
+    pub(crate) fn enveloped(self, request: &HttpRequest, id: impl Fn(&T) -> &str) -> Reply {
         let has_more = self.page.has_more;
-        let mut shape = self.shape(call, id);
-        if !call.rooms.settings.bare {
+        let mut shape = self.shape(request, id);
+        if !request.bare {
             let cursor = shape.get("next_after").cloned();
-            let meta =
-                json!({"request_id": call.request_id.as_str(), "has_more": has_more, "next_after": cursor});
+            let meta = json!({"request_id": request.request_id.as_str(), "has_more": has_more, "next_after": cursor});
             shape.insert("meta".into(), meta);
         }
         bare(&shape)
     }
 
-    fn shape(self, call: &Call, id: impl Fn(&T) -> &str) -> Map<String, Value> {
+    fn shape(self, request: &HttpRequest, id: impl Fn(&T) -> &str) -> Map<String, Value> {
         let Page { items, has_more } = self.page;
         let (first, last) = (items.first().map(&id), items.last().map(&id));
         let next = last.filter(|_| *has_more);
@@ -104,7 +103,7 @@ impl<'a, T: Serialize> Listing<'a, T> {
         set("last_id", json!(last));
         set("has_more", json!(has_more));
         set("next_after", json!(next));
-        if call.rooms.settings.bare {
+        if request.bare {
             set("next_cursor", json!(next));
         }
         if let Some(total) = self.total {

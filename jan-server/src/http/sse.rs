@@ -11,6 +11,7 @@ use jan_core::causes::Causes;
 use jan_core::{BoxStream, ChatChunk, ChatStream, Error, JsonObject, Result};
 use tokio::time::{Instant, Sleep};
 
+use super::body::EventBytes;
 use super::error::{self, ErrorForm};
 
 /// A comment is sent when the model was silent for so long, so that nothing on the way takes the stream for dead.
@@ -19,7 +20,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const WRITE: usize = 32 * 1024;
 
 /// How a whole answer ends.
-pub(super) const DONE: &[u8] = b"data: [DONE]\n\n";
+const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// The bytes of an event stream. Dropping it stops the work behind it.
 pub(crate) struct Events {
@@ -55,46 +56,6 @@ impl Events {
     fn of(source: Source, errors: ErrorForm) -> Self {
         let silence = Box::pin(tokio::time::sleep(KEEP_ALIVE));
         Self { first: None, source, whole: false, errors, silence, last_write: Instant::now() }
-    }
-
-    /// What can be written now.
-    pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let mut out = BytesMut::new();
-        while out.len() < WRITE {
-            match self.poll_event(cx, &mut out) {
-                Poll::Pending => break,
-                Poll::Ready(Some(Ok(()))) => {}
-                Poll::Ready(Some(Err(fault))) => {
-                    self.source = Source::Over;
-                    self.report(&fault);
-                    event(&mut out, &error::to_json(&fault, &self.errors));
-                }
-                Poll::Ready(None) => {
-                    match std::mem::replace(&mut self.source, Source::Over) {
-                        Source::Over if out.is_empty() => return Poll::Ready(None),
-                        Source::Over => break,
-                        Source::Chat(_) => out.put_slice(DONE),
-                        Source::Named(_) => {}
-                    }
-                    self.whole = true;
-                }
-            }
-        }
-        if out.is_empty() {
-            return if self.is_over() { Poll::Ready(None) } else { self.poll_keep_alive(cx).map(Some) };
-        }
-        self.last_write = Instant::now();
-        Poll::Ready(Some(out.freeze()))
-    }
-
-    /// Nothing follows what was written last.
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self.source, Source::Over)
-    }
-
-    /// And nothing broke off.
-    pub(super) fn is_whole(&self) -> bool {
-        self.whole
     }
 
     /// Writes the next event.
@@ -135,6 +96,45 @@ impl Events {
     }
 }
 
+impl EventBytes for Events {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut out = BytesMut::new();
+        while out.len() < WRITE {
+            match self.poll_event(cx, &mut out) {
+                Poll::Pending => break,
+                Poll::Ready(Some(Ok(()))) => {}
+                Poll::Ready(Some(Err(fault))) => {
+                    self.source = Source::Over;
+                    self.report(&fault);
+                    event(&mut out, &error::to_json(&fault, &self.errors));
+                }
+                Poll::Ready(None) => {
+                    match std::mem::replace(&mut self.source, Source::Over) {
+                        Source::Over if out.is_empty() => return Poll::Ready(None),
+                        Source::Over => break,
+                        Source::Chat(_) => out.put_slice(DONE),
+                        Source::Named(_) => {}
+                    }
+                    self.whole = true;
+                }
+            }
+        }
+        if out.is_empty() {
+            return if self.is_over() { Poll::Ready(None) } else { self.poll_keep_alive(cx).map(Some) };
+        }
+        self.last_write = Instant::now();
+        Poll::Ready(Some(out.freeze()))
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.source, Source::Over)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.whole
+    }
+}
+
 /// Writes one event with its name.
 fn named(out: &mut BytesMut, object: &JsonObject) -> Result<()> {
     // A line break would end the name early.
@@ -161,7 +161,7 @@ fn event(out: &mut BytesMut, data: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::request_id::{self, RequestId};
+    use crate::http::request_id::{self, RequestId};
     use futures_util::{StreamExt, stream};
     use std::future::poll_fn;
 

@@ -17,7 +17,7 @@ pub(crate) const PATH: &str = "/api/media/";
 
 /// What links begin with on a server that the world finds at `home`; without one they are paths, which each reply puts
 /// behind the host that its request named.
-pub(crate) fn links(home: Option<&str>) -> String {
+pub fn links(home: Option<&str>) -> String {
     format!("{}{PATH}", home.unwrap_or_default().trim_end_matches('/'))
 }
 

@@ -6,8 +6,8 @@ use jan_core::auth::Tokens;
 use jan_core::{Error, ErrorKind, JsonObject, Result, TokenIssuer, UserId};
 use serde::Serialize;
 
+use super::call::Call;
 use super::users::username;
-use crate::http::call::Call;
 use crate::http::reply::{Reply, bare, created};
 
 /// Tokens for a new guest.

@@ -3,7 +3,7 @@
 use jan_llm::conversations::BranchShape;
 use serde_json::json;
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Reply, bare, created, no_content};
 
 /// All of them, and which is active.

@@ -6,7 +6,7 @@ use http::header::HeaderName;
 use jan_core::{ChatRequest, ChatStream, ModelCall};
 use jan_llm::turn::{Turn, TurnOptions};
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Reply, event_stream, raw_json};
 use crate::http::sse::Events;
 

@@ -5,7 +5,7 @@ use jan_core::page::Order;
 use jan_llm::completions::Filter;
 use serde_json::json;
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Listing, Reply, as_json, bare, id_member};
 
 /// The caller's, oldest first unless told otherwise.

@@ -6,7 +6,7 @@ use jan_core::{Error, Result};
 use jan_llm::conversations::ConversationShape;
 use serde_json::json;
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Listing, Reply, bare, enveloped};
 
 /// Makes one, with up to 20 items.

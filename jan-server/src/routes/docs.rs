@@ -1,30 +1,30 @@
 //! `GET /api/openapi.json`, `GET /api/swagger/…`
 
+use bytes::Bytes;
 use jan_core::{Error, Result};
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Reply, raw_json};
-use crate::openapi;
 use crate::routes::models::first_model;
 
 /// The OpenAPI document. Its examples ask a model that is there.
 pub(crate) async fn openapi(call: Call) -> Reply {
-    allowed(&call)?;
+    let document = allowed(&call)?;
     let model = first_model(&call).await;
-    Ok(raw_json(openapi::document(model.as_deref())))
+    Ok(raw_json(document(model.as_deref())))
 }
 
 /// Swagger UI, from files inside the binary.
 #[cfg(feature = "swagger")]
 pub(crate) async fn swagger(call: Call) -> Reply {
-    use bytes::Bytes;
     use http::{HeaderValue, Response, header::CONTENT_TYPE};
 
     use crate::http::body::Body;
+    use crate::openapi::swagger;
 
     allowed(&call)?;
     let file = call.path("file")?;
-    let found = openapi::swagger_file(&file)?.ok_or_else(|| Error::not_found("There is no such page."))?;
+    let found = swagger::file(&file)?.ok_or_else(|| Error::not_found("There is no such page."))?;
     let mut response = Response::new(Body::full(Bytes::from(found.bytes.into_owned())));
     let kind = HeaderValue::try_from(found.content_type).map_err(Error::internal)?;
     response.headers_mut().insert(CONTENT_TYPE, kind);
@@ -37,10 +37,14 @@ pub(crate) async fn swagger(_: Call) -> Reply {
     Err(Error::not_found("This build has no Swagger UI (feature `swagger`).").code("route_not_found"))
 }
 
-/// Whether the documentation is served here.
-pub(super) fn allowed(call: &Call) -> Result<()> {
+/// The document, if the documentation is served here.
+pub(super) fn allowed(call: &Call) -> Result<fn(Option<&str>) -> Bytes> {
+    let Some(document) = call.rooms.document else {
+        let message = "This build has no OpenAPI document (feature `openapi`).";
+        return Err(Error::not_found(message).code("route_not_found"));
+    };
     if call.rooms.settings.docs {
-        return Ok(());
+        return Ok(document);
     }
     Err(Error::not_found("The documentation is switched off here.").code("route_not_found"))
 }

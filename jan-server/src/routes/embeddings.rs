@@ -3,7 +3,7 @@
 use jan_core::model::EmbeddingRequest;
 use jan_core::{Error, ModelCall};
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Reply, raw_json};
 
 /// Turns texts into vectors.

@@ -6,9 +6,9 @@ use jan_core::page::{Order, Page};
 use jan_media::FileShape;
 use serde_json::json;
 
+use super::call::Call;
+use super::file::file;
 use super::media_bytes::OWNERS;
-use crate::http::call::Call;
-use crate::http::file::file;
 use crate::http::form::FormFile;
 use crate::http::reply::{Listing, Reply, bare};
 

@@ -6,7 +6,7 @@ use jan_core::Error;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Reply, bare, enveloped};
 
 /// The process lives. Bare, as probes of the original expect it.

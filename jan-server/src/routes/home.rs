@@ -5,9 +5,9 @@ use http::header::{ACCEPT, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
+use super::call::Call;
 use super::docs::allowed;
 use crate::http::body::Body;
-use crate::http::call::Call;
 use crate::http::reply::{Reply, bare, with_type};
 
 /// Swagger UI, as seen from the root.

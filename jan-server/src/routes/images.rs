@@ -6,10 +6,10 @@ use jan_core::image::{ImageReply, Picture};
 use jan_core::{Error, ErrorKind, JsonObject, Result};
 use jan_llm::images::ImageAsk;
 
-use crate::http::call::Call;
+use super::call::Call;
+use super::links::absolute;
 use crate::http::flag::flag;
 use crate::http::form_files::FormFiles;
-use crate::http::home::absolute;
 use crate::http::reply::{Reply, event_stream, raw_json};
 use crate::http::sse::Events;
 

@@ -6,7 +6,7 @@ use jan_core::{Error, JsonObject, Result};
 use jan_llm::conversations::{ConversationShape, item_shape, original_shape};
 use serde_json::{Value, json};
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Listing, Reply, as_json, bare, id_member};
 
 /// Adds up to 20 items at the end of a branch.

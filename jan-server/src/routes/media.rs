@@ -7,7 +7,7 @@ use jan_media::placeholders::replace;
 use jan_media::{LinkShape, MediaShape, Resolvable, UploadShape, ids_of, new_media, new_upload, resolvable};
 use serde_json::json;
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Listing, Reply, enveloped};
 
 /// Keeps what is at a URL, or in a data URL.

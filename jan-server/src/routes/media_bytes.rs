@@ -10,8 +10,8 @@ use jan_core::{Error, Result};
 use jan_media::{Found, Token};
 use serde_json::json;
 
-use crate::http::call::Call;
-use crate::http::file::{file, head};
+use super::call::Call;
+use super::file::{file, head};
 use crate::http::reply::{Reply, enveloped};
 
 /// What is deleted is not shown from somebody's cache: it is kept, and asked for again.

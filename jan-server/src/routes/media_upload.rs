@@ -5,8 +5,8 @@ use jan_core::{Error, ErrorKind};
 use jan_media::Token;
 use serde_json::json;
 
+use super::call::Call;
 use super::media::shape;
-use crate::http::call::Call;
 use crate::http::form::FormFile;
 use crate::http::reply::{Reply, enveloped};
 

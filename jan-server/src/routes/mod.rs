@@ -3,16 +3,19 @@
 
 pub(crate) mod auth;
 pub(crate) mod branches;
+pub(crate) mod call;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod conversations;
 pub(crate) mod docs;
 pub(crate) mod embeddings;
+mod file;
 pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod images;
 pub(crate) mod items;
+mod links;
 pub(crate) mod media;
 pub(crate) mod media_bytes;
 pub(crate) mod media_upload;

@@ -6,7 +6,7 @@ use jan_core::Result;
 use jan_llm::catalogue::{Entry, entries};
 use serde_json::{Value, json};
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Reply, bare, enveloped};
 
 /// With this header, `true`, rows also say who gives the model.

@@ -5,7 +5,7 @@ use jan_core::{Error, ErrorKind, JsonObject};
 use jan_llm::projects::ProjectShape;
 use serde_json::json;
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Listing, Reply, enveloped, enveloped_created};
 
 /// Makes one.

@@ -7,8 +7,8 @@ use jan_llm::chat::{Edit, Regenerated};
 use jan_llm::conversations::original_outcome;
 use jan_llm::turn::Turn;
 
+use super::call::Call;
 use super::chat::answer;
-use crate::http::call::Call;
 use crate::http::reply::{Reply, bare};
 
 /// A branch for another answer to a message, and that answer when the body asks for it.

@@ -9,8 +9,8 @@ use jan_core::{Error, ErrorKind, Result};
 use jan_llm::shares::{Share, ShareShape};
 use serde_json::json;
 
+use super::call::Call;
 use crate::http::body::Body;
-use crate::http::call::Call;
 use crate::http::conditional::{is_known, not_modified};
 use crate::http::reply::{Listing, Reply, enveloped, enveloped_created, with_type};
 

@@ -1,6 +1,6 @@
 //! `GET /v1/prompt-templates/{key}`
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Reply, always_enveloped};
 
 /// The active template of a key.

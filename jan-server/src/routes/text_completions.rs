@@ -2,8 +2,8 @@
 
 use jan_core::{CompletionRequest, ModelCall};
 
+use super::call::Call;
 use super::chat::events;
-use crate::http::call::Call;
 use crate::http::reply::{Reply, raw_json};
 
 /// Makes a prompt go on, whole or as a stream.

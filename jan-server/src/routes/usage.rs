@@ -3,7 +3,7 @@
 use jan_llm::usage::Days;
 use serde_json::json;
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Reply, enveloped};
 
 /// All of it, by model.

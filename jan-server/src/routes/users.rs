@@ -4,7 +4,7 @@ use jan_core::UserId;
 use jan_llm::settings::{ServerCapabilities, UserSettings};
 use serde_json::json;
 
-use crate::http::call::Call;
+use super::call::Call;
 use crate::http::reply::{Reply, enveloped, no_content};
 use crate::routes::models::first_model;
 

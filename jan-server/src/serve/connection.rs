@@ -21,10 +21,13 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::head;
 use super::remainder::{self, Arriving};
+use super::settings::ServeSettings;
 use super::socket::Socket;
+use super::source::Accepted;
 use super::streams::{self, InPieces, Streams};
-use super::{Accepted, PeerAddr, ServeSettings, head};
+use crate::gateway::admit::PeerAddr;
 use crate::http::body::Body;
 use crate::server::Server;
 

@@ -8,71 +8,43 @@
 //! | `streams` | the same for one stream of HTTP/2 |
 //! | `remainder` | what still comes of a body that nobody reads any more |
 //! | `head` | what a request must say before it is looked at |
+//! | `settings` | the limits |
+//! | `source` | where connections come from |
+//! | `cores` | a runtime for each core |
 
 mod connection;
+mod cores;
 mod head;
 mod remainder;
+mod settings;
 mod socket;
+mod source;
 mod streams;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jan_core::causes::Causes;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+pub use self::settings::ServeSettings;
+
 use self::connection::Protocols;
+use self::source::{ACCEPT_PAUSE, Source};
 use crate::server::Server;
 use crate::supervise::supervise;
 
 /// How many connections may wait to be accepted. The usual 128 overflows when a few hundred clients come at once, and
 /// those over it wait a second for their next try.
 const BACKLOG: u32 = 4096;
-/// After a failed accept (too many open files, say) a moment is left for things to get better.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often what was counted in memory is written down: the most that a sudden death forgets.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-
-/// The address of the peer of a request, for limits counted by address. [`Server::serve`] adds it to the request's
-/// extensions; whoever mounts the service elsewhere can add it too.
-#[derive(Debug, Clone, Copy)]
-pub struct PeerAddr(pub SocketAddr);
-
-/// What one listener allows.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ServeSettings {
-    /// Connections open at once; more wait in the backlog. Default: 8192.
-    pub connections: usize,
-    /// How long a new connection may say nothing at all. Default: 10 s.
-    pub first_byte: Duration,
-    /// How long the head of a request may take, and how long a connection may be idle between requests. An HTTP/2
-    /// connection without an open stream is idle, whatever else it sends. Default: 30 s.
-    pub head: Duration,
-    /// How long a reply waits for a client that takes no more of it. Default: 60 s.
-    pub write: Duration,
-    /// After the stop signal: how long running requests may take to finish. Default: 30 s.
-    pub drain: Duration,
-}
-
-impl Default for ServeSettings {
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self {
-            connections: 8192,
-            first_byte: seconds(10),
-            head: seconds(30),
-            write: seconds(60),
-            drain: seconds(30),
-        }
-    }
-}
 
 /// A listener on `address` with a backlog fit for a server. Any other [`TcpListener`] serves as well.
 ///
@@ -84,44 +56,6 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
-}
-
-/// Where connections come from.
-pub(crate) trait Source: Send {
-    /// The next one. Dropping the future loses none.
-    fn next(&mut self) -> impl Future<Output = io::Result<Accepted>> + Send;
-}
-
-/// An accepted connection.
-pub(crate) struct Accepted {
-    pub(crate) socket: TcpStream,
-    pub(crate) peer: SocketAddr,
-    /// Dropped when it has ended.
-    pub(crate) counted: Option<Counted>,
-}
-
-/// One connection in a count. Dropping it takes it out.
-pub(crate) struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    #[cfg(feature = "cli")]
-    pub(crate) fn by(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Source for TcpListener {
-    async fn next(&mut self) -> io::Result<Accepted> {
-        let (socket, peer) = self.accept().await?;
-        Ok(Accepted { socket, peer, counted: None })
-    }
 }
 
 impl Server {
@@ -148,7 +82,7 @@ impl Server {
     }
 
     /// As [`Server::serve_with`], wherever the connections come from.
-    pub(crate) async fn serve_from<F: Future>(
+    async fn serve_from<F: Future>(
         &self,
         mut source: impl Source,
         stop: F,
@@ -160,8 +94,11 @@ impl Server {
         let mut connections = JoinSet::new();
         // In the background while this serves; a set, because it ends its tasks when it is dropped.
         let mut chores = JoinSet::new();
-        let (sweeping, writing) = (self.clone(), self.clone());
-        chores.spawn(supervise("sweeper", move || sweeping.clone().sweep_regularly()));
+        let (sweeping, writing) = (self.inner.clone(), self.clone());
+        chores.spawn(supervise("sweeper", move || {
+            let inner = sweeping.clone();
+            async move { inner.sweeper.sweep_regularly().await }
+        }));
         chores.spawn(supervise("usage writer", move || write_down(writing.clone())));
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -191,7 +128,7 @@ impl Server {
             }
         }
         drop(source);
-        self.rooms.draining.store(true, Ordering::Relaxed);
+        self.inner.rooms.draining.store(true, Ordering::Relaxed);
         tracing::info!(connections = connections.len(), limit = ?limits.drain, "stopping: running requests may finish");
         stopping.send_replace(true);
         let ended = async { while connections.join_next().await.is_some() {} };

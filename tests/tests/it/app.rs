@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use jan_server::config::{Config, Provider};
-use jan_server::{bind, open};
+use jan_cli::config::{Config, Provider};
+use jan_cli::open;
+use jan_server::bind;
 use jan_tests::{PATIENCE, Upstream, within};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};

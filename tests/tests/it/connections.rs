@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jan_server::config::Config;
+use jan_cli::config::Config;
 use jan_tests::PATIENCE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jan_server::config::Config;
+use jan_cli::config::Config;
 use jan_tests::PrivatePostgres;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

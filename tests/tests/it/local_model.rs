@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use futures_util::future::select;
-use jan_server::config::Config;
+use jan_cli::config::Config;
 use jan_tests::{tool, until};
 use serde_json::{Value, json};
 

@@ -28,6 +28,8 @@ mod files;
 mod idempotency;
 mod ids;
 mod images;
+mod imports;
+mod layers;
 mod limits;
 mod local_model;
 mod locked;

@@ -1,6 +1,6 @@
 //! Web pages and paths: which pages may call, what an open server tells those of others, and slashes that are doubled.
 
-use jan_server::config::AuthMode;
+use jan_cli::config::AuthMode;
 use jan_server::{AllowAll, ApiKeys, Hosts, Server};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};

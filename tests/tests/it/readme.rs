@@ -96,7 +96,7 @@ async fn what_the_readme_says_to_paste_works() {
 
 #[test]
 fn pages_have_whole_tables_and_links_that_lead_somewhere() {
-    let crates = ["jan-core", "jan-llm", "jan-media", "jan-mcp", "jan-response", "jan-server"];
+    let crates = ["jan-core", "jan-llm", "jan-media", "jan-mcp", "jan-response", "jan-server", "jan-cli"];
     let pages = crates.map(|name| format!("{name}/README.md"));
     for page in pages.into_iter().chain(["README.md".into(), "ARCHITECTURE.md".into()]) {
         let text = fs::read_to_string(Path::new(ROOT).join(&page)).unwrap();

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use jan_core::{Error, Result};
 
-use super::transport::{cut, too_large};
+use super::faults::{cut, too_large};
 
 /// How the body is coded, if it is.
 pub(super) fn of(headers: &HeaderMap) -> Option<&str> {

@@ -11,8 +11,8 @@ use jan_core::chat::ReportedError;
 use serde::de::IgnoredAny;
 use tokio::time::{Instant, Sleep};
 
+use super::faults::{cut, too_slow};
 use super::pool::ReplyBody;
-use super::transport::{cut, too_slow};
 use crate::sse::{Decoder, Event};
 
 /// The events, until `[DONE]` or the end of the body. An event that is named an error is one.

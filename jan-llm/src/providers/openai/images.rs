@@ -14,8 +14,9 @@ use jan_core::{Error, ErrorKind, ImageProvider, JsonObject, Result};
 
 use super::OpenAi;
 use super::events::Events;
+use super::faults::{cut, too_large};
 use super::form::Form;
-use super::transport::{Reply, cut, too_large};
+use super::reply::Reply;
 
 /// How often an upstream that fails is asked, and how long after its first failure; each further wait is twice as long.
 const ATTEMPTS: u32 = 3;

@@ -6,10 +6,12 @@
 mod coding;
 mod completions;
 mod events;
+mod faults;
 mod form;
 mod images;
 mod models;
 mod pool;
+mod refusal;
 mod reply;
 mod stream;
 mod transport;

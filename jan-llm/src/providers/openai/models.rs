@@ -11,7 +11,8 @@ use jan_core::{Error, ErrorKind, Model, Result};
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
-use super::transport::{Transport, too_slow};
+use super::faults::too_slow;
+use super::transport::Transport;
 
 /// How long a list is answered from memory.
 const FRESH: Duration = Duration::from_secs(30);

@@ -1,172 +1,84 @@
-//! What an upstream's refusal means to our caller. A fault of the request is passed on with the upstream's own words;
-//! a fault of the upstream, or of our credentials there, is not the caller's and says no more than that.
+//! A successful reply of an upstream: whole, or as the events of a stream.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, StatusCode};
-use jan_core::chat::ReportedError;
-use jan_core::{Error, ErrorKind};
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http_body_util::{BodyExt, Limited};
+use jan_core::Result;
+use jan_core::chat::MAX_COLLECTED;
 
-use super::transport::{Place, Reply};
+use super::events::Events;
+use super::faults::{cut, too_large, too_slow};
+use super::pool::ReplyBody;
+use super::{coding, stream};
+use crate::sse::MAX_EVENT;
 
-/// How much of an error's body is read.
-const MAX_ERROR: usize = 256 * 1024;
-/// How much of what it says the log gets, in characters.
-const MAX_LOGGED: usize = 200;
-/// A longer wait than this is not believed.
-const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
+/// A whole answer of more than this is refused: 16 MiB.
+const MAX_ANSWER: usize = MAX_COLLECTED;
 
-/// Reads the body of a reply that is no success and says what it means. `place` is what was asked there; whatever it
-/// says goes to the log with the address.
-pub(super) async fn into_error(status: StatusCode, place: &Place<'_>, reply: Reply) -> Error {
-    let headers = reply.headers.clone();
-    // An error whose body breaks off is still that error.
-    let body = reply.bytes_up_to(MAX_ERROR).await.unwrap_or_default();
-    explain(status, place, &headers, &body, SystemTime::now())
+/// The head of a reply, and its body still to come.
+pub(super) struct Reply {
+    pub(super) headers: HeaderMap,
+    body: ReplyBody,
+    idle_timeout: Duration,
 }
 
-fn explain(
-    status: StatusCode,
-    place: &Place<'_>,
-    headers: &HeaderMap,
-    body: &[u8],
-    now: SystemTime,
-) -> Error {
-    let said = ReportedError::read(body);
-    let text = said.message.clone().unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
-    let logged: String = text.chars().take(MAX_LOGGED).collect();
-    let as_error = |kind, fallback| passed_on(said.clone(), kind, fallback);
-    let error = match status.as_u16() {
-        400 => as_error(ErrorKind::Invalid, "The upstream found the request invalid."),
-        402 => Error::upstream("The upstream asks for payment.").code("upstream_quota"),
-        401 | 403 => Error::upstream("The upstream refused our credentials.").code("upstream_auth"),
-        404 if place.is_everywhere() && !names_a_model(&text) => {
-            let message =
-                "The upstream has no such route. The operator of this server finds the address in its log.";
-            Error::upstream(message).code("upstream_path")
-        }
-        404 => as_error(ErrorKind::NotFound, "The upstream does not know this model or route."),
-        408 | 504 => Error::new(ErrorKind::UpstreamTimeout, "The upstream ran out of time."),
-        409 => as_error(ErrorKind::Conflict, "The upstream found a conflict."),
-        413 => as_error(ErrorKind::TooLarge, "The request is too large for the upstream."),
-        415 => as_error(ErrorKind::UnsupportedMediaType, "The upstream does not take this type of content."),
-        422 => as_error(ErrorKind::Unprocessable, "The upstream cannot process the request."),
-        429 => as_error(ErrorKind::RateLimited, "The upstream asks to come back later."),
-        501 => as_error(ErrorKind::NotImplemented, "The upstream does not offer this."),
-        503 => Error::unavailable("The upstream is not available now.").code("upstream_unavailable"),
-        code => Error::upstream(format!("The upstream failed with status {code}.")),
-    };
-    let error = match retry_after(headers, now) {
-        Some(wait) => error.retry_after(wait),
-        None => error,
-    };
-    error.because(format!("{place} answered {status}: {logged}"))
-}
-
-/// Whether an upstream that answers 404 speaks of what was asked for, and not of the address.
-fn names_a_model(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    ["model", "deployment", "endpoint"].iter().any(|word| text.contains(word))
-}
-
-/// The upstream's own words about a fault of the request.
-fn passed_on(said: ReportedError, kind: ErrorKind, fallback: &'static str) -> Error {
-    let mut error = match said.message {
-        Some(message) => Error::new(kind, message),
-        None => Error::new(kind, fallback),
-    };
-    if let Some(code) = said.code {
-        error = error.code(code);
-    }
-    match said.param {
-        Some(param) => error.param(param),
-        None => error,
-    }
-}
-
-/// The wait that an upstream asks for: `retry-after-ms`, or `Retry-After` in seconds or as a date.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let wait = if let Some(millis) = text("retry-after-ms").and_then(|ms| ms.parse::<f64>().ok()) {
-        Duration::try_from_secs_f64(millis / 1000.0).ok()?
-    } else {
-        let value = text(RETRY_AFTER.as_str())?;
-        match value.parse::<f64>() {
-            Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-            Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
-        }
-    };
-    (wait <= MAX_WAIT).then_some(wait)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::UNIX_EPOCH;
-
-    const PLACE: Place<'_> = Place { server: "http://up", base: "/v1", path: "/chat/completions" };
-
-    fn at(status: u16, headers: &[(&'static str, &str)], body: &str) -> Error {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.insert(*name, value.parse().unwrap());
-        }
-        explain(StatusCode::from_u16(status).unwrap(), &PLACE, &map, body.as_bytes(), UNIX_EPOCH)
+impl Reply {
+    pub(super) fn new(headers: HeaderMap, body: ReplyBody, idle_timeout: Duration) -> Self {
+        Self { headers, body, idle_timeout }
     }
 
-    #[test]
-    fn the_callers_fault_is_passed_on_in_the_upstreams_words() {
-        let body = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
-        let error = at(400, &[], body);
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Invalid, "too long"));
-        assert_eq!((error.get_param(), error.get_code()), (Some("messages"), "context_length_exceeded"));
-        assert_eq!(at(422, &[], r#"{"detail":"no such tool"}"#).message(), "no such tool");
+    pub(super) fn is_event_stream(&self) -> bool {
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
     }
 
-    #[test]
-    fn the_upstreams_fault_is_not_the_callers() {
-        for (status, kind) in [
-            (401, ErrorKind::Upstream),
-            (403, ErrorKind::Upstream),
-            (500, ErrorKind::Upstream),
-            (302, ErrorKind::Upstream),
-            (503, ErrorKind::Unavailable),
-            (504, ErrorKind::UpstreamTimeout),
-        ] {
-            let error = at(status, &[], "<html>secret stack trace</html>");
-            assert_eq!(error.kind(), kind, "{status}");
-            assert!(!error.message().contains("secret"));
+    /// The whole body.
+    pub(super) async fn bytes(self) -> Result<Bytes> {
+        self.bytes_up_to(MAX_ANSWER).await
+    }
+
+    pub(super) async fn bytes_up_to(self, limit: usize) -> Result<Bytes> {
+        let coding = coding::of(&self.headers).map(str::to_owned);
+        let mut body = Limited::new(self.body, limit);
+        let mut whole: Option<Bytes> = None;
+        loop {
+            let frame = match tokio::time::timeout(self.idle_timeout, body.frame()).await {
+                Err(_) => return Err(too_slow()),
+                Ok(None) => return coding::decoded(coding.as_deref(), whole.unwrap_or_default(), limit),
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(error))) if error.is::<http_body_util::LengthLimitError>() => {
+                    return Err(too_large(limit));
+                }
+                Ok(Some(Err(error))) => return Err(cut(error)),
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            // One frame is the rule, and needs no copy.
+            whole = Some(match whole {
+                None => data,
+                Some(before) => [before, data].concat().into(),
+            });
         }
     }
 
-    #[test]
-    fn an_unknown_model_is_the_callers_and_a_wrong_address_is_not() {
-        for unknown in [
-            r#"{"error":{"message":"The model `x` does not exist"}}"#,
-            r#"{"object":"error","message":"The model `x` does not exist."}"#,
-            r#"{"error":{"message":"No endpoints found for x"}}"#,
-        ] {
-            assert_eq!(at(404, &[], unknown).kind(), ErrorKind::NotFound, "{unknown}");
-        }
-        for wrong in ["404 page not found", r#"{"detail":"Not Found"}"#, "<html></html>", ""] {
-            let error = at(404, &[], wrong);
-            assert_eq!((error.kind(), error.get_code()), (ErrorKind::Upstream, "upstream_path"), "{wrong}");
-            let cause = std::error::Error::source(&error).unwrap().to_string();
-            assert!(cause.starts_with("http://up/v1/chat/completions answered 404"), "{cause}");
-        }
+    /// The body as the chunks of a streamed answer of as many choices.
+    ///
+    /// # Errors
+    /// As [`Reply::into_events`].
+    pub(super) fn into_chunks(self, choices: u32) -> Result<stream::Chunks> {
+        Ok(stream::Chunks::new(self.into_events(MAX_EVENT)?, choices))
     }
 
-    #[test]
-    fn every_way_to_ask_for_patience_is_understood() {
-        let wait = |headers: &[(&'static str, &str)]| {
-            at(429, headers, "").get_retry_after().map(|wait| wait.as_millis())
-        };
-        assert_eq!(wait(&[("retry-after", "7")]), Some(7000));
-        assert_eq!(wait(&[("retry-after", "7"), ("retry-after-ms", "250")]), Some(250));
-        assert_eq!(wait(&[("retry-after", "Thu, 01 Jan 1970 00:00:09 GMT")]), Some(9000));
-        for nonsense in ["", "soon", "-1", "NaN", "1e300"] {
-            assert_eq!(wait(&[("retry-after", nonsense)]), None, "{nonsense}");
+    /// The body as events, none larger than `largest`.
+    ///
+    /// # Errors
+    /// When it is compressed, though we ask for nothing of the kind: whole bodies are small enough to be decoded anyway.
+    pub(super) fn into_events(self, largest: usize) -> Result<Events> {
+        match coding::of(&self.headers) {
+            None => Ok(Events::new(self.body, self.idle_timeout, largest)),
+            Some(coding) => Err(coding::unexpected(coding)),
         }
     }
 }

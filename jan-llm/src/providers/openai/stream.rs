@@ -9,7 +9,7 @@ use jan_core::chat::Delta;
 use jan_core::{ChatChunk, Error, Result};
 
 use super::events::Events;
-use super::transport::cut;
+use super::faults::cut;
 use crate::sse::Event;
 
 /// The chunks of one answer, as [`jan_core::ChatStream`] promises them: complete, or ending with an error. An answer is

@@ -1,6 +1,5 @@
 //! One request to an upstream: what is sent, how long it may take, what comes back.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,21 +7,17 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
-use jan_core::chat::MAX_COLLECTED;
-use jan_core::{Error, ErrorKind, Result};
+use jan_core::{Error, Result};
 use rustls::{ClientConfig, RootCertStore};
 use thread_local::ThreadLocal;
 
-use super::events::Events;
-use super::pool::{Pool, ReplyBody};
-use super::{Upstream, coding, fixed_headers, reply, stream};
-use crate::sse::MAX_EVENT;
-
-/// A whole answer of more than this is refused: 16 MiB.
-const MAX_ANSWER: usize = MAX_COLLECTED;
+use super::faults::{Place, too_slow};
+use super::pool::Pool;
+use super::reply::Reply;
+use super::{Upstream, fixed_headers, refusal};
 
 /// Sends requests to one upstream.
 pub(super) struct Transport {
@@ -120,11 +115,11 @@ impl Transport {
         let sent = tokio::time::timeout(self.reply_timeout, self.pool().send(&target.server, request)).await;
         let response = sent.unwrap_or_else(|_| Err(too_slow())).map_err(|error| place.blame(error))?;
         let (head, body) = response.into_parts();
-        let reply = Reply { headers: head.headers, body, idle_timeout: self.idle_timeout };
+        let reply = Reply::new(head.headers, body, self.idle_timeout);
         if head.status.is_success() {
             Ok(reply)
         } else {
-            Err(reply::into_error(head.status, &place, reply).await)
+            Err(refusal::into_error(head.status, &place, reply).await)
         }
     }
 
@@ -133,104 +128,6 @@ impl Transport {
         match &self.target {
             Ok(target) => target.place(path).blame(error),
             Err(_) => error,
-        }
-    }
-}
-
-/// Where something was asked, for the log.
-pub(super) struct Place<'a> {
-    /// Scheme and authority; never a password.
-    pub(super) server: &'a str,
-    pub(super) base: &'a str,
-    pub(super) path: &'a str,
-}
-
-impl Place<'_> {
-    /// Whether every upstream answers here; other paths are offered by some.
-    pub(super) fn is_everywhere(&self) -> bool {
-        self.path == "/chat/completions"
-    }
-
-    /// The error with the address in its cause.
-    pub(super) fn blame(&self, error: Error) -> Error {
-        let mut causes = Vec::new();
-        let mut next = std::error::Error::source(&error);
-        while let Some(cause) = next {
-            let text = cause.to_string();
-            // Some say their own cause too.
-            if !causes.last().is_some_and(|before: &String| before.ends_with(&text)) {
-                causes.push(text);
-            }
-            next = cause.source();
-        }
-        let causes = if causes.is_empty() { error.message().to_owned() } else { causes.join(": ") };
-        error.because(format!("{self}: {causes}"))
-    }
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{}", self.server, self.base, self.path)
-    }
-}
-
-/// The head of a reply, and its body still to come.
-pub(super) struct Reply {
-    pub(super) headers: HeaderMap,
-    body: ReplyBody,
-    idle_timeout: Duration,
-}
-
-impl Reply {
-    pub(super) fn is_event_stream(&self) -> bool {
-        let kind = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
-    }
-
-    /// The whole body.
-    pub(super) async fn bytes(self) -> Result<Bytes> {
-        self.bytes_up_to(MAX_ANSWER).await
-    }
-
-    pub(super) async fn bytes_up_to(self, limit: usize) -> Result<Bytes> {
-        let coding = coding::of(&self.headers).map(str::to_owned);
-        let mut body = Limited::new(self.body, limit);
-        let mut whole: Option<Bytes> = None;
-        loop {
-            let frame = match tokio::time::timeout(self.idle_timeout, body.frame()).await {
-                Err(_) => return Err(too_slow()),
-                Ok(None) => return coding::decoded(coding.as_deref(), whole.unwrap_or_default(), limit),
-                Ok(Some(Ok(frame))) => frame,
-                Ok(Some(Err(error))) if error.is::<http_body_util::LengthLimitError>() => {
-                    return Err(too_large(limit));
-                }
-                Ok(Some(Err(error))) => return Err(cut(error)),
-            };
-            let Ok(data) = frame.into_data() else { continue };
-            // One frame is the rule, and needs no copy.
-            whole = Some(match whole {
-                None => data,
-                Some(before) => [before, data].concat().into(),
-            });
-        }
-    }
-
-    /// The body as the chunks of a streamed answer of as many choices.
-    ///
-    /// # Errors
-    /// As [`Reply::into_events`].
-    pub(super) fn into_chunks(self, choices: u32) -> Result<stream::Chunks> {
-        Ok(stream::Chunks::new(self.into_events(MAX_EVENT)?, choices))
-    }
-
-    /// The body as events, none larger than `largest`.
-    ///
-    /// # Errors
-    /// When it is compressed, though we ask for nothing of the kind: whole bodies are small enough to be decoded anyway.
-    pub(super) fn into_events(self, largest: usize) -> Result<Events> {
-        match coding::of(&self.headers) {
-            None => Ok(Events::new(self.body, self.idle_timeout, largest)),
-            Some(coding) => Err(coding::unexpected(coding)),
         }
     }
 }
@@ -288,16 +185,4 @@ fn tls(url: &str) -> ClientConfig {
         Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
         Err(_) => ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),
     }
-}
-
-pub(super) fn cut(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::upstream("The model's answer broke off.").code("upstream_cut").because(cause)
-}
-
-pub(super) fn too_large(limit: usize) -> Error {
-    Error::upstream(format!("The upstream's answer is over {limit} bytes.")).code("upstream_too_large")
-}
-
-pub(super) fn too_slow() -> Error {
-    Error::new(ErrorKind::UpstreamTimeout, "The upstream did not answer in time.")
 }

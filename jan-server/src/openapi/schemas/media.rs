@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::openapi::Components;
+use crate::openapi::doc::Components;
 
 /// Bytes of any kind.
 pub(crate) fn bytes(_: &mut Components) -> Value {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-use super::Components;
+use super::doc::Components;
 
 pub(crate) mod conversations;
 pub(crate) mod files;

@@ -125,7 +125,7 @@ async fn a_provider_that_fetches_is_given_a_link_and_files_as_data() {
         config.public_url = Some("https://jan.example/".into());
         config.media.types.push("application/pdf".into());
         let mut provider = provider(&url);
-        provider.media = jan_server::config::MediaForm::Link;
+        provider.media = jan_cli::config::MediaForm::Link;
         config.providers.insert("upstream".into(), provider);
     })
     .await;

@@ -1,0 +1,85 @@
+//! From the configuration to the media room.
+
+use std::sync::Arc;
+
+use jan_core::fetch::{Allowed, FetchSettings};
+use jan_core::media::BlobStore;
+use jan_core::record::RecordStore;
+use jan_core::{Error, Result, SystemClock};
+use jan_media::blob::S3;
+use jan_media::{Media, MediaSettings, MemoryBlobs, ObjectBlobs};
+
+use super::keys::link_key;
+use crate::config::{Config, MediaBackend, MediaS3};
+use jan_server::FetchUrls;
+use jan_server::media_links as links;
+
+/// The folder in the data folder that holds the bytes of media.
+const FOLDER: &str = "media";
+
+/// The media room that the configuration describes, its index in `records`.
+///
+/// # Errors
+/// A folder that cannot be used, a bucket that is not described, a host that is none.
+pub fn media(config: &Config, records: Arc<dyn RecordStore>) -> Result<Media> {
+    let wanted = &config.media;
+    let blobs: Arc<dyn BlobStore> = match wanted.backend {
+        MediaBackend::Memory => Arc::new(MemoryBlobs::new()),
+        MediaBackend::Folder => {
+            let folder = wanted.folder.clone().unwrap_or_else(|| config.data_dir.join(FOLDER));
+            Arc::new(ObjectBlobs::folder(folder)?)
+        }
+        MediaBackend::S3 => Arc::new(bucket(&wanted.s3)?),
+    };
+    let link_key = match &wanted.link_key {
+        Some(key) => key.clone(),
+        None => link_key(&config.data_dir)?,
+    };
+    let links = links(wanted.public_url.as_deref().or(config.public_url.as_deref()));
+    let settings = MediaSettings {
+        max_bytes: wanted.max_bytes.as_u64(),
+        allowed: wanted.types.clone(),
+        retention: Some(wanted.retention).filter(|retention| !retention.is_zero()),
+        link_key: Some(link_key),
+        link_valid: wanted.link_valid,
+        upload_valid: wanted.upload_valid,
+        upload_links: links.clone(),
+        links,
+        public: wanted.public,
+        strip_location: wanted.strip_location,
+        stores_links: wanted.store_links,
+        ..MediaSettings::default()
+    };
+    let fetch = FetchUrls::new(fetching(config)?, wanted.fetch_timeout)?;
+    Ok(Media::new(blobs, records, Arc::new(SystemClock), settings).fetch(Arc::new(fetch)))
+}
+
+/// The rules by which URLs that callers name are fetched.
+fn fetching(config: &Config) -> Result<FetchSettings> {
+    let allow = config.fetch.allow.iter().map(|host| {
+        host.parse::<Allowed>()
+            .map_err(|e| Error::invalid("fetch.allow", format!("`fetch.allow` holds `{host}`. {e}")))
+    });
+    Ok(FetchSettings {
+        allow: allow.collect::<Result<_>>()?,
+        allow_private: config.fetch.allow_private_urls,
+        ports: config.fetch.ports.clone(),
+        ..FetchSettings::default()
+    })
+}
+
+fn bucket(described: &MediaS3) -> Result<ObjectBlobs> {
+    if described.bucket.is_empty() {
+        return Err(Error::invalid("media.s3.bucket", "Media in S3 needs a bucket: set `media.s3.bucket`."));
+    }
+    let credentials = described.access_key_id.clone().zip(described.secret_access_key.clone());
+    S3 {
+        bucket: described.bucket.clone(),
+        region: described.region.clone(),
+        endpoint: described.endpoint.clone(),
+        public_endpoint: described.public_endpoint.clone(),
+        credentials,
+        path_style: described.path_style,
+    }
+    .open()
+}

@@ -1,0 +1,54 @@
+//! What can go wrong between us and an upstream, in words; and where it was asked, for the log.
+
+use std::fmt;
+
+use jan_core::{Error, ErrorKind};
+
+/// Where something was asked, for the log.
+pub(super) struct Place<'a> {
+    /// Scheme and authority; never a password.
+    pub(super) server: &'a str,
+    pub(super) base: &'a str,
+    pub(super) path: &'a str,
+}
+
+impl Place<'_> {
+    /// Whether every upstream answers here; other paths are offered by some.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.path == "/chat/completions"
+    }
+
+    /// The error with the address in its cause.
+    pub(super) fn blame(&self, error: Error) -> Error {
+        let mut causes = Vec::new();
+        let mut next = std::error::Error::source(&error);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // Some say their own cause too.
+            if !causes.last().is_some_and(|before: &String| before.ends_with(&text)) {
+                causes.push(text);
+            }
+            next = cause.source();
+        }
+        let causes = if causes.is_empty() { error.message().to_owned() } else { causes.join(": ") };
+        error.because(format!("{self}: {causes}"))
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.server, self.base, self.path)
+    }
+}
+
+pub(super) fn cut(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::upstream("The model's answer broke off.").code("upstream_cut").because(cause)
+}
+
+pub(super) fn too_large(limit: usize) -> Error {
+    Error::upstream(format!("The upstream's answer is over {limit} bytes.")).code("upstream_too_large")
+}
+
+pub(super) fn too_slow() -> Error {
+    Error::new(ErrorKind::UpstreamTimeout, "The upstream did not answer in time.")
+}

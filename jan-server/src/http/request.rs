@@ -1,0 +1,155 @@
+//! One request as HTTP has it, whoever answers it: its head, its body, and what the server allows of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream};
+use http::HeaderMap;
+use http_body_util::Full;
+use jan_core::page::{MAX_LIMIT, Order, PageRequest};
+use jan_core::{BoxStream, Error, JsonObject, Result};
+
+use super::body::{RequestBody, incoming};
+use super::body_limit::{BodyLimit, Reading};
+use super::error::ErrorForm;
+use super::flag::flag;
+use super::home::Home;
+use super::request_id::RequestId;
+
+/// A request whose route is known.
+pub(crate) struct HttpRequest {
+    pub(crate) request_id: RequestId,
+    /// Replies are written as clients of the original read them (`api.bare`).
+    pub(crate) bare: bool,
+    /// Behind a lock that is never contended: bodies can be sent, but not shared, between threads.
+    pub(crate) body: Mutex<RequestBody>,
+    /// The variable parts of the path, in order.
+    pub(crate) path: Vec<(String, String)>,
+    /// What follows the path's `?`.
+    pub(crate) query: Option<String>,
+    /// Where the client found this server.
+    pub(crate) home: Home,
+    /// The headers, without those by which somebody could pretend to be somebody.
+    pub(crate) headers: HeaderMap,
+    /// The most bytes this route takes.
+    pub(crate) body_limit: BodyLimit,
+}
+
+impl HttpRequest {
+    /// A variable part of the path, decoded.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::NotFound`] when it is not UTF-8 or holds a NUL character: no id and no name is such a text.
+    pub(crate) fn path(&self, name: &str) -> Result<String> {
+        let raw = self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+        match percent_encoding::percent_decode_str(raw).decode_utf8() {
+            Ok(text) if !text.contains('\0') => Ok(text.into_owned()),
+            _ => Err(Error::not_found(format!("There is nothing under this `{name}`."))),
+        }
+    }
+
+    /// A parameter of the query, decoded; empty ones count as absent.
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
+        let query = self.query.as_deref()?;
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The parameters `name[KEY]=value` of the query.
+    pub(crate) fn queries(&self, name: &str) -> BTreeMap<String, String> {
+        let pairs = form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes());
+        let member =
+            |key: &str| Some(key.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.to_owned());
+        pairs.filter_map(|(key, value)| Some((member(&key)?, value.into_owned()))).collect()
+    }
+
+    /// A header, if it is there and is text.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name)?.to_str().ok().map(str::to_owned)
+    }
+
+    /// A parameter of the query that is on or off.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] naming the parameter.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool> {
+        flag(name, self.query(name).as_deref())
+    }
+
+    /// The part of a list that the query asks for (`limit`, `after` or `cursor`, `order`). In the bare mode a `limit` over
+    /// the largest is the largest, as in the original.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::Invalid`] naming the parameter.
+    pub(crate) fn page(&self, order: Order) -> Result<PageRequest> {
+        let (mut limit, wanted) = (self.query("limit"), self.query("order"));
+        let is_over = |text: &String| text.parse::<u64>().is_ok_and(|limit| limit > u64::from(MAX_LIMIT));
+        if self.bare && limit.as_ref().is_some_and(is_over) {
+            limit = Some(MAX_LIMIT.to_string());
+        }
+        let after = self.query("after").or_else(|| self.query("cursor"));
+        let page = PageRequest::from_query(limit.as_deref(), after.as_deref(), wanted.as_deref())?;
+        Ok(if wanted.is_none() { PageRequest { order, ..page } } else { page })
+    }
+
+    /// The body as a JSON object.
+    ///
+    /// # Errors
+    /// As [`HttpRequest::bytes`]; [`jan_core::ErrorKind::Invalid`] when it is none.
+    pub(crate) async fn object(&mut self) -> Result<JsonObject> {
+        JsonObject::parse(self.bytes().await?)
+    }
+
+    /// The same, where no body at all is an empty object.
+    ///
+    /// # Errors
+    /// As [`HttpRequest::object`].
+    pub(crate) async fn object_or_nothing(&mut self) -> Result<JsonObject> {
+        let bytes = self.bytes().await?;
+        if bytes.is_empty() { Ok(JsonObject::new()) } else { JsonObject::parse(bytes) }
+    }
+
+    /// How errors of this request are written.
+    pub(crate) fn error_form(&self) -> ErrorForm {
+        ErrorForm { request_id: self.request_id.clone(), bare: self.bare }
+    }
+
+    /// Reads the whole body, at most as large as the route allows, and no slower.
+    ///
+    /// # Errors
+    /// [`jan_core::ErrorKind::TooLarge`] while reading, [`jan_core::ErrorKind::Timeout`], or [`jan_core::ErrorKind::Invalid`] when it breaks off.
+    pub(crate) async fn bytes(&mut self) -> Result<Bytes> {
+        let mut reading = self.reading();
+        let Some(first) = reading.piece().await? else { return Ok(Bytes::new()) };
+        // Most bodies come in one piece, which is passed on as it is.
+        let Some(second) = reading.piece().await? else { return Ok(first) };
+        let mut whole = BytesMut::from(first);
+        whole.extend_from_slice(&second);
+        while let Some(piece) = reading.piece().await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// The body piece by piece. Dropping the stream stops reading.
+    ///
+    /// The stream's errors are those of [`HttpRequest::bytes`].
+    pub(crate) fn stream(&mut self) -> BoxStream<Result<Bytes>> {
+        let next = async |mut reading: Reading| Ok(reading.piece().await?.map(|piece| (piece, reading)));
+        stream::try_unfold(self.reading(), next).boxed()
+    }
+
+    fn reading(&mut self) -> Reading {
+        let body = std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner));
+        Reading::new(body, self.body_limit)
+    }
+
+    /// Puts a body that was read back, so that it can be read again.
+    pub(crate) fn put_back(&mut self, body: Bytes) {
+        *self.body.get_mut().unwrap_or_else(PoisonError::into_inner) = incoming(Full::new(body));
+    }
+}
