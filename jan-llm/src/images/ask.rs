@@ -2,7 +2,7 @@
 
 use jan_core::{Error, JsonObject, Result};
 
-use super::ImageSettings;
+use super::settings::ImageSettings;
 
 /// Characters of a prompt, as OpenAI has it.
 const MAX_PROMPT: usize = 32_000;

@@ -5,5 +5,6 @@ mod row;
 mod table;
 
 pub(crate) use find::{Found, find};
-pub(crate) use row::{Handler, Repeat, Row};
-pub(crate) use table::TABLE;
+pub(crate) use row::{Handler, Repeat};
+#[cfg(feature = "openapi")]
+pub(crate) use {row::Row, table::TABLE};

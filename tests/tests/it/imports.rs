@@ -119,8 +119,14 @@ impl File {
                 }
             }
         }
+        // Who may use a name says nothing of what its file uses.
+        let code: Vec<&str> = code
+            .split("pub(in ")
+            .enumerate()
+            .map(|(n, part)| if n == 0 { part } else { part.split_once(')').map_or("", |(_, rest)| rest) })
+            .collect();
         let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-        for word in code.split(|c| !is_path(c)) {
+        for word in code.concat().split(|c| !is_path(c)) {
             let path: Vec<String> = word.split("::").map(str::to_owned).collect();
             if matches!(path[0].as_str(), "crate" | "super" | "self") && path.len() > 1 {
                 file.used.extend(absolute(&path, at, known));

@@ -60,9 +60,27 @@ fn tree(args: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn an_embedder_of_chat_alone_pulls_at_most_120_crates_and_no_server() {
+#[cfg(target_os = "linux")]
+fn each_use_brings_few_crates_and_the_readme_says_how_many() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let done = output(Command::new(root.join("scripts/crates")).current_dir(&root));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let said = String::from_utf8(done.stdout).unwrap();
+    let counts = said.lines().map(|line| line.trim().split_once("  ").unwrap());
+    let counts: Vec<(usize, &str)> = counts.map(|(count, of)| (count.parse().unwrap(), of)).collect();
+    let [(chat, _), (mounted, _), _] = counts[..] else { panic!("{said}") };
+    assert!(chat <= 65 && mounted <= 165, "more crates than there should be: {said}");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    for (count, of) in counts {
+        let row =
+            readme.lines().find(|line| line.starts_with(&format!("| {}", of.split(':').next().unwrap())));
+        assert!(row.is_some_and(|row| row.ends_with(&format!("| {count} |"))), "{of}: {count}, but {row:?}");
+    }
+}
+
+#[test]
+fn an_embedder_of_chat_alone_pulls_no_server() {
     let crates = tree(&["-p", "jan-llm"]);
-    assert!(crates.len() <= 120, "{} crates: {crates:?}", crates.len());
     for server in ["axum", "tower-http", "reqwest", "sqlx", "rusqlite", "clap", "utoipa", "candle-core"] {
         assert!(!crates.iter().any(|name| name.starts_with(&format!("{server} "))), "jan-llm pulls {server}");
     }
@@ -70,7 +88,16 @@ fn an_embedder_of_chat_alone_pulls_at_most_120_crates_and_no_server() {
     for socket in ["hyper ", "reqwest ", "mio ", "socket2 "] {
         assert!(!core.iter().any(|name| name.starts_with(socket)), "jan-core pulls {socket}");
     }
-    eprintln!("jan-llm: {} crates, jan-core: {}", crates.len(), core.len());
+}
+
+#[test]
+fn an_embedder_of_the_server_pulls_nothing_of_the_binary() {
+    let crates = tree(&["-p", "jan-server"]);
+    for part in
+        ["clap", "config", "reedline", "candle-core", "utoipa", "object_store", "reqwest", "sqlx", "rusqlite"]
+    {
+        assert!(!crates.iter().any(|name| name.starts_with(&format!("{part} "))), "jan-server pulls {part}");
+    }
 }
 
 #[test]
