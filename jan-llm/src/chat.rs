@@ -117,7 +117,7 @@ impl Chat {
         let fork = keeper.conversations.take_over(point, "Kept when another answer was asked for.");
         if !answers {
             let naming = fork.naming.clone();
-            let (branch, _) = keeper.conversations.store().fork(&who.user, id, fork).await?;
+            let (branch, _) = keeper.conversations.store().branches.fork(&who.user, id, fork).await?;
             let mut told = JsonObject::new();
             tell_branch(&mut told, &branch, &naming)?;
             told.set("user_item_id", &question.id)?;
@@ -148,7 +148,7 @@ impl Chat {
         }
         let naming = fork.naming.clone();
         let fork = Fork { items: vec![new], ..fork };
-        let (branch, items) = keeper.conversations.store().fork(&who.user, id, fork).await?;
+        let (branch, items) = keeper.conversations.store().branches.fork(&who.user, id, fork).await?;
         let mut told = JsonObject::new();
         tell_branch(&mut told, &branch, &naming)?;
         for item in &items {

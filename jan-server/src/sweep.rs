@@ -37,7 +37,7 @@ impl Server {
         let (store, now) = (&self.rooms.store, self.rooms.clock.millis());
         let retention = Millis::try_from(self.rooms.settings.retention.as_millis()).unwrap_or(Millis::MAX);
         let before = now.saturating_sub(retention);
-        let deleted = in_bites(|| store.conversations.sweep(before, BITE)).await?;
+        let deleted = in_bites(|| store.archive.sweep(before, BITE)).await?;
         let expired = in_bites(|| store.records.sweep(now, BITE)).await?;
         let media = self.rooms.media.sweep(&Shown(store.clone())).await?;
         let files = media.expired + media.unfinished;
@@ -89,16 +89,17 @@ mod tests {
     use jan_core::{Clock, UserId};
 
     use super::*;
-    use crate::{Settings, Store};
+    use crate::{Database, Settings, Store};
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     #[tokio::test]
     async fn what_was_deleted_goes_after_its_retention_and_what_expired_at_once() {
-        let (store, clock, me) = (Store::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+        let (database, clock, me) = (Database::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+        let store = Store::on(&database).await.unwrap();
         let settings = Settings { retention: 2 * DAY, ..Settings::default() };
-        let server = Server::builder().auth(AllowAll::new()).store(store.clone()).settings(settings);
-        let server = server.clock(Arc::new(clock.clone())).build().unwrap();
+        let server = Server::builder().auth(AllowAll::new()).database(database).settings(settings);
+        let server = server.clock(Arc::new(clock.clone())).build().await.unwrap();
 
         // More than a bite of each.
         let records = Records::<()>::new("thing", store.records.clone());
@@ -127,12 +128,13 @@ mod tests {
     async fn media_goes_when_its_time_is_over_and_nothing_shows_it() {
         use jan_media::{Media, MediaSettings, MemoryBlobs, NewMedia, Source};
 
-        let (store, clock, me) = (Store::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+        let (database, clock, me) = (Database::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+        let store = Store::on(&database).await.unwrap();
         let settings = MediaSettings { retention: Some(2 * DAY), ..MediaSettings::default() };
         let blobs = Arc::new(MemoryBlobs::new());
-        let media = Media::new(blobs.clone(), store.records.clone(), Arc::new(clock.clone()), settings);
-        let server = Server::builder().auth(AllowAll::new()).store(store.clone()).media(media.clone());
-        let server = server.clock(Arc::new(clock.clone())).build().unwrap();
+        let media = Media::on(&database, blobs.clone(), Arc::new(clock.clone()), settings).await.unwrap();
+        let server = Server::builder().auth(AllowAll::new()).database(database).media(media.clone());
+        let server = server.clock(Arc::new(clock.clone())).build().await.unwrap();
         let mut ids = Vec::new();
         for text in ["shown", "kept", "forgotten", "in a deleted talk"] {
             let head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0";
@@ -169,9 +171,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_sweeps_for_all_and_another_takes_over() {
-        let (store, clock, me) = (Store::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
-        let server = Server::builder().auth(AllowAll::new()).store(store.clone());
-        let server = server.clock(Arc::new(clock.clone())).build().unwrap();
+        let (database, clock, me) = (Database::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+        let store = Store::on(&database).await.unwrap();
+        let server = Server::builder().auth(AllowAll::new()).database(database);
+        let server = server.clock(Arc::new(clock.clone())).build().await.unwrap();
         let records = Records::<()>::new("thing", store.records.clone());
         let first = tokio::spawn(server.clone().sweep_regularly());
         let second = tokio::spawn(server.clone().sweep_regularly());

@@ -107,14 +107,14 @@ fn conversations(store: Store, owner: UserId) -> impl Stream<Item = Result<Line>
 fn conversation(store: Store, owner: UserId, id: String) -> impl Stream<Item = Result<Line>> + Send {
     let head = {
         let (store, owner, id) = (store.clone(), owner.clone(), id.clone());
-        async move { store.conversations.archived(&owner, &id).await }
+        async move { store.archive.archived(&owner, &id).await }
     };
     let items = move |known: Vec<i64>| {
         let (store, owner, id) = (store.clone(), owner.clone(), id.clone());
         pages((0, 0), move |after| {
             let (store, owner, id, known) = (store.clone(), owner.clone(), id.clone(), known.clone());
             async move {
-                let page = unless_gone(store.conversations.placed(&owner, &id, after, MAX_LIMIT).await)?;
+                let page = unless_gone(store.archive.placed(&owner, &id, after, MAX_LIMIT).await)?;
                 let page = page.unwrap_or_default();
                 let next = page.last().map(|last| (last.branch, last.place));
                 // A branch that was made since the conversation was read is not in this export.

@@ -143,7 +143,7 @@ impl Import {
     async fn settle(&mut self) -> Result<()> {
         let Some((archived, items)) = self.pending.take() else { return Ok(()) };
         let (id, count) = (archived.conversation.id.clone(), items.len() as u64);
-        match self.store.conversations.restore(&self.owner, archived, items).await {
+        match self.store.archive.restore(&self.owner, archived, items).await {
             Ok(()) => {
                 self.done.conversations += 1;
                 self.done.items += count;

@@ -80,7 +80,7 @@ impl Account {
     pub async fn delete(&self, owner: &UserId) -> Result<()> {
         a_persons(owner)?;
         // First what could be shared: a share that is made at the same time finds nothing and takes itself back.
-        self.store.conversations.delete_owner(owner).await?;
+        self.store.archive.delete_owner(owner).await?;
         let (house, few) = (shares::house(), few());
         loop {
             let public = self.store.records.list(&house, shares::PUBLIC, Some(owner.as_str()), &few).await?;

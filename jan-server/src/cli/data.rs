@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use jan_core::{Error, Result, UserId, files};
-use jan_llm::Account;
 use jan_llm::account::Imported;
+use jan_llm::{Account, Store};
 
 use super::output::println;
 use crate::config::Config;
@@ -93,12 +93,12 @@ pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode
 
 /// The accounts of the configured store, with their media unless it is left out.
 async fn account(config: &Config, without_media: bool) -> Result<Account> {
-    let store = open::store(config).await?;
-    let account = Account::new(&store);
+    let database = open::database(config).await?;
+    let account = Account::new(&Store::on(&database).await?);
     if without_media {
         return Ok(account.without_media());
     }
-    Ok(account.media(Arc::new(open::media(config, store.records.clone())?)))
+    Ok(account.media(Arc::new(open::media(config, &database).await?)))
 }
 
 fn file_error(doing: &str, path: Option<&Path>, error: &std::io::Error) -> Error {

@@ -63,7 +63,7 @@ impl Shown {
     async fn items(&self, owner: &UserId, id: &str, search: &mut Search<'_>) -> Result<()> {
         let mut after = (0, 0);
         loop {
-            let items = match self.0.conversations.placed(owner, id, after, MAX_LIMIT).await {
+            let items = match self.0.archive.placed(owner, id, after, MAX_LIMIT).await {
                 // Deleted in this moment.
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
                 items => items?,
