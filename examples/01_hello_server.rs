@@ -9,7 +9,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::builder()
         .auth(AllowAll::new()) // everybody may come in: only for a server that only you can reach
         .model(Echo::default()) // or OpenAi::at("http://localhost:11434/v1")
-        .build()?;
+        .build()
+        .await?;
 
     let listener = bind(([127, 0, 0, 1], 0).into())?;
     println!("http://{}", listener.local_addr()?);

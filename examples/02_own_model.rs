@@ -33,7 +33,7 @@ impl ModelProvider for Parrot {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let key = Secret::from("sk_example_0123456789abcdef");
-    let server = Server::builder().auth(ApiKeys::new([&key])?).model(Parrot).build()?;
+    let server = Server::builder().auth(ApiKeys::new([&key])?).model(Parrot).build().await?;
 
     let listener = bind(([127, 0, 0, 1], 0).into())?;
     println!("http://{}", listener.local_addr()?);

@@ -11,7 +11,7 @@ use jan_server::{AllowAll, Echo, Server, bind};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // It answers under names of this computer, because it lets everybody in. For others: `.hosts(Hosts::local().and("a.example"))`,
     // or `.hosts(Hosts::any())` where your app checks who calls.
-    let server = Server::builder().auth(AllowAll::new()).model(Echo::default()).build()?;
+    let server = Server::builder().auth(AllowAll::new()).model(Echo::default()).build().await?;
     let app = Router::new().route("/", get(|| async { "my own page" })).nest_service("/ai", server);
 
     let listener = bind(([127, 0, 0, 1], 0).into())?;

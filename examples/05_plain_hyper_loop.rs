@@ -10,7 +10,7 @@ use jan_server::{AllowAll, Echo, Server, bind};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::builder().auth(AllowAll::new()).model(Echo::default()).build()?;
+    let server = Server::builder().auth(AllowAll::new()).model(Echo::default()).build().await?;
 
     let listener = bind(([127, 0, 0, 1], 0).into())?;
     println!("http://{}", listener.local_addr()?);

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use jan_core::conversation::Filter;
 use jan_core::page::PageRequest;
-use jan_core::{Principal, SystemClock};
+use jan_core::{Database, Principal, SystemClock};
 use jan_llm::{Chat, ChatRequest, Conversations, Echo, Keeper, Store};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).unwrap_or_else(|| "chats.db".into());
-    let (store, clock) = (Store::sqlite(file).await?, Arc::new(SystemClock));
+    let database = Database::sqlite(file).await?; // one for the whole app
+    let (store, clock) = (Store::on(&database).await?, Arc::new(SystemClock));
     let chat = Chat::new(Echo::default()).keeper(Keeper::new(&store, clock.clone()));
     let (conversations, me) = (Conversations::new(&store, clock), Principal::open("me"));
 

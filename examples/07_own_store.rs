@@ -7,16 +7,23 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jan_core::conversation::*;
 use jan_core::page::{Page, PageRequest};
-use jan_core::{JsonObject, Principal, Result, SystemClock, UserId};
+use jan_core::{Database, JsonObject, Principal, Result, SystemClock, Transaction, Transactional, UserId};
 use jan_llm::{Chat, ChatRequest, Echo, Keeper, Store};
 
 struct Told(Arc<dyn ConversationStore>);
 
+#[async_trait]
+impl Transactional for Told {
+    async fn begin(&self) -> Result<Transaction> {
+        self.0.begin().await
+    }
+}
+
 macro_rules! pass_on {
     ($($name:ident($($arg:ident: $kind:ty),*) -> $given:ty;)*) => { #[async_trait]
         impl ConversationStore for Told {
-            async fn append(&self, owner: &UserId, id: &str, append: Append) -> Result<Vec<Item>> {
-                let kept = self.0.append(owner, id, append).await?;
+            async fn append_in(&self, tx: &mut Transaction, owner: &UserId, id: &str, new: Append) -> Result<Vec<Item>> {
+                let kept = self.0.append_in(tx, owner, id, new).await?;
                 println!("{owner} said more: {} items", kept.len());
                 Ok(kept)
             }
@@ -27,7 +34,7 @@ macro_rules! pass_on {
 }
 
 pass_on! {
-    create(owner: &UserId, new: Conversation, items: Vec<Item>) -> Vec<Item>;
+    create_in(tx: &mut Transaction, owner: &UserId, new: Conversation, items: Vec<Item>) -> Vec<Item>;
     get(owner: &UserId, id: &str) -> Conversation;
     list(owner: &UserId, filter: &Filter, page: &PageRequest) -> Page<Conversation>;
     count(owner: &UserId, filter: &Filter) -> u64;
@@ -38,19 +45,11 @@ pass_on! {
     item(owner: &UserId, id: &str, which: ItemRef<'_>) -> Item;
     merge_item(owner: &UserId, id: &str, which: ItemRef<'_>, members: JsonObject, at: i64) -> Item;
     delete_item(owner: &UserId, id: &str, item: &str, at: i64) -> ();
-    branches(owner: &UserId, id: &str) -> Vec<Branch>;
-    fork(owner: &UserId, id: &str, fork: Fork) -> (Branch, Vec<Item>);
-    activate(owner: &UserId, id: &str, branch: &str, at: i64) -> ();
-    delete_branch(owner: &UserId, id: &str, branch: &str, at: i64) -> ();
-    archived(owner: &UserId, id: &str) -> Archived;
-    placed(owner: &UserId, id: &str, after: (i64, i64), limit: u32) -> Vec<PlacedItem>;
-    restore(owner: &UserId, archived: Archived, items: Vec<PlacedItem>) -> ();
-    delete_owner(owner: &UserId) -> u64; sweep(before: i64, limit: u32) -> u64;
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let mut store = Store::memory();
+    let mut store = Store::on(&Database::memory()).await?;
     store.conversations = Arc::new(Told(store.conversations));
     let chat = Chat::new(Echo::default()).keeper(Keeper::new(&store, Arc::new(SystemClock)));
     let (me, id) = (Principal::open("ann"), "conv_0000000000000000");

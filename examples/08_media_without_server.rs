@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use jan_core::record::MemoryRecords;
-use jan_core::{Result, SystemClock, UserId};
+use jan_core::{Database, Result, SystemClock, UserId};
 use jan_media::{Media, MediaResolver, MediaSettings, MediaUse, NewMedia, ObjectBlobs, Source, Want};
 
 /// One red pixel.
@@ -27,9 +26,9 @@ impl MediaUse for Album {
 #[tokio::main]
 async fn main() -> Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "media".to_owned());
-    // The index is any store of records: in memory here, `SqlRecords` to keep it in SQLite or Postgres.
-    let (bytes, index) = (Arc::new(ObjectBlobs::folder(folder)?), Arc::new(MemoryRecords::new()));
-    let media = Media::new(bytes, index, Arc::new(SystemClock), MediaSettings::default());
+    // The index is in the app's database: in memory here, or `Database::open("sqlite:app.db")`.
+    let (bytes, database) = (Arc::new(ObjectBlobs::folder(folder)?), Database::memory());
+    let media = Media::on(&database, bytes, Arc::new(SystemClock), MediaSettings::default()).await?;
     let (ann, bob) = (UserId::new("ann"), UserId::new("bob"));
 
     let named = NewMedia { filename: Some("dot.png".to_owned()), ..NewMedia::default() };

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jan_core::media::BlobStore;
-use jan_core::record::MemoryRecords;
-use jan_core::{BoxStream, Result, SystemClock, UserId};
+use jan_core::{BoxStream, Database, Result, SystemClock, UserId};
 use jan_media::{Media, MediaSettings, MemoryBlobs, NewMedia, Source};
 
 type Pieces = BoxStream<Result<bytes::Bytes>>;
@@ -45,7 +44,7 @@ impl BlobStore for Twice {
 async fn main() -> Result<()> {
     let store = Arc::new(Twice(MemoryBlobs::new(), MemoryBlobs::new()));
     let settings = MediaSettings { allowed: vec!["text/plain".to_owned()], ..MediaSettings::default() };
-    let media = Media::new(store.clone(), Arc::new(MemoryRecords::new()), Arc::new(SystemClock), settings);
+    let media = Media::on(&Database::memory(), store.clone(), Arc::new(SystemClock), settings).await?;
     let ann = UserId::new("ann");
 
     let words = stream::iter([Ok("two places ".into()), Ok("are better than one".into())]).boxed();

@@ -33,7 +33,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .auth(sessions) // people in a browser,
         .auth(ApiKeys::new([&key])?) // and programs with a key
         .model(Echo::default())
-        .build()?;
+        .build()
+        .await?;
 
     let listener = bind(([127, 0, 0, 1], 0).into())?;
     println!("http://{}", listener.local_addr()?);

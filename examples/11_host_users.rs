@@ -22,7 +22,7 @@ async fn sign_in(mut request: Request, next: Next) -> Response {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::builder().auth(HostPrincipal).model(Echo::default()).build()?;
+    let server = Server::builder().auth(HostPrincipal).model(Echo::default()).build().await?;
     let app = Router::new().nest_service("/ai", server).layer(from_fn(sign_in));
 
     let listener = bind(([127, 0, 0, 1], 0).into())?;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use jan_core::account::Account;
 use jan_core::{Error, Result, UserId, files};
+use jan_llm::Store;
 use jan_llm::owned::{self, RecordData};
 
 use super::output::println;
@@ -95,11 +96,12 @@ pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode
 
 /// The accounts of the configured store, with their media unless it is left out.
 async fn account(config: &Config, without_media: bool) -> Result<Account> {
-    let store = open::store(config).await?;
+    let database = open::database(config).await?;
     let account = match without_media {
         true => Account::new().leave_out(jan_media::EXPORT_KINDS),
-        false => Account::new().part(Arc::new(open::media(config, store.records.clone())?)),
+        false => Account::new().part(Arc::new(open::media(config, &database).await?)),
     };
+    let store = Store::on(&database).await?;
     let records = RecordData::new(&store).media_apart();
     Ok(owned::parts(&store, records).into_iter().fold(account, Account::part))
 }

@@ -9,12 +9,11 @@ use std::sync::Arc;
 
 use jan_core::media::Want;
 use jan_core::secret::ExposeSecret;
-use jan_core::sql::file_url;
-use jan_core::{Error, ModelProvider, Result, SystemClock};
+use jan_core::sql::{Durability, file_url};
+use jan_core::{Database, Error, ModelProvider, Result, SystemClock};
 use jan_llm::prompt::Orchestration;
-use jan_llm::store::Durability;
 use jan_llm::turn::TitleSettings;
-use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
+use jan_llm::{Echo, OpenAi, Router, Upstream};
 
 use crate::config::{self, AuthMode, Config, DurabilityMode, MediaForm};
 use jan_server::{AllowAll, ApiKeys, Hosts, LocalIssuer, RateSettings, ServeSettings, Server, Settings};
@@ -31,8 +30,8 @@ const DATABASE: &str = "jan.db";
 /// What cannot be opened, in a sentence: a model file, the data folder, a key.
 pub async fn server(config: &Config) -> Result<Server> {
     let mut builder = Server::builder().settings(settings(config)).cors_origins(config.cors.origins.clone());
-    let store = store(config).await?;
-    builder = builder.media(media(config, store.records.clone())?).store(store);
+    let database = database(config).await?;
+    builder = builder.media(media(config, &database).await?).database(database);
     builder = builder.image_settings(images::image_settings(config));
     for (name, provider) in images::image_providers(config)? {
         builder = builder.images(name, provider);
@@ -53,7 +52,7 @@ pub async fn server(config: &Config) -> Result<Server> {
     if config.rate_limit.enabled {
         builder = builder.rate_limits(rates(config));
     }
-    builder.build()
+    builder.build().await
 }
 
 /// The hosts that an open server answers for.
@@ -64,21 +63,20 @@ fn hosts(config: &Config) -> Hosts {
     if config.addr.ip().is_loopback() { hosts } else { hosts.and_addresses() }
 }
 
-/// The stores that the configuration names.
+/// The database that the configuration names.
 ///
 /// # Errors
-/// A database that cannot be opened or brought up to date.
-pub async fn store(config: &Config) -> Result<Store> {
+/// A database that cannot be opened.
+pub async fn database(config: &Config) -> Result<Database> {
     let durability = match config.database.durability {
         DurabilityMode::Process => Durability::Process,
         DurabilityMode::Full => Durability::Full,
     };
     match config.database.url.as_ref().map(ExposeSecret::expose_secret) {
-        Some("memory") => Ok(Store::memory()),
-        Some(url) => Store::open(url, durability).await,
+        Some(url) => Database::open_with(url, durability).await,
         None => {
             folder::open(&config.data_dir)?;
-            Store::open(&file_url(config.data_dir.join(DATABASE)), durability).await
+            Database::open_with(&file_url(config.data_dir.join(DATABASE)), durability).await
         }
     }
 }

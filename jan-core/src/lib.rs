@@ -7,6 +7,7 @@
 //! | [`call`] | one request to a model, with who makes it and what is reported of it |
 //! | [`completion`] | requests to make text go on, and who does |
 //! | [`model`], [`image`], [`tool`], [`media`] | the seams: who answers a chat, makes pictures, runs a tool, keeps bytes |
+//! | [`database`] | the one handle on an app's database, on which every store is made; transactions |
 //! | [`conversation`], [`record`] | what people keep, and the stores that keep it |
 //! | `sql` | SQLite and Postgres behind one small face (features `sqlite`, `postgres`) |
 //! | `fetch` | the guarded HTTP client for URLs that a caller names (feature `fetch`) |
@@ -27,6 +28,7 @@ pub mod chat;
 pub mod clock;
 pub mod completion;
 pub mod conversation;
+pub mod database;
 pub mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
@@ -54,7 +56,8 @@ pub use call::{CallReport, Caller, History, ModelCall};
 pub use chat::{ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream};
 pub use clock::{Clock, SystemClock};
 pub use completion::{CompletionProvider, CompletionReply, CompletionRequest};
-pub use conversation::ConversationStore;
+pub use conversation::{BranchStore, ConversationArchive, ConversationStore};
+pub use database::{Database, Transaction, Transactional};
 pub use error::{Error, ErrorKind, Result};
 pub use image::ImageProvider;
 pub use json::JsonObject;

@@ -104,7 +104,7 @@ impl Chat {
         let fork = keeper.conversations.take_over(point, "Kept when another answer was asked for.");
         if !answers {
             let naming = fork.naming.clone();
-            let (branch, _) = keeper.conversations.store().fork(&owner, id, fork).await?;
+            let (branch, _) = keeper.conversations.store().branches.fork(&owner, id, fork).await?;
             let mut told = JsonObject::new();
             tell_branch(&mut told, &branch, &naming)?;
             told.set("user_item_id", &question.id)?;
@@ -141,7 +141,7 @@ impl Chat {
         }
         let naming = fork.naming.clone();
         let fork = Fork { items: vec![new], ..fork };
-        let (branch, items) = keeper.conversations.store().fork(&owner, id, fork).await?;
+        let (branch, items) = keeper.conversations.store().branches.fork(&owner, id, fork).await?;
         let mut told = JsonObject::new();
         tell_branch(&mut told, &branch, &naming)?;
         for item in &items {

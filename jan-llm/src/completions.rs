@@ -7,7 +7,7 @@ use jan_core::chat::{AnswerBody, Message};
 use jan_core::conversation::Metadata;
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::{Kept, Records};
-use jan_core::{ChatRequest, Clock, Error, ErrorKind, JsonObject, Result, UserId, id};
+use jan_core::{ChatRequest, Clock, Error, ErrorKind, JsonObject, Result, Transaction, UserId, id};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
@@ -69,18 +69,26 @@ impl Completions {
         Ok(Pending { id: id::random("chatcmpl-", 24), messages: messages.to_vec(), metadata })
     }
 
-    /// Keeps an answer. Completions are listed by the model that answered.
-    pub(crate) async fn keep(
+    /// A completion with its answer, as it is kept. Completions are listed by the model that answered.
+    pub(crate) fn answered(
         &self,
-        owner: &UserId,
         pending: Pending,
         answer: &AnswerBody,
         bytes: &[u8],
-    ) -> Result<()> {
+    ) -> Result<Kept<Completion>> {
         let bytes = serde_json::from_slice(bytes).map_err(Error::internal)?;
         let body = Completion { messages: pending.messages, metadata: pending.metadata, answer: bytes };
-        let kept = Kept::new(pending.id, self.clock.millis(), body).group(Some(answer.model.clone()));
-        self.records.insert(owner, &kept).await
+        Ok(Kept::new(pending.id, self.clock.millis(), body).group(Some(answer.model.clone())))
+    }
+
+    /// Keeps a completion, as part of the transaction that also keeps its turn.
+    pub(crate) async fn insert_in(
+        &self,
+        tx: &mut Transaction,
+        owner: &UserId,
+        completion: &Kept<Completion>,
+    ) -> Result<()> {
+        self.records.insert_in(tx, owner, completion).await
     }
 
     /// A page of the owner's completions, by their making.

@@ -70,8 +70,8 @@ pub use images::Images;
 pub use jan_core;
 pub use jan_core::chat::Message;
 pub use jan_core::{
-    Caller, ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Error, ErrorKind, Model, ModelCall,
-    ModelProvider, Principal, Result, Secret, SystemClock, UserId, async_trait,
+    Caller, ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Database, Error, ErrorKind, Model,
+    ModelCall, ModelProvider, Principal, Result, Secret, SystemClock, UserId, async_trait,
 };
 pub use projects::Projects;
 pub use prompt::Templates;

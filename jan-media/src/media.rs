@@ -8,7 +8,7 @@ use bytes::Bytes;
 use jan_core::media::{BlobStore, MediaObject, OwnHosts, RECORDS};
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::{Kept, Millis, RecordStore, Records};
-use jan_core::{BoxStream, Clock, Error, ErrorKind, Result, UserId};
+use jan_core::{BoxStream, Clock, Database, Error, ErrorKind, Result, UserId, record};
 
 use crate::ledger::Ledger;
 use crate::remote::Fetch;
@@ -64,7 +64,20 @@ impl Found {
 }
 
 impl Media {
-    /// Media whose bytes are in `store` and whose index is in `records`.
+    /// Media whose bytes are in `store` and whose index is in the app's database.
+    ///
+    /// # Errors
+    /// As [`jan_core::record::on`].
+    pub async fn on(
+        database: &Database,
+        store: Arc<dyn BlobStore>,
+        clock: Arc<dyn Clock>,
+        settings: MediaSettings,
+    ) -> Result<Self> {
+        Ok(Self::new(store, record::on(database).await?, clock, settings))
+    }
+
+    /// As [`Media::on`], with an index of your own.
     pub fn new(
         store: Arc<dyn BlobStore>,
         records: Arc<dyn RecordStore>,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use jan_core::account::Account;
 use jan_core::auth::{AnyOf, Cached, LocalIssuer};
-use jan_core::{AuthVerifier, Clock, Error, ImageProvider, ModelProvider, Result, SystemClock, TokenIssuer};
+use jan_core::{
+    AuthVerifier, Clock, Database, Error, ImageProvider, ModelProvider, Result, SystemClock, TokenIssuer,
+};
 use jan_llm::completions::Completions;
 use jan_llm::images::{ImageSettings, Images};
 use jan_llm::layers::{Metered, ResolveMedia, TimeLimit, Trimmed};
@@ -30,6 +32,7 @@ use crate::sweep::Sweeper;
 #[must_use]
 pub struct ServerBuilder {
     model: Option<Arc<dyn ModelProvider>>,
+    database: Option<Database>,
     store: Option<Store>,
     media: Option<Media>,
     painters: Vec<(String, Arc<dyn ImageProvider>)>,
@@ -52,7 +55,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Where conversations and all that belongs to them are kept; in memory unless told.
+    /// The app's database, in which everything is kept; one in memory unless it is given.
+    pub fn database(mut self, database: Database) -> Self {
+        self.database = Some(database);
+        self
+    }
+
+    /// Stores of your own for conversations and all that belongs to them, in place of those that are made on the database.
     pub fn store(mut self, store: Store) -> Self {
         self.store = Some(store);
         self
@@ -135,11 +144,11 @@ impl ServerBuilder {
         self
     }
 
-    /// The server.
+    /// The server. It is asynchronous because the tables of the database are made here, or brought up to date.
     ///
     /// # Errors
-    /// When nobody was said to be let in, or one of the origins is none.
-    pub fn build(self) -> Result<Server> {
+    /// When nobody was said to be let in, or one of the origins is none; as [`Store::on`].
+    pub async fn build(self) -> Result<Server> {
         if !self.has_verifier && self.issuer.is_none() {
             let message = "Say who may come in: `.auth(AllowAll::new())` for everybody, `.auth(ApiKeys::new([&key])?)`, \
                            `.auth(HostPrincipal)`, `.issue_tokens(LocalIssuer::new(..))`, or `.auth(..)` with an \
@@ -160,7 +169,10 @@ impl ServerBuilder {
         let hosts = public.iter().filter_map(http::Uri::host).fold(hosts, Hosts::and);
         let cors = Cors::new(&self.origins)?.and_own(public.as_ref());
         let model = self.model.unwrap_or_else(|| Arc::new(crate::no_model::NoModel));
-        let store = self.store.unwrap_or_default();
+        let store = match self.store {
+            Some(store) => store,
+            None => Store::on(&self.database.unwrap_or_else(Database::memory)).await?,
+        };
         let home = settings.public_url.as_deref();
         let media =
             self.media.unwrap_or_else(|| media::in_memory(store.records.clone(), clock.clone(), home));

@@ -4,8 +4,10 @@
 //! use jan_core::auth::AllowAll;
 //! use jan_server::{Echo, Server};
 //!
-//! let server = Server::builder().auth(AllowAll::new()).model(Echo::default()).build()?;
-//! # Ok::<(), jan_core::Error>(())
+//! # async fn made() -> jan_core::Result<()> {
+//! let server = Server::builder().auth(AllowAll::new()).model(Echo::default()).build().await?;
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! [`Server`] is a `tower` service over `http` types: serve it ([`Server::serve`]), mount it in another app, or ask it
@@ -54,7 +56,7 @@ pub use crate::http::body::{Body, BoxError};
 pub use builder::ServerBuilder;
 pub use jan_core::auth::{self, AllowAll, AnyOf, ApiKeys, HostPrincipal, LocalIssuer, SigningKey};
 pub use jan_core::{
-    AuthMethod, ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Error, ErrorKind, Model,
+    AuthMethod, ChatAnswer, ChatChunk, ChatReply, ChatRequest, ChatStream, Database, Error, ErrorKind, Model,
     ModelProvider, Principal, Result, Secret, SystemClock, UserId, async_trait,
 };
 pub use jan_llm::{Echo, OpenAi, Router, Store, Upstream};

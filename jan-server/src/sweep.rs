@@ -91,16 +91,17 @@ mod tests {
     use jan_llm::Store;
 
     use super::*;
-    use crate::{Server, Settings};
+    use crate::{Database, Server, Settings};
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     #[tokio::test]
     async fn what_was_deleted_goes_after_its_retention_and_what_expired_at_once() {
-        let (store, clock, me) = (Store::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+        let (database, clock, me) = (Database::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+        let store = Store::on(&database).await.unwrap();
         let settings = Settings { retention: 2 * DAY, ..Settings::default() };
-        let server = Server::builder().auth(AllowAll::new()).store(store.clone()).settings(settings);
-        let server = server.clock(Arc::new(clock.clone())).build().unwrap();
+        let server = Server::builder().auth(AllowAll::new()).database(database).settings(settings);
+        let server = server.clock(Arc::new(clock.clone())).build().await.unwrap();
 
         // More than a batch of each.
         let records = Records::<()>::new("thing", store.records.clone());
@@ -129,12 +130,13 @@ mod tests {
     async fn media_goes_when_its_time_is_over_and_nothing_shows_it() {
         use jan_media::{Media, MediaSettings, MemoryBlobs, NewMedia, Source};
 
-        let (store, clock, me) = (Store::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+        let (database, clock, me) = (Database::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+        let store = Store::on(&database).await.unwrap();
         let settings = MediaSettings { retention: Some(2 * DAY), ..MediaSettings::default() };
         let blobs = Arc::new(MemoryBlobs::new());
-        let media = Media::new(blobs.clone(), store.records.clone(), Arc::new(clock.clone()), settings);
-        let server = Server::builder().auth(AllowAll::new()).store(store.clone()).media(media.clone());
-        let server = server.clock(Arc::new(clock.clone())).build().unwrap();
+        let media = Media::on(&database, blobs.clone(), Arc::new(clock.clone()), settings).await.unwrap();
+        let server = Server::builder().auth(AllowAll::new()).database(database).media(media.clone());
+        let server = server.clock(Arc::new(clock.clone())).build().await.unwrap();
         let mut ids = Vec::new();
         for text in ["shown", "kept", "forgotten", "in a deleted talk"] {
             let head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0";
@@ -171,9 +173,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_sweeps_for_all_and_another_takes_over() {
-        let (store, clock, me) = (Store::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
-        let server = Server::builder().auth(AllowAll::new()).store(store.clone());
-        let server = server.clock(Arc::new(clock.clone())).build().unwrap();
+        let (database, clock, me) = (Database::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+        let store = Store::on(&database).await.unwrap();
+        let server = Server::builder().auth(AllowAll::new()).database(database);
+        let server = server.clock(Arc::new(clock.clone())).build().await.unwrap();
         let records = Records::<()>::new("thing", store.records.clone());
         let sweeping = || {
             let server = server.clone();

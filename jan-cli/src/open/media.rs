@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use jan_core::fetch::{Allowed, FetchSettings};
 use jan_core::media::BlobStore;
-use jan_core::record::RecordStore;
-use jan_core::{Error, Result, SystemClock};
+use jan_core::{Database, Error, Result, SystemClock};
 use jan_media::blob::S3;
 use jan_media::{Media, MediaSettings, MemoryBlobs, ObjectBlobs};
 
@@ -17,11 +16,11 @@ use jan_server::media_links as links;
 /// The folder in the data folder that holds the bytes of media.
 const FOLDER: &str = "media";
 
-/// The media room that the configuration describes, its index in `records`.
+/// The media room that the configuration describes, its index in `database`.
 ///
 /// # Errors
-/// A folder that cannot be used, a bucket that is not described, a host that is none.
-pub fn media(config: &Config, records: Arc<dyn RecordStore>) -> Result<Media> {
+/// A folder that cannot be used, a bucket that is not described, a host that is none; as [`jan_core::record::on`].
+pub async fn media(config: &Config, database: &Database) -> Result<Media> {
     let wanted = &config.media;
     let blobs: Arc<dyn BlobStore> = match wanted.backend {
         MediaBackend::Memory => Arc::new(MemoryBlobs::new()),
@@ -51,7 +50,8 @@ pub fn media(config: &Config, records: Arc<dyn RecordStore>) -> Result<Media> {
         ..MediaSettings::default()
     };
     let fetch = FetchUrls::new(fetching(config)?, wanted.fetch_timeout)?;
-    Ok(Media::new(blobs, records, Arc::new(SystemClock), settings).fetch(Arc::new(fetch)))
+    let media = Media::on(database, blobs, Arc::new(SystemClock), settings).await?;
+    Ok(media.fetch(Arc::new(fetch)))
 }
 
 /// The rules by which URLs that callers name are fetched.

@@ -1,4 +1,4 @@
-//! What is said, kept: conversations, their items, and branches of them. The types and the store; what may be asked of
+//! What is said, kept: conversations, their items, and branches of them. The types and the traits of their stores; what may be asked of
 //! them by whom is the business of the rooms.
 //!
 //! A conversation is a tree. Every item stands on one branch at one place (its sequence number). A branch that forks from
@@ -7,19 +7,19 @@
 
 mod archive;
 mod lineage;
+mod store;
 
 use std::collections::BTreeMap;
 
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use archive::{Archived, BranchRow, PlacedItem};
 pub use lineage::{Lineage, Root, Segment};
+pub use store::{BranchStore, ConversationArchive, ConversationStore};
 
 use crate::json::JsonObject;
-use crate::page::{Page, PageRequest};
 use crate::record::Millis;
-use crate::{Error, ErrorKind, Result, UserId};
+use crate::{Error, ErrorKind, Result};
 
 /// The branch that every conversation begins with.
 pub const MAIN: &str = "MAIN";
@@ -261,130 +261,4 @@ impl Conversation {
         }
         self.updated_at = self.updated_at.max(change.at);
     }
-}
-
-/// Keeps conversations.
-///
-/// Promises: everything is the owner's; somebody else's conversation is *not found*, by whatever way it is reached. Each
-/// write is kept whole or not at all when its future is ready; a dropped future leaves open which. The items of one
-/// [`Append`] stand side by side on their branch whoever else writes. What is deleted is found no more, and kept until
-/// it is swept; it still works as a list's cursor. Ids, times and rules are the business of the callers.
-///
-/// ```
-/// use jan_core::conversation::{ConversationStore, Filter};
-/// use jan_core::page::PageRequest;
-/// use jan_core::{Result, UserId};
-///
-/// /// What somebody talked about of late.
-/// async fn titles(store: &dyn ConversationStore, owner: &UserId) -> Result<Vec<String>> {
-///     let newest = store.list(owner, &Filter::default(), &PageRequest::default()).await?;
-///     Ok(newest.items.into_iter().filter_map(|conversation| conversation.title).collect())
-/// }
-/// ```
-#[async_trait]
-pub trait ConversationStore: Send + Sync + 'static {
-    /// Keeps a new conversation with its first items on [`MAIN`].
-    async fn create(&self, owner: &UserId, conversation: Conversation, items: Vec<Item>)
-    -> Result<Vec<Item>>;
-
-    /// The conversation of this id.
-    async fn get(&self, owner: &UserId, id: &str) -> Result<Conversation>;
-
-    /// A page of the owner's conversations by their last change.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is no conversation of the owner's.
-    async fn list(&self, owner: &UserId, filter: &Filter, page: &PageRequest) -> Result<Page<Conversation>>;
-
-    /// How many conversations [`ConversationStore::list`] lists on all pages.
-    async fn count(&self, owner: &UserId, filter: &Filter) -> Result<u64>;
-
-    /// Changes a conversation and gives it changed.
-    async fn update(&self, owner: &UserId, id: &str, change: Change) -> Result<Conversation>;
-
-    /// Takes all conversations of a project out of it, and says how many.
-    async fn leave_project(&self, owner: &UserId, project_id: &str) -> Result<u64>;
-
-    /// Deletes conversations and says which.
-    async fn delete(&self, owner: &UserId, which: &Selection, at: Millis) -> Result<Vec<String>>;
-
-    /// Adds items at the end of a branch, and a title if one was made, in one piece; gives the items with their places.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Conflict`] with the code [`BRANCH_MOVED`] when the branch does not end with the [`Tip`]; then
-    /// nothing is written. Of two writers at the same time with the same tip, one writes.
-    async fn append(&self, owner: &UserId, id: &str, append: Append) -> Result<Vec<Item>>;
-
-    /// A page of a branch's items (the active one's when none is named), by their place.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is no item of the branch.
-    async fn items(
-        &self,
-        owner: &UserId,
-        id: &str,
-        branch: Option<&str>,
-        page: &PageRequest,
-    ) -> Result<Page<Item>>;
-
-    /// One item, whichever branch it stands on.
-    async fn item(&self, owner: &UserId, id: &str, which: ItemRef<'_>) -> Result<Item>;
-
-    /// Sets members of an item's body and gives it changed.
-    async fn merge_item(
-        &self,
-        owner: &UserId,
-        id: &str,
-        which: ItemRef<'_>,
-        members: JsonObject,
-        at: Millis,
-    ) -> Result<Item>;
-
-    /// Deletes one item; those before and after it stay, on every branch.
-    async fn delete_item(&self, owner: &UserId, id: &str, item: &str, at: Millis) -> Result<()>;
-
-    /// The branches, in the order in which they were made.
-    async fn branches(&self, owner: &UserId, id: &str) -> Result<Vec<Branch>>;
-
-    /// Makes a branch with its first items, in one piece, and gives both.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Conflict`] when the name is taken, or with the code [`BRANCH_MOVED`] when the parent does not end
-    /// with the [`Tip`]; [`crate::ErrorKind::NotFound`] when the fork's item is not on the parent.
-    async fn fork(&self, owner: &UserId, id: &str, fork: Fork) -> Result<(Branch, Vec<Item>)>;
-
-    /// Makes a branch the active one.
-    async fn activate(&self, owner: &UserId, id: &str, branch: &str, at: Millis) -> Result<()>;
-
-    /// Deletes a branch; what others share with it stays.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Invalid`] when it is the active one or [`MAIN`].
-    async fn delete_branch(&self, owner: &UserId, id: &str, branch: &str, at: Millis) -> Result<()>;
-
-    /// The conversation as it is kept, with every branch.
-    async fn archived(&self, owner: &UserId, id: &str) -> Result<Archived>;
-
-    /// At most `limit` items of all branches, by their branch's number and their place on it, after such a place.
-    async fn placed(
-        &self,
-        owner: &UserId,
-        id: &str,
-        after: (i64, i64),
-        limit: u32,
-    ) -> Result<Vec<PlacedItem>>;
-
-    /// Keeps a conversation that was archived, with all its items.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Conflict`] when its id or an item's is taken, whoever took it; [`crate::ErrorKind::Invalid`]
-    /// when branches and items do not fit together.
-    async fn restore(&self, owner: &UserId, archived: Archived, items: Vec<PlacedItem>) -> Result<()>;
-
-    /// Takes everything of an owner away for good and says how many conversations it were.
-    async fn delete_owner(&self, owner: &UserId) -> Result<u64>;
-
-    /// Takes away for good what was deleted before `before`, whoever owned it: at most `limit` conversations and as many
-    /// items. Says how many rows it were.
-    async fn sweep(&self, before: Millis, limit: u32) -> Result<u64>;
 }

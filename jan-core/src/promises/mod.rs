@@ -9,14 +9,25 @@ pub mod pages;
 pub mod records;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 pub use blobs::blobs;
 pub use conversations::conversations;
 pub use records::records;
 
+use crate::conversation::{BranchStore, ConversationArchive, ConversationStore};
 use crate::page::{Order, PageRequest};
-use crate::record::Millis;
+use crate::record::{Millis, RecordStore};
 use crate::{Error, ErrorKind, Result, UserId, id};
+
+/// The stores that keep in one database, and write together.
+#[derive(Clone)]
+pub struct Stores {
+    pub conversations: Arc<dyn ConversationStore>,
+    pub branches: Arc<dyn BranchStore>,
+    pub archive: Arc<dyn ConversationArchive>,
+    pub records: Arc<dyn RecordStore>,
+}
 
 /// When everything in the suites happens, or a little later: long after what the promises of sweeping take away.
 const NOON: Millis = 1_700_000_000_000;

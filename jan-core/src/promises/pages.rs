@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use super::conversations::{append_to, begun, conversation, fork, messages};
 use super::records::record;
-use super::{NOON, page, somebody};
+use super::{NOON, Stores, page, somebody};
 use crate::UserId;
-use crate::conversation::{Conversation, ConversationStore, Filter, ForkPoint, MAIN, Selection};
+use crate::conversation::{Conversation, Filter, ForkPoint, MAIN, Selection};
 use crate::page::{Order, PageRequest};
 use crate::record::{Record, RecordStore};
 
@@ -24,17 +24,17 @@ pub async fn of_records(store: &dyn RecordStore, seed: u64) {
 }
 
 /// A list of conversations.
-pub async fn of_conversations(store: &dyn ConversationStore, seed: u64) {
+pub async fn of_conversations(store: &Stores, seed: u64) {
     let me = somebody();
     read_while_others_write(&ConversationList { store, me }, Dice(seed), true).await;
 }
 
 /// The items of a fork, while its parent is written to as well.
-pub async fn of_items(store: &dyn ConversationStore, seed: u64) {
+pub async fn of_items(store: &Stores, seed: u64) {
     let me = somebody();
     let (id, main) = begun(store, &me, 12).await;
     let point = ForkPoint::After(main[seed as usize % main.len()].clone());
-    store.fork(&me, &id, fork("read", point)).await.unwrap();
+    store.branches.fork(&me, &id, fork("read", point)).await.unwrap();
     read_while_others_write(&ItemList { store, me, id }, Dice(seed), true).await;
 }
 
@@ -111,7 +111,7 @@ impl List for RecordList<'_> {
 }
 
 struct ConversationList<'a> {
-    store: &'a dyn ConversationStore,
+    store: &'a Stores,
     me: UserId,
 }
 
@@ -119,24 +119,24 @@ impl List for ConversationList<'_> {
     async fn add(&self, dice: &mut Dice) -> Option<String> {
         let new = Conversation { updated_at: NOON + dice.below(5) as i64, ..conversation() };
         let id = new.id.clone();
-        self.store.create(&self.me, new, Vec::new()).await.unwrap();
+        self.store.conversations.create(&self.me, new, Vec::new()).await.unwrap();
         Some(id)
     }
 
     async fn remove(&self, id: &str) {
         let which = Selection::Ids(vec![id.to_owned()]);
-        assert_eq!(self.store.delete(&self.me, &which, NOON + 9).await.unwrap(), [id]);
+        assert_eq!(self.store.conversations.delete(&self.me, &which, NOON + 9).await.unwrap(), [id]);
     }
 
     async fn page(&self, page: &PageRequest) -> (Vec<String>, bool) {
-        let page = self.store.list(&self.me, &Filter::default(), page).await.unwrap();
+        let page = self.store.conversations.list(&self.me, &Filter::default(), page).await.unwrap();
         let page = page.map(|conversation| conversation.id);
         (page.items, page.has_more)
     }
 }
 
 struct ItemList<'a> {
-    store: &'a dyn ConversationStore,
+    store: &'a Stores,
     me: UserId,
     id: String,
 }
@@ -144,17 +144,27 @@ struct ItemList<'a> {
 impl List for ItemList<'_> {
     async fn add(&self, dice: &mut Dice) -> Option<String> {
         let branch = ["read", MAIN][dice.below(2) as usize];
-        let kept = self.store.append(&self.me, &self.id, append_to(branch, messages(1))).await.unwrap();
+        let kept = self
+            .store
+            .conversations
+            .append(&self.me, &self.id, append_to(branch, messages(1)))
+            .await
+            .unwrap();
         (branch == "read").then(|| kept[0].id.clone())
     }
 
     async fn remove(&self, id: &str) {
-        self.store.delete_item(&self.me, &self.id, id, NOON + 9).await.unwrap();
+        self.store.conversations.delete_item(&self.me, &self.id, id, NOON + 9).await.unwrap();
     }
 
     async fn page(&self, page: &PageRequest) -> (Vec<String>, bool) {
-        let page =
-            self.store.items(&self.me, &self.id, Some("read"), page).await.unwrap().map(|item| item.id);
+        let page = self
+            .store
+            .conversations
+            .items(&self.me, &self.id, Some("read"), page)
+            .await
+            .unwrap()
+            .map(|item| item.id);
         (page.items, page.has_more)
     }
 }

@@ -1,37 +1,80 @@
 //! Records in memory: for the first run, for tests, for apps that keep nothing.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::{Millis, Record, RecordStore};
+use crate::database::{Memory, Part};
 use crate::page::{Page, PageRequest};
-use crate::{Error, ErrorKind, Result, UserId};
+use crate::{Error, ErrorKind, Result, Transaction, Transactional, UserId};
 
-/// Keeps records until it is dropped.
-#[derive(Debug, Default)]
-pub struct MemoryRecords {
-    owners: RwLock<BTreeMap<UserId, Vec<Record>>>,
-}
+/// Keeps records in a part of a database in memory.
+pub(super) struct MemoryRecords(Part<Owners>);
+
+/// Cheap to clone, because a transaction works on a copy.
+#[derive(Clone, Default)]
+struct Owners(BTreeMap<UserId, Arc<Vec<Arc<Record>>>>);
 
 impl MemoryRecords {
-    /// An empty store.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    // Nobody panics while holding the lock, so a poisoned one holds good data.
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<UserId, Vec<Record>>> {
-        self.owners.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<UserId, Vec<Record>>> {
-        self.owners.write().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn on(memory: &Memory) -> Self {
+        Self(memory.part())
     }
 
     fn first(&self, owner: &UserId, wanted: impl Fn(&Record) -> bool) -> Option<Record> {
-        self.read().get(owner)?.iter().find(|record| wanted(record)).cloned()
+        self.0.read(|owners| owners.first(owner, wanted))
+    }
+}
+
+impl Owners {
+    /// The owner's records, in the order of lists.
+    fn of(&self, owner: &UserId) -> &[Arc<Record>] {
+        self.0.get(owner).map_or(&[], |mine| mine.as_slice())
+    }
+
+    fn of_mut(&mut self, owner: &UserId) -> Option<&mut Vec<Arc<Record>>> {
+        self.0.get_mut(owner).map(Arc::make_mut)
+    }
+
+    fn first(&self, owner: &UserId, wanted: impl Fn(&Record) -> bool) -> Option<Record> {
+        self.of(owner).iter().find(|record| wanted(record)).map(|record| (**record).clone())
+    }
+
+    fn insert(&mut self, owner: &UserId, records: Vec<Record>) -> Result<()> {
+        let ids = |new: &Record| {
+            let known = self.0.values().flat_map(|theirs| theirs.iter());
+            known.into_iter().any(|known| known.kind == new.kind && known.id == new.id)
+        };
+        let keys = |new: &Record| self.of(owner).iter().any(|known| same_key(known, new));
+        let twice = |(i, new): (usize, &Record)| {
+            let same = |other: &Record| other.kind == new.kind && other.id == new.id || same_key(other, new);
+            records.iter().take(i).any(same)
+        };
+        if records.iter().any(|new| ids(new) || keys(new)) || records.iter().enumerate().any(twice) {
+            return Err(taken());
+        }
+        let mine = Arc::make_mut(self.0.entry(owner.clone()).or_default());
+        for record in records {
+            let at = mine.partition_point(|known| place(known) < place(&record));
+            mine.insert(at, Arc::new(record));
+        }
+        Ok(())
+    }
+
+    fn replace(&mut self, owner: &UserId, record: Record) -> Result<bool> {
+        let Some(mine) = self.of_mut(owner) else { return Ok(false) };
+        let is_it = |known: &Arc<Record>| {
+            known.kind == record.kind && known.id == record.id && known.version == record.version
+        };
+        let Some(at) = mine.iter().position(is_it) else { return Ok(false) };
+        if mine.iter().any(|known| known.id != record.id && same_key(known, &record)) {
+            return Err(taken());
+        }
+        let Some(known) = mine.get_mut(at) else { return Ok(false) };
+        let (created_at, version) = (known.created_at, known.version + 1);
+        *known = Arc::new(Record { created_at, version, ..record });
+        Ok(true)
     }
 }
 
@@ -44,26 +87,31 @@ fn same_key(a: &Record, b: &Record) -> bool {
 }
 
 #[async_trait]
+impl Transactional for MemoryRecords {
+    async fn begin(&self) -> Result<Transaction> {
+        Ok(self.0.begin().await)
+    }
+}
+
+#[async_trait]
 impl RecordStore for MemoryRecords {
+    async fn insert_in(&self, tx: &mut Transaction, owner: &UserId, records: Vec<Record>) -> Result<()> {
+        self.0.of(tx)?.insert(owner, records)
+    }
+
+    /// Without a transaction nothing needs to be copied.
     async fn insert(&self, owner: &UserId, records: Vec<Record>) -> Result<()> {
-        let mut owners = self.write();
-        let ids = |new: &Record| {
-            owners.values().flatten().any(|known| known.kind == new.kind && known.id == new.id)
-        };
-        let keys = |new: &Record| owners.get(owner).into_iter().flatten().any(|known| same_key(known, new));
-        let twice = |(i, new): (usize, &Record)| {
-            let same = |other: &Record| other.kind == new.kind && other.id == new.id || same_key(other, new);
-            records.iter().take(i).any(same)
-        };
-        if records.iter().any(|new| ids(new) || keys(new)) || records.iter().enumerate().any(twice) {
-            return Err(taken());
-        }
-        let mine = owners.entry(owner.clone()).or_default();
-        for record in records {
-            let at = mine.partition_point(|known| place(known) < place(&record));
-            mine.insert(at, record);
-        }
-        Ok(())
+        self.0.write(|owners| owners.insert(owner, records)).await
+    }
+
+    async fn get_in(
+        &self,
+        tx: &mut Transaction,
+        owner: &UserId,
+        kind: &str,
+        id: &str,
+    ) -> Result<Option<Record>> {
+        Ok(self.0.of(tx)?.first(owner, |record| record.kind == kind && record.id == id))
     }
 
     async fn get(&self, owner: &UserId, kind: &str, id: &str) -> Result<Option<Record>> {
@@ -81,30 +129,24 @@ impl RecordStore for MemoryRecords {
         group: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<Record>> {
-        let owners = self.read();
-        let mine = owners.get(owner).map_or(&[][..], Vec::as_slice);
-        let of_kind: Vec<_> = mine.iter().filter(|record| record.kind == kind).collect();
-        let after = match &page.after {
-            None => None,
-            Some(id) => {
-                let cursor =
-                    of_kind.iter().find(|record| record.id == *id).ok_or_else(|| page.unknown_cursor())?;
-                Some(place(cursor))
-            }
-        };
-        let wanted = of_kind
-            .into_iter()
-            .filter(|record| group.is_none_or(|group| record.group.as_deref() == Some(group)));
-        Ok(page.cut(wanted, after, place))
+        self.0.read(|owners| {
+            let mine = owners.of(owner).iter().map(|record| &**record);
+            let of_kind: Vec<_> = mine.filter(|record| record.kind == kind).collect();
+            let after = match &page.after {
+                None => None,
+                Some(id) => {
+                    let cursor = of_kind.iter().find(|record| record.id == *id);
+                    Some(place(cursor.ok_or_else(|| page.unknown_cursor())?))
+                }
+            };
+            let wanted = of_kind.into_iter().filter(|record| is_in(record, group));
+            Ok(page.cut(wanted, after, place))
+        })
     }
 
     async fn count(&self, owner: &UserId, kind: &str, group: Option<&str>) -> Result<u64> {
-        let owners = self.read();
-        let mine = owners.get(owner).map_or(&[][..], Vec::as_slice).iter();
-        let counted = mine.filter(|record| {
-            record.kind == kind && group.is_none_or(|group| record.group.as_deref() == Some(group))
-        });
-        Ok(counted.count() as u64)
+        let counted = |record: &&Arc<Record>| record.kind == kind && is_in(record, group);
+        Ok(self.0.read(|owners| owners.of(owner).iter().filter(counted).count()) as u64)
     }
 
     async fn everything(
@@ -113,54 +155,57 @@ impl RecordStore for MemoryRecords {
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<Record>> {
-        let owners = self.read();
-        let place = |record: &Record| (record.kind.clone(), record.id.clone());
-        let after = after.map(|(kind, id)| (kind.to_owned(), id.to_owned()));
-        let mut rest: Vec<_> = owners.get(owner).into_iter().flatten().collect();
-        rest.retain(|record| after.as_ref().is_none_or(|after| place(record) > *after));
-        rest.sort_by_key(|record| place(record));
-        Ok(rest.into_iter().take(limit as usize).cloned().collect())
+        self.0.read(|owners| {
+            let place = |record: &Record| (record.kind.clone(), record.id.clone());
+            let after = after.map(|(kind, id)| (kind.to_owned(), id.to_owned()));
+            let mut rest: Vec<&Record> = owners.of(owner).iter().map(|record| &**record).collect();
+            rest.retain(|record| after.as_ref().is_none_or(|after| place(record) > *after));
+            rest.sort_by_key(|record| place(record));
+            Ok(rest.into_iter().take(limit as usize).cloned().collect())
+        })
+    }
+
+    async fn replace_in(&self, tx: &mut Transaction, owner: &UserId, record: Record) -> Result<bool> {
+        self.0.of(tx)?.replace(owner, record)
     }
 
     async fn replace(&self, owner: &UserId, record: Record) -> Result<bool> {
-        let mut owners = self.write();
-        let Some(mine) = owners.get_mut(owner) else { return Ok(false) };
-        let is_it = |known: &Record| {
-            known.kind == record.kind && known.id == record.id && known.version == record.version
-        };
-        let Some(at) = mine.iter().position(is_it) else { return Ok(false) };
-        if mine.iter().any(|known| known.id != record.id && same_key(known, &record)) {
-            return Err(taken());
-        }
-        let Some(known) = mine.get_mut(at) else { return Ok(false) };
-        let (created_at, version) = (known.created_at, known.version + 1);
-        *known = Record { created_at, version, ..record };
-        Ok(true)
+        self.0.write(|owners| owners.replace(owner, record)).await
     }
 
     async fn delete(&self, owner: &UserId, kind: &str, id: &str) -> Result<bool> {
-        let mut owners = self.write();
-        let Some(mine) = owners.get_mut(owner) else { return Ok(false) };
-        let before = mine.len();
-        mine.retain(|record| !(record.kind == kind && record.id == id));
-        Ok(mine.len() < before)
+        let delete = |owners: &mut Owners| {
+            let Some(mine) = owners.of_mut(owner) else { return Ok(false) };
+            let before = mine.len();
+            mine.retain(|record| !(record.kind == kind && record.id == id));
+            Ok(mine.len() < before)
+        };
+        self.0.write(delete).await
     }
 
     async fn delete_owner(&self, owner: &UserId) -> Result<u64> {
-        Ok(self.write().remove(owner).map_or(0, |records| records.len() as u64))
+        let gone = self.0.write(|owners| Ok(owners.0.remove(owner))).await?;
+        Ok(gone.map_or(0, |records| records.len() as u64))
     }
 
     async fn sweep(&self, now: Millis, limit: u32) -> Result<u64> {
-        let mut swept = 0;
-        for mine in self.write().values_mut() {
-            mine.retain(|record| {
-                let goes = swept < u64::from(limit) && record.expires_at.is_some_and(|at| at < now);
-                swept += u64::from(goes);
-                !goes
-            });
-        }
-        Ok(swept)
+        let sweep = |owners: &mut Owners| {
+            let mut swept = 0;
+            for mine in owners.0.values_mut() {
+                Arc::make_mut(mine).retain(|record| {
+                    let goes = swept < u64::from(limit) && record.expires_at.is_some_and(|at| at < now);
+                    swept += u64::from(goes);
+                    !goes
+                });
+            }
+            Ok(swept)
+        };
+        self.0.write(sweep).await
     }
+}
+
+fn is_in(record: &Record, group: Option<&str>) -> bool {
+    group.is_none_or(|group| record.group.as_deref() == Some(group))
 }
 
 /// Where a record stands in lists.
@@ -170,12 +215,20 @@ fn place(record: &Record) -> (Millis, String) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use super::*;
+    use crate::{Database, record};
 
     #[tokio::test]
     async fn memory_keeps_the_promises() {
-        crate::promises::records(Arc::new(MemoryRecords::new())).await;
+        crate::promises::records(record::on(&Database::memory()).await.unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn stores_on_clones_of_one_database_keep_the_same() {
+        let database = Database::memory();
+        let (one, other) =
+            (record::on(&database).await.unwrap(), record::on(&database.clone()).await.unwrap());
+        let me = crate::UserId::new("me");
+        one.insert(&me, vec![crate::promises::records::record("note")]).await.unwrap();
+        assert_eq!(other.count(&me, "note", None).await.unwrap(), 1);
     }
 }

@@ -8,15 +8,14 @@ mod memory;
 mod sql;
 mod typed;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-pub use memory::MemoryRecords;
-#[cfg(feature = "sql")]
-pub use sql::SqlRecords;
 pub use typed::{Kept, Records};
 
 use crate::page::{Page, PageRequest};
-use crate::{Result, UserId};
+use crate::{Database, Error, Result, Transaction, Transactional, UserId};
 
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;
@@ -42,20 +41,34 @@ pub struct Record {
     pub body: String,
 }
 
+/// The records of a database; in a SQL database their table is made, or brought up to date.
+///
+/// # Errors
+/// As [`crate::Database::open`] and `sql::Db::migrate`.
+pub async fn on(database: &Database) -> Result<Arc<dyn RecordStore>> {
+    #[cfg(feature = "sql")]
+    if let Some(db) = database.sql() {
+        return Ok(Arc::new(sql::SqlRecords::open(db.clone()).await?));
+    }
+    let memory = database.in_memory().ok_or_else(|| Error::internal("a database of an unknown kind"))?;
+    Ok(Arc::new(memory::MemoryRecords::on(memory)))
+}
+
 /// Keeps [`Record`]s. A store keeps what it is given: ids, times and rules are the business of its callers.
 ///
 /// Promises: everything is the owner's; somebody else's record is simply not there. A write is kept when the future
-/// is ready; a dropped future leaves it open. An expired record is kept until it is swept: readers look at the clock.
+/// is ready; a dropped future leaves it open. What is written in a [`Transaction`] is kept with all else that is written in
+/// it, or not at all. An expired record is kept until it is swept: readers look at the clock.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use std::sync::Arc;
 ///
-/// use jan_core::UserId;
-/// use jan_core::record::{Kept, MemoryRecords, RecordStore, Records};
+/// use jan_core::record::{self, Kept, RecordStore, Records};
+/// use jan_core::{Database, UserId};
 ///
-/// let store: Arc<dyn RecordStore> = Arc::new(MemoryRecords::new());   // or SqlRecords, or one of your own
-/// let notes = Records::<String>::new("note", store);                  // one kind of record, with its type
+/// let store: Arc<dyn RecordStore> = record::on(&Database::memory()).await?;   // or one of your own
+/// let notes = Records::<String>::new("note", store);                          // one kind of record, with its type
 /// let (ann, bob) = (UserId::new("ann"), UserId::new("bob"));
 ///
 /// notes.insert(&ann, &Kept::new("note_1", 0, "Buy tea.".to_owned()).key("today")).await?;
@@ -65,12 +78,31 @@ pub struct Record {
 /// # }).unwrap();
 /// ```
 #[async_trait]
-pub trait RecordStore: Send + Sync + 'static {
-    /// Keeps new records, all or none.
+pub trait RecordStore: Transactional {
+    /// Keeps new records, all or none, as part of a transaction.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Conflict`] when an id or a key is taken.
-    async fn insert(&self, owner: &UserId, records: Vec<Record>) -> Result<()>;
+    async fn insert_in(&self, tx: &mut Transaction, owner: &UserId, records: Vec<Record>) -> Result<()>;
+
+    /// As [`RecordStore::insert_in`], in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`RecordStore::insert_in`].
+    async fn insert(&self, owner: &UserId, records: Vec<Record>) -> Result<()> {
+        let mut tx = self.begin().await?;
+        self.insert_in(&mut tx, owner, records).await?;
+        tx.commit().await
+    }
+
+    /// The record of this id as a transaction sees it, its own writes included.
+    async fn get_in(
+        &self,
+        tx: &mut Transaction,
+        owner: &UserId,
+        kind: &str,
+        id: &str,
+    ) -> Result<Option<Record>>;
 
     /// The record of this id.
     async fn get(&self, owner: &UserId, kind: &str, id: &str) -> Result<Option<Record>>;
@@ -102,11 +134,23 @@ pub trait RecordStore: Send + Sync + 'static {
     ) -> Result<Vec<Record>>;
 
     /// Replaces key, group, expiry and body of the record with this kind and id, if its version is still
-    /// `record.version`, and counts the version up. False when the record is gone or was changed meanwhile.
+    /// `record.version`, and counts the version up, as part of a transaction. False when the record is gone or was changed
+    /// meanwhile.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Conflict`] when the new key is taken.
-    async fn replace(&self, owner: &UserId, record: Record) -> Result<bool>;
+    async fn replace_in(&self, tx: &mut Transaction, owner: &UserId, record: Record) -> Result<bool>;
+
+    /// As [`RecordStore::replace_in`], in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`RecordStore::replace_in`].
+    async fn replace(&self, owner: &UserId, record: Record) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let replaced = self.replace_in(&mut tx, owner, record).await?;
+        tx.commit().await?;
+        Ok(replaced)
+    }
 
     /// Takes a record away for good; false when it was not there.
     async fn delete(&self, owner: &UserId, kind: &str, id: &str) -> Result<bool>;

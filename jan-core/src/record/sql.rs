@@ -4,12 +4,11 @@ use async_trait::async_trait;
 
 use super::{Millis, Record, RecordStore};
 use crate::page::{Order, Page, PageRequest};
-use crate::sql::{Db, Migration, Row};
-use crate::{Result, UserId};
+use crate::sql::{Db, Migration, Row, Value};
+use crate::{Result, Transaction, Transactional, UserId};
 
 /// Keeps records in one table.
-#[derive(Debug, Clone)]
-pub struct SqlRecords {
+pub(super) struct SqlRecords {
     db: Db,
 }
 
@@ -20,20 +19,25 @@ const STEPS: &[Migration] = &[Migration {
 }];
 
 impl SqlRecords {
-    /// The records of this database; its table is made or brought up to date.
-    ///
-    /// # Errors
-    /// As [`Db::migrate`].
-    pub async fn open(db: Db) -> Result<Self> {
-        db.migrate("record", STEPS).await?;
+    pub(super) async fn open(db: Db) -> Result<Self> {
+        db.migrate_reserved("record", STEPS).await?;
         Ok(Self { db })
+    }
+}
+
+const GET: &str = "SELECT * FROM record WHERE kind = $1 AND id = $2 AND owner = $3";
+
+#[async_trait]
+impl Transactional for SqlRecords {
+    async fn begin(&self) -> Result<Transaction> {
+        Ok(Transaction::new(self.db.begin().await?))
     }
 }
 
 #[async_trait]
 impl RecordStore for SqlRecords {
-    async fn insert(&self, owner: &UserId, records: Vec<Record>) -> Result<()> {
-        let mut tx = self.db.begin().await?;
+    async fn insert_in(&self, tx: &mut Transaction, owner: &UserId, records: Vec<Record>) -> Result<()> {
+        let tx = self.db.of(tx)?;
         for record in &records {
             tx.execute(
                 "INSERT INTO record (kind, id, owner, name, parent, created_at, expires_at, version, body)
@@ -52,12 +56,22 @@ impl RecordStore for SqlRecords {
             )
             .await?;
         }
-        tx.commit().await
+        Ok(())
+    }
+
+    async fn get_in(
+        &self,
+        tx: &mut Transaction,
+        owner: &UserId,
+        kind: &str,
+        id: &str,
+    ) -> Result<Option<Record>> {
+        let found = self.db.of(tx)?.one(GET, &[kind.into(), id.into(), owner.into()]).await?;
+        found.map(|row| record(&row)).transpose()
     }
 
     async fn get(&self, owner: &UserId, kind: &str, id: &str) -> Result<Option<Record>> {
-        let sql = "SELECT * FROM record WHERE kind = $1 AND id = $2 AND owner = $3";
-        self.db.one(sql, &[kind.into(), id.into(), owner.into()]).await?.map(|row| record(&row)).transpose()
+        self.db.one(GET, &[kind.into(), id.into(), owner.into()]).await?.map(|row| record(&row)).transpose()
     }
 
     async fn find(&self, owner: &UserId, kind: &str, key: &str) -> Result<Option<Record>> {
@@ -127,21 +141,8 @@ impl RecordStore for SqlRecords {
         self.db.all(sql, &values).await?.iter().map(record).collect()
     }
 
-    async fn replace(&self, owner: &UserId, record: Record) -> Result<bool> {
-        let sql =
-            "UPDATE record SET name = $4, parent = $5, expires_at = $6, body = $7, version = version + 1
-                   WHERE kind = $1 AND id = $2 AND owner = $3 AND version = $8";
-        let values = [
-            (&record.kind).into(),
-            (&record.id).into(),
-            owner.into(),
-            (&record.key).into(),
-            (&record.group).into(),
-            record.expires_at.into(),
-            (&record.body).into(),
-            record.version.into(),
-        ];
-        Ok(self.db.execute(sql, &values).await? > 0)
+    async fn replace_in(&self, tx: &mut Transaction, owner: &UserId, record: Record) -> Result<bool> {
+        Ok(self.db.of(tx)?.execute(REPLACE, &replaced(owner, &record)).await? > 0)
     }
 
     async fn delete(&self, owner: &UserId, kind: &str, id: &str) -> Result<bool> {
@@ -160,6 +161,23 @@ impl RecordStore for SqlRecords {
     }
 }
 
+const REPLACE: &str =
+    "UPDATE record SET name = $4, parent = $5, expires_at = $6, body = $7, version = version + 1
+     WHERE kind = $1 AND id = $2 AND owner = $3 AND version = $8";
+
+fn replaced(owner: &UserId, record: &Record) -> [Value; 8] {
+    [
+        (&record.kind).into(),
+        (&record.id).into(),
+        owner.into(),
+        (&record.key).into(),
+        (&record.group).into(),
+        record.expires_at.into(),
+        (&record.body).into(),
+        record.version.into(),
+    ]
+}
+
 fn record(row: &Row) -> Result<Record> {
     Ok(Record {
         kind: row.text("kind")?,
@@ -176,20 +194,16 @@ fn record(row: &Row) -> Result<Record> {
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::sql::Durability;
+    use crate::{Database, record};
 
     #[tokio::test]
     async fn a_sqlite_file_keeps_the_promises() {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("a file.db").display());
-        let db = Db::open(&url, Durability::Process).await.unwrap();
-        let records = Arc::new(SqlRecords::open(db.clone()).await.unwrap());
+        let database = Database::sqlite(folder.path().join("a file.db")).await.unwrap();
+        let records = record::on(&database).await.unwrap();
         crate::promises::records(records.clone()).await;
         // A second time, beside what the first left.
         crate::promises::records(records).await;
-        db.close().await;
+        database.close().await;
     }
 }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Millis, Record, RecordStore};
 use crate::page::{Page, PageRequest};
-use crate::{Error, ErrorKind, Result, UserId};
+use crate::{Error, ErrorKind, Result, Transaction, UserId};
 
 /// How often a change is tried when others change the same record.
 const TRIES: usize = 64;
@@ -85,6 +85,14 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         self.store.insert(owner, vec![self.record(new, 0)?]).await
     }
 
+    /// Keeps a new one, as part of a transaction.
+    ///
+    /// # Errors
+    /// As [`Records::insert`].
+    pub async fn insert_in(&self, tx: &mut Transaction, owner: &UserId, new: &Kept<T>) -> Result<()> {
+        self.store.insert_in(tx, owner, vec![self.record(new, 0)?]).await
+    }
+
     /// The one of this id.
     ///
     /// # Errors
@@ -151,16 +159,51 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         F: Fn(&mut Kept<T>) -> Result<()> + Send + Sync,
     {
         for _ in 0..TRIES {
-            let now = self.store.get(owner, self.kind, id).await?;
-            let now = now.ok_or_else(|| Error::not_found(format!("There is no {} `{id}`.", self.kind)))?;
-            let version = now.version;
-            let mut next = kept(now)?;
-            change(&mut next)?;
+            let (next, version) = self.changed(self.store.get(owner, self.kind, id).await?, id, &change)?;
             if self.store.replace(owner, self.record(&next, version)?).await? {
                 return Ok(next);
             }
         }
-        Err(Error::new(ErrorKind::Conflict, "Others change this at the same time. Try again."))
+        Err(changed_by_others())
+    }
+
+    /// As [`Records::update`], as part of a transaction.
+    ///
+    /// # Errors
+    /// As [`Records::update`].
+    pub async fn update_in<F>(
+        &self,
+        tx: &mut Transaction,
+        owner: &UserId,
+        id: &str,
+        change: F,
+    ) -> Result<Kept<T>>
+    where
+        F: Fn(&mut Kept<T>) -> Result<()> + Send + Sync,
+    {
+        // On Postgres others may write between the two statements; then the next look finds what they wrote.
+        for _ in 0..TRIES {
+            let now = self.store.get_in(tx, owner, self.kind, id).await?;
+            let (next, version) = self.changed(now, id, &change)?;
+            if self.store.replace_in(tx, owner, self.record(&next, version)?).await? {
+                return Ok(next);
+            }
+        }
+        Err(changed_by_others())
+    }
+
+    /// A record that was found, changed, and the version that it had.
+    fn changed(
+        &self,
+        now: Option<Record>,
+        id: &str,
+        change: impl Fn(&mut Kept<T>) -> Result<()>,
+    ) -> Result<(Kept<T>, i64)> {
+        let now = now.ok_or_else(|| Error::not_found(format!("There is no {} `{id}`.", self.kind)))?;
+        let version = now.version;
+        let mut next = kept(now)?;
+        change(&mut next)?;
+        Ok((next, version))
     }
 
     /// Takes the one of this id away; false when it was not there.
@@ -183,6 +226,10 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
             body: serde_json::to_string(&kept.body).map_err(Error::internal)?,
         })
     }
+}
+
+fn changed_by_others() -> Error {
+    Error::new(ErrorKind::Conflict, "Others change this at the same time. Try again.")
 }
 
 fn kept<T: DeserializeOwned>(record: Record) -> Result<Kept<T>> {

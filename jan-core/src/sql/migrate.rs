@@ -1,5 +1,5 @@
-//! Numbered steps that bring a database's tables up to date. Each room has its own row of numbers, so that rooms can
-//! share one database and none knows of another.
+//! Numbered steps that bring a database's tables up to date. Every crate, and an app's own code, has a set of steps with
+//! numbers of its own, so that they share one database and none knows of another.
 
 use super::{Backend, Db};
 use crate::{Error, Result};
@@ -15,9 +15,13 @@ pub struct Migration {
     pub postgres: &'static str,
 }
 
+/// The sets of steps that are, or will be, those of our own crates.
+pub const RESERVED: [&str; 6] = ["llm", "mcp", "media", "record", "response", "server"];
+
 /// Two servers that start at once do not both migrate: the second waits here, for as long as it takes (the number is ours and
 /// means nothing).
 const LOCK: &str = "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(7233310042)";
+/// `room` is the name of the set.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
     room TEXT NOT NULL,
     number BIGINT NOT NULL,
@@ -25,11 +29,28 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
 )";
 
 impl Db {
-    /// Runs the steps of `room` that this database has not seen, all or none of them.
+    /// Runs the steps of `set`, a name of your choice, that this database has not seen, all or none of them. Call it at
+    /// every start. Steps that were released are never changed: what comes later is a new step with the next number. Our
+    /// tables are `conversation`, `branch`, `item`, `record` and `schema_migration`; yours need other names.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Internal`] when a step fails, or the database was migrated by a later version than this.
-    pub async fn migrate(&self, room: &str, steps: &[Migration]) -> Result<()> {
+    /// [`crate::ErrorKind::Invalid`] naming `set` when it is one of [`RESERVED`]; [`crate::ErrorKind::Internal`] when a step
+    /// fails; [`crate::ErrorKind::Unavailable`] with the code `database_too_new` when the database was migrated by a later
+    /// version than this.
+    pub async fn migrate(&self, set: &str, steps: &[Migration]) -> Result<()> {
+        if RESERVED.contains(&set) {
+            let message =
+                format!("`{set}` is the name of a set of migrations of Jan Server itself. Use another.");
+            return Err(Error::invalid("set", message));
+        }
+        self.migrate_reserved(set, steps).await
+    }
+
+    /// As [`Db::migrate`], for the sets of our own crates.
+    ///
+    /// # Errors
+    /// As [`Db::migrate`].
+    pub async fn migrate_reserved(&self, set: &str, steps: &[Migration]) -> Result<()> {
         let mut tx = self.begin().await?;
         if self.backend() == Backend::Postgres {
             tx.script(LOCK).await?;
@@ -38,14 +59,14 @@ impl Db {
         let row = tx
             .one(
                 "SELECT COALESCE(MAX(number), 0) AS latest FROM schema_migration WHERE room = $1",
-                &[room.into()],
+                &[set.into()],
             )
             .await?;
         let latest = row.map_or(Ok(0), |row| row.int("latest"))?;
         let known = steps.iter().map(|step| step.number).max().unwrap_or(0);
         if latest > known {
             let message = format!(
-                "The database is at step {latest} of `{room}`, this version knows {known}. Start the newer version."
+                "The database is at step {latest} of `{set}`, this version knows {known}. Start the newer version."
             );
             return Err(Error::unavailable(message).code("database_too_new"));
         }
@@ -55,7 +76,7 @@ impl Db {
                 Backend::Postgres => step.postgres,
             })
             .await?;
-            let done = [room.into(), step.number.into()];
+            let done = [set.into(), step.number.into()];
             tx.execute("INSERT INTO schema_migration (room, number) VALUES ($1, $2)", &done).await?;
         }
         tx.commit().await

@@ -3,7 +3,51 @@
 //! not know which of the two they speak to.
 //!
 //! Reads go through [`Db::all`] and [`Db::one`], writes through a transaction ([`Db::begin`]). What a commit survives
-//! is [`Durability`].
+//! is [`Durability`]. Statements are `&'static str`: what callers send can then only be bound as a value and never become
+//! SQL, and there are few enough of them that every connection keeps them prepared.
+//!
+//! An app's own tables live in the same database ([`crate::Database::sql`], [`Db::migrate`]), and its writes can be part
+//! of a transaction with those of our stores:
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use jan_core::Database;
+//! use jan_core::record::{self, Kept, Records};
+//! use jan_core::sql::Migration;
+//! # use jan_core::{Result, UserId};
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("app.db");
+//!
+//! const STEPS: &[Migration] = &[Migration {
+//!     number: 1,
+//!     sqlite: "CREATE TABLE invoice (id TEXT PRIMARY KEY, cents BIGINT NOT NULL)",
+//!     postgres: "CREATE TABLE invoice (id TEXT PRIMARY KEY, cents BIGINT NOT NULL)",
+//! }];
+//!
+//! let database = Database::sqlite(path).await?;
+//! let notes = Records::<String>::new("note", record::on(&database).await?);
+//! let db = database.sql().expect("SQLite is a SQL database");
+//! db.migrate("app", STEPS).await?;
+//! db.execute("INSERT INTO invoice (id, cents) VALUES ($1, $2)", &["first".into(), 1250.into()]).await?;
+//!
+//! // A row of the app's and a record of ours: both or neither.
+//! let mut tx = database.begin().await?;
+//! let more = "UPDATE invoice SET cents = cents + $2 WHERE id = $1";
+//! db.of(&mut tx)?.execute(more, &["first".into(), 50.into()]).await?;
+//! notes.insert_in(&mut tx, &UserId::new("ann"), &Kept::new("note_1", 0, "Paid more.".to_owned())).await?;
+//! tx.commit().await?;
+//!
+//! let row = db.one("SELECT cents FROM invoice WHERE id = $1", &["first".into()]).await?.expect("it is there");
+//! assert_eq!(row.int("cents")?, 1300);
+//! # database.close().await;
+//! # Ok::<(), jan_core::Error>(())
+//! # }).unwrap();
+//! ```
+//!
+//! What runs besides the caller: with SQLite one thread for each open database (`sqlite/checkpoint`), and the runtime's
+//! threads for blocking work while the file is opened and closed, for scripts and bulk writes, and for commits that wait for
+//! the disk (`sqlite/slot`); with Postgres, what sqlx's pool starts on tokio. Waiting for others uses tokio's timer.
 
 mod migrate;
 #[cfg(feature = "postgres")]
@@ -13,14 +57,18 @@ mod sqlite;
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod tests;
+mod tx;
 mod value;
 
 use std::fmt;
 use std::sync::Arc;
 
-pub use migrate::Migration;
+pub use migrate::{Migration, RESERVED};
+pub use tx::Tx;
+use tx::TxKind;
 pub use value::{Row, Value};
 
+use crate::database::{Transaction, another_database};
 use crate::{Error, Result};
 
 /// What an acknowledged write survives.
@@ -61,12 +109,8 @@ pub fn file_url(path: impl AsRef<std::path::Path>) -> String {
 }
 
 impl Db {
-    /// Opens the database that `url` names: `sqlite:PATH` (made if it is not there) or `postgres://…`.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `database.url` when it is of no known kind, or this build lacks the feature;
-    /// [`crate::ErrorKind::Unavailable`] when the database cannot be opened.
-    pub async fn open(url: &str, durability: Durability) -> Result<Self> {
+    /// As [`crate::Database::open_with`].
+    pub(crate) async fn open(url: &str, durability: Durability) -> Result<Self> {
         let kind = match url.split_once(':').map_or("", |(scheme, _)| scheme) {
             #[cfg(feature = "sqlite")]
             "sqlite" => Kind::Sqlite(sqlite::Sqlite::open(url, durability).await?),
@@ -139,12 +183,13 @@ impl Db {
 
     #[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "a server has threads of its own"))]
     async fn begin_for(&self, bulk: bool) -> Result<Tx> {
-        Ok(Tx(match &*self.0 {
+        let kind = match &*self.0 {
             #[cfg(feature = "sqlite")]
-            Kind::Sqlite(db) => Writing::Sqlite(db.begin(bulk).await?),
+            Kind::Sqlite(db) => TxKind::Sqlite(db.begin(bulk).await?),
             #[cfg(feature = "postgres")]
-            Kind::Postgres(db) => Writing::Postgres(db.begin().await?),
-        }))
+            Kind::Postgres(db) => TxKind::Postgres(db.begin().await?),
+        };
+        Ok(Tx { db: self.clone(), kind })
     }
 
     /// Writes one statement in a transaction of its own and says how many rows it touched.
@@ -172,6 +217,15 @@ impl Db {
         u64::try_from(count).map_err(Error::internal)
     }
 
+    /// This database's own transaction in one that several stores write in ([`crate::Database::begin`]).
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Internal`] when it is one of another database.
+    pub fn of<'t>(&self, tx: &'t mut Transaction) -> Result<&'t mut Tx> {
+        let tx = tx.get_mut::<Tx>()?;
+        if Arc::ptr_eq(&tx.db.0, &self.0) { Ok(tx) } else { Err(another_database()) }
+    }
+
     /// Closes every connection; what was committed is on its way to the disk.
     pub async fn close(&self) {
         match &*self.0 {
@@ -179,84 +233,6 @@ impl Db {
             Kind::Sqlite(db) => db.close().await,
             #[cfg(feature = "postgres")]
             Kind::Postgres(db) => db.close().await,
-        }
-    }
-}
-
-/// Writes that are kept together or not at all. Dropping it undoes them.
-#[must_use = "a transaction that is not committed is undone"]
-pub struct Tx(Writing);
-
-enum Writing {
-    #[cfg(feature = "sqlite")]
-    Sqlite(sqlite::Writing),
-    #[cfg(feature = "postgres")]
-    Postgres(postgres::Writing),
-}
-
-impl Tx {
-    /// Runs a statement and says how many rows it touched.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Conflict`] when a unique index refuses it; after any error the transaction can only be dropped.
-    pub async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
-        match &mut self.0 {
-            #[cfg(feature = "sqlite")]
-            Writing::Sqlite(tx) => tx.execute(sql, values).await,
-            #[cfg(feature = "postgres")]
-            Writing::Postgres(tx) => tx.execute(sql, values).await,
-        }
-    }
-
-    /// Every row that `sql` finds or returns, this transaction's own writes included.
-    ///
-    /// # Errors
-    /// As [`Tx::execute`].
-    pub async fn all(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
-        match &mut self.0 {
-            #[cfg(feature = "sqlite")]
-            Writing::Sqlite(tx) => tx.all(sql, values).await,
-            #[cfg(feature = "postgres")]
-            Writing::Postgres(tx) => tx.all(sql, values).await,
-        }
-    }
-
-    /// The first row that `sql` finds or returns.
-    ///
-    /// # Errors
-    /// As [`Tx::execute`].
-    pub async fn one(&mut self, sql: &'static str, values: &[Value]) -> Result<Option<Row>> {
-        Ok(self.all(sql, values).await?.into_iter().next())
-    }
-
-    /// One statement, and no more.
-    async fn alone(mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
-        let touched = self.execute(sql, values).await?;
-        self.commit().await?;
-        Ok(touched)
-    }
-
-    /// Runs a script of several statements without values (a migration).
-    async fn script(&mut self, sql: &'static str) -> Result<()> {
-        match &mut self.0 {
-            #[cfg(feature = "sqlite")]
-            Writing::Sqlite(tx) => tx.script(sql).await,
-            #[cfg(feature = "postgres")]
-            Writing::Postgres(tx) => tx.script(sql).await,
-        }
-    }
-
-    /// Keeps what was written. When this returns, the writes survive what [`Durability`] says. Dropping the future leaves
-    /// it open whether they are kept.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Internal`] when the database cannot keep them; then nothing was acknowledged.
-    pub async fn commit(self) -> Result<()> {
-        match self.0 {
-            #[cfg(feature = "sqlite")]
-            Writing::Sqlite(tx) => tx.commit().await,
-            #[cfg(feature = "postgres")]
-            Writing::Postgres(tx) => tx.commit().await,
         }
     }
 }

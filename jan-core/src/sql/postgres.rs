@@ -1,4 +1,5 @@
-//! Postgres: a pool of connections; the server itself makes commits of the same moment share a wait for the disk.
+//! Postgres: a pool of connections; the server itself makes commits of the same moment share a wait for the disk. The pool
+//! (sqlx's) opens and closes connections in tasks of its own on tokio.
 
 use std::future::Future;
 use std::str::FromStr;
@@ -72,8 +73,8 @@ impl Postgres {
         rows(&mut *connection, sql, values).await.map_err(fault)
     }
 
-    pub(super) async fn begin(&self) -> Result<Writing> {
-        Ok(Writing(patiently(&self.pool, || self.pool.begin()).await?))
+    pub(super) async fn begin(&self) -> Result<PostgresTx> {
+        Ok(PostgresTx(patiently(&self.pool, || self.pool.begin()).await?))
     }
 
     pub(super) async fn close(&self) {
@@ -82,9 +83,9 @@ impl Postgres {
 }
 
 /// A transaction on a connection of its own.
-pub(super) struct Writing(Transaction<'static, sqlx::Postgres>);
+pub(super) struct PostgresTx(Transaction<'static, sqlx::Postgres>);
 
-impl Writing {
+impl PostgresTx {
     pub(super) async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
         if finds_nothing(sql, values) {
             return Ok(0);

@@ -94,7 +94,7 @@ async fn threads_that_write_and_read_at_once_get_on() {
 }
 
 #[tokio::test]
-async fn very_many_rows_are_written_elsewhere_and_undone_like_few() {
+async fn very_many_rows_are_written_on_blocking_threads_and_undone_like_few() {
     for durability in BOTH {
         let folder = tempfile::tempdir().unwrap();
         let db = open_with(&folder, durability).await;
@@ -103,6 +103,8 @@ async fn very_many_rows_are_written_elsewhere_and_undone_like_few() {
         assert_eq!(db.execute_bulk(many, &[9000.into()]).await.unwrap(), 9000);
         for polls in 0..6 {
             cut_after(polls, db.execute_bulk("DELETE FROM word WHERE text <> $1", &["kept".into()]));
+            // A commit that was begun goes on by itself; whoever writes next waits for it.
+            drop(db.begin().await.unwrap());
             let left = words(&db).await.len();
             assert!(left == 9000 || left == 0, "{left} left");
             if left == 0 {
@@ -340,6 +342,57 @@ async fn a_migration_that_fails_leaves_the_database_as_it_was() {
     assert!(db.all("SELECT * FROM half", &[]).await.is_err());
     db.migrate("words", TABLES).await.unwrap();
     keep(&db, "kept").await.unwrap();
+}
+
+#[tokio::test]
+async fn tables_of_an_embedder_live_beside_ours_and_are_written_with_them() {
+    use crate::record::{self, Kept, Records};
+    use crate::{Database, UserId};
+
+    let (folder, me) = (tempfile::tempdir().unwrap(), UserId::new("me"));
+    for times in 1..=2 {
+        let database = Database::sqlite(folder.path().join("app.db")).await.unwrap();
+        let db = database.sql().unwrap();
+        db.migrate("app", TABLES).await.unwrap();
+        let notes = Records::<i64>::new("note", record::on(&database).await.unwrap());
+        for (commits, word) in [(false, "lost"), (true, "kept")] {
+            let word = format!("{word} {times}");
+            let mut tx = database.begin().await.unwrap();
+            notes.insert_in(&mut tx, &me, &Kept::new(word.clone(), 0, times)).await.unwrap();
+            db.of(&mut tx).unwrap().execute(KEEP, &[word.into()]).await.unwrap();
+            if commits {
+                tx.commit().await.unwrap();
+            }
+        }
+        let kept: Vec<_> = (1..=times).map(|n| format!("kept {n}")).collect();
+        assert_eq!(words(db).await, kept);
+        let mut noted: Vec<_> = notes.all(&me, None).await.unwrap().into_iter().map(|note| note.id).collect();
+        noted.sort();
+        assert_eq!(noted, kept);
+        database.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_is_taken_by_stores_of_its_own_database_alone() {
+    use crate::{Database, Transaction};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (db, other) = (open(&folder).await, open(&folder).await);
+    let mut tx = Transaction::new(db.begin().await.unwrap());
+    assert!(db.of(&mut tx).is_ok());
+    assert_eq!(other.of(&mut tx).map(drop).unwrap_err().kind(), ErrorKind::Internal);
+    let mut elsewhere = Database::memory().begin().await.unwrap();
+    assert_eq!(db.of(&mut elsewhere).map(drop).unwrap_err().kind(), ErrorKind::Internal);
+}
+
+#[tokio::test]
+async fn the_names_of_our_own_migrations_are_reserved() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(&folder).await;
+    for ours in RESERVED {
+        assert_eq!(db.migrate(ours, &[]).await.unwrap_err().get_param(), Some("set"), "{ours}");
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What goes into a statement and what comes out: text, whole numbers, nothing. All that the house's tables hold.
+//! What goes into a statement and what comes out: text, whole numbers, nothing. All that our tables hold.
 
 use crate::{Error, Result, UserId};
 

@@ -15,8 +15,8 @@ mod tool_turn;
 use std::sync::Arc;
 
 use jan_core::conversation::{
-    Append, Branch, Change, Conversation, ConversationStore, Filter, Fork, ForkPoint, Item, ItemRef, MAIN,
-    Naming, Selection, Tip,
+    Append, Branch, Change, Conversation, Filter, Fork, ForkPoint, Item, ItemRef, MAIN, Naming, Selection,
+    Tip,
 };
 use jan_core::page::{Page, PageRequest};
 use jan_core::{Clock, Error, JsonObject, Result, UserId, id};
@@ -37,18 +37,18 @@ use crate::titles::DEFAULT_TITLE;
 /// Keeps and gives conversations. Cheap to clone.
 #[derive(Clone)]
 pub struct Conversations {
-    store: Arc<dyn ConversationStore>,
+    store: Store,
     clock: Arc<dyn Clock>,
 }
 
 impl Conversations {
     /// The conversations in `store`.
     pub fn new(store: &Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store: store.conversations.clone(), clock }
+        Self { store: store.clone(), clock }
     }
 
-    /// The store behind.
-    pub fn store(&self) -> &Arc<dyn ConversationStore> {
+    /// The stores behind.
+    pub fn store(&self) -> &Store {
         &self.store
     }
 
@@ -70,7 +70,7 @@ impl Conversations {
             updated_at: now,
         };
         let items = item::read(body, 0, now)?;
-        let items = self.store.create(owner, conversation.clone(), items).await?;
+        let items = self.store.conversations.create(owner, conversation.clone(), items).await?;
         Ok((conversation, items))
     }
 
@@ -79,20 +79,20 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`], whatever `id` looks like.
     pub async fn get(&self, owner: &UserId, id: &str) -> Result<Conversation> {
-        self.store.get(owner, id).await
+        self.store.conversations.get(owner, id).await
     }
 
     /// A page of the owner's conversations, by their last change.
     ///
     /// # Errors
-    /// As [`ConversationStore::list`].
+    /// As [`jan_core::ConversationStore::list`].
     pub async fn list(
         &self,
         owner: &UserId,
         filter: &Filter,
         page: &PageRequest,
     ) -> Result<Page<Conversation>> {
-        self.store.list(owner, filter, page).await
+        self.store.conversations.list(owner, filter, page).await
     }
 
     /// How many conversations [`Conversations::list`] lists on all pages.
@@ -100,7 +100,7 @@ impl Conversations {
     /// # Errors
     /// The store's.
     pub async fn count(&self, owner: &UserId, filter: &Filter) -> Result<u64> {
-        self.store.count(owner, filter).await
+        self.store.conversations.count(owner, filter).await
     }
 
     /// Changes `{title, metadata, referrer, project_id}`; an empty referrer or project is taken away. A title that the
@@ -116,7 +116,7 @@ impl Conversations {
             project_id: check::project_id(body)?,
             at: self.clock.millis(),
         };
-        self.store.update(owner, id, change).await
+        self.store.conversations.update(owner, id, change).await
     }
 
     /// Deletes conversations and says which they were.
@@ -124,7 +124,7 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`] when one conversation was meant and is not there.
     pub async fn delete(&self, owner: &UserId, which: &Selection) -> Result<Vec<String>> {
-        self.store.delete(owner, which, self.clock.millis()).await
+        self.store.conversations.delete(owner, which, self.clock.millis()).await
     }
 
     /// Deletes one conversation.
@@ -154,13 +154,13 @@ impl Conversations {
     ) -> Result<Vec<Item>> {
         let at = self.clock.millis();
         let items = item::read(body, 1, at)?;
-        self.store.append(owner, id, Append { branch, items, at, ..Append::default() }).await
+        self.store.conversations.append(owner, id, Append { branch, items, at, ..Append::default() }).await
     }
 
     /// A page of a branch's items.
     ///
     /// # Errors
-    /// As [`ConversationStore::items`].
+    /// As [`jan_core::ConversationStore::items`].
     pub async fn items(
         &self,
         owner: &UserId,
@@ -168,7 +168,7 @@ impl Conversations {
         branch: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<Item>> {
-        self.store.items(owner, id, branch.map(canonical), page).await
+        self.store.conversations.items(owner, id, branch.map(canonical), page).await
     }
 
     /// How many items a branch shows; the active one when none is named.
@@ -176,7 +176,7 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
     pub async fn count_items(&self, owner: &UserId, id: &str, branch: Option<&str>) -> Result<u64> {
-        let branches = self.store.branches(owner, id).await?;
+        let branches = self.store.branches.branches(owner, id).await?;
         let wanted = |one: &&Branch| branch.map_or(one.is_active, |name| one.name == canonical(name));
         Ok(branches.iter().find(wanted).map_or(0, |branch| branch.item_count))
     }
@@ -186,7 +186,7 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
     pub async fn item(&self, owner: &UserId, id: &str, which: ItemRef<'_>) -> Result<Item> {
-        self.store.item(owner, id, which).await
+        self.store.conversations.item(owner, id, which).await
     }
 
     /// Says how a call went: `{status, output, error, name, arguments, server_label}`.
@@ -195,7 +195,10 @@ impl Conversations {
     /// [`jan_core::ErrorKind::Invalid`] when `status` is missing or unknown, [`jan_core::ErrorKind::NotFound`].
     pub async fn report_call(&self, owner: &UserId, id: &str, call: &str, body: &JsonObject) -> Result<Item> {
         let members = item::call_report(body)?;
-        self.store.merge_item(owner, id, ItemRef::Call(call), members, self.clock.millis()).await
+        self.store
+            .conversations
+            .merge_item(owner, id, ItemRef::Call(call), members, self.clock.millis())
+            .await
     }
 
     /// Deletes one item and keeps the rest.
@@ -203,8 +206,8 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
     pub async fn delete_item(&self, owner: &UserId, id: &str, item: &str) -> Result<Conversation> {
-        self.store.delete_item(owner, id, item, self.clock.millis()).await?;
-        self.store.get(owner, id).await
+        self.store.conversations.delete_item(owner, id, item, self.clock.millis()).await?;
+        self.store.conversations.get(owner, id).await
     }
 
     /// The branches, and which is active.
@@ -212,7 +215,7 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
     pub async fn branches(&self, owner: &UserId, id: &str) -> Result<Vec<Branch>> {
-        self.store.branches(owner, id).await
+        self.store.branches.branches(owner, id).await
     }
 
     /// One branch.
@@ -243,7 +246,7 @@ impl Conversations {
             tip: Tip::Any,
             at: self.clock.millis(),
         };
-        Ok(self.store.fork(owner, id, fork).await?.0)
+        Ok(self.store.branches.fork(owner, id, fork).await?.0)
     }
 
     /// Makes a branch the active one.
@@ -251,7 +254,7 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
     pub async fn activate(&self, owner: &UserId, id: &str, name: &str) -> Result<()> {
-        self.store.activate(owner, id, canonical(name), self.clock.millis()).await
+        self.store.branches.activate(owner, id, canonical(name), self.clock.millis()).await
     }
 
     /// Deletes a branch.
@@ -259,7 +262,7 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] for the active one and MAIN, [`jan_core::ErrorKind::NotFound`].
     pub async fn delete_branch(&self, owner: &UserId, id: &str, name: &str) -> Result<()> {
-        self.store.delete_branch(owner, id, canonical(name), self.clock.millis()).await
+        self.store.branches.delete_branch(owner, id, canonical(name), self.clock.millis()).await
     }
 
     /// What an edit or another answer makes of the active branch: a branch that takes its name and shows what it showed

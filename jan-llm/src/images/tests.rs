@@ -14,7 +14,6 @@ use jan_core::{BoxStream, SystemClock};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::Store;
 
 /// Keeps what it is given under ids of its own making.
 #[derive(Default)]
@@ -123,7 +122,7 @@ struct Studio {
 fn studio(data: Value) -> Studio {
     let (painter, shelf) = (Painter { data, asked: Mutex::default() }, Arc::new(Shelf::default()));
     let painter = Arc::new(painter);
-    let conversations = Conversations::new(&Store::default(), Arc::new(SystemClock));
+    let conversations = Conversations::new(&crate::store::memory_store(), Arc::new(SystemClock));
     let settings = ImageSettings { model: Some("z-image".into()), ..ImageSettings::default() };
     let images =
         Images::new(shelf.clone(), conversations.clone(), settings).provider("mine", painter.clone());

@@ -156,12 +156,13 @@ mod tests {
     use jan_core::{ChatRequest, Principal, SystemClock};
 
     use super::*;
+    use crate::Echo;
+    use crate::store::memory_store;
     use crate::usage::Days;
-    use crate::{Echo, Store};
 
     #[tokio::test]
     async fn every_way_to_ask_is_counted_on_its_callers_account() {
-        let meter = Meter::new(&Store::memory(), Arc::new(SystemClock));
+        let meter = Meter::new(&memory_store(), Arc::new(SystemClock));
         let metered = Metered::new(Echo::default(), meter.clone());
         let mut caller = Caller::from(Principal::open("me"));
         caller.project = Some("proj_1".into());

@@ -3,12 +3,15 @@
 //! provider gets them: chats, tools, agents, an embedder's own code.
 //!
 //! ```
-//! use jan_core::clock::SystemClock;
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! use jan_llm::layers::{Metered, Trimmed};
-//! use jan_llm::{Chat, Echo, Meter, Store};
+//! use jan_llm::{Chat, Database, Echo, Meter, Store, SystemClock};
 //!
-//! let meter = Meter::new(&Store::memory(), std::sync::Arc::new(SystemClock));
+//! let store = Store::on(&Database::memory()).await?;
+//! let meter = Meter::new(&store, std::sync::Arc::new(SystemClock));
 //! let chat = Chat::new(Metered::new(Trimmed::new(Echo::default()), meter));
+//! # Ok::<(), jan_core::Error>(())
+//! # }).unwrap();
 //! ```
 //!
 //! | layer | does |

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use jan_core::account::{Entry, ImportData, Imported, OwnedData, Sweep, pages};
-use jan_core::conversation::{Archived, ConversationStore, Filter, PlacedItem};
+use jan_core::conversation::{Archived, ConversationArchive, ConversationStore, Filter, PlacedItem};
 use jan_core::page::{MAX_LIMIT, Order, PageRequest};
 use jan_core::{BoxStream, Error, ErrorKind, Result, UserId};
 
@@ -19,13 +19,14 @@ const ITEM: &str = "item";
 
 /// The conversations of owners.
 pub struct ConversationData {
-    store: Arc<dyn ConversationStore>,
+    conversations: Arc<dyn ConversationStore>,
+    archive: Arc<dyn ConversationArchive>,
 }
 
 impl ConversationData {
     /// Those in `store`.
     pub fn new(store: &Store) -> Self {
-        Self { store: store.conversations.clone() }
+        Self { conversations: store.conversations.clone(), archive: store.archive.clone() }
     }
 }
 
@@ -36,25 +37,25 @@ impl OwnedData for ConversationData {
     }
 
     fn export(&self, owner: &UserId) -> BoxStream<Result<Entry>> {
-        let (store, whose) = (self.store.clone(), owner.clone());
-        let one = move |id| conversation(store.clone(), whose.clone(), id);
-        ids(self.store.clone(), owner.clone()).map_ok(one).try_flatten().boxed()
+        let (archive, whose) = (self.archive.clone(), owner.clone());
+        let one = move |id| conversation(archive.clone(), whose.clone(), id);
+        ids(self.conversations.clone(), owner.clone()).map_ok(one).try_flatten().boxed()
     }
 
     fn import(&self, owner: &UserId) -> Box<dyn ImportData> {
-        Box::new(ConversationImport { store: self.store.clone(), owner: owner.clone(), pending: None })
+        Box::new(ConversationImport { archive: self.archive.clone(), owner: owner.clone(), pending: None })
     }
 
     async fn erase(&self, owner: &UserId) -> Result<()> {
-        self.store.delete_owner(owner).await.map(drop)
+        self.archive.delete_owner(owner).await.map(drop)
     }
 
     async fn shows(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>> {
         let mut search = MediaSearch::new(media);
-        let ids = ids(self.store.clone(), owner.clone());
+        let ids = ids(self.conversations.clone(), owner.clone());
         let mut ids = std::pin::pin!(ids);
         while let Some(id) = ids.try_next().await? {
-            let items = items(self.store.clone(), owner.clone(), id);
+            let items = items(self.archive.clone(), owner.clone(), id);
             let mut items = std::pin::pin!(items);
             while let Some(item) = items.try_next().await? {
                 search.look(&String::from_utf8_lossy(&item.body.to_bytes()));
@@ -67,7 +68,7 @@ impl OwnedData for ConversationData {
     }
 
     async fn sweep(&self, sweep: &Sweep<'_>) -> Result<u64> {
-        self.store.sweep(sweep.deleted_before, sweep.limit).await
+        self.archive.sweep(sweep.deleted_before, sweep.limit).await
     }
 }
 
@@ -87,14 +88,14 @@ fn ids(store: Arc<dyn ConversationStore>, owner: UserId) -> impl Stream<Item = R
 
 /// The items of a conversation, on all its branches; none when it was deleted meanwhile.
 fn items(
-    store: Arc<dyn ConversationStore>,
+    archive: Arc<dyn ConversationArchive>,
     owner: UserId,
     id: String,
 ) -> impl Stream<Item = Result<PlacedItem>> + Send {
     pages((0, 0), move |after| {
-        let (store, owner, id) = (store.clone(), owner.clone(), id.clone());
+        let (archive, owner, id) = (archive.clone(), owner.clone(), id.clone());
         async move {
-            let page = unless_gone(store.placed(&owner, &id, after, MAX_LIMIT).await)?.unwrap_or_default();
+            let page = unless_gone(archive.placed(&owner, &id, after, MAX_LIMIT).await)?.unwrap_or_default();
             let next = page.last().map(|last| (last.branch, last.place));
             Ok((page, next))
         }
@@ -103,17 +104,17 @@ fn items(
 
 /// A conversation and its items; nothing when it was deleted meanwhile.
 fn conversation(
-    store: Arc<dyn ConversationStore>,
+    archive: Arc<dyn ConversationArchive>,
     owner: UserId,
     id: String,
 ) -> impl Stream<Item = Result<Entry>> + Send {
     let whole = async move {
-        let Some(archived) = unless_gone(store.archived(&owner, &id).await)? else {
+        let Some(archived) = unless_gone(archive.archived(&owner, &id).await)? else {
             return Ok(stream::empty().boxed());
         };
         let known: Vec<i64> = archived.branches.iter().map(|branch| branch.number).collect();
         let head = Entry::new(CONVERSATION, &archived);
-        let items = items(store, owner, id).try_filter_map(move |item| {
+        let items = items(archive, owner, id).try_filter_map(move |item| {
             // A branch that was made since the conversation was read is not in this export.
             let entry = known.contains(&item.branch).then(|| Entry::new(ITEM, &item)).transpose();
             std::future::ready(entry)
@@ -132,7 +133,7 @@ fn unless_gone<T>(found: Result<T>) -> Result<Option<T>> {
 
 /// A conversation comes whole or not at all, so it is held in memory until its last item was read.
 struct ConversationImport {
-    store: Arc<dyn ConversationStore>,
+    archive: Arc<dyn ConversationArchive>,
     owner: UserId,
     pending: Option<(Archived, Vec<PlacedItem>)>,
 }
@@ -158,7 +159,7 @@ impl ImportData for ConversationImport {
     async fn end_run(&mut self, done: &mut Imported) -> Result<()> {
         let Some((archived, items)) = self.pending.take() else { return Ok(()) };
         let (id, count) = (archived.conversation.id.clone(), items.len() as u64);
-        match self.store.restore(&self.owner, archived, items).await {
+        match self.archive.restore(&self.owner, archived, items).await {
             Ok(()) => {
                 done.add(CONVERSATION, 1);
                 done.add(ITEM, count);

@@ -100,7 +100,7 @@ async fn travels(from: Store, to: Store) {
 
 #[tokio::test]
 async fn media_stays_with_its_bytes() {
-    let (store, to) = (Store::memory(), Store::memory());
+    let (store, to) = (crate::store::memory_store(), crate::store::memory_store());
     let rows = jan_core::record::Records::<Value>::new(jan_core::media::RECORDS, store.records.clone());
     let row = jan_core::record::Kept::new("jan_1", 1, json!({"blob": "somebody's"}));
     rows.insert(&me(), &row).await.unwrap();
@@ -119,15 +119,15 @@ async fn media_stays_with_its_bytes() {
 
 #[tokio::test]
 async fn an_account_travels() {
-    travels(Store::memory(), Store::memory()).await;
+    travels(crate::store::memory_store(), crate::store::memory_store()).await;
 }
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
 async fn an_account_travels_between_kinds_of_stores() {
     let folder = tempfile::tempdir().unwrap();
-    travels(Store::sqlite(folder.path().join("a.db")).await.unwrap(), Store::memory()).await;
-    travels(Store::memory(), Store::sqlite(folder.path().join("b.db")).await.unwrap()).await;
+    travels(crate::store::sqlite_store(folder.path().join("a.db")).await, crate::store::memory_store()).await;
+    travels(crate::store::memory_store(), crate::store::sqlite_store(folder.path().join("b.db")).await).await;
 }
 
 async fn is_gone(store: Store) {
@@ -153,23 +153,24 @@ async fn is_gone(store: Store) {
 
 #[tokio::test]
 async fn a_deleted_account_leaves_nothing() {
-    is_gone(Store::memory()).await;
+    is_gone(crate::store::memory_store()).await;
 }
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
 async fn nor_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
-    is_gone(Store::sqlite(folder.path().join("a.db")).await.unwrap()).await;
+    is_gone(crate::store::sqlite_store(folder.path().join("a.db")).await).await;
 }
 
 #[tokio::test]
 async fn what_is_no_whole_export_is_refused() {
-    let store = Store::memory();
+    let store = crate::store::memory_store();
     let (id, ..) = live(&store, &me()).await;
     let lines = export(&store, &me()).await;
-    let fails =
-        async |lines: &[String]| import(&Store::memory(), &me(), lines).await.unwrap_err().to_string();
+    let fails = async |lines: &[String]| {
+        import(&crate::store::memory_store(), &me(), lines).await.unwrap_err().to_string()
+    };
     assert_eq!(fails(&[]).await, "The export breaks off after line 0.");
     assert_eq!(fails(&lines[1..]).await, "Line 1 is not the first line of an export.");
     let other_form = r#"{"account":{"format":3,"user":"me"}}"#.to_owned();
@@ -182,7 +183,7 @@ async fn what_is_no_whole_export_is_refused() {
 
     // It broke off in the middle of a conversation: that one is not kept.
     let middle = lines.iter().position(|line| line == item).unwrap() + 3;
-    let to = Store::memory();
+    let to = crate::store::memory_store();
     assert!(import(&to, &me(), &lines[..middle]).await.is_err());
     assert_eq!(to.conversations.get(&me(), &id).await.unwrap_err().kind(), ErrorKind::NotFound);
 

@@ -187,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_kept_goes_before_what_is_built_in() {
-        let (store, clock) = (Store::memory(), MovedClock::at(100));
+        let (store, clock) = (crate::store::memory_store(), MovedClock::at(100));
         let templates = Templates::new(&store, Arc::new(clock.clone()));
         let timing = templates.active("timing").await.unwrap();
         assert_eq!(

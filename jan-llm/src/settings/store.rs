@@ -117,19 +117,19 @@ mod tests {
 
     #[tokio::test]
     async fn settings_are_read_without_writing_and_merged() {
-        keeps_its_promises(Store::memory()).await;
+        keeps_its_promises(crate::store::memory_store()).await;
     }
 
     #[cfg(feature = "sqlite")]
     #[tokio::test]
     async fn a_file_keeps_them_too() {
         let folder = tempfile::tempdir().unwrap();
-        keeps_its_promises(Store::sqlite(folder.path().join("jan.db")).await.unwrap()).await;
+        keeps_its_promises(crate::store::sqlite_store(folder.path().join("jan.db")).await).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn first_changes_at_the_same_time_all_count() {
-        let (store, me) = (Store::memory(), UserId::new("me"));
+        let (store, me) = (crate::store::memory_store(), UserId::new("me"));
         let settings = SettingsStore::new(&store, Arc::new(MovedClock::at(7)));
         let change = |n: usize| {
             let (settings, me) = (settings.clone(), me.clone());

@@ -68,7 +68,7 @@ impl House {
 
 #[tokio::test]
 async fn the_public_sees_what_was_said_and_nothing_of_whose_it_is() {
-    let house = house_of(Store::memory());
+    let house = house_of(crate::store::memory_store());
     let (talk, answer) = house.talk().await;
     let share = house.share(&talk, json!({"scope": "conversation"})).await.unwrap();
     let seen = house.public(&share.body.slug).await.unwrap();
@@ -98,7 +98,7 @@ async fn the_public_sees_what_was_said_and_nothing_of_whose_it_is() {
 
 #[tokio::test]
 async fn one_answer_is_shared_alone_or_with_what_led_to_it() {
-    let house = house_of(Store::memory());
+    let house = house_of(crate::store::memory_store());
     let (talk, answer) = house.talk().await;
     let count = |seen: Value| seen["snapshot"]["items"].as_array().unwrap().len();
     let alone = house.share(&talk, json!({"scope": "item", "item_id": answer})).await.unwrap();
@@ -124,7 +124,7 @@ async fn one_answer_is_shared_alone_or_with_what_led_to_it() {
 
 #[tokio::test]
 async fn what_cannot_be_shared_is_refused_by_name() {
-    let house = house_of(Store::memory());
+    let house = house_of(crate::store::memory_store());
     let (talk, _) = house.talk().await;
     for (wanted, param) in [
         (json!({}), "scope"),
@@ -151,7 +151,7 @@ async fn what_cannot_be_shared_is_refused_by_name() {
 
 #[tokio::test]
 async fn a_snapshot_has_an_end() {
-    let house = house_of(Store::memory());
+    let house = house_of(crate::store::memory_store());
     let (talk, _) = house.talk().await;
     let long = json!({"role": "user", "content": [{"type": "input_text", "text": "x".repeat(100_000)}]});
     let items = body(json!({"items": vec![long; 20]}));
@@ -164,7 +164,7 @@ async fn a_snapshot_has_an_end() {
 
 #[tokio::test]
 async fn the_branch_of_the_query_wins() {
-    let house = house_of(Store::memory());
+    let house = house_of(crate::store::memory_store());
     let (talk, answer) = house.talk().await;
     let fork = body(json!({"name": "short", "fork_from_item_id": answer}));
     house.conversations.create_branch(&me(), &talk, &fork).await.unwrap();
@@ -219,12 +219,12 @@ async fn is_taken_back(store: Store) {
 
 #[tokio::test]
 async fn a_share_is_taken_back_for_good() {
-    is_taken_back(Store::memory()).await;
+    is_taken_back(crate::store::memory_store()).await;
 }
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
 async fn a_file_keeps_shares_too() {
     let folder = tempfile::tempdir().unwrap();
-    is_taken_back(Store::sqlite(folder.path().join("jan.db")).await.unwrap()).await;
+    is_taken_back(crate::store::sqlite_store(folder.path().join("jan.db")).await).await;
 }

@@ -1,4 +1,4 @@
-//! What is kept of a turn, and how: all of it in one write, when the answer is whole.
+//! What is kept of a turn, and how: all of it in one transaction, when the answer is whole.
 
 use std::sync::Arc;
 #[cfg(feature = "client")]
@@ -9,14 +9,14 @@ use jan_core::chat::{AnswerBody, Message};
 use jan_core::conversation::{Append, BRANCH_MOVED, Branch, Conversation, Fork, Item, Naming, Tip};
 use jan_core::{
     AuthMethod, CallReport, Caller, ChatAnswer, JsonObject, ModelCall, ModelProvider, Principal, Result,
-    UserId,
+    Transaction, UserId, record,
 };
 use serde_json::{Value, json};
 
 use super::Keeper;
 #[cfg(feature = "client")]
 use super::keeper::TITLE_TIME;
-use crate::completions::Pending;
+use crate::completions::{Completion, Pending};
 use crate::conversations::{from_message, item_shape, reasoning};
 #[cfg(feature = "client")]
 use crate::layers::TimeLimit;
@@ -185,17 +185,24 @@ impl Kept {
         title: Option<String>,
     ) -> Result<JsonObject> {
         let now = self.keeper.clock.millis();
-        if let Some(pending) = self.completion.take() {
-            self.keeper.completions.keep(&self.owner, pending, &answer, bytes).await?;
-        }
+        let completion = self.completion.take();
+        let completion = completion
+            .map(|pending| self.keeper.completions.answered(pending, &answer, bytes))
+            .transpose()?;
         let Some(mut conversation) = self.conversation.clone().filter(|_| self.stores) else {
+            if completion.is_some() {
+                let mut tx = self.keeper.conversations.store().begin().await?;
+                self.put_completion(&mut tx, completion.as_ref()).await?;
+                tx.commit().await?;
+            }
             return Ok(JsonObject::new());
         };
         let answered = self.answer_items(&answer, now)?;
         if self.is_new {
             conversation.title.clone_from(&title);
         }
-        let (asked, kept, mut outcome) = self.write(conversation, &answered, title, now).await?;
+        let new = New { answered: &answered, title, completion: completion.as_ref(), at: now };
+        let (asked, kept, mut outcome) = self.write(conversation, new).await?;
         let shapes = kept.iter().map(item_shape).collect::<Result<Vec<_>>>()?;
         if let Some(user) = shapes.get(..asked).and_then(<[_]>::last) {
             outcome.set("user_item", user)?;
@@ -204,18 +211,21 @@ impl Kept {
         Ok(outcome)
     }
 
-    /// Writes what is new and the answer behind it. A branch that changed since it was read is compared with what was said
-    /// once more. How many of the items were asked, all items, and what became of the branches.
+    /// Writes what is new and the answer behind it, and the kept completion, all in one transaction. A branch that changed
+    /// since it was read is compared with what was said once more. How many of the items were asked, all items, and what
+    /// became of the branches.
     async fn write(
         &mut self,
         conversation: Conversation,
-        answered: &[Item],
-        title: Option<String>,
-        at: i64,
+        New { answered, title, completion, at }: New<'_>,
     ) -> Result<(usize, Vec<Item>, JsonObject)> {
+        let store = self.keeper.conversations.store().clone();
         if self.is_new {
             let items = self.fresh.iter().chain(answered).cloned().collect();
-            let kept = self.keeper.conversations.store().create(&self.owner, conversation, items).await?;
+            let mut tx = store.begin().await?;
+            let kept = store.conversations.create_in(&mut tx, &self.owner, conversation, items).await?;
+            self.put_completion(&mut tx, completion).await?;
+            tx.commit().await?;
             return Ok((self.fresh.len(), kept, JsonObject::new()));
         }
         let mut comparisons = 0;
@@ -225,13 +235,18 @@ impl Kept {
             let tip = if compares { self.tip.clone() } else { Tip::Any };
             let items = self.fresh.iter().chain(answered).cloned().collect();
             let append = Append { branch: None, items, title: title.clone(), tip, at };
-            match self.put(&conversation.id, append).await {
+            let mut tx = store.begin().await?;
+            match self.put(&mut tx, &conversation.id, append).await {
                 Err(error) if compares && error.get_code() == BRANCH_MOVED => {
+                    // The history is read anew: not while a transaction keeps others from writing.
+                    drop(tx);
                     comparisons += 1;
                     self.compare_again(&conversation.id).await?;
                 }
                 written => {
                     let (kept, outcome) = written?;
+                    self.put_completion(&mut tx, completion).await?;
+                    tx.commit().await?;
                     return Ok((self.fresh.len(), kept, outcome));
                 }
             }
@@ -239,16 +254,28 @@ impl Kept {
     }
 
     /// Adds items where the turn goes.
-    async fn put(&self, id: &str, append: Append) -> Result<(Vec<Item>, JsonObject)> {
+    async fn put(&self, tx: &mut Transaction, id: &str, append: Append) -> Result<(Vec<Item>, JsonObject)> {
         let (store, mut outcome) = (self.keeper.conversations.store(), JsonObject::new());
         let Destination::Fork(fork) = &self.destination else {
-            return Ok((store.append(&self.owner, id, append).await?, outcome));
+            return Ok((store.conversations.append_in(tx, &self.owner, id, append).await?, outcome));
         };
         let fork = Fork { items: append.items, tip: append.tip, ..(**fork).clone() };
         let naming = fork.naming.clone();
-        let (branch, kept) = store.fork(&self.owner, id, fork).await?;
+        let (branch, kept) = store.branches.fork_in(tx, &self.owner, id, fork).await?;
         tell_branch(&mut outcome, &branch, &naming)?;
         Ok((kept, outcome))
+    }
+
+    /// Keeps the completion, if one is to be kept.
+    async fn put_completion(
+        &self,
+        tx: &mut Transaction,
+        completion: Option<&record::Kept<Completion>>,
+    ) -> Result<()> {
+        match completion {
+            Some(completion) => self.keeper.completions.insert_in(tx, &self.owner, completion).await,
+            None => Ok(()),
+        }
     }
 
     /// Compares what was said with what the active branch shows by now.
@@ -283,6 +310,17 @@ impl Kept {
         items.append(&mut said);
         Ok(items)
     }
+}
+
+/// What a turn adds beside what was asked.
+struct New<'a> {
+    /// The answer's items.
+    answered: &'a [Item],
+    /// The title that the conversation gets.
+    title: Option<String>,
+    /// The completion that is kept by itself.
+    completion: Option<&'a record::Kept<Completion>>,
+    at: i64,
 }
 
 /// What the original tells of a branch that an edit or another answer made.

@@ -90,7 +90,7 @@ impl Keeper {
         let (mut items, mut whole) = (Vec::new(), false);
         let mut page = PageRequest { limit: MAX_LIMIT, after: None, order: Order::Desc };
         while items.len() < MAX_HISTORY && !whole {
-            let mut next = self.conversations.store().items(owner, id, None, &page).await?;
+            let mut next = self.conversations.store().conversations.items(owner, id, None, &page).await?;
             items.append(&mut next.items);
             whole = !next.has_more;
             page.after = items.last().map(|item| item.id.clone());

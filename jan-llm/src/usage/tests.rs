@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jan_core::clock::MovedClock;
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::{Millis, Record};
-use jan_core::{Error, Result, UserId};
+use jan_core::{Error, Result, Transaction, Transactional, UserId};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,19 +63,19 @@ async fn adds_up(store: Store) {
 
 #[tokio::test]
 async fn tokens_add_up_by_day_model_and_project() {
-    adds_up(Store::memory()).await;
+    adds_up(crate::store::memory_store()).await;
 }
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
 async fn a_file_adds_up_too() {
     let folder = tempfile::tempdir().unwrap();
-    adds_up(Store::sqlite(folder.path().join("jan.db")).await.unwrap()).await;
+    adds_up(crate::store::sqlite_store(folder.path().join("jan.db")).await).await;
 }
 
 #[test]
 fn wrong_days_are_named() {
-    let (meter, _) = meter(&Store::memory());
+    let (meter, _) = meter(&crate::store::memory_store());
     let param = |days: Result<Days>| days.unwrap_err().get_param().unwrap_or_default().to_owned();
     assert_eq!(param(Days::between(Some("yesterday"), None, &meter)), "from");
     assert_eq!(param(Days::between(None, Some("2026-02-30"), &meter)), "to");
@@ -95,7 +95,29 @@ struct Failing {
 }
 
 #[async_trait]
+impl Transactional for Failing {
+    async fn begin(&self) -> Result<Transaction> {
+        self.inner.begin().await
+    }
+}
+
+#[async_trait]
 impl RecordStore for Failing {
+    async fn insert_in(&self, tx: &mut Transaction, owner: &UserId, records: Vec<Record>) -> Result<()> {
+        self.inner.insert_in(tx, owner, records).await
+    }
+    async fn get_in(
+        &self,
+        tx: &mut Transaction,
+        owner: &UserId,
+        kind: &str,
+        id: &str,
+    ) -> Result<Option<Record>> {
+        self.inner.get_in(tx, owner, kind, id).await
+    }
+    async fn replace_in(&self, tx: &mut Transaction, owner: &UserId, record: Record) -> Result<bool> {
+        self.inner.replace_in(tx, owner, record).await
+    }
     async fn insert(&self, owner: &UserId, records: Vec<Record>) -> Result<()> {
         if self.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
@@ -131,9 +153,6 @@ impl RecordStore for Failing {
     ) -> Result<Vec<Record>> {
         self.inner.everything(owner, after, limit).await
     }
-    async fn replace(&self, owner: &UserId, record: Record) -> Result<bool> {
-        self.inner.replace(owner, record).await
-    }
     async fn delete(&self, owner: &UserId, kind: &str, id: &str) -> Result<bool> {
         self.inner.delete(owner, kind, id).await
     }
@@ -147,10 +166,10 @@ impl RecordStore for Failing {
 
 #[tokio::test]
 async fn what_could_not_be_written_is_not_lost() {
-    let whole = Store::memory();
+    let whole = crate::store::memory_store();
     let failing =
-        Arc::new(Failing { inner: whole.records, fails: true.into(), hangs: AtomicBool::new(false) });
-    let (meter, _) = meter(&Store { records: failing.clone(), conversations: whole.conversations });
+        Arc::new(Failing { inner: whole.records.clone(), fails: true.into(), hangs: AtomicBool::new(false) });
+    let (meter, _) = meter(&Store { records: failing.clone(), ..whole });
     for owner in ["me", "you"] {
         meter.record(&UserId::new(owner), "a", None, &Usage::new(1, 1));
     }
@@ -176,7 +195,7 @@ async fn what_could_not_be_written_is_not_lost() {
 
 #[test]
 fn many_threads_count_together() {
-    let (meter, me) = (meter(&Store::memory()).0, UserId::new("me"));
+    let (meter, me) = (meter(&crate::store::memory_store()).0, UserId::new("me"));
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| (0..1000).for_each(|_| meter.record(&me, "a", None, &Usage::new(2, 1))));

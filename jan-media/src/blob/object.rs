@@ -15,6 +15,9 @@ use super::upload::Upload;
 use super::{checked, missing};
 
 /// Keeps blobs in a folder, in S3 and what speaks like it, in Google's or Microsoft's cloud.
+///
+/// Needs a tokio runtime: files are read and written on its threads for blocking work, clouds are called over connections
+/// of object_store's client, and an upload that is dropped in the middle starts a task that takes away its pieces.
 #[derive(Debug)]
 pub struct ObjectBlobs {
     store: Arc<dyn ObjectStore>,

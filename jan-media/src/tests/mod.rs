@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use jan_core::clock::MovedClock;
 use jan_core::media::{BlobStore, MediaObject, MediaUse, NewMedia};
 use jan_core::page::PageRequest;
-use jan_core::record::{MemoryRecords, RecordStore};
-use jan_core::{BoxStream, Result, UserId};
+use jan_core::record::{self, RecordStore};
+use jan_core::{BoxStream, Database, Result, UserId};
 use sha2::{Digest, Sha256};
 use trouble::{Shaky, Trouble};
 
@@ -48,13 +48,18 @@ pub(crate) struct House {
     pub(crate) trouble: Trouble,
 }
 
+/// Records in memory, where nothing is waited for.
+pub(crate) fn memory_records() -> Arc<dyn RecordStore> {
+    record::on(&Database::memory()).now_or_never().unwrap().unwrap()
+}
+
 pub(crate) fn house() -> House {
     house_of(Arc::new(MemoryBlobs::new()), MediaSettings::default())
 }
 
 pub(crate) fn house_of(blobs: Arc<dyn BlobStore>, settings: MediaSettings) -> House {
     let (trouble, clock) = (Trouble::default(), MovedClock::at(1_700_000_000));
-    let records: Arc<dyn RecordStore> = Arc::new(MemoryRecords::new());
+    let records = memory_records();
     let shaky_blobs = Arc::new(Shaky { store: blobs.clone(), trouble: trouble.clone() });
     let shaky_records = Arc::new(Shaky { store: records.clone(), trouble: trouble.clone() });
     let media = Media::new(shaky_blobs, shaky_records, Arc::new(clock.clone()), settings);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jan_core::media::BlobStore;
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::{Millis, Record, RecordStore};
-use jan_core::{BoxStream, Error, Result, UserId};
+use jan_core::{BoxStream, Error, Result, Transaction, Transactional, UserId};
 
 use super::*;
 use crate::NewUpload;
@@ -141,7 +141,33 @@ impl BlobStore for Shaky<dyn BlobStore> {
 }
 
 #[async_trait]
+impl Transactional for Shaky<dyn RecordStore> {
+    async fn begin(&self) -> Result<Transaction> {
+        self.store.begin().await
+    }
+}
+
+#[async_trait]
 impl RecordStore for Shaky<dyn RecordStore> {
+    async fn insert_in(&self, tx: &mut Transaction, owner: &UserId, records: Vec<Record>) -> Result<()> {
+        self.trouble.through(self.store.insert_in(tx, owner, records)).await
+    }
+
+    async fn get_in(
+        &self,
+        tx: &mut Transaction,
+        owner: &UserId,
+        kind: &str,
+        id: &str,
+    ) -> Result<Option<Record>> {
+        self.trouble.read().await?;
+        self.store.get_in(tx, owner, kind, id).await
+    }
+
+    async fn replace_in(&self, tx: &mut Transaction, owner: &UserId, record: Record) -> Result<bool> {
+        self.trouble.through(self.store.replace_in(tx, owner, record)).await
+    }
+
     async fn insert(&self, owner: &UserId, records: Vec<Record>) -> Result<()> {
         self.trouble.through(self.store.insert(owner, records)).await
     }

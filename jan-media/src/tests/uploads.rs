@@ -101,7 +101,7 @@ impl BlobSigner for Cloud {
 
 #[tokio::test]
 async fn bytes_go_to_the_cloud_and_are_judged_there() {
-    let (cloud, records) = (Arc::new(Cloud(MemoryBlobs::new())), Arc::new(MemoryRecords::new()));
+    let (cloud, records) = (Arc::new(Cloud(MemoryBlobs::new())), memory_records());
     let clock = MovedClock::at(1_700_000_000);
     let media = Media::new(cloud.clone(), records, Arc::new(clock.clone()), MediaSettings::default());
     let upload = media.prepare_upload(&me(), announced(None)).await.unwrap();

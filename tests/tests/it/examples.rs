@@ -138,6 +138,14 @@ fn a_store_of_ones_own_is_told() {
 }
 
 #[test]
+fn tables_of_ones_own_live_in_the_same_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = output(Command::new(binary("12_own_tables")).arg(folder.path().join("tickets.db")));
+    let wanted = "the number is taken: true\nticket 1: 1 item\nconversations in all: 1\n";
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), wanted);
+}
+
+#[test]
 fn media_are_kept_without_a_server() {
     let folder = tempfile::tempdir().unwrap();
     let done = output(Command::new(binary("08_media_without_server")).arg(folder.path()));

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use jan_core::sql::{Db, Durability, file_url};
+use jan_core::Database;
+use jan_core::sql::file_url;
 use jan_tests::{Upstream, within};
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ async fn a_process_that_holds_the_file_stops_writers_alone() {
     assert!((200..300).contains(&write(&client, url).await.0));
 
     // From here on this process has the lock, as a backup or an import would.
-    let other = Db::open(&file_url(&file), Durability::Process).await.unwrap();
+    let other = Database::sqlite(&file).await.unwrap();
     let lock = other.begin().await.unwrap();
     let begun = Instant::now();
     let writers = async {
@@ -91,7 +92,7 @@ async fn turns_wait_for_the_connections_that_postgres_allows() {
         let url =
             postgres.url().replace("jan@", &format!("{role}@")).replace("/jan", &format!("/{database}"));
         // Somebody else has some of those that are allowed.
-        let other = Db::open(&url, Durability::Process).await.unwrap();
+        let other = Database::open(&url).await.unwrap();
         let held = if database == "shared" { Some(other.begin().await.unwrap()) } else { None };
         if held.is_none() {
             other.close().await;

@@ -49,6 +49,7 @@ mod shares;
 #[cfg(unix)]
 mod stores;
 mod swagger;
+mod together;
 mod turns;
 mod upstreams;
 mod usage;

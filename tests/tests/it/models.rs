@@ -77,8 +77,12 @@ async fn a_page_learns_what_models_are_called_and_what_they_can_do() {
 
 #[tokio::test]
 async fn a_models_name_may_hold_slashes() {
-    let server =
-        Server::builder().auth(AllowAll::new()).model(Echo::named("maker/model:latest")).build().unwrap();
+    let server = Server::builder()
+        .auth(AllowAll::new())
+        .model(Echo::named("maker/model:latest"))
+        .build()
+        .await
+        .unwrap();
     let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
     let url = format!("http://{}/v1/models", listener.local_addr().unwrap());
     let serving = tokio::spawn(async move { server.serve(listener, std::future::pending::<()>()).await });

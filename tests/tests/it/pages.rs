@@ -102,7 +102,8 @@ async fn an_open_server_changes_nothing_for_pages_that_may_not_call() {
 async fn a_mounted_server_that_lets_everybody_in_is_told_its_hosts() {
     let ask = async |hosts: Option<Hosts>, host: &str| {
         let builder = Server::builder().auth(AllowAll::new());
-        let server = if let Some(hosts) = hosts { builder.hosts(hosts) } else { builder }.build().unwrap();
+        let server =
+            if let Some(hosts) = hosts { builder.hosts(hosts) } else { builder }.build().await.unwrap();
         let request = http::Request::post("/v1/conversations").header("origin", "https://chat.example");
         server
             .handle(request.header("host", host).body(http_body_util::Empty::new()).unwrap())
@@ -114,8 +115,11 @@ async fn a_mounted_server_that_lets_everybody_in_is_told_its_hosts() {
     assert!(ask(Some(Hosts::local().and("chat.example")), "chat.example").await);
     assert!(!ask(Some(Hosts::local().and("other.example")), "other.example").await, "the page is another's");
     assert!(ask(Some(Hosts::any()), "chat.example").await);
-    let keys =
-        Server::builder().auth(ApiKeys::new([&"sk_0123456789abcdefghij".into()]).unwrap()).build().unwrap();
+    let keys = Server::builder()
+        .auth(ApiKeys::new([&"sk_0123456789abcdefghij".into()]).unwrap())
+        .build()
+        .await
+        .unwrap();
     let request = http::Request::get("/v1/models")
         .header("host", "any.example")
         .header("x-api-key", "sk_0123456789abcdefghij");
@@ -137,7 +141,7 @@ async fn who_is_to_come_back_is_told_when() {
 async fn an_origin_that_is_none_stops_the_start() {
     for wrong in ["chat.example", "https://chat.example/app"] {
         let server = Server::builder().auth(AllowAll::new());
-        let error = server.cors_origins([wrong.to_owned()]).build().err().unwrap();
+        let error = server.cors_origins([wrong.to_owned()]).build().await.err().unwrap();
         assert!(error.to_string().contains(wrong), "{error}");
     }
 }

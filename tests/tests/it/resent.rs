@@ -6,9 +6,8 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use jan_core::conversation::Item;
 use jan_core::page::{MAX_LIMIT, Order, PageRequest};
-use jan_core::{ChatChunk, ChatRequest, JsonObject, ModelCall, Principal, SystemClock};
+use jan_core::{ChatChunk, ChatRequest, Database, JsonObject, ModelCall, Principal, SystemClock};
 use jan_llm::chat::Regenerated;
-use jan_llm::store::Durability;
 use jan_llm::turn::TurnOptions;
 use jan_llm::{Chat, Conversations, Keeper, Store};
 use jan_tests::{Gate, PrivatePostgres, ScriptedModel, Turn, words};
@@ -125,11 +124,12 @@ impl Talk {
 
 /// Runs a test on memory, on SQLite, and on Postgres where its programs are.
 async fn on_every_store(test: impl AsyncFn(&Store)) {
-    test(&Store::memory()).await;
+    let on = async |database: Database| test(&Store::on(&database).await.unwrap()).await;
+    on(Database::memory()).await;
     let folder = tempfile::tempdir().unwrap();
-    test(&Store::sqlite(folder.path().join("jan.db")).await.unwrap()).await;
+    on(Database::sqlite(folder.path().join("jan.db")).await.unwrap()).await;
     let Some(postgres) = PrivatePostgres::start_with(&[("fsync", "off")]).await else { return };
-    test(&Store::open(&postgres.database().await, Durability::Process).await.unwrap()).await;
+    on(Database::open(&postgres.database().await).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

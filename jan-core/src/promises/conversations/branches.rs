@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub async fn all(store: &dyn ConversationStore) {
+pub async fn all(store: &Stores) {
     every_conversation_begins_with_main(store).await;
     branches_are_listed_in_the_order_in_which_they_were_made(store).await;
     the_active_branch_is_one_and_is_chosen(store).await;
@@ -11,7 +11,7 @@ pub async fn all(store: &dyn ConversationStore) {
     children_of_a_deleted_branch_go_on_showing_its_items(store).await;
 }
 
-pub async fn every_conversation_begins_with_main(store: &dyn ConversationStore) {
+pub async fn every_conversation_begins_with_main(store: &Stores) {
     let me = somebody();
     for count in [0, 3] {
         let (id, _) = begun(store, &me, count).await;
@@ -26,88 +26,88 @@ pub async fn every_conversation_begins_with_main(store: &dyn ConversationStore) 
             updated_at: NOON,
             is_active: true,
         };
-        assert_eq!(store.branches(&me, &id).await.unwrap(), [main]);
+        assert_eq!(store.branches.branches(&me, &id).await.unwrap(), [main]);
     }
 }
 
-pub async fn branches_are_listed_in_the_order_in_which_they_were_made(store: &dyn ConversationStore) {
+pub async fn branches_are_listed_in_the_order_in_which_they_were_made(store: &Stores) {
     let me = somebody();
     let (id, _) = begun(store, &me, 1).await;
     for name in ["z", "a", ODD] {
-        store.fork(&me, &id, fork(name, ForkPoint::End)).await.unwrap();
+        store.branches.fork(&me, &id, fork(name, ForkPoint::End)).await.unwrap();
     }
-    let names = store.branches(&me, &id).await.unwrap().into_iter().map(|branch| branch.name);
+    let names = store.branches.branches(&me, &id).await.unwrap().into_iter().map(|branch| branch.name);
     assert_eq!(names.collect::<Vec<_>>(), [MAIN, "z", "a", ODD]);
 }
 
-async fn active(store: &dyn ConversationStore, me: &UserId, id: &str) -> Vec<String> {
-    let branches = store.branches(me, id).await.unwrap();
+async fn active(store: &Stores, me: &UserId, id: &str) -> Vec<String> {
+    let branches = store.branches.branches(me, id).await.unwrap();
     branches.into_iter().filter(|branch| branch.is_active).map(|branch| branch.name).collect()
 }
 
-pub async fn the_active_branch_is_one_and_is_chosen(store: &dyn ConversationStore) {
+pub async fn the_active_branch_is_one_and_is_chosen(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 2).await;
-    store.fork(&me, &id, fork("other", ForkPoint::After(main[0].clone()))).await.unwrap();
+    store.branches.fork(&me, &id, fork("other", ForkPoint::After(main[0].clone()))).await.unwrap();
     assert_eq!(active(store, &me, &id).await, [MAIN]);
     assert_eq!(ids(&shown(store, &me, &id, None).await), main);
     for _ in 0..2 {
-        store.activate(&me, &id, "other", NOON + 3).await.unwrap();
+        store.branches.activate(&me, &id, "other", NOON + 3).await.unwrap();
         assert_eq!(active(store, &me, &id).await, ["other"]);
         assert_eq!(ids(&shown(store, &me, &id, None).await), main[..1]);
     }
-    is_not_found(store.activate(&me, &id, "nowhere", NOON + 4).await);
+    is_not_found(store.branches.activate(&me, &id, "nowhere", NOON + 4).await);
     assert_eq!(active(store, &me, &id).await, ["other"]);
-    store.activate(&me, &id, MAIN, NOON + 5).await.unwrap();
+    store.branches.activate(&me, &id, MAIN, NOON + 5).await.unwrap();
     assert_eq!(active(store, &me, &id).await, [MAIN]);
 }
 
-pub async fn the_active_branch_and_main_are_not_deleted(store: &dyn ConversationStore) {
+pub async fn the_active_branch_and_main_are_not_deleted(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 1).await;
-    store.fork(&me, &id, fork("other", ForkPoint::End)).await.unwrap();
-    refused(store.delete_branch(&me, &id, MAIN, NOON + 3).await, ErrorKind::Invalid);
-    store.activate(&me, &id, "other", NOON + 3).await.unwrap();
-    refused(store.delete_branch(&me, &id, MAIN, NOON + 4).await, ErrorKind::Invalid);
-    refused(store.delete_branch(&me, &id, "other", NOON + 4).await, ErrorKind::Invalid);
-    is_not_found(store.delete_branch(&me, &id, "nowhere", NOON + 4).await);
-    assert_eq!(store.branches(&me, &id).await.unwrap().len(), 2);
+    store.branches.fork(&me, &id, fork("other", ForkPoint::End)).await.unwrap();
+    refused(store.branches.delete_branch(&me, &id, MAIN, NOON + 3).await, ErrorKind::Invalid);
+    store.branches.activate(&me, &id, "other", NOON + 3).await.unwrap();
+    refused(store.branches.delete_branch(&me, &id, MAIN, NOON + 4).await, ErrorKind::Invalid);
+    refused(store.branches.delete_branch(&me, &id, "other", NOON + 4).await, ErrorKind::Invalid);
+    is_not_found(store.branches.delete_branch(&me, &id, "nowhere", NOON + 4).await);
+    assert_eq!(store.branches.branches(&me, &id).await.unwrap().len(), 2);
     assert_eq!(shown_ids(store, &me, &id, MAIN).await, main);
 }
 
-pub async fn a_deleted_branch_is_gone_and_its_name_is_free(store: &dyn ConversationStore) {
+pub async fn a_deleted_branch_is_gone_and_its_name_is_free(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 2).await;
     for _ in 0..2 {
         let point = ForkPoint::After(main[0].clone());
-        store.fork(&me, &id, fork("other", point)).await.unwrap();
+        store.branches.fork(&me, &id, fork("other", point)).await.unwrap();
         let own = say(store, &me, &id, "other", 2).await;
         assert_eq!(shown_ids(store, &me, &id, "other").await, [&main[..1], &own].concat());
-        store.delete_branch(&me, &id, "other", NOON + 3).await.unwrap();
+        store.branches.delete_branch(&me, &id, "other", NOON + 3).await.unwrap();
 
         let all = PageRequest::default();
-        is_not_found(store.items(&me, &id, Some("other"), &all).await);
-        is_not_found(store.append(&me, &id, append_to("other", messages(1))).await);
-        is_not_found(store.activate(&me, &id, "other", NOON + 4).await);
-        is_not_found(store.delete_branch(&me, &id, "other", NOON + 4).await);
+        is_not_found(store.conversations.items(&me, &id, Some("other"), &all).await);
+        is_not_found(store.conversations.append(&me, &id, append_to("other", messages(1))).await);
+        is_not_found(store.branches.activate(&me, &id, "other", NOON + 4).await);
+        is_not_found(store.branches.delete_branch(&me, &id, "other", NOON + 4).await);
         let child = Fork { parent: Some("other".to_owned()), ..fork("child", ForkPoint::End) };
-        is_not_found(store.fork(&me, &id, child).await);
-        let names = store.branches(&me, &id).await.unwrap().into_iter().map(|branch| branch.name);
+        is_not_found(store.branches.fork(&me, &id, child).await);
+        let names = store.branches.branches(&me, &id).await.unwrap().into_iter().map(|branch| branch.name);
         assert_eq!(names.collect::<Vec<_>>(), [MAIN]);
         assert_eq!(shown_ids(store, &me, &id, MAIN).await, main);
     }
 }
 
-pub async fn children_of_a_deleted_branch_go_on_showing_its_items(store: &dyn ConversationStore) {
+pub async fn children_of_a_deleted_branch_go_on_showing_its_items(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 2).await;
-    store.fork(&me, &id, fork("parent", ForkPoint::End)).await.unwrap();
+    store.branches.fork(&me, &id, fork("parent", ForkPoint::End)).await.unwrap();
     let parents = say(store, &me, &id, "parent", 3).await;
     let point = ForkPoint::After(parents[1].clone());
     let child = Fork { parent: Some("parent".to_owned()), ..fork("child", point) };
-    store.fork(&me, &id, child).await.unwrap();
+    store.branches.fork(&me, &id, child).await.unwrap();
     let own = say(store, &me, &id, "child", 1).await;
-    store.delete_branch(&me, &id, "parent", NOON + 3).await.unwrap();
+    store.branches.delete_branch(&me, &id, "parent", NOON + 3).await.unwrap();
 
     let expected = [&main[..], &parents[..2], &own].concat();
     assert_eq!(shown_ids(store, &me, &id, "child").await, expected);
@@ -117,6 +117,6 @@ pub async fn children_of_a_deleted_branch_go_on_showing_its_items(store: &dyn Co
     // What it shows can be forked from, though it stands on a branch that is gone.
     let point = ForkPoint::Before(parents[1].clone());
     let grandchild = Fork { parent: Some("child".to_owned()), ..fork("grandchild", point) };
-    store.fork(&me, &id, grandchild).await.unwrap();
+    store.branches.fork(&me, &id, grandchild).await.unwrap();
     assert_eq!(shown_ids(store, &me, &id, "grandchild").await, [&main[..], &parents[..1]].concat());
 }

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::*;
 use crate::conversation::ItemRef;
 
-pub async fn all(store: &dyn ConversationStore) {
+pub async fn all(store: &Stores) {
     a_fork_shows_its_parent_up_to_the_fork(store).await;
     a_fork_and_its_parent_go_separate_ways(store).await;
     a_fork_begins_with_its_items_in_one_piece(store).await;
@@ -17,7 +17,7 @@ pub async fn all(store: &dyn ConversationStore) {
     of_those_who_want_one_name_at_once_one_gets_it(store).await;
 }
 
-pub async fn a_fork_shows_its_parent_up_to_the_fork(store: &dyn ConversationStore) {
+pub async fn a_fork_shows_its_parent_up_to_the_fork(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 4).await;
     let after = |n: usize| ForkPoint::After(main[n].clone());
@@ -32,7 +32,7 @@ pub async fn a_fork_shows_its_parent_up_to_the_fork(store: &dyn ConversationStor
     for (name, point, shared) in points {
         let description = Some(ODD.to_owned());
         let new = Fork { description: description.clone(), ..fork(name, point) };
-        let (branch, items) = store.fork(&me, &id, new).await.unwrap();
+        let (branch, items) = store.branches.fork(&me, &id, new).await.unwrap();
         let expected = Branch {
             name: name.to_owned(),
             description,
@@ -52,10 +52,10 @@ pub async fn a_fork_shows_its_parent_up_to_the_fork(store: &dyn ConversationStor
     }
 }
 
-pub async fn a_fork_and_its_parent_go_separate_ways(store: &dyn ConversationStore) {
+pub async fn a_fork_and_its_parent_go_separate_ways(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 3).await;
-    store.fork(&me, &id, fork("other", ForkPoint::After(main[1].clone()))).await.unwrap();
+    store.branches.fork(&me, &id, fork("other", ForkPoint::After(main[1].clone()))).await.unwrap();
     let on_main = say(store, &me, &id, MAIN, 2).await;
     let on_other = say(store, &me, &id, "other", 3).await;
     let (on_main, on_other) = ([&main[..], &on_main].concat(), [&main[..2], &on_other].concat());
@@ -68,12 +68,12 @@ pub async fn a_fork_and_its_parent_go_separate_ways(store: &dyn ConversationStor
     }
 }
 
-pub async fn a_fork_begins_with_its_items_in_one_piece(store: &dyn ConversationStore) {
+pub async fn a_fork_begins_with_its_items_in_one_piece(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 3).await;
     let first = messages(2);
     let new = Fork { items: first.clone(), ..fork("edited", ForkPoint::Before(main[2].clone())) };
-    let (branch, items) = store.fork(&me, &id, new).await.unwrap();
+    let (branch, items) = store.branches.fork(&me, &id, new).await.unwrap();
     assert_eq!((branch.item_count, branch.forked_from_item_id.as_ref()), (4, Some(&main[1])));
     let expected: Vec<_> = (3..)
         .zip(first)
@@ -84,14 +84,14 @@ pub async fn a_fork_begins_with_its_items_in_one_piece(store: &dyn ConversationS
     assert_eq!(shown_ids(store, &me, &id, MAIN).await, main);
 }
 
-pub async fn a_fork_may_take_over_its_parents_name(store: &dyn ConversationStore) {
+pub async fn a_fork_may_take_over_its_parents_name(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 3).await;
-    store.fork(&me, &id, fork("child", ForkPoint::After(main[0].clone()))).await.unwrap();
+    store.branches.fork(&me, &id, fork("child", ForkPoint::After(main[0].clone()))).await.unwrap();
     let take_over = |backup: &str| Naming::TakeOver { backup: backup.to_owned() };
     let point = ForkPoint::Before(main[2].clone());
     let new = Fork { naming: take_over("backup"), items: messages(1), ..fork("", point) };
-    let (branch, items) = store.fork(&me, &id, new).await.unwrap();
+    let (branch, items) = store.branches.fork(&me, &id, new).await.unwrap();
 
     assert_eq!((branch.name.as_str(), branch.is_active, branch.item_count), (MAIN, true, 3));
     assert_eq!(branch.parent_branch.as_deref(), Some("backup"));
@@ -103,46 +103,46 @@ pub async fn a_fork_may_take_over_its_parents_name(store: &dyn ConversationStore
     assert_eq!(shown_ids(store, &me, &id, MAIN).await, expected);
     // An item found by its id says which branch it stands on by the name that this has now.
     for (item, branch) in [(&main[2], "backup"), (&items[0].id, MAIN)] {
-        assert_eq!(store.item(&me, &id, ItemRef::Id(item)).await.unwrap().branch, branch);
+        assert_eq!(store.conversations.item(&me, &id, ItemRef::Id(item)).await.unwrap().branch, branch);
     }
     // The child follows its parent to the new name and shows what it showed.
     let child = branch_named(store, &me, &id, "child").await;
     assert_eq!(child.parent_branch.as_deref(), Some("backup"));
     assert_eq!(shown_ids(store, &me, &id, "child").await, main[..1]);
     // New items go to the new one.
-    expected.extend(ids(&store.append(&me, &id, append(messages(1))).await.unwrap()));
+    expected.extend(ids(&store.conversations.append(&me, &id, append(messages(1))).await.unwrap()));
     assert_eq!(shown_ids(store, &me, &id, MAIN).await, expected);
     assert_eq!(shown_ids(store, &me, &id, "backup").await, main);
     // And once more, over what took over.
     let point = ForkPoint::After(expected[2].clone());
     let again = Fork { naming: take_over("backup 2"), ..fork("", point) };
-    store.fork(&me, &id, again).await.unwrap();
+    store.branches.fork(&me, &id, again).await.unwrap();
     assert_eq!(shown_ids(store, &me, &id, MAIN).await, expected[..3]);
     assert_eq!(shown_ids(store, &me, &id, "backup 2").await, expected);
     assert_eq!(shown_ids(store, &me, &id, "backup").await, main);
 }
 
-pub async fn a_fork_leaves_the_active_branch_when_none_is_named(store: &dyn ConversationStore) {
+pub async fn a_fork_leaves_the_active_branch_when_none_is_named(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 1).await;
-    store.fork(&me, &id, fork("other", ForkPoint::End)).await.unwrap();
+    store.branches.fork(&me, &id, fork("other", ForkPoint::End)).await.unwrap();
     let own = say(store, &me, &id, "other", 1).await;
-    store.activate(&me, &id, "other", NOON + 3).await.unwrap();
+    store.branches.activate(&me, &id, "other", NOON + 3).await.unwrap();
     let new = Fork { parent: None, ..fork("third", ForkPoint::End) };
-    let (branch, _) = store.fork(&me, &id, new).await.unwrap();
+    let (branch, _) = store.branches.fork(&me, &id, new).await.unwrap();
     assert_eq!(branch.parent_branch.as_deref(), Some("other"));
     assert_eq!(shown_ids(store, &me, &id, "third").await, [main, own].concat());
     assert!(branch_named(store, &me, &id, "other").await.is_active);
 }
 
-pub async fn a_fork_of_a_fork_shows_all_that_came_before(store: &dyn ConversationStore) {
+pub async fn a_fork_of_a_fork_shows_all_that_came_before(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 4).await;
-    store.fork(&me, &id, fork("child", ForkPoint::After(main[2].clone()))).await.unwrap();
+    store.branches.fork(&me, &id, fork("child", ForkPoint::After(main[2].clone()))).await.unwrap();
     let childs = say(store, &me, &id, "child", 2).await;
     let of_child = async |name: &str, point| {
         let new = Fork { parent: Some("child".to_owned()), ..fork(name, point) };
-        let (branch, _) = store.fork(&me, &id, new).await.unwrap();
+        let (branch, _) = store.branches.fork(&me, &id, new).await.unwrap();
         assert_eq!(branch.parent_branch.as_deref(), Some("child"));
         say(store, &me, &id, name, 2).await
     };
@@ -158,54 +158,58 @@ pub async fn a_fork_of_a_fork_shows_all_that_came_before(store: &dyn Conversatio
     }
     // A page runs over all three.
     let middle = page(3, Order::Desc, Some(&late[0]));
-    let middle = store.items(&me, &id, Some("late"), &middle).await.unwrap();
+    let middle = store.conversations.items(&me, &id, Some("late"), &middle).await.unwrap();
     assert_eq!(ids(&middle.items), [&childs[0], &main[2], &main[1]].map(Clone::clone));
     assert!(middle.has_more);
 }
 
-pub async fn a_name_that_is_taken_is_refused_and_nothing_is_changed(store: &dyn ConversationStore) {
+pub async fn a_name_that_is_taken_is_refused_and_nothing_is_changed(store: &Stores) {
     let me = somebody();
     let (id, _) = begun(store, &me, 2).await;
-    store.fork(&me, &id, fork("other", ForkPoint::End)).await.unwrap();
-    let before = (store.get(&me, &id).await.unwrap(), store.branches(&me, &id).await.unwrap());
+    store.branches.fork(&me, &id, fork("other", ForkPoint::End)).await.unwrap();
+    let before =
+        (store.conversations.get(&me, &id).await.unwrap(), store.branches.branches(&me, &id).await.unwrap());
     let take_over = |backup: &str| Naming::TakeOver { backup: backup.to_owned() };
     let taken =
         [Naming::New("other".to_owned()), Naming::New(MAIN.to_owned()), take_over("other"), take_over(MAIN)];
     for naming in taken {
         let new = Fork { naming, items: messages(2), at: NOON + 50, ..fork("", ForkPoint::End) };
-        refused(store.fork(&me, &id, new).await, ErrorKind::Conflict);
-        let now = (store.get(&me, &id).await.unwrap(), store.branches(&me, &id).await.unwrap());
+        refused(store.branches.fork(&me, &id, new).await, ErrorKind::Conflict);
+        let now = (
+            store.conversations.get(&me, &id).await.unwrap(),
+            store.branches.branches(&me, &id).await.unwrap(),
+        );
         assert_eq!(now, before);
     }
 }
 
-pub async fn a_fork_from_what_is_not_on_the_parent_is_not_found(store: &dyn ConversationStore) {
+pub async fn a_fork_from_what_is_not_on_the_parent_is_not_found(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 3).await;
-    store.fork(&me, &id, fork("other", ForkPoint::After(main[0].clone()))).await.unwrap();
+    store.branches.fork(&me, &id, fork("other", ForkPoint::After(main[0].clone()))).await.unwrap();
     let own = say(store, &me, &id, "other", 1).await;
-    store.delete_item(&me, &id, &main[1], NOON + 3).await.unwrap();
+    store.conversations.delete_item(&me, &id, &main[1], NOON + 3).await.unwrap();
     let (_, elsewhere) = begun(store, &me, 1).await;
     for item in ["msg_nobody", own[0].as_str(), main[1].as_str(), elsewhere[0].as_str()] {
-        is_not_found(store.fork(&me, &id, fork("new", ForkPoint::After(item.to_owned()))).await);
-        is_not_found(store.fork(&me, &id, fork("new", ForkPoint::Before(item.to_owned()))).await);
+        is_not_found(store.branches.fork(&me, &id, fork("new", ForkPoint::After(item.to_owned()))).await);
+        is_not_found(store.branches.fork(&me, &id, fork("new", ForkPoint::Before(item.to_owned()))).await);
     }
     let orphan = Fork { parent: Some("nowhere".to_owned()), ..fork("new", ForkPoint::End) };
-    is_not_found(store.fork(&me, &id, orphan).await);
+    is_not_found(store.branches.fork(&me, &id, orphan).await);
     let hidden = ForkPoint::After(main[2].clone());
     let hidden = Fork { parent: Some("other".to_owned()), ..fork("new", hidden) };
-    is_not_found(store.fork(&me, &id, hidden).await);
-    assert_eq!(store.branches(&me, &id).await.unwrap().len(), 2);
+    is_not_found(store.branches.fork(&me, &id, hidden).await);
+    assert_eq!(store.branches.branches(&me, &id).await.unwrap().len(), 2);
 }
 
-pub async fn of_those_who_want_one_name_at_once_one_gets_it(store: &dyn ConversationStore) {
+pub async fn of_those_who_want_one_name_at_once_one_gets_it(store: &Stores) {
     let me = somebody();
     let (id, _) = begun(store, &me, 1).await;
-    let forks = (0..10).map(|_| store.fork(&me, &id, fork("wanted", ForkPoint::End)));
+    let forks = (0..10).map(|_| store.branches.fork(&me, &id, fork("wanted", ForkPoint::End)));
     let (made, others): (Vec<_>, Vec<_>) = join_all(forks).await.into_iter().partition(Result::is_ok);
     assert_eq!(made.len(), 1);
     for other in others {
         refused(other, ErrorKind::Conflict);
     }
-    assert_eq!(store.branches(&me, &id).await.unwrap().len(), 2);
+    assert_eq!(store.branches.branches(&me, &id).await.unwrap().len(), 2);
 }

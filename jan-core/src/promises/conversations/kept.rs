@@ -3,7 +3,7 @@
 use super::*;
 use crate::conversation::{Change, Filter, ItemRef, Metadata, Selection};
 
-pub async fn all(store: &dyn ConversationStore) {
+pub async fn all(store: &Stores) {
     a_conversation_comes_back_as_it_was_kept(store).await;
     the_first_items_stand_on_main(store).await;
     a_change_touches_what_it_names_and_nothing_else(store).await;
@@ -14,7 +14,7 @@ pub async fn all(store: &dyn ConversationStore) {
     a_project_is_left_by_all_its_conversations(store).await;
 }
 
-pub async fn a_conversation_comes_back_as_it_was_kept(store: &dyn ConversationStore) {
+pub async fn a_conversation_comes_back_as_it_was_kept(store: &Stores) {
     let me = somebody();
     let full = Conversation {
         id: id::short("conv_"),
@@ -28,15 +28,15 @@ pub async fn a_conversation_comes_back_as_it_was_kept(store: &dyn ConversationSt
     };
     let empty = Conversation { title: Some(String::new()), ..conversation() };
     for kept in [full, empty, conversation()] {
-        assert_eq!(store.create(&me, kept.clone(), Vec::new()).await.unwrap(), []);
-        assert_eq!(store.get(&me, &kept.id).await.unwrap(), kept);
+        assert_eq!(store.conversations.create(&me, kept.clone(), Vec::new()).await.unwrap(), []);
+        assert_eq!(store.conversations.get(&me, &kept.id).await.unwrap(), kept);
         assert_eq!(shown(store, &me, &kept.id, None).await, []);
     }
 }
 
-pub async fn the_first_items_stand_on_main(store: &dyn ConversationStore) {
+pub async fn the_first_items_stand_on_main(store: &Stores) {
     let (me, new, first) = (somebody(), conversation(), messages(3));
-    let items = store.create(&me, new.clone(), first.clone()).await.unwrap();
+    let items = store.conversations.create(&me, new.clone(), first.clone()).await.unwrap();
     let expected: Vec<_> = (1..)
         .zip(first)
         .map(|(place, item)| Item { branch: MAIN.to_owned(), sequence_number: place, ..item })
@@ -46,7 +46,7 @@ pub async fn the_first_items_stand_on_main(store: &dyn ConversationStore) {
     assert_eq!(shown(store, &me, &new.id, Some(MAIN)).await, expected);
 }
 
-pub async fn a_change_touches_what_it_names_and_nothing_else(store: &dyn ConversationStore) {
+pub async fn a_change_touches_what_it_names_and_nothing_else(store: &Stores) {
     let me = somebody();
     let mut now = Conversation {
         title: Some("a".to_owned()),
@@ -55,15 +55,15 @@ pub async fn a_change_touches_what_it_names_and_nothing_else(store: &dyn Convers
         project_id: Some("proj_1".to_owned()),
         ..conversation()
     };
-    store.create(&me, now.clone(), Vec::new()).await.unwrap();
+    store.conversations.create(&me, now.clone(), Vec::new()).await.unwrap();
     let mut at = NOON;
     let mut changed = async |change: Change, expect: &dyn Fn(&mut Conversation)| {
         at += 10;
         expect(&mut now);
         now.updated_at = at;
-        let given = store.update(&me, &now.id, Change { at, ..change }).await.unwrap();
+        let given = store.conversations.update(&me, &now.id, Change { at, ..change }).await.unwrap();
         assert_eq!(given, now);
-        assert_eq!(store.get(&me, &now.id).await.unwrap(), now);
+        assert_eq!(store.conversations.get(&me, &now.id).await.unwrap(), now);
     };
     changed(Change::default(), &|_| ()).await;
     let metadata = Metadata::from([("new".to_owned(), ODD.to_owned())]);
@@ -83,44 +83,46 @@ pub async fn a_change_touches_what_it_names_and_nothing_else(store: &dyn Convers
         ..Change::default()
     };
     changed(nothing, &|c| *c = Conversation { id: c.id.clone(), ..conversation() }).await;
-    is_not_found(store.update(&me, "conv_nobody", Change::default()).await);
+    is_not_found(store.conversations.update(&me, "conv_nobody", Change::default()).await);
 }
 
-pub async fn every_write_says_when_it_was(store: &dyn ConversationStore) {
+pub async fn every_write_says_when_it_was(store: &Stores) {
     let me = somebody();
     let (id, items) = begun(store, &me, 3).await;
     let at = |n: Millis| NOON + 100 * n;
-    let is_last_written = async |at| assert_eq!(store.get(&me, &id).await.unwrap().updated_at, at);
+    let is_last_written =
+        async |at| assert_eq!(store.conversations.get(&me, &id).await.unwrap().updated_at, at);
 
-    store.append(&me, &id, Append { at: at(1), ..append(messages(1)) }).await.unwrap();
+    store.conversations.append(&me, &id, Append { at: at(1), ..append(messages(1)) }).await.unwrap();
     is_last_written(at(1)).await;
     assert_eq!(branch_named(store, &me, &id, MAIN).await.updated_at, at(1));
     let done = JsonObject::parse(r#"{"status":"completed"}"#.into()).unwrap();
-    store.merge_item(&me, &id, ItemRef::Id(&items[0]), done, at(2)).await.unwrap();
+    store.conversations.merge_item(&me, &id, ItemRef::Id(&items[0]), done, at(2)).await.unwrap();
     is_last_written(at(2)).await;
-    store.delete_item(&me, &id, &items[1], at(3)).await.unwrap();
+    store.conversations.delete_item(&me, &id, &items[1], at(3)).await.unwrap();
     is_last_written(at(3)).await;
-    store.fork(&me, &id, Fork { at: at(4), ..fork("other", ForkPoint::End) }).await.unwrap();
+    store.branches.fork(&me, &id, Fork { at: at(4), ..fork("other", ForkPoint::End) }).await.unwrap();
     is_last_written(at(4)).await;
-    store.activate(&me, &id, "other", at(5)).await.unwrap();
+    store.branches.activate(&me, &id, "other", at(5)).await.unwrap();
     is_last_written(at(5)).await;
-    store.activate(&me, &id, MAIN, at(6)).await.unwrap();
-    store.delete_branch(&me, &id, "other", at(7)).await.unwrap();
+    store.branches.activate(&me, &id, MAIN, at(6)).await.unwrap();
+    store.branches.delete_branch(&me, &id, "other", at(7)).await.unwrap();
     is_last_written(at(7)).await;
-    assert_eq!(store.get(&me, &id).await.unwrap().created_at, NOON);
+    assert_eq!(store.conversations.get(&me, &id).await.unwrap().created_at, NOON);
 }
 
-pub async fn a_selection_is_deleted_and_named(store: &dyn ConversationStore) {
+pub async fn a_selection_is_deleted_and_named(store: &Stores) {
     let (me, other) = (somebody(), somebody());
     let mut mine = Vec::new();
     for project in [None, None, Some("p"), Some("p"), Some("q")] {
         let new = Conversation { project_id: project.map(str::to_owned), ..conversation() };
         mine.push(new.id.clone());
-        store.create(&me, new, messages(1)).await.unwrap();
+        store.conversations.create(&me, new, messages(1)).await.unwrap();
     }
     let theirs = Conversation { project_id: Some("p".to_owned()), ..conversation() };
-    store.create(&other, theirs.clone(), Vec::new()).await.unwrap();
-    let delete = async |which: Selection| sorted(store.delete(&me, &which, NOON + 1).await.unwrap());
+    store.conversations.create(&other, theirs.clone(), Vec::new()).await.unwrap();
+    let delete =
+        async |which: Selection| sorted(store.conversations.delete(&me, &which, NOON + 1).await.unwrap());
 
     let named = [&mine[0], &theirs.id, "conv_nobody", &mine[0]].map(str::to_owned);
     assert_eq!(delete(Selection::Ids(named.to_vec())).await, [mine[0].clone()]);
@@ -130,43 +132,53 @@ pub async fn a_selection_is_deleted_and_named(store: &dyn ConversationStore) {
     assert_eq!(delete(Selection::Project("p".to_owned())).await, [""; 0]);
     assert_eq!(delete(Selection::All).await, sorted(vec![mine[1].clone(), mine[4].clone()]));
     assert_eq!(delete(Selection::All).await, [""; 0]);
-    assert_eq!(store.get(&other, &theirs.id).await.unwrap(), theirs);
+    assert_eq!(store.conversations.get(&other, &theirs.id).await.unwrap(), theirs);
 }
 
-pub async fn what_is_deleted_is_found_no_more(store: &dyn ConversationStore) {
+pub async fn what_is_deleted_is_found_no_more(store: &Stores) {
     let me = somebody();
     let (id, items) = begun(store, &me, 2).await;
-    store.delete(&me, &Selection::Ids(vec![id.clone()]), NOON + 1).await.unwrap();
+    store.conversations.delete(&me, &Selection::Ids(vec![id.clone()]), NOON + 1).await.unwrap();
     owners::finds_nothing(store, &me, &id, &items[0]).await;
-    assert_eq!(store.list(&me, &Filter::default(), &PageRequest::default()).await.unwrap().items, []);
+    assert_eq!(
+        store.conversations.list(&me, &Filter::default(), &PageRequest::default()).await.unwrap().items,
+        []
+    );
 }
 
-pub async fn what_is_deleted_still_works_as_a_cursor(store: &dyn ConversationStore) {
+pub async fn what_is_deleted_still_works_as_a_cursor(store: &Stores) {
     let me = somebody();
     let mut conversations = Vec::new();
     for n in 0..4 {
         let new = Conversation { updated_at: NOON + n, ..conversation() };
         conversations.push(new.id.clone());
-        store.create(&me, new, Vec::new()).await.unwrap();
+        store.conversations.create(&me, new, Vec::new()).await.unwrap();
     }
-    store.delete(&me, &Selection::Ids(vec![conversations[1].clone()]), NOON + 50).await.unwrap();
+    store
+        .conversations
+        .delete(&me, &Selection::Ids(vec![conversations[1].clone()]), NOON + 50)
+        .await
+        .unwrap();
     for (order, rest) in [(Order::Asc, vec![2, 3]), (Order::Desc, vec![0])] {
         let page = page(10, order, Some(&conversations[1]));
-        let found = store.list(&me, &Filter::default(), &page).await.unwrap().items;
+        let found = store.conversations.list(&me, &Filter::default(), &page).await.unwrap().items;
         let found: Vec<_> = found.into_iter().map(|conversation| conversation.id).collect();
         assert_eq!(found, rest.iter().map(|n| conversations[*n].clone()).collect::<Vec<_>>());
     }
 
     let (id, items) = begun(store, &me, 4).await;
-    store.delete_item(&me, &id, &items[1], NOON + 1).await.unwrap();
+    store.conversations.delete_item(&me, &id, &items[1], NOON + 1).await.unwrap();
     for (order, rest) in [(Order::Asc, vec![2, 3]), (Order::Desc, vec![0])] {
-        let found = store.items(&me, &id, None, &page(10, order, Some(&items[1]))).await.unwrap().items;
+        let found =
+            store.conversations.items(&me, &id, None, &page(10, order, Some(&items[1]))).await.unwrap().items;
         assert_eq!(ids(&found), rest.iter().map(|n| items[*n].clone()).collect::<Vec<_>>());
     }
-    is_unknown_cursor(store.items(&me, &id, None, &page(10, Order::Asc, Some("msg_nobody"))).await);
+    is_unknown_cursor(
+        store.conversations.items(&me, &id, None, &page(10, Order::Asc, Some("msg_nobody"))).await,
+    );
 }
 
-pub async fn a_project_is_left_by_all_its_conversations(store: &dyn ConversationStore) {
+pub async fn a_project_is_left_by_all_its_conversations(store: &Stores) {
     let (me, other) = (somebody(), somebody());
     let project = Some("proj".to_owned());
     let mine =
@@ -174,17 +186,20 @@ pub async fn a_project_is_left_by_all_its_conversations(store: &dyn Conversation
     let deleted = Conversation { project_id: project.clone(), ..conversation() };
     let elsewhere = Conversation { project_id: Some("another".to_owned()), ..conversation() };
     for new in mine.iter().chain([&deleted, &elsewhere]) {
-        store.create(&me, new.clone(), Vec::new()).await.unwrap();
+        store.conversations.create(&me, new.clone(), Vec::new()).await.unwrap();
     }
     let theirs = Conversation { project_id: project, ..conversation() };
-    store.create(&other, theirs.clone(), Vec::new()).await.unwrap();
-    store.delete(&me, &Selection::Ids(vec![deleted.id]), NOON + 1).await.unwrap();
+    store.conversations.create(&other, theirs.clone(), Vec::new()).await.unwrap();
+    store.conversations.delete(&me, &Selection::Ids(vec![deleted.id]), NOON + 1).await.unwrap();
 
-    assert_eq!(store.leave_project(&me, "proj").await.unwrap(), 2);
-    assert_eq!(store.leave_project(&me, "proj").await.unwrap(), 0);
+    assert_eq!(store.conversations.leave_project(&me, "proj").await.unwrap(), 2);
+    assert_eq!(store.conversations.leave_project(&me, "proj").await.unwrap(), 0);
     for left in mine {
-        assert_eq!(store.get(&me, &left.id).await.unwrap(), Conversation { project_id: None, ..left });
+        assert_eq!(
+            store.conversations.get(&me, &left.id).await.unwrap(),
+            Conversation { project_id: None, ..left }
+        );
     }
-    assert_eq!(store.get(&me, &elsewhere.id).await.unwrap(), elsewhere);
-    assert_eq!(store.get(&other, &theirs.id).await.unwrap(), theirs);
+    assert_eq!(store.conversations.get(&me, &elsewhere.id).await.unwrap(), elsewhere);
+    assert_eq!(store.conversations.get(&other, &theirs.id).await.unwrap(), theirs);
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::conversation::{Change, Filter, ItemRef, Selection};
 
-pub async fn all(store: &dyn ConversationStore) {
+pub async fn all(store: &Stores) {
     a_list_runs_by_last_change_and_then_by_id(store).await;
     a_list_is_narrowed_by_project_and_referrer(store).await;
     a_list_comes_in_pages(store).await;
@@ -12,60 +12,64 @@ pub async fn all(store: &dyn ConversationStore) {
     a_text_with_a_nul_finds_nothing(store).await;
 }
 
-pub async fn what_is_deleted_is_not_counted(store: &dyn ConversationStore) {
+pub async fn what_is_deleted_is_not_counted(store: &Stores) {
     let (me, other, all) = (somebody(), somebody(), Filter::default());
     let (gone, _) = begun(store, &me, 1).await;
     begun(store, &me, 1).await;
     begun(store, &other, 1).await;
-    assert_eq!(store.count(&me, &all).await.unwrap(), 2);
-    store.delete(&me, &Selection::Ids(vec![gone]), NOON + 1).await.unwrap();
-    assert_eq!(store.count(&me, &all).await.unwrap(), 1);
+    assert_eq!(store.conversations.count(&me, &all).await.unwrap(), 2);
+    store.conversations.delete(&me, &Selection::Ids(vec![gone]), NOON + 1).await.unwrap();
+    assert_eq!(store.conversations.count(&me, &all).await.unwrap(), 1);
 }
 
 /// Not every database can keep a NUL character in a text, and callers may send one in an id.
-pub async fn a_text_with_a_nul_finds_nothing(store: &dyn ConversationStore) {
+pub async fn a_text_with_a_nul_finds_nothing(store: &Stores) {
     let me = somebody();
     let (id, _) = begun(store, &me, 1).await;
     let nul = "conv_\0";
-    is_not_found(store.get(&me, nul).await);
-    is_not_found(store.append(&me, nul, append(messages(1))).await);
-    is_not_found(store.append(&me, &id, append_to("\0", messages(1))).await);
-    is_not_found(store.items(&me, &id, Some("a\0"), &page(5, Order::Asc, None)).await);
-    is_not_found(store.item(&me, &id, ItemRef::Id("\0")).await);
-    is_not_found(store.item(&me, &id, ItemRef::Call("\0")).await);
-    is_not_found(store.delete_item(&me, &id, "\0", NOON + 1).await);
-    is_not_found(store.fork(&me, &id, fork("other", ForkPoint::After("\0".into()))).await);
-    is_not_found(store.activate(&me, &id, "\0", NOON + 1).await);
-    assert!(store.delete(&me, &Selection::Ids(vec![nul.into()]), NOON + 1).await.unwrap().is_empty());
+    is_not_found(store.conversations.get(&me, nul).await);
+    is_not_found(store.conversations.append(&me, nul, append(messages(1))).await);
+    is_not_found(store.conversations.append(&me, &id, append_to("\0", messages(1))).await);
+    is_not_found(store.conversations.items(&me, &id, Some("a\0"), &page(5, Order::Asc, None)).await);
+    is_not_found(store.conversations.item(&me, &id, ItemRef::Id("\0")).await);
+    is_not_found(store.conversations.item(&me, &id, ItemRef::Call("\0")).await);
+    is_not_found(store.conversations.delete_item(&me, &id, "\0", NOON + 1).await);
+    is_not_found(store.branches.fork(&me, &id, fork("other", ForkPoint::After("\0".into()))).await);
+    is_not_found(store.branches.activate(&me, &id, "\0", NOON + 1).await);
+    assert!(
+        store
+            .conversations
+            .delete(&me, &Selection::Ids(vec![nul.into()]), NOON + 1)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let filter = Filter { project_id: Some("\0".into()), referrer: None };
     assert!(listed(store, &me, &filter, &page(5, Order::Desc, None)).await.is_empty());
-    assert_eq!(store.count(&me, &filter).await.unwrap(), 0);
-    is_unknown_cursor(store.list(&me, &Filter::default(), &page(5, Order::Desc, Some("\0"))).await);
-    is_unknown_cursor(store.items(&me, &id, None, &page(5, Order::Desc, Some("\0"))).await);
+    assert_eq!(store.conversations.count(&me, &filter).await.unwrap(), 0);
+    is_unknown_cursor(
+        store.conversations.list(&me, &Filter::default(), &page(5, Order::Desc, Some("\0"))).await,
+    );
+    is_unknown_cursor(store.conversations.items(&me, &id, None, &page(5, Order::Desc, Some("\0"))).await);
 }
 
-async fn listed(
-    store: &dyn ConversationStore,
-    me: &UserId,
-    filter: &Filter,
-    page: &PageRequest,
-) -> Vec<String> {
-    let page = store.list(me, filter, page).await.unwrap();
+async fn listed(store: &Stores, me: &UserId, filter: &Filter, page: &PageRequest) -> Vec<String> {
+    let page = store.conversations.list(me, filter, page).await.unwrap();
     page.items.into_iter().map(|conversation| conversation.id).collect()
 }
 
 /// Conversations that were last changed at these times.
-async fn changed_at(store: &dyn ConversationStore, me: &UserId, times: &[Millis]) -> Vec<String> {
+async fn changed_at(store: &Stores, me: &UserId, times: &[Millis]) -> Vec<String> {
     let mut ids = Vec::new();
     for at in times {
         let new = Conversation { updated_at: *at, ..conversation() };
         ids.push(new.id.clone());
-        store.create(me, new, Vec::new()).await.unwrap();
+        store.conversations.create(me, new, Vec::new()).await.unwrap();
     }
     ids
 }
 
-pub async fn a_list_runs_by_last_change_and_then_by_id(store: &dyn ConversationStore) {
+pub async fn a_list_runs_by_last_change_and_then_by_id(store: &Stores) {
     let me = somebody();
     let mut expected = changed_at(store, &me, &[NOON + 5; 7]).await;
     expected.sort();
@@ -76,14 +80,14 @@ pub async fn a_list_runs_by_last_change_and_then_by_id(store: &dyn ConversationS
     assert_eq!(listed(store, &me, &all, &page(20, Order::Asc, None)).await, expected);
     // A change moves it to the end.
     let first = expected.remove(0);
-    store.update(&me, &first, Change { at: NOON + 10, ..Change::default() }).await.unwrap();
+    store.conversations.update(&me, &first, Change { at: NOON + 10, ..Change::default() }).await.unwrap();
     expected.push(first);
     assert_eq!(listed(store, &me, &all, &page(20, Order::Asc, None)).await, expected);
     expected.reverse();
     assert_eq!(listed(store, &me, &all, &page(20, Order::Desc, None)).await, expected);
 }
 
-pub async fn a_list_is_narrowed_by_project_and_referrer(store: &dyn ConversationStore) {
+pub async fn a_list_is_narrowed_by_project_and_referrer(store: &Stores) {
     let me = somebody();
     let given = [(None, None), (Some("p"), None), (None, Some("app")), (Some("p"), Some("app"))];
     let mut ids = Vec::new();
@@ -95,7 +99,7 @@ pub async fn a_list_is_narrowed_by_project_and_referrer(store: &dyn Conversation
             ..conversation()
         };
         ids.push(new.id.clone());
-        store.create(&me, new, Vec::new()).await.unwrap();
+        store.conversations.create(&me, new, Vec::new()).await.unwrap();
     }
     let narrowed = async |project: Option<&str>, referrer: Option<&str>, expected: &[usize]| {
         let filter = Filter { project_id: project.map(str::to_owned), referrer: referrer.map(str::to_owned) };
@@ -106,7 +110,7 @@ pub async fn a_list_is_narrowed_by_project_and_referrer(store: &dyn Conversation
         assert_eq!(listed(store, &me, &filter, &page(20, Order::Asc, Some(&ids[0]))).await, after_the_first);
         expected.reverse();
         assert_eq!(listed(store, &me, &filter, &page(20, Order::Desc, None)).await, expected);
-        assert_eq!(store.count(&me, &filter).await.unwrap(), expected.len() as u64);
+        assert_eq!(store.conversations.count(&me, &filter).await.unwrap(), expected.len() as u64);
     };
     narrowed(None, None, &[0, 1, 2, 3]).await;
     narrowed(Some("p"), None, &[1, 3]).await;
@@ -116,7 +120,7 @@ pub async fn a_list_is_narrowed_by_project_and_referrer(store: &dyn Conversation
     narrowed(None, Some("ap%"), &[]).await;
 }
 
-pub async fn a_list_comes_in_pages(store: &dyn ConversationStore) {
+pub async fn a_list_comes_in_pages(store: &Stores) {
     let (me, all) = (somebody(), Filter::default());
     changed_at(store, &me, &[NOON, NOON, NOON, NOON + 1, NOON + 1, NOON + 2]).await;
     for order in [Order::Asc, Order::Desc] {
@@ -125,7 +129,8 @@ pub async fn a_list_comes_in_pages(store: &dyn ConversationStore) {
             let mut seen: Vec<String> = Vec::new();
             loop {
                 let after = seen.last().cloned();
-                let next = store.list(&me, &all, &page(limit, order, after.as_deref())).await.unwrap();
+                let next =
+                    store.conversations.list(&me, &all, &page(limit, order, after.as_deref())).await.unwrap();
                 assert!(!next.items.is_empty() && next.items.len() <= limit as usize);
                 seen.extend(next.items.into_iter().map(|conversation| conversation.id));
                 assert_eq!(next.has_more, seen.len() < whole.len());
@@ -137,19 +142,19 @@ pub async fn a_list_comes_in_pages(store: &dyn ConversationStore) {
         }
         // After the last, nothing.
         let after = page(3, order, whole.last().map(String::as_str));
-        let end = store.list(&me, &all, &after).await.unwrap();
+        let end = store.conversations.list(&me, &all, &after).await.unwrap();
         assert!(end.items.is_empty() && !end.has_more);
     }
 }
 
-pub async fn an_unknown_cursor_is_refused(store: &dyn ConversationStore) {
+pub async fn an_unknown_cursor_is_refused(store: &Stores) {
     let (me, other, all) = (somebody(), somebody(), Filter::default());
     begun(store, &me, 1).await;
     let (theirs, _) = begun(store, &other, 1).await;
     for cursor in ["", "conv_nobody", theirs.as_str()] {
-        is_unknown_cursor(store.list(&me, &all, &page(5, Order::Desc, Some(cursor))).await);
+        is_unknown_cursor(store.conversations.list(&me, &all, &page(5, Order::Desc, Some(cursor))).await);
     }
     // Nor does it work once it is theirs and deleted.
-    store.delete(&other, &Selection::All, NOON + 1).await.unwrap();
-    is_unknown_cursor(store.list(&me, &all, &page(5, Order::Desc, Some(&theirs))).await);
+    store.conversations.delete(&other, &Selection::All, NOON + 1).await.unwrap();
+    is_unknown_cursor(store.conversations.list(&me, &all, &page(5, Order::Desc, Some(&theirs))).await);
 }

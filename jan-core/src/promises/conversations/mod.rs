@@ -1,4 +1,4 @@
-//! What a [`ConversationStore`] promises. One file for each thing that it keeps; here is what they share.
+//! What the stores of conversations promise. One file for each thing that it keeps; here is what they share.
 
 pub mod archive;
 pub mod branches;
@@ -9,20 +9,17 @@ pub mod lists;
 pub mod owners;
 pub mod sweeping;
 pub mod tips;
+pub mod together;
 
-use std::sync::Arc;
-
-use super::{NOON, ODD, is_not_found, is_unknown_cursor, page, pages, refused, somebody, sorted};
-use crate::conversation::{
-    Append, Branch, Conversation, ConversationStore, Fork, ForkPoint, Item, MAIN, Naming, Tip,
-};
+use super::{NOON, ODD, Stores, is_not_found, is_unknown_cursor, page, pages, refused, somebody, sorted};
+use crate::conversation::{Append, Branch, Conversation, Fork, ForkPoint, Item, MAIN, Naming, Tip};
 use crate::page::{MAX_LIMIT, Order, PageRequest};
 use crate::record::Millis;
 use crate::{ErrorKind, JsonObject, UserId, id};
 
-/// Runs every promise on `store`.
-pub async fn conversations(store: Arc<dyn ConversationStore>) {
-    let store = &*store;
+/// Runs every promise on stores that keep in one database.
+pub async fn conversations(stores: Stores) {
+    let store = &stores;
     kept::all(store).await;
     lists::all(store).await;
     owners::all(store).await;
@@ -32,6 +29,7 @@ pub async fn conversations(store: Arc<dyn ConversationStore>) {
     tips::all(store).await;
     archive::all(store).await;
     sweeping::all(store).await;
+    together::all(store).await;
     for seed in 0..pages::SEEDS {
         pages::of_conversations(store, seed).await;
         pages::of_items(store, seed).await;
@@ -59,10 +57,10 @@ pub(super) fn messages(count: usize) -> Vec<Item> {
 }
 
 /// A conversation of `me` that begins with messages: its id and theirs.
-pub(super) async fn begun(store: &dyn ConversationStore, me: &UserId, count: usize) -> (String, Vec<String>) {
+pub(super) async fn begun(store: &Stores, me: &UserId, count: usize) -> (String, Vec<String>) {
     let new = conversation();
     let id = new.id.clone();
-    let items = store.create(me, new, messages(count)).await.unwrap();
+    let items = store.conversations.create(me, new, messages(count)).await.unwrap();
     (id, ids(&items))
 }
 
@@ -85,14 +83,8 @@ pub(super) fn append_to(branch: &str, items: Vec<Item>) -> Append {
 }
 
 /// Adds messages to a branch and gives their ids.
-pub(super) async fn say(
-    store: &dyn ConversationStore,
-    me: &UserId,
-    id: &str,
-    branch: &str,
-    count: usize,
-) -> Vec<String> {
-    ids(&store.append(me, id, append_to(branch, messages(count))).await.unwrap())
+pub(super) async fn say(store: &Stores, me: &UserId, id: &str, branch: &str, count: usize) -> Vec<String> {
+    ids(&store.conversations.append(me, id, append_to(branch, messages(count))).await.unwrap())
 }
 
 /// A fork of MAIN with a name of its own and no items.
@@ -109,16 +101,11 @@ pub(super) fn fork(name: &str, point: ForkPoint) -> Fork {
 }
 
 /// All that a branch shows, from its first item to its last.
-pub(super) async fn shown(
-    store: &dyn ConversationStore,
-    me: &UserId,
-    id: &str,
-    branch: Option<&str>,
-) -> Vec<Item> {
+pub(super) async fn shown(store: &Stores, me: &UserId, id: &str, branch: Option<&str>) -> Vec<Item> {
     let mut all = Vec::new();
     let mut page = PageRequest { limit: MAX_LIMIT, after: None, order: Order::Asc };
     loop {
-        let next = store.items(me, id, branch, &page).await.unwrap();
+        let next = store.conversations.items(me, id, branch, &page).await.unwrap();
         page.after = next.items.last().map(|item| item.id.clone());
         all.extend(next.items);
         if !next.has_more {
@@ -128,16 +115,11 @@ pub(super) async fn shown(
 }
 
 /// The ids of all that a branch shows.
-pub(super) async fn shown_ids(
-    store: &dyn ConversationStore,
-    me: &UserId,
-    id: &str,
-    branch: &str,
-) -> Vec<String> {
+pub(super) async fn shown_ids(store: &Stores, me: &UserId, id: &str, branch: &str) -> Vec<String> {
     ids(&shown(store, me, id, Some(branch)).await)
 }
 
-pub(super) async fn branch_named(store: &dyn ConversationStore, me: &UserId, id: &str, name: &str) -> Branch {
-    let branches = store.branches(me, id).await.unwrap();
+pub(super) async fn branch_named(store: &Stores, me: &UserId, id: &str, name: &str) -> Branch {
+    let branches = store.branches.branches(me, id).await.unwrap();
     branches.into_iter().find(|branch| branch.name == name).expect("the branch is listed")
 }

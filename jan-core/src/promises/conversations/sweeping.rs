@@ -6,20 +6,20 @@ use crate::conversation::{Filter, Selection};
 /// What is deleted here is deleted long before everything that the other promises delete.
 const EARLY: Millis = 1_000;
 
-pub async fn all(store: &dyn ConversationStore) {
+pub async fn all(store: &Stores) {
     only_what_was_deleted_before_is_swept(store).await;
     a_sweep_takes_no_more_than_its_limit(store).await;
     swept_items_leave_the_others_where_they_were(store).await;
     what_others_share_with_a_swept_branch_stays(store).await;
 }
 
-async fn sweep_all(store: &dyn ConversationStore, before: Millis) {
-    while store.sweep(before, 100).await.unwrap() > 0 {}
+async fn sweep_all(store: &Stores, before: Millis) {
+    while store.archive.sweep(before, 100).await.unwrap() > 0 {}
 }
 
 /// Whether a conversation that is deleted is still kept.
-async fn is_kept(store: &dyn ConversationStore, me: &UserId, id: &str) -> bool {
-    match store.list(me, &Filter::default(), &page(1, Order::Asc, Some(id))).await {
+async fn is_kept(store: &Stores, me: &UserId, id: &str) -> bool {
+    match store.conversations.list(me, &Filter::default(), &page(1, Order::Asc, Some(id))).await {
         Ok(_) => true,
         unknown => {
             is_unknown_cursor(unknown);
@@ -29,8 +29,8 @@ async fn is_kept(store: &dyn ConversationStore, me: &UserId, id: &str) -> bool {
 }
 
 /// Whether an item that is deleted is still kept.
-async fn item_is_kept(store: &dyn ConversationStore, me: &UserId, id: &str, item: &str) -> bool {
-    match store.items(me, id, None, &page(1, Order::Asc, Some(item))).await {
+async fn item_is_kept(store: &Stores, me: &UserId, id: &str, item: &str) -> bool {
+    match store.conversations.items(me, id, None, &page(1, Order::Asc, Some(item))).await {
         Ok(_) => true,
         unknown => {
             is_unknown_cursor(unknown);
@@ -39,17 +39,17 @@ async fn item_is_kept(store: &dyn ConversationStore, me: &UserId, id: &str, item
     }
 }
 
-async fn deleted(store: &dyn ConversationStore, me: &UserId, at: Millis) -> String {
+async fn deleted(store: &Stores, me: &UserId, at: Millis) -> String {
     let (id, _) = begun(store, me, 2).await;
     let which = Selection::Ids(vec![id.clone()]);
-    assert_eq!(store.delete(me, &which, at).await.unwrap(), std::slice::from_ref(&id));
+    assert_eq!(store.conversations.delete(me, &which, at).await.unwrap(), std::slice::from_ref(&id));
     id
 }
 
-pub async fn only_what_was_deleted_before_is_swept(store: &dyn ConversationStore) {
+pub async fn only_what_was_deleted_before_is_swept(store: &Stores) {
     let (me, other) = (somebody(), somebody());
     let (alive, items) = begun(store, &me, 2).await;
-    store.delete_item(&me, &alive, &items[0], EARLY - 1).await.unwrap();
+    store.conversations.delete_item(&me, &alive, &items[0], EARLY - 1).await.unwrap();
     let (before, then) = (deleted(store, &me, EARLY - 1).await, deleted(store, &me, EARLY).await);
     let (theirs, later) = (deleted(store, &other, EARLY - 1).await, deleted(store, &me, NOON).await);
 
@@ -62,17 +62,17 @@ pub async fn only_what_was_deleted_before_is_swept(store: &dyn ConversationStore
     assert!(!is_kept(store, &me, &then).await && is_kept(store, &me, &later).await);
 }
 
-pub async fn a_sweep_takes_no_more_than_its_limit(store: &dyn ConversationStore) {
+pub async fn a_sweep_takes_no_more_than_its_limit(store: &Stores) {
     let me = somebody();
     sweep_all(store, EARLY).await;
     let (alive, items) = begun(store, &me, 6).await;
     let mut conversations = Vec::new();
     for item in &items[..5] {
-        store.delete_item(&me, &alive, item, EARLY - 1).await.unwrap();
+        store.conversations.delete_item(&me, &alive, item, EARLY - 1).await.unwrap();
         conversations.push(deleted(store, &me, EARLY - 1).await);
     }
     for left in [3, 1, 0] {
-        assert!(store.sweep(EARLY, 2).await.unwrap() > 0);
+        assert!(store.archive.sweep(EARLY, 2).await.unwrap() > 0);
         let mut kept = (0, 0);
         for (conversation, item) in conversations.iter().zip(&items) {
             kept.0 += usize::from(is_kept(store, &me, conversation).await);
@@ -80,16 +80,16 @@ pub async fn a_sweep_takes_no_more_than_its_limit(store: &dyn ConversationStore)
         }
         assert_eq!(kept, (left, left));
     }
-    assert_eq!(store.sweep(EARLY, 2).await.unwrap(), 0);
+    assert_eq!(store.archive.sweep(EARLY, 2).await.unwrap(), 0);
 }
 
-pub async fn swept_items_leave_the_others_where_they_were(store: &dyn ConversationStore) {
+pub async fn swept_items_leave_the_others_where_they_were(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 4).await;
-    store.fork(&me, &id, fork("other", ForkPoint::After(main[2].clone()))).await.unwrap();
+    store.branches.fork(&me, &id, fork("other", ForkPoint::After(main[2].clone()))).await.unwrap();
     let own = say(store, &me, &id, "other", 1).await;
     for item in [&main[0], &main[2]] {
-        store.delete_item(&me, &id, item, EARLY - 1).await.unwrap();
+        store.conversations.delete_item(&me, &id, item, EARLY - 1).await.unwrap();
     }
     sweep_all(store, EARLY).await;
     let on_main = shown(store, &me, &id, Some(MAIN)).await;
@@ -98,15 +98,15 @@ pub async fn swept_items_leave_the_others_where_they_were(store: &dyn Conversati
     assert_eq!((ids(&on_other), places(&on_other)), (vec![main[1].clone(), own[0].clone()], vec![2, 4]));
 }
 
-pub async fn what_others_share_with_a_swept_branch_stays(store: &dyn ConversationStore) {
+pub async fn what_others_share_with_a_swept_branch_stays(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 1).await;
-    store.fork(&me, &id, fork("parent", ForkPoint::End)).await.unwrap();
+    store.branches.fork(&me, &id, fork("parent", ForkPoint::End)).await.unwrap();
     let parents = say(store, &me, &id, "parent", 2).await;
     let point = ForkPoint::After(parents[0].clone());
     let child = Fork { parent: Some("parent".to_owned()), ..fork("child", point) };
-    store.fork(&me, &id, child).await.unwrap();
-    store.delete_branch(&me, &id, "parent", EARLY - 1).await.unwrap();
+    store.branches.fork(&me, &id, child).await.unwrap();
+    store.branches.delete_branch(&me, &id, "parent", EARLY - 1).await.unwrap();
     sweep_all(store, EARLY).await;
     assert_eq!(shown_ids(store, &me, &id, "child").await, [&main[..], &parents[..1]].concat());
     let own = say(store, &me, &id, "child", 1).await;

@@ -6,7 +6,7 @@ use super::*;
 use crate::Error;
 use crate::conversation::BRANCH_MOVED;
 
-pub async fn all(store: &dyn ConversationStore) {
+pub async fn all(store: &Stores) {
     an_append_happens_while_its_tip_holds(store).await;
     a_fork_happens_while_its_parents_tip_holds(store).await;
     a_tip_is_what_the_branch_shows(store).await;
@@ -22,12 +22,12 @@ fn item_tip(id: &str) -> Tip {
     Tip::Item(id.to_owned())
 }
 
-pub async fn an_append_happens_while_its_tip_holds(store: &dyn ConversationStore) {
+pub async fn an_append_happens_while_its_tip_holds(store: &Stores) {
     let me = somebody();
     let (id, _) = begun(store, &me, 0).await;
     let add = async |tip: Tip, title: &str| {
         let new = Append { tip, title: Some(title.to_owned()), ..append(messages(2)) };
-        store.append(&me, &id, new).await.map(|items| ids(&items))
+        store.conversations.append(&me, &id, new).await.map(|items| ids(&items))
     };
     moved(add(item_tip("msg_nobody"), "no").await);
     let first = add(Tip::Empty, "first").await.unwrap();
@@ -36,10 +36,10 @@ pub async fn an_append_happens_while_its_tip_holds(store: &dyn ConversationStore
     let second = add(item_tip(&first[1]), "second").await.unwrap();
     moved(add(item_tip(&first[1]), "no").await);
     assert_eq!(shown_ids(store, &me, &id, MAIN).await, [first, second].concat());
-    assert_eq!(store.get(&me, &id).await.unwrap().title.as_deref(), Some("second"));
+    assert_eq!(store.conversations.get(&me, &id).await.unwrap().title.as_deref(), Some("second"));
 }
 
-pub async fn a_fork_happens_while_its_parents_tip_holds(store: &dyn ConversationStore) {
+pub async fn a_fork_happens_while_its_parents_tip_holds(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 3).await;
     let take_over = |backup: &str, tip: Tip| {
@@ -47,43 +47,44 @@ pub async fn a_fork_happens_while_its_parents_tip_holds(store: &dyn Conversation
         Fork { parent: None, naming, tip, items: messages(1), ..fork("", ForkPoint::After(main[0].clone())) }
     };
     for tip in [Tip::Empty, item_tip(&main[1])] {
-        moved(store.fork(&me, &id, take_over("backup", tip)).await);
+        moved(store.branches.fork(&me, &id, take_over("backup", tip)).await);
         assert_eq!(shown_ids(store, &me, &id, MAIN).await, main);
-        assert_eq!(store.branches(&me, &id).await.unwrap().len(), 1);
+        assert_eq!(store.branches.branches(&me, &id).await.unwrap().len(), 1);
     }
-    let (branch, items) = store.fork(&me, &id, take_over("backup", item_tip(&main[2]))).await.unwrap();
+    let (branch, items) =
+        store.branches.fork(&me, &id, take_over("backup", item_tip(&main[2]))).await.unwrap();
     assert!(branch.is_active && branch.name == MAIN);
     assert_eq!(shown_ids(store, &me, &id, MAIN).await, [main[0].clone(), items[0].id.clone()]);
-    moved(store.fork(&me, &id, take_over("backup 2", item_tip(&main[2]))).await);
+    moved(store.branches.fork(&me, &id, take_over("backup 2", item_tip(&main[2]))).await);
 }
 
-pub async fn a_tip_is_what_the_branch_shows(store: &dyn ConversationStore) {
+pub async fn a_tip_is_what_the_branch_shows(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 3).await;
     let add = async |branch: &str, tip: Tip| {
         let new = Append { tip, ..append_to(branch, messages(1)) };
-        store.append(&me, &id, new).await.map(|items| ids(&items))
+        store.conversations.append(&me, &id, new).await.map(|items| ids(&items))
     };
     // A fork without items of its own ends with its parent's.
-    store.fork(&me, &id, fork("other", ForkPoint::After(main[1].clone()))).await.unwrap();
+    store.branches.fork(&me, &id, fork("other", ForkPoint::After(main[1].clone()))).await.unwrap();
     moved(add("other", item_tip(&main[2])).await);
     let own = add("other", item_tip(&main[1])).await.unwrap();
     // What was deleted is not shown.
-    store.delete_item(&me, &id, &own[0], NOON + 3).await.unwrap();
+    store.conversations.delete_item(&me, &id, &own[0], NOON + 3).await.unwrap();
     moved(add("other", item_tip(&own[0])).await);
     add("other", item_tip(&main[1])).await.unwrap();
     for gone in &main {
-        store.delete_item(&me, &id, gone, NOON + 3).await.unwrap();
+        store.conversations.delete_item(&me, &id, gone, NOON + 3).await.unwrap();
     }
     moved(add(MAIN, item_tip(&main[2])).await);
     add(MAIN, Tip::Empty).await.unwrap();
 }
 
-pub async fn of_those_with_one_tip_one_writes(store: &dyn ConversationStore) {
+pub async fn of_those_with_one_tip_one_writes(store: &Stores) {
     let me = somebody();
     let (id, main) = begun(store, &me, 2).await;
     let tip = item_tip(&main[1]);
-    let add = |_| store.append(&me, &id, Append { tip: tip.clone(), ..append(messages(2)) });
+    let add = |_| store.conversations.append(&me, &id, Append { tip: tip.clone(), ..append(messages(2)) });
     let outcomes = join_all((0..6).map(add)).await;
     let written = outcomes.into_iter().filter_map(|outcome| match outcome {
         Ok(items) => Some(ids(&items)),

@@ -23,7 +23,7 @@ pub async fn records(store: Arc<dyn RecordStore>) {
     }
 }
 
-pub(super) fn record(kind: &str) -> Record {
+pub(crate) fn record(kind: &str) -> Record {
     Record {
         kind: kind.to_owned(),
         id: id::short("rec_"),

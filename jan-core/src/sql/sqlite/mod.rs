@@ -2,24 +2,24 @@
 //!
 //! SQLite is a library, and most of what it is asked takes microseconds: less than to hand the question to another thread
 //! and to be woken by its answer. So statements run where the caller is. What waits for the disk, and what may touch very
-//! many rows ([`super::Db::begin_bulk`]), runs on the runtime's threads for blocking work. A file that another process
+//! many rows ([`super::Db::begin_bulk`]), runs on the runtime's threads for blocking work (`spawn_blocking`). A file that another process
 //! holds is tried again after a pause, which holds up nobody but the writers behind.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `desk` | the one writer, and what becomes of those who leave early |
-//! | `writing` | a transaction; commits that are shared |
+//! | `slot` | the one connection that writes, and what happens when a writer is dropped at any moment |
+//! | `transaction` | a transaction; commits that are shared |
 //! | `deadline` | how long is waited for others, in this process and outside |
-//! | `checkpoint` | folding the log into the file, on a thread of its own |
-//! | `private` | who may read the files |
+//! | `checkpoint` | moving the log into the file, on a thread of its own |
+//! | `permissions` | who may read the files |
 //! | `statement` | values in, rows out, errors as situations |
 
 mod checkpoint;
 mod deadline;
-mod desk;
-mod private;
+mod permissions;
+mod slot;
 mod statement;
-mod writing;
+mod transaction;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,10 +29,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::checkpoint::Checkpoints;
 use self::deadline::Deadline;
-use self::desk::{Desk, Seat};
+use self::slot::{SlotGuard, WriterSlot};
 pub(super) use self::statement::Cells;
 use self::statement::closed;
-pub(super) use self::writing::Writing;
+pub(super) use self::transaction::SqliteTx;
 use super::{Durability, Row, Value};
 use crate::{Error, Result};
 
@@ -42,7 +42,7 @@ const OPENING: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 100;
 
 pub(super) struct Sqlite {
-    desk: Arc<tokio::sync::Mutex<Desk>>,
+    slot: Arc<tokio::sync::Mutex<WriterSlot>>,
     readers: Readers,
     durability: Durability,
 }
@@ -52,22 +52,22 @@ impl Sqlite {
         let (uri, name) = (uri(url)?, url.to_owned());
         // The file may be on a slow disk, or held by another process.
         let opened = tokio::task::spawn_blocking(move || {
-            private::protect(&uri);
+            permissions::protect(&uri);
             // The writer comes first: it makes the file.
             let (writer, log) = (connect(&uri, durability, OPENING)?, connect(&uri, durability, OPENING)?);
             writer.busy_timeout(Duration::ZERO)?;
-            let desk = Arc::new_cyclic(|desk| {
-                let checkpoints = Checkpoints::start(log, desk.clone());
-                tokio::sync::Mutex::new(Desk::new(writer, checkpoints))
+            let slot = Arc::new_cyclic(|slot| {
+                let checkpoints = Checkpoints::start(log, slot.clone());
+                tokio::sync::Mutex::new(WriterSlot::new(writer, checkpoints))
             });
-            Ok((desk, Readers::new(uri, durability)))
+            Ok((slot, Readers::new(uri, durability)))
         });
-        let (desk, readers) = opened.await.map_err(Error::internal)?.map_err(|error: rusqlite::Error| {
+        let (slot, readers) = opened.await.map_err(Error::internal)?.map_err(|error: rusqlite::Error| {
             Error::unavailable(format!("The database {name} cannot be opened: {error}."))
                 .code("database_unavailable")
                 .because(error)
         })?;
-        Ok(Self { desk, readers, durability })
+        Ok(Self { slot, readers, durability })
     }
 
     /// Readers do not wait for a process that writes; one that repairs the file after a crash, or has locked it for
@@ -77,14 +77,14 @@ impl Sqlite {
         Deadline::default().retry(read).await?
     }
 
-    pub(super) async fn begin(&self, bulk: bool) -> Result<Writing> {
-        Writing::begin(self.desk.clone(), self.durability, bulk).await
+    pub(super) async fn begin(&self, bulk: bool) -> Result<SqliteTx> {
+        SqliteTx::begin(self.slot.clone(), self.durability, bulk).await
     }
 
-    /// Folds the log into the file, so that one file is all there is.
+    /// Moves the log into the file, so that one file is all there is.
     pub(super) async fn close(&self) {
         self.readers.close();
-        Seat::take(&self.desk).await.close().await;
+        SlotGuard::lock(&self.slot).await.close().await;
     }
 }
 
@@ -162,7 +162,7 @@ fn connect(uri: &str, durability: Durability, wait: Duration) -> rusqlite::Resul
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;
-    // The log is folded into the file by `checkpoint`, not by whoever happens to write.
+    // The log is moved into the file by `checkpoint`, not by whoever happens to write.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
 }

@@ -5,31 +5,29 @@ use jan_core::ErrorKind;
 use jan_core::conversation::{ForkPoint, Naming};
 
 pub(super) async fn list(store: &SqlConversations, owner: &UserId, id: &str) -> Result<Vec<Branch>> {
-    let tree = tree(&store.db.all(TREE, &[id.into(), owner.into()]).await?, id)?;
-    let sql = "SELECT branch, place FROM item WHERE conversation = $1 AND deleted_at IS NULL";
-    let mut places = Vec::new();
-    for row in store.db.all(sql, &[id.into()]).await? {
-        places.push((row.int("branch")?, row.int("place")?));
-    }
-    Ok(tree.shown(&places))
+    let tree = store.db.all(TREE, &[id.into(), owner.into()]).await?;
+    shown(&tree, &store.db.all(PLACES, &[id.into()]).await?, id)
 }
 
-pub(super) async fn fork(
-    store: &SqlConversations,
-    owner: &UserId,
-    id: &str,
-    fork: Fork,
-) -> Result<(Branch, Vec<Item>)> {
-    let mut tx = store.begin_on(owner, id, fork.at).await?;
+/// Where the items of a conversation stand.
+const PLACES: &str = "SELECT branch, place FROM item WHERE conversation = $1 AND deleted_at IS NULL";
+
+fn shown(branches: &[Row], places: &[Row], id: &str) -> Result<Vec<Branch>> {
+    let place = |row: &Row| Ok((row.int("branch")?, row.int("place")?));
+    Ok(tree(branches, id)?.shown(&places.iter().map(place).collect::<Result<Vec<_>>>()?))
+}
+
+pub(super) async fn fork(tx: &mut Tx, owner: &UserId, id: &str, fork: Fork) -> Result<(Branch, Vec<Item>)> {
+    touch(tx, owner, id, fork.at).await?;
     let tree = tree(&tx.all(TREE, &[id.into(), owner.into()]).await?, id)?;
     let parent = tree.named(fork.parent.as_deref())?;
-    items::check_tip(&mut tx, id, tree.segments(parent.number), &fork.tip).await?;
-    let (place, shared) = fork_place(&mut tx, id, &tree, parent, &fork.point).await?;
+    items::check_tip(tx, id, tree.segments(parent.number), &fork.tip).await?;
+    let (place, shared) = fork_place(tx, id, &tree, parent, &fork.point).await?;
     let number = tree.next_number();
     let name = match &fork.naming {
         Naming::New(name) => name.clone(),
         Naming::TakeOver { backup } => {
-            rename(&mut tx, id, parent.number, backup).await?;
+            rename(tx, id, parent.number, backup).await?;
             parent.name.clone()
         }
     };
@@ -50,11 +48,12 @@ pub(super) async fn fork(
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)";
     tx.execute(sql, &row).await.map_err(|error| if_taken(error, &name))?;
     if matches!(fork.naming, Naming::TakeOver { .. }) {
-        set_active(&mut tx, id, number).await?;
+        set_active(tx, id, number).await?;
     }
-    let (items, _) = items::insert(&mut tx, id, (number, &name), place, fork.items).await?;
-    tx.commit().await?;
-    let made = list(store, owner, id).await?.into_iter().find(|branch| branch.name == name);
+    let (items, _) = items::insert(tx, id, (number, &name), place, fork.items).await?;
+    let branches = tx.all(TREE, &[id.into(), owner.into()]).await?;
+    let branches = shown(&branches, &tx.all(PLACES, &[id.into()]).await?, id)?;
+    let made = branches.into_iter().find(|branch| branch.name == name);
     Ok((made.ok_or_else(|| no_branch(&name))?, items))
 }
 

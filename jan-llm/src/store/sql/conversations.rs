@@ -8,13 +8,12 @@ use jan_core::page::Order;
 const FIRST: i64 = 1;
 
 pub(super) async fn create(
-    store: &SqlConversations,
+    tx: &mut Tx,
     owner: &UserId,
     new: Conversation,
     items: Vec<Item>,
 ) -> Result<Vec<Item>> {
-    let mut tx = store.db.begin().await?;
-    insert(&mut tx, owner, &new, FIRST).await?;
+    insert(tx, owner, &new, FIRST).await?;
     let last = i64::try_from(items.len()).map_err(Error::internal)?;
     tx.execute(
         "INSERT INTO branch (conversation, number, name, fork, last, created_at, updated_at)
@@ -22,8 +21,7 @@ pub(super) async fn create(
         &[(&new.id).into(), FIRST.into(), MAIN.into(), last.into(), new.created_at.into()],
     )
     .await?;
-    let (items, _) = items::insert(&mut tx, &new.id, (FIRST, MAIN), 0, items).await?;
-    tx.commit().await?;
+    let (items, _) = items::insert(tx, &new.id, (FIRST, MAIN), 0, items).await?;
     Ok(items)
 }
 

@@ -65,24 +65,18 @@ pub(super) async fn check_tip(tx: &mut Tx, id: &str, segments: Vec<Segment>, tip
     tip.check(last_shown(tx, id, segments).await?.as_deref())
 }
 
-pub(super) async fn append(
-    store: &SqlConversations,
-    owner: &UserId,
-    id: &str,
-    new: Append,
-) -> Result<Vec<Item>> {
-    let mut tx = store.begin_on(owner, id, new.at).await?;
+pub(super) async fn append(tx: &mut Tx, owner: &UserId, id: &str, new: Append) -> Result<Vec<Item>> {
+    touch(tx, owner, id, new.at).await?;
     let tree = tree(&tx.all(TREE, &[id.into(), owner.into()]).await?, id)?;
     let branch = tree.named(new.branch.as_deref())?;
-    check_tip(&mut tx, id, tree.segments(branch.number), &new.tip).await?;
-    let (items, last) = insert(&mut tx, id, (branch.number, &branch.name), branch.last, new.items).await?;
+    check_tip(tx, id, tree.segments(branch.number), &new.tip).await?;
+    let (items, last) = insert(tx, id, (branch.number, &branch.name), branch.last, new.items).await?;
     let sql = "UPDATE branch SET last = $3, updated_at = $4 WHERE conversation = $1 AND number = $2";
     tx.execute(sql, &[id.into(), branch.number.into(), last.into(), new.at.into()]).await?;
     if let Some(title) = new.title {
         let sql = "UPDATE conversation SET title = $2 WHERE id = $1 AND title_locked = 0";
         tx.execute(sql, &[id.into(), title.into()]).await?;
     }
-    tx.commit().await?;
     Ok(items)
 }
 

@@ -1,5 +1,5 @@
-//! Conversations in a database. Each file holds one family of the store's methods; the trait itself, at the end of this
-//! one, only points there.
+//! Conversations in a SQL database. Each file holds one family of the stores' methods; the traits themselves, at the end of
+//! this one, only point there.
 
 mod archive;
 mod branches;
@@ -8,19 +8,19 @@ mod items;
 
 use async_trait::async_trait;
 use jan_core::conversation::{
-    Append, Archived, Branch, Change, Conversation, ConversationStore, Filter, Fork, Item, ItemRef,
-    PlacedItem, Root, Segment, Selection, Tip,
+    Append, Archived, Branch, BranchStore, Change, Conversation, ConversationArchive, ConversationStore,
+    Filter, Fork, Item, ItemRef, PlacedItem, Root, Segment, Selection, Tip,
 };
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::Millis;
 use jan_core::sql::{Db, Migration, Row, Tx, Value};
-use jan_core::{Error, JsonObject, Result, UserId};
+use jan_core::{Error, JsonObject, Result, Transaction, Transactional, UserId};
 
 use super::tree::{BranchRow, Tree, fitting, name_taken, no_branch, no_conversation, no_item, taken};
 
 /// Keeps conversations in three tables.
 #[derive(Debug, Clone)]
-pub struct SqlConversations {
+pub(super) struct SqlConversations {
     db: Db,
 }
 
@@ -32,26 +32,28 @@ const STEPS: &[Migration] = &[Migration {
 
 impl SqlConversations {
     /// The conversations of this database; its tables are made or brought up to date.
-    ///
-    /// # Errors
-    /// As [`Db::migrate`].
-    pub async fn open(db: Db) -> Result<Self> {
-        db.migrate("llm", STEPS).await?;
+    pub(super) async fn open(db: Db) -> Result<Self> {
+        db.migrate_reserved("llm", STEPS).await?;
         Ok(Self { db })
     }
 
-    /// Begins to write to a conversation: nobody else writes to it until the transaction ends.
+    /// A transaction that writes to one conversation.
     async fn begin_on(&self, owner: &UserId, id: &str, at: Millis) -> Result<Tx> {
         let mut tx = self.db.begin().await?;
-        // Written first, so that the row is ours from here on.
-        let touch =
-            "UPDATE conversation SET updated_at = CASE WHEN updated_at > $3 THEN updated_at ELSE $3 END
-                     WHERE id = $1 AND owner = $2 AND deleted_at IS NULL";
-        if tx.execute(touch, &[id.into(), owner.into(), at.into()]).await? == 0 {
-            return Err(no_conversation(id));
-        }
+        touch(&mut tx, owner, id, at).await?;
         Ok(tx)
     }
+}
+
+/// Begins to write to a conversation: nobody else writes to it until the transaction ends. Written first, so that the row
+/// is ours from there on.
+async fn touch(tx: &mut Tx, owner: &UserId, id: &str, at: Millis) -> Result<()> {
+    let touch = "UPDATE conversation SET updated_at = CASE WHEN updated_at > $3 THEN updated_at ELSE $3 END
+                 WHERE id = $1 AND owner = $2 AND deleted_at IS NULL";
+    if tx.execute(touch, &[id.into(), owner.into(), at.into()]).await? == 0 {
+        return Err(no_conversation(id));
+    }
+    Ok(())
 }
 
 const TREE: &str =
@@ -83,14 +85,22 @@ fn branch_row(row: &Row) -> Result<BranchRow> {
 }
 
 #[async_trait]
+impl Transactional for SqlConversations {
+    async fn begin(&self) -> Result<Transaction> {
+        Ok(Transaction::new(self.db.begin().await?))
+    }
+}
+
+#[async_trait]
 impl ConversationStore for SqlConversations {
-    async fn create(
+    async fn create_in(
         &self,
+        tx: &mut Transaction,
         owner: &UserId,
         conversation: Conversation,
         items: Vec<Item>,
     ) -> Result<Vec<Item>> {
-        conversations::create(self, owner, conversation, items).await
+        conversations::create(self.db.of(tx)?, owner, conversation, items).await
     }
 
     async fn get(&self, owner: &UserId, id: &str) -> Result<Conversation> {
@@ -119,8 +129,14 @@ impl ConversationStore for SqlConversations {
         conversations::delete(self, owner, which, at).await
     }
 
-    async fn append(&self, owner: &UserId, id: &str, append: Append) -> Result<Vec<Item>> {
-        items::append(self, owner, id, append).await
+    async fn append_in(
+        &self,
+        tx: &mut Transaction,
+        owner: &UserId,
+        id: &str,
+        append: Append,
+    ) -> Result<Vec<Item>> {
+        items::append(self.db.of(tx)?, owner, id, append).await
     }
 
     async fn items(
@@ -151,13 +167,22 @@ impl ConversationStore for SqlConversations {
     async fn delete_item(&self, owner: &UserId, id: &str, item: &str, at: Millis) -> Result<()> {
         items::delete(self, owner, id, item, at).await
     }
+}
 
+#[async_trait]
+impl BranchStore for SqlConversations {
     async fn branches(&self, owner: &UserId, id: &str) -> Result<Vec<Branch>> {
         branches::list(self, owner, id).await
     }
 
-    async fn fork(&self, owner: &UserId, id: &str, fork: Fork) -> Result<(Branch, Vec<Item>)> {
-        branches::fork(self, owner, id, fork).await
+    async fn fork_in(
+        &self,
+        tx: &mut Transaction,
+        owner: &UserId,
+        id: &str,
+        fork: Fork,
+    ) -> Result<(Branch, Vec<Item>)> {
+        branches::fork(self.db.of(tx)?, owner, id, fork).await
     }
 
     async fn activate(&self, owner: &UserId, id: &str, branch: &str, at: Millis) -> Result<()> {
@@ -167,7 +192,10 @@ impl ConversationStore for SqlConversations {
     async fn delete_branch(&self, owner: &UserId, id: &str, branch: &str, at: Millis) -> Result<()> {
         branches::delete(self, owner, id, branch, at).await
     }
+}
 
+#[async_trait]
+impl ConversationArchive for SqlConversations {
     async fn archived(&self, owner: &UserId, id: &str) -> Result<Archived> {
         archive::read(self, owner, id).await
     }

@@ -6,24 +6,24 @@ use http::Request;
 use http_body_util::{BodyExt, Full};
 use jan_core::auth::AllowAll;
 use jan_core::clock::MovedClock;
-use jan_core::{Clock, UserId};
+use jan_core::{Clock, Database, UserId};
 
 use super::claim::{KEPT, LEASE};
 use super::record::{Entry, LARGEST};
 use super::*;
-use crate::{Echo, Server, Store};
+use crate::{Echo, Server};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A server whose clock the test moves.
-fn server() -> (Server, MovedClock) {
-    server_over(Store::memory())
+async fn server() -> (Server, MovedClock) {
+    server_on(&Database::memory()).await
 }
 
-fn server_over(store: Store) -> (Server, MovedClock) {
+async fn server_on(database: &Database) -> (Server, MovedClock) {
     let clock = MovedClock::at(1_700_000_000);
-    let builder = Server::builder().auth(AllowAll::new()).model(Echo::default()).store(store);
-    (builder.clock(Arc::new(clock.clone())).build().unwrap(), clock)
+    let builder = Server::builder().auth(AllowAll::new()).model(Echo::default()).database(database.clone());
+    (builder.clock(Arc::new(clock.clone())).build().await.unwrap(), clock)
 }
 
 /// Asks for `text` with a key: the status, whether it was replayed, and the body.
@@ -43,7 +43,7 @@ fn code(body: &Bytes) -> String {
 
 #[tokio::test]
 async fn a_key_is_visible_ascii_and_not_long() {
-    let (server, _) = server();
+    let (server, _) = server().await;
     let longest = "k".repeat(LONGEST);
     for good in ["k", "\"8e03978e-40d5\"", &longest] {
         assert_eq!(ask(&server, good, "x").await.0, 200, "{good}");
@@ -59,7 +59,7 @@ async fn a_key_is_visible_ascii_and_not_long() {
 
 #[tokio::test]
 async fn an_answer_is_kept_for_a_day() {
-    let (server, clock) = server();
+    let (server, clock) = server().await;
     let (_, replayed, first) = ask(&server, "k", "one").await;
     assert!(!replayed);
     clock.advance(DAY - Duration::from_secs(1));
@@ -72,7 +72,7 @@ async fn an_answer_is_kept_for_a_day() {
 
 #[tokio::test]
 async fn what_is_too_large_to_be_kept_is_not_done_twice() {
-    let (server, _) = server();
+    let (server, _) = server().await;
     let text = "x".repeat(LARGEST + 1);
     assert_eq!(ask(&server, "k", &text).await.0, 200);
     let (status, _, body) = ask(&server, "k", &text).await;
@@ -81,9 +81,9 @@ async fn what_is_too_large_to_be_kept_is_not_done_twice() {
 
 #[tokio::test]
 async fn a_key_whose_process_died_is_free_after_its_lease() {
-    let store = Store::memory();
-    let (server, clock) = server_over(store.clone());
-    let records = Records::<Entry>::new(KIND, store.records);
+    let database = Database::memory();
+    let (server, clock) = server_on(&database).await;
+    let records = Records::<Entry>::new(KIND, record::on(&database).await.unwrap());
     // As a process leaves it that dies in the middle.
     let entry = Entry { asked: "something".into(), outcome: None };
     let left = jan_core::record::Kept::new("idem_1", clock.millis(), entry).key("k");
@@ -99,8 +99,8 @@ async fn a_key_whose_process_died_is_free_after_its_lease() {
 
 #[tokio::test(start_paused = true)]
 async fn a_claim_is_renewed_until_it_ends() {
-    let (store, clock, me) = (Store::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
-    let records = Records::new(KIND, store.records.clone());
+    let (database, clock, me) = (Database::memory(), MovedClock::at(1_700_000_000), UserId::new("me"));
+    let records = Records::new(KIND, jan_core::record::on(&database).await.unwrap());
     let claim = || claim::claim(records.clone(), Arc::new(clock.clone()), &me, "k", "asked");
     let Turn::Mine(mine) = claim().await.unwrap() else { panic!("the key is free") };
     for _ in 0..10 {

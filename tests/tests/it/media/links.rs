@@ -150,9 +150,9 @@ async fn links(client: &reqwest::Client, api: &str) -> Vec<String> {
 #[tokio::test]
 async fn links_lead_to_where_the_server_is_mounted() {
     let server = || Server::builder().auth(AllowAll::new()).model(Echo::default());
-    let mounted = Router::new().nest_service("/ai", server().build().unwrap());
-    let nested = Router::new().nest("/v", Router::new().nest_service("/ai", server().build().unwrap()));
-    let told = server().mounted_at("/told/").hosts(Hosts::any()).build().unwrap();
+    let mounted = Router::new().nest_service("/ai", server().build().await.unwrap());
+    let nested = Router::new().nest("/v", Router::new().nest_service("/ai", server().build().await.unwrap()));
+    let told = server().mounted_at("/told/").hosts(Hosts::any()).build().await.unwrap();
     for (app, prefix) in [(mounted, "/ai"), (nested, "/v/ai")] {
         let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
         let home = format!("http://{}", listener.local_addr().unwrap());

@@ -1,0 +1,196 @@
+//! A database in memory: values by their type. A store keeps all it has in one value, a [`Part`]; stores of one type made
+//! on clones of one handle share it.
+//!
+//! Readers look at what is committed, under a lock that is held for that look alone. Writers come one at a time: a second
+//! lock, held by a transaction from its beginning to its end. A transaction changes copies of the parts that it touches,
+//! and its commit puts all of them in place at once; dropping it drops the copies. That makes both promises plain: nobody
+//! sees half of a transaction, and one that is not committed leaves nothing. A part should be cheap to clone for that, so
+//! stores keep [`Arc`]s in it.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use async_trait::async_trait;
+use futures_util::lock::{Mutex, OwnedMutexGuard};
+
+use super::transaction::{DatabaseTransaction, Transaction, another_database};
+use crate::{Error, Result};
+
+type Parts = HashMap<TypeId, Box<dyn Any + Send + Sync>>;
+
+/// A database in this process' memory. Cheap to clone; clones are the same database. It starts no task and no thread.
+#[derive(Clone, Default)]
+pub struct Memory(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// Held by whoever writes, a transaction for as long as it is open. An asynchronous lock: who waits for it is not
+    /// holding up a thread, on which the transaction before may have to go on.
+    writer: Arc<Mutex<()>>,
+    /// What is committed.
+    parts: RwLock<Parts>,
+}
+
+impl Memory {
+    /// The part of this type, the same for all who ask this database for it.
+    pub fn part<T: Default + Clone + Send + Sync + 'static>(&self) -> Part<T> {
+        Part { memory: self.clone(), value: PhantomData }
+    }
+
+    /// Begins a transaction as soon as nobody else writes.
+    pub async fn begin(&self) -> Transaction {
+        let writer = self.0.writer.clone().lock_owned().await;
+        Transaction::new(MemoryTransaction { memory: self.clone(), changed: Parts::new(), _writer: writer })
+    }
+
+    // Nobody panics while holding the lock, so a poisoned one holds good data.
+    fn read(&self) -> RwLockReadGuard<'_, Parts> {
+        self.0.parts.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Parts> {
+        self.0.parts.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").finish_non_exhaustive()
+    }
+}
+
+/// What a store keeps in memory. Cheap to clone; clones are the same part.
+pub struct Part<T> {
+    memory: Memory,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T: Default + Clone + Send + Sync + 'static> Part<T> {
+    /// Looks at the part as last committed. Whoever commits waits for `look`, so it must be short and lock nothing else.
+    pub fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        match self.memory.read().get(&TypeId::of::<T>()).and_then(|part| part.downcast_ref()) {
+            Some(part) => look(part),
+            None => look(&T::default()),
+        }
+    }
+
+    /// Changes the part in place, without a transaction, as soon as nobody else writes. A `change` that fails must leave the
+    /// part as it was.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub async fn write<R>(&self, change: impl FnOnce(&mut T) -> Result<R> + Send) -> Result<R> {
+        let _writer = self.memory.0.writer.lock().await;
+        let mut parts = self.memory.write();
+        let part = parts.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));
+        change(part.downcast_mut().ok_or_else(wrong_type)?)
+    }
+
+    /// A transaction of the database that this is a part of.
+    pub async fn begin(&self) -> Transaction {
+        self.memory.begin().await
+    }
+
+    /// The transaction's own copy of the part; what is changed in it is kept when the transaction is.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Internal`] when the transaction is one of another database.
+    pub fn of<'t>(&self, tx: &'t mut Transaction) -> Result<&'t mut T> {
+        let tx = tx.get_mut::<MemoryTransaction>()?;
+        if !Arc::ptr_eq(&tx.memory.0, &self.memory.0) {
+            return Err(another_database());
+        }
+        let copy = || Box::new(self.read(T::clone)) as Box<dyn Any + Send + Sync>;
+        tx.changed.entry(TypeId::of::<T>()).or_insert_with(copy).downcast_mut().ok_or_else(wrong_type)
+    }
+}
+
+impl<T> Clone for Part<T> {
+    fn clone(&self) -> Self {
+        Self { memory: self.memory.clone(), value: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Part<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Part").finish_non_exhaustive()
+    }
+}
+
+/// Cannot happen: a part is kept under its own type.
+fn wrong_type() -> Error {
+    Error::internal("a part in memory is of another type than its key")
+}
+
+/// A transaction in memory: copies of the parts that it changes.
+struct MemoryTransaction {
+    memory: Memory,
+    changed: Parts,
+    _writer: OwnedMutexGuard<()>,
+}
+
+#[async_trait]
+impl DatabaseTransaction for MemoryTransaction {
+    async fn commit(self: Box<Self>) -> Result<()> {
+        // Other writers are kept out until all is in place.
+        let Self { memory, changed, _writer } = *self;
+        memory.write().extend(changed);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Numbers(Vec<u32>);
+    #[derive(Clone, Default)]
+    struct Words(Vec<&'static str>);
+
+    async fn push(numbers: &Part<Numbers>, number: u32) {
+        let push = |part: &mut Numbers| {
+            part.0.push(number);
+            Ok(())
+        };
+        numbers.write(push).await.unwrap();
+    }
+
+    fn seen(memory: &Memory) -> (Vec<u32>, Vec<&'static str>) {
+        (
+            memory.part::<Numbers>().read(|part| part.0.clone()),
+            memory.part::<Words>().read(|part| part.0.clone()),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_transaction_is_seen_when_it_is_committed_and_whole() {
+        let memory = Memory::default();
+        let (numbers, words) = (memory.part::<Numbers>(), memory.clone().part::<Words>());
+        push(&numbers, 1).await;
+        for commits in [false, true] {
+            let mut tx = memory.begin().await;
+            numbers.of(&mut tx).unwrap().0.push(2);
+            words.of(&mut tx).unwrap().0.push("two");
+            assert_eq!(numbers.of(&mut tx).unwrap().0, [1, 2], "its own writes are seen in it");
+            assert_eq!(seen(&memory), (vec![1], vec![]));
+            assert!(numbers.write(|_| Ok(())).now_or_never().is_none(), "nobody else writes meanwhile");
+            if commits {
+                tx.commit().await.unwrap();
+            }
+        }
+        assert_eq!(seen(&memory), (vec![1, 2], vec!["two"]));
+        push(&numbers, 3).await;
+    }
+
+    #[tokio::test]
+    async fn another_databases_transaction_is_refused() {
+        let mut tx = Memory::default().begin().await;
+        assert!(Memory::default().part::<Numbers>().of(&mut tx).is_err());
+    }
+}

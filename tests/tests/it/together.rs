@@ -1,0 +1,61 @@
+//! A chat that is kept as a completion and as a turn of a conversation is kept as both or as neither.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use jan_core::page::PageRequest;
+use jan_core::{ChatChunk, ChatRequest, Database, JsonObject, Principal, Result, SystemClock};
+use jan_llm::completions::{Completions, Filter};
+use jan_llm::turn::Manner;
+use jan_llm::{Chat, Conversations, Keeper, Store};
+use jan_tests::{Gate, PrivatePostgres, ScriptedModel, Turn, words};
+use serde_json::json;
+
+async fn both_or_neither(database: Database) {
+    let (store, clock) = (Store::on(&database).await.unwrap(), Arc::new(SystemClock));
+    let model = ScriptedModel::new([]);
+    let chat = Chat::new(model.clone()).keeper(Keeper::new(&store, clock.clone()));
+    let conversations = Conversations::new(&store, clock.clone());
+    let (completions, me) = (Completions::new(&store, clock), Principal::open("me"));
+    let kept = async || completions.count(&me.user, &Filter::default()).await.unwrap();
+    for (stream, stays) in [(false, true), (false, false), (true, true), (true, false)] {
+        let (talk, _) = conversations.create(&me.user, &JsonObject::new()).await.unwrap();
+        let (before, gate) = (kept().await, Gate::new());
+        model.then(Turn::Gated(words("one two"), gate.clone()));
+        let ask = async {
+            let body = json!({"model": "scripted", "messages": [{"role": "user", "content": "Count."}],
+                              "conversation": talk.id, "store": true, "stream": stream});
+            let request = ChatRequest::parse(body.to_string().into())?;
+            let turn = chat.turn(request, &me, &Manner::default()).await?;
+            if stream {
+                turn.stream().await?.try_collect::<Vec<ChatChunk>>().await.map(drop)
+            } else {
+                turn.complete().await.map(drop)
+            }
+        };
+        // The conversation may be deleted while the model still answers: then there is no place for the turn.
+        let other = async {
+            gate.reached(1).await;
+            if !stays {
+                conversations.delete_one(&me.user, &talk.id).await.unwrap();
+            }
+            gate.open();
+        };
+        let (answered, ()): (Result<()>, ()) = tokio::join!(ask, other);
+        assert_eq!(answered.is_ok(), stays, "{answered:?}");
+        assert_eq!(kept().await - before, u64::from(stays), "stream: {stream}, stays: {stays}");
+        if stays {
+            let items = conversations.items(&me.user, &talk.id, None, &PageRequest::default()).await.unwrap();
+            assert_eq!(items.items.len(), 2);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_completion_and_its_turn_are_kept_together() {
+    both_or_neither(Database::memory()).await;
+    let folder = tempfile::tempdir().unwrap();
+    both_or_neither(Database::sqlite(folder.path().join("jan.db")).await.unwrap()).await;
+    let Some(postgres) = PrivatePostgres::start_with(&[("fsync", "off")]).await else { return };
+    both_or_neither(Database::open(&postgres.database().await).await.unwrap()).await;
+}
