@@ -61,13 +61,11 @@ impl CompletionRequest {
     /// wrong type or range.
     pub fn parse(body: Bytes) -> Result<Self> {
         let object = JsonObject::parse(body)?;
-        let missing =
-            |param: &str| Error::invalid(param, format!("`{param}` is required.")).code("missing_parameter");
-        let model: String = object.get("model")?.ok_or_else(|| missing("model"))?;
+        let model: String = object.required("model")?;
         if model.is_empty() {
             return Err(Error::invalid("model", "`model` must not be empty."));
         }
-        object.raw("prompt").ok_or_else(|| missing("prompt"))?;
+        object.raw("prompt").ok_or_else(|| Error::missing("prompt"))?;
         for (key, raw) in object.members().filter(|(_, raw)| raw.as_ref() != b"null") {
             match key {
                 "logprobs" => whole(key, raw, 0, 20)?,

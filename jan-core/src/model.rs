@@ -178,11 +178,9 @@ impl EmbeddingRequest {
     /// [`crate::ErrorKind::Invalid`] naming the field: `model` or `input` is missing, or `input` is empty.
     pub fn parse(body: Bytes) -> Result<Self> {
         let object = JsonObject::parse(body)?;
-        let missing =
-            |param: &str| Error::invalid(param, format!("`{param}` is required.")).code("missing_parameter");
-        let model: String = object.get("model")?.ok_or_else(|| missing("model"))?;
+        let model: String = object.required("model")?;
         match object.raw("input").map(Bytes::as_ref) {
-            None => return Err(missing("input")),
+            None => return Err(Error::missing("input")),
             Some(b"\"\"" | b"[]") => return Err(Error::invalid("input", "`input` must not be empty.")),
             Some([b'"' | b'[', ..]) => {}
             Some(_) => return Err(Error::invalid("input", "`input` must be a string or an array.")),

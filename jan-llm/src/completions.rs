@@ -161,8 +161,7 @@ impl Completions {
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the pair, [`ErrorKind::NotFound`].
     pub async fn update(&self, owner: &UserId, id: &str, body: &JsonObject) -> Result<JsonObject> {
-        let metadata = check_metadata(body)?
-            .ok_or_else(|| Error::invalid("metadata", "`metadata` is required.").code("missing_parameter"))?;
+        let metadata = check_metadata(body)?.ok_or_else(|| Error::missing("metadata"))?;
         let change = |kept: &mut Kept<Completion>| {
             kept.body.metadata.clone_from(&metadata);
             Ok(())

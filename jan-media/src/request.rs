@@ -26,7 +26,7 @@ struct SourceBody {
 /// # Errors
 /// [`jan_core::ErrorKind::Invalid`] naming the field.
 pub fn new_media(body: &JsonObject) -> Result<(Source, NewMedia)> {
-    let source: SourceBody = body.get("source")?.ok_or_else(|| missing("source"))?;
+    let source: SourceBody = body.required("source")?;
     let kind = source.r#type.as_deref().unwrap_or_default().to_ascii_lowercase();
     let found = match kind.as_str() {
         "remote_url" | "remoteurl" | "remote" => source.url.map(Source::Remote).ok_or("source.url"),
@@ -39,7 +39,7 @@ pub fn new_media(body: &JsonObject) -> Result<(Source, NewMedia)> {
     };
     let public = body.get("public")?.unwrap_or(false);
     let new = NewMedia { filename: body.get("filename")?, public, ..NewMedia::default() };
-    Ok((found.map_err(missing)?, new))
+    Ok((found.map_err(Error::missing)?, new))
 }
 
 /// `{mime_type or content_type, filename, size, sha256, public}`: an upload that is announced.
@@ -90,10 +90,6 @@ pub fn ids_of(body: &JsonObject, fields: &[&str]) -> Result<Vec<String>> {
     let ids: Option<Vec<String>> = body.get(field)?;
     ids.filter(|ids| (1..=MAX_IDS).contains(&ids.len()))
         .ok_or_else(|| Error::invalid(field, format!("`{field}` must hold 1 to {MAX_IDS} ids of media.")))
-}
-
-fn missing(field: &str) -> Error {
-    Error::invalid(field, format!("`{field}` is required.")).code("missing_parameter")
 }
 
 #[cfg(test)]

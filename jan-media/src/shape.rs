@@ -1,6 +1,7 @@
 //! Media as the API shows it.
 
 use jan_core::Clock;
+use jan_core::clock::seconds;
 use jan_core::media::MediaObject;
 use jan_core::record::Millis;
 use serde::Serialize;
@@ -142,10 +143,6 @@ impl UploadShape {
             expires_in: seconds_until(upload.expires_at, clock),
         }
     }
-}
-
-fn seconds(millis: Millis) -> i64 {
-    millis.div_euclid(1000)
 }
 
 fn seconds_until(end: Millis, clock: &dyn Clock) -> i64 {

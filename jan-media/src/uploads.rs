@@ -66,9 +66,7 @@ impl Media {
     pub async fn prepare_upload(&self, owner: &UserId, upload: NewUpload) -> Result<Upload> {
         let NewUpload { new, bytes, sha256 } = upload;
         let mime = new.mime.filter(|mime| !mime.trim().is_empty());
-        let mime = mime.ok_or_else(|| {
-            Error::invalid("mime_type", "`mime_type` is required.").code("missing_parameter")
-        })?;
+        let mime = mime.ok_or_else(|| Error::missing("mime_type"))?;
         if bytes.is_some_and(|bytes| bytes > self.settings.max_bytes) {
             return Err(too_large(self.settings.max_bytes));
         }

@@ -35,13 +35,11 @@ impl ChatRequest {
     /// missing or empty or holds something that is no message, or a well-known parameter has the wrong type or range.
     pub fn parse(body: Bytes) -> Result<Self> {
         let object = JsonObject::parse(body)?;
-        let missing =
-            |param: &str| Error::invalid(param, format!("`{param}` is required.")).code("missing_parameter");
-        let model: String = object.get("model")?.ok_or_else(|| missing("model"))?;
+        let model: String = object.required("model")?;
         if model.is_empty() || model.len() > MAX_MODEL {
             return Err(Error::invalid("model", "`model` must be a name of 1 to 256 bytes."));
         }
-        check_messages(object.raw("messages").ok_or_else(|| missing("messages"))?)?;
+        check_messages(object.raw("messages").ok_or_else(|| Error::missing("messages"))?)?;
         for (key, raw) in object.members() {
             check_parameter(key, raw)?;
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::conversations::Conversations;
-use crate::projects::Projects;
+use crate::projects::{NewProject, Projects};
 use crate::settings::SettingsStore;
 use crate::shares::Shares;
 use crate::usage::{Days, Meter};
@@ -38,7 +38,8 @@ async fn live(store: &Store, owner: &UserId) -> (String, String, String) {
     let aside = conversations.add_items(owner, &talk.id, Some("side".into()), &more).await.unwrap().remove(0);
     conversations.create(owner, &body(json!({"title": "Second"}))).await.unwrap();
 
-    Projects::new(store, clock.clone()).create(owner, &body(json!({"name": "P"}))).await.unwrap();
+    let new = NewProject { name: "P".into(), ..NewProject::default() };
+    Projects::new(store, clock.clone()).create(owner, new).await.unwrap();
     let settings = SettingsStore::new(store, clock.clone());
     settings.patch(owner, &body(json!({"enable_trace": true}))).await.unwrap();
     let meter = Meter::new(store, clock.clone());

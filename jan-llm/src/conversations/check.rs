@@ -58,7 +58,7 @@ pub(super) fn description(body: &JsonObject) -> Result<Option<String>> {
 /// A name for a new branch: letters, digits, `-`, `_`, `.`; not MAIN.
 pub(super) fn branch_name(body: &JsonObject) -> Result<String> {
     let name = text(body, "name", MAX_BRANCH)?;
-    let name = name.ok_or_else(|| Error::invalid("name", "`name` is required.").code("missing_parameter"))?;
+    let name = name.ok_or_else(|| Error::missing("name"))?;
     let fine = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
     if name.is_empty() || !name.chars().all(fine) {
         return Err(Error::invalid("name", "`name` must be letters, digits, blanks, `-`, `_` and `.`."));

@@ -111,9 +111,7 @@ fn normal(mut item: Map<String, Value>, at: &str) -> Result<JsonObject> {
 }
 
 fn required(at: &str, member: &str) -> Error {
-    let param = format!("{at}.{member}");
-    let message = format!("`{param}` is required.");
-    Error::invalid(param, message).code("missing_parameter")
+    Error::missing(format!("{at}.{member}"))
 }
 
 /// A member that must be one of a few words, if it is there.
@@ -234,9 +232,7 @@ fn picture(block: &Map<String, Value>, at: &str) -> Result<()> {
 /// What a report says of a call; `status` is required.
 pub(super) fn call_report(body: &JsonObject) -> Result<JsonObject> {
     let fits = |status: &String| STATUSES.contains(&status.as_str());
-    let status: String = body
-        .get("status")?
-        .ok_or_else(|| Error::invalid("status", "`status` is required.").code("missing_parameter"))?;
+    let status: String = body.required("status")?;
     if !fits(&status) {
         return Err(Error::invalid("status", format!("`status` must be one of {}.", STATUSES.join(", "))));
     }
@@ -252,10 +248,7 @@ pub(super) fn call_report(body: &JsonObject) -> Result<JsonObject> {
 /// The same message with the `content` of a body.
 pub(super) fn with_content(old: &Item, body: &JsonObject, now: Millis) -> Result<Item> {
     let mut item: Map<String, Value> = old.body.to()?;
-    let content: Value = body
-        .get("content")?
-        .ok_or_else(|| Error::invalid("content", "`content` is required.").code("missing_parameter"))?;
-    item.insert("content".into(), content);
+    item.insert("content".into(), body.required("content")?);
     let body = normal(item, "").map_err(|error| match error.get_param() {
         Some(param) => {
             let param = param.trim_start_matches('.').to_owned();

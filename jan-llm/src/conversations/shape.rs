@@ -1,5 +1,6 @@
 //! Conversations, items and branches as the API shows them.
 
+use jan_core::clock::seconds;
 use jan_core::conversation::{Branch, Conversation, Item, Metadata};
 use jan_core::record::Millis;
 use jan_core::{Error, JsonObject, Result};
@@ -102,10 +103,6 @@ pub fn item_shape(item: &Item) -> Result<JsonObject> {
     shape.set("sequence_number", &item.sequence_number)?;
     shape.set("created_at", &rfc3339(item.created_at)?)?;
     Ok(shape)
-}
-
-fn seconds(millis: Millis) -> i64 {
-    millis.div_euclid(1000)
 }
 
 fn rfc3339(millis: Millis) -> Result<String> {

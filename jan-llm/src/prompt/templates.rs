@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jan_core::clock::seconds;
 use jan_core::record::{Kept, Millis, Records};
 use jan_core::{Clock, Error, Result, UserId};
 use serde::{Deserialize, Serialize};
@@ -172,8 +173,8 @@ impl From<Kept<Template>> for TemplateShape {
             is_active: body.is_active,
             is_system: body.is_system,
             version: body.version,
-            created_at: created_at.div_euclid(1000),
-            updated_at: body.updated_at.div_euclid(1000),
+            created_at: seconds(created_at),
+            updated_at: seconds(body.updated_at),
         }
     }
 }

@@ -53,10 +53,7 @@ impl UserSettings {
     /// [`jan_core::ErrorKind::Invalid`] when `preferences` is missing, a known key has the wrong type, or there would
     /// be more than [`MAX_PREFERENCES`] keys or [`MAX_PREFERENCE_BYTES`] bytes.
     pub fn patch_preferences(&mut self, patch: &JsonObject) -> Result<()> {
-        let changes: Rest = patch.get("preferences")?.ok_or_else(|| {
-            Error::invalid("preferences", "`preferences` is required.").code("missing_parameter")
-        })?;
-        merge_preferences(&mut self.preferences, changes)
+        merge_preferences(&mut self.preferences, patch.required("preferences")?)
     }
 }
 

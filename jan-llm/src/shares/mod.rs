@@ -111,14 +111,11 @@ impl Shares {
         branch: Option<String>,
         body: &JsonObject,
     ) -> Result<Kept<Share>> {
-        let required = |member: &'static str| {
-            Error::invalid(member, format!("`{member}` is required.")).code("missing_parameter")
-        };
         let item = match body.get::<String>("scope")?.as_deref() {
             Some("conversation") => None,
-            Some("item") => Some(body.get("item_id")?.ok_or_else(|| required("item_id"))?),
+            Some("item") => Some(body.required("item_id")?),
             Some(_) => return Err(Error::invalid("scope", "`scope` must be `conversation` or `item`.")),
-            None => return Err(required("scope")),
+            None => return Err(Error::missing("scope")),
         };
         self.share(owner, conversation, item, branch, body).await
     }

@@ -1,5 +1,6 @@
 //! Shares as the API shows them: to their owner, and to the public.
 
+use jan_core::clock::seconds;
 use jan_core::record::{Kept, Millis};
 use serde::Serialize;
 
@@ -83,8 +84,4 @@ impl PublicShare {
         }
         self
     }
-}
-
-pub(super) fn seconds(millis: Millis) -> i64 {
-    millis.div_euclid(1000)
 }

@@ -202,6 +202,17 @@ impl Call {
         JsonObject::parse(self.bytes().await?)
     }
 
+    /// The body as what a service takes.
+    ///
+    /// # Errors
+    /// As [`Call::object`]; [`ErrorKind::Invalid`] naming the member that cannot be read.
+    pub(crate) async fn read<T>(&mut self) -> Result<T>
+    where
+        T: for<'a> TryFrom<&'a JsonObject, Error = Error>,
+    {
+        T::try_from(&self.object().await?)
+    }
+
     /// The same, where no body at all is an empty object.
     ///
     /// # Errors

@@ -29,10 +29,7 @@ struct Login<'a> {
 /// The next pair of tokens for whoever holds a refresh token.
 pub(crate) async fn refresh_token(mut call: Call) -> Reply {
     let body = JsonObject::parse(call.bytes().await?)?;
-    let token: Option<String> = body.get("refresh_token")?;
-    let token = token.ok_or_else(|| {
-        Error::invalid("refresh_token", "`refresh_token` is required.").code("missing_parameter")
-    })?;
+    let token: String = body.required("refresh_token")?;
     bare(&issuer(&call)?.refresh(&token).await?)
 }
 

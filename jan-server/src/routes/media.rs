@@ -40,9 +40,7 @@ pub(crate) async fn metadata(call: Call) -> Reply {
 
 /// Says whether everybody may see one.
 pub(crate) async fn update(mut call: Call) -> Reply {
-    let (id, public) = (call.path("id")?, call.object().await?.get("public")?);
-    let public =
-        public.ok_or_else(|| Error::invalid("public", "`public` is required.").code("missing_parameter"))?;
+    let (id, public) = (call.path("id")?, call.object().await?.required("public")?);
     let media = call.rooms.media.set_public(call.owner(), &id, public).await?;
     enveloped(&call, &shape(&call, media).await?)
 }

@@ -223,28 +223,30 @@ pub(crate) static COMPLETIONS_MESSAGES: Doc = Doc::new(
 pub(crate) mod projects {
     //! Projects in words.
 
+    use jan_llm::projects::{NewProject, ProjectPatch, ProjectShape};
+
     use super::*;
 
     const TAG: &str = "Projects";
 
     pub(crate) static LIST: Doc = Doc::new("listProjects", TAG, "List your projects", "By their making.")
         .query(PAGE)
-        .enveloped_list(named::<shape::Project>);
+        .enveloped_list(named::<ProjectShape>);
 
     pub(crate) static CREATE: Doc =
         Doc::new("createProject", TAG, "Make a project", "No two of yours have one name.")
-            .takes(named::<shape::CreateProject>)
+            .takes(named::<NewProject>)
             .example(r#"{"name": "Travel", "instruction": "Answer in one sentence."}"#)
-            .enveloped(201, named::<shape::Project>);
+            .enveloped(201, named::<ProjectShape>);
 
     pub(crate) static GET: Doc = Doc::new("getProject", TAG, "Get one project", "With its instruction.")
-        .enveloped(200, named::<shape::Project>);
+        .enveloped(200, named::<ProjectShape>);
 
     pub(crate) static UPDATE: Doc =
         Doc::new("updateProject", TAG, "Change a project", "What is not named stays.")
-            .takes(named::<shape::UpdateProject>)
+            .takes(named::<ProjectPatch>)
             .example(r#"{"instruction": "Answer in two sentences.", "is_favorite": true}"#)
-            .enveloped(200, named::<shape::Project>);
+            .enveloped(200, named::<ProjectShape>);
 
     pub(crate) static DELETE: Doc = Doc::new(
         "deleteProject",

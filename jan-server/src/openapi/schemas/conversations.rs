@@ -181,40 +181,6 @@ pub(crate) struct Activated {
     message: String,
 }
 
-/// A project.
-#[derive(ToSchema)]
-pub(crate) struct Project {
-    #[schema(example = "proj_0123456789abcdef")]
-    id: String,
-    #[schema(example = "project")]
-    object: String,
-    name: String,
-    instruction: Option<String>,
-    is_favorite: bool,
-    is_archived: bool,
-    archived_at: Option<i64>,
-    created_at: i64,
-    updated_at: i64,
-}
-
-/// A project to be made.
-#[derive(ToSchema)]
-pub(crate) struct CreateProject {
-    /// 1 to 120 characters.
-    name: String,
-    /// What the model is told in its conversations; up to 32,768 characters.
-    instruction: Option<String>,
-}
-
-/// What is changed of a project.
-#[derive(ToSchema)]
-pub(crate) struct UpdateProject {
-    name: Option<String>,
-    instruction: Option<String>,
-    is_archived: Option<bool>,
-    is_favorite: Option<bool>,
-}
-
 /// Another wording.
 #[derive(ToSchema)]
 pub(crate) struct EditItem {
