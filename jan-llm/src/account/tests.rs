@@ -3,8 +3,8 @@
 use super::*;
 use crate::conversations::Conversations;
 use crate::projects::{NewProject, Projects};
-use crate::settings::SettingsStore;
-use crate::shares::Shares;
+use crate::settings::{SettingsPatch, SettingsStore};
+use crate::shares::{NewShare, Scope, Shares};
 use crate::usage::{Days, Meter};
 use futures_util::TryStreamExt;
 use jan_core::chat::Usage;
@@ -41,13 +41,14 @@ async fn live(store: &Store, owner: &UserId) -> (String, String, String) {
     let new = NewProject { name: "P".into(), ..NewProject::default() };
     Projects::new(store, clock.clone()).create(owner, new).await.unwrap();
     let settings = SettingsStore::new(store, clock.clone());
-    settings.patch(owner, &body(json!({"enable_trace": true}))).await.unwrap();
+    let patch = SettingsPatch { enable_trace: Some(true), ..SettingsPatch::default() };
+    settings.patch(owner, &patch).await.unwrap();
     let meter = Meter::new(store, clock.clone());
     meter.record(owner, "m", None, &Usage::new(1, 2));
     meter.flush().await.unwrap();
     let shares = Shares::new(store, clock);
-    let wanted = body(json!({"scope": "item", "item_id": kept[0].id}));
-    let share = shares.create(owner, &talk.id, None, &wanted).await.unwrap();
+    let wanted = NewShare { scope: Scope::Item, item_id: Some(kept[0].id.clone()), ..NewShare::default() };
+    let share = shares.create(owner, &talk.id, wanted).await.unwrap();
     (talk.id, aside.id, share.body.slug)
 }
 

@@ -58,19 +58,25 @@ pub struct Template {
 
 /// A template as everybody may see it: without the operators' names.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PromptTemplate))]
 pub struct TemplateShape {
+    #[cfg_attr(feature = "openapi", schema(example = "pt_timing"))]
     id: String,
     public_id: String,
     name: String,
     description: Option<String>,
     category: String,
+    #[cfg_attr(feature = "openapi", schema(example = "timing"))]
     template_key: String,
+    /// `{{name}}` stands for a variable.
     content: String,
     variables: Vec<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     metadata: Map<String, Value>,
     is_active: bool,
     is_system: bool,
     version: u32,
+    /// Seconds since the Unix epoch.
     created_at: i64,
     updated_at: i64,
 }

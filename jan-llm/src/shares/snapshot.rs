@@ -19,6 +19,7 @@ const LEAST_ITEMS: usize = 2;
 
 /// What a share shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Snapshot {
     /// What it is called.
     pub title: String,
@@ -34,6 +35,7 @@ pub struct Snapshot {
 
 /// One thing that was said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SharedItem {
     /// Its id in the conversation.
     pub id: String,

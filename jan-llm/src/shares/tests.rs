@@ -1,6 +1,7 @@
 //! What is shared, with whom, and for how long.
 
 use super::*;
+use jan_core::JsonObject;
 use jan_core::clock::MovedClock;
 use jan_core::conversation::Selection;
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ impl House {
 
     async fn share(&self, talk: &str, wanted: Value) -> Result<Kept<Share>> {
         self.clock.advance(Duration::from_secs(1));
-        self.shares.create(&me(), talk, None, &body(wanted)).await
+        self.shares.create(&me(), talk, NewShare::try_from(&body(wanted))?).await
     }
 
     async fn public(&self, slug: &str) -> Result<Value> {
@@ -103,9 +104,10 @@ async fn one_answer_is_shared_alone_or_with_what_led_to_it() {
     let count = |seen: Value| seen["snapshot"]["items"].as_array().unwrap().len();
     let alone = house.share(&talk, json!({"scope": "item", "item_id": answer})).await.unwrap();
     assert_eq!(count(house.public(&alone.body.slug).await.unwrap()), 1);
-    let wanted = body(json!({"include_context_messages": true, "title": "é".repeat(300)}));
+    let title = Some("é".repeat(300));
+    let wanted = NewItemShare { include_context_messages: true, title, ..NewItemShare::default() };
     house.clock.advance(Duration::from_secs(1));
-    let shared = house.shares.create_of_item(&me(), &talk, answer.clone(), None, &wanted).await.unwrap();
+    let shared = house.shares.create_of_item(&me(), &talk, answer.clone(), wanted).await.unwrap();
     assert_eq!(count(house.public(&shared.body.slug).await.unwrap()), 3);
     assert_eq!(shared.body.title, "é".repeat(MAX_TITLE));
     assert_eq!(
@@ -144,8 +146,7 @@ async fn what_cannot_be_shared_is_refused_by_name() {
     let refused = house.share(&private.id, json!({"scope": "conversation"})).await.unwrap_err();
     assert_eq!(refused.get_code(), "not_shareable");
 
-    let (thief, wanted) = (UserId::new("thief"), body(json!({"scope": "conversation"})));
-    let refused = house.shares.create(&thief, &talk, None, &wanted).await.unwrap_err();
+    let refused = house.shares.create(&UserId::new("thief"), &talk, NewShare::default()).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound);
 }
 
@@ -163,16 +164,16 @@ async fn a_snapshot_has_an_end() {
 }
 
 #[tokio::test]
-async fn the_branch_of_the_query_wins() {
+async fn the_branch_that_is_named_is_shared() {
     let house = house_of(Store::memory());
     let (talk, answer) = house.talk().await;
     let fork = body(json!({"name": "short", "fork_from_item_id": answer}));
     house.conversations.create_branch(&me(), &talk, &fork).await.unwrap();
     let more = body(json!({"items": [{"role": "user", "content": "Only on MAIN."}]}));
     house.conversations.add_items(&me(), &talk, None, &more).await.unwrap();
-    let wanted = body(json!({"scope": "conversation", "branch": "MAIN"}));
-    for (branch, count) in [(None, 4), (Some("short".to_owned()), 3)] {
-        let share = house.shares.create(&me(), &talk, branch, &wanted).await.unwrap();
+    for (branch, count) in [("MAIN", 4), ("short", 3)] {
+        let wanted = NewShare { branch: Some(branch.to_owned()), ..NewShare::default() };
+        let share = house.shares.create(&me(), &talk, wanted).await.unwrap();
         house.clock.advance(Duration::from_secs(1));
         let seen = house.public(&share.body.slug).await.unwrap();
         assert_eq!(seen["snapshot"]["items"].as_array().unwrap().len(), count);

@@ -49,6 +49,29 @@ pub(crate) fn enveloped_created<T: Serialize>(call: &Call, value: &T) -> Reply {
     Ok(response)
 }
 
+/// What was deleted: one thing by its id, or so many.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Deleted<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    object: &'static str,
+    deleted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_count: Option<usize>,
+}
+
+impl<'a> Deleted<'a> {
+    /// One thing; `object` says what it was.
+    pub(crate) fn one(id: &'a str, object: &'static str) -> Self {
+        Self { id: Some(id), object, deleted: true, deleted_count: None }
+    }
+
+    /// So many things.
+    pub(crate) fn many(count: usize, object: &'static str) -> Self {
+        Self { id: None, object, deleted: true, deleted_count: Some(count) }
+    }
+}
+
 /// One page of a list on its way out.
 pub(crate) struct Listing<'a, T> {
     page: &'a Page<T>,

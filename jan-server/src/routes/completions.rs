@@ -3,10 +3,9 @@
 use jan_core::JsonObject;
 use jan_core::page::Order;
 use jan_llm::completions::Filter;
-use serde_json::json;
 
 use crate::http::call::Call;
-use crate::http::reply::{Listing, Reply, as_json, bare, id_member};
+use crate::http::reply::{Deleted, Listing, Reply, as_json, bare, id_member};
 
 /// The caller's, oldest first unless told otherwise.
 pub(crate) async fn all(call: Call) -> Reply {
@@ -39,5 +38,5 @@ pub(crate) async fn update(mut call: Call) -> Reply {
 pub(crate) async fn delete(call: Call) -> Reply {
     let id = call.path("id")?;
     call.rooms.completions.delete(call.owner(), &id).await?;
-    bare(&json!({"id": id, "object": "chat.completion.deleted", "deleted": true}))
+    bare(&Deleted::one(&id, "chat.completion.deleted"))
 }

@@ -7,7 +7,7 @@ use jan_llm::conversations::ConversationShape;
 use serde_json::json;
 
 use crate::http::call::Call;
-use crate::http::reply::{Listing, Reply, bare, enveloped};
+use crate::http::reply::{Deleted, Listing, Reply, bare, enveloped};
 
 /// Makes one, with up to 20 items.
 pub(crate) async fn create(mut call: Call) -> Reply {
@@ -58,14 +58,14 @@ pub(crate) async fn delete(call: Call) -> Reply {
     // Also when it was deleted before: a repeated call finishes what a broken one left undone.
     call.rooms.shares.revoke_conversation(call.owner(), &id).await?;
     deleted?;
-    bare(&json!({"id": id, "object": "conversation.deleted", "deleted": true}))
+    bare(&Deleted::one(&id, "conversation.deleted"))
 }
 
 /// Deletes all that the caller has.
 pub(crate) async fn delete_all(call: Call) -> Reply {
     let gone = call.rooms.conversations.delete(call.owner(), &Selection::All).await?.len();
     call.rooms.shares.revoke_all(call.owner()).await?;
-    bare(&json!({"object": "conversations.deleted", "deleted": true, "deleted_count": gone}))
+    bare(&Deleted::many(gone, "conversations.deleted"))
 }
 
 /// Deletes those that the body names; ids that are not the caller's are passed over.

@@ -4,13 +4,12 @@
 use jan_core::media::NewMedia;
 use jan_core::page::{Order, Page};
 use jan_media::FileShape;
-use serde_json::json;
 
 use super::media_bytes::OWNERS;
 use crate::http::call::Call;
 use crate::http::file::file;
 use crate::http::form::FormFile;
-use crate::http::reply::{Listing, Reply, bare};
+use crate::http::reply::{Deleted, Listing, Reply, bare};
 
 /// Keeps the `file` of a form, for its `purpose`.
 pub(crate) async fn create(call: Call) -> Reply {
@@ -58,5 +57,5 @@ pub(crate) async fn content(call: Call) -> Reply {
 /// Deletes one.
 pub(crate) async fn delete(call: Call) -> Reply {
     let gone = call.rooms.media.delete(call.owner(), &call.path("id")?).await?;
-    bare(&json!({"id": gone.id, "object": "file", "deleted": true}))
+    bare(&Deleted::one(&gone.id, "file"))
 }

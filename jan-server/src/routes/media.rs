@@ -8,7 +8,7 @@ use jan_media::{LinkShape, MediaShape, Resolvable, UploadShape, ids_of, new_medi
 use serde_json::json;
 
 use crate::http::call::Call;
-use crate::http::reply::{Listing, Reply, enveloped};
+use crate::http::reply::{Deleted, Listing, Reply, enveloped};
 
 /// Keeps what is at a URL, or in a data URL.
 pub(crate) async fn create(mut call: Call) -> Reply {
@@ -48,7 +48,7 @@ pub(crate) async fn update(mut call: Call) -> Reply {
 /// Deletes one.
 pub(crate) async fn delete(call: Call) -> Reply {
     let gone = call.rooms.media.delete(call.owner(), &call.path("id")?).await?;
-    enveloped(&call, &json!({"id": gone.id, "object": "media.deleted", "deleted": true}))
+    enveloped(&call, &Deleted::one(&gone.id, "media.deleted"))
 }
 
 /// Deletes those that the body names; ids that are not the caller's are passed over.

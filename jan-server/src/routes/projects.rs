@@ -3,10 +3,9 @@
 use jan_core::page::{Order, Page};
 use jan_core::{Error, ErrorKind};
 use jan_llm::projects::{NewProject, ProjectPatch, ProjectShape};
-use serde_json::json;
 
 use crate::http::call::Call;
-use crate::http::reply::{Listing, Reply, enveloped, enveloped_created};
+use crate::http::reply::{Deleted, Listing, Reply, enveloped, enveloped_created};
 
 /// Makes one.
 pub(crate) async fn create(mut call: Call) -> Reply {
@@ -57,5 +56,5 @@ pub(crate) async fn update(mut call: Call) -> Reply {
 pub(crate) async fn delete(call: Call) -> Reply {
     let id = call.path("id")?;
     call.rooms.projects.delete(call.owner(), &id).await?;
-    enveloped(&call, &json!({"id": id, "object": "project", "deleted": true}))
+    enveloped(&call, &Deleted::one(&id, "project"))
 }

@@ -1,7 +1,8 @@
 //! Conversations, their items and branches, in words.
 
 use super::{Doc, PAGE};
-use crate::openapi::schemas::{conversations as shape, named};
+use crate::http::reply::Deleted;
+use crate::openapi::{named, schemas::conversations as shape};
 
 const TAG: &str = "Conversations";
 
@@ -38,7 +39,7 @@ pub(crate) static LIST: Doc =
 
 pub(crate) static DELETE_ALL: Doc =
     Doc::new("deleteConversations", TAG, "Delete all your conversations", "Their shares are taken back.")
-        .json(200, named::<shape::Deleted>);
+        .json(200, named::<Deleted<'static>>);
 
 pub(crate) static BULK_DELETE: Doc = Doc::new(
     "bulkDeleteConversations",
@@ -68,7 +69,7 @@ pub(crate) static PATCH: Doc = Doc::new("patchConversation", TAG, "Change a conv
 
 pub(crate) static DELETE: Doc =
     Doc::new("deleteConversation", TAG, "Delete a conversation", "Its shares are taken back.")
-        .json(200, named::<shape::Deleted>);
+        .json(200, named::<Deleted<'static>>);
 
 pub(crate) static ITEMS_CREATE: Doc = Doc::new(
     "createConversationItems",
@@ -209,7 +210,7 @@ pub(crate) static COMPLETIONS_UPDATE: Doc = Doc::new(
 
 pub(crate) static COMPLETIONS_DELETE: Doc =
     Doc::new("deleteChatCompletion", KEPT, "Delete a kept chat completion", "For good.")
-        .json(200, named::<shape::Deleted>);
+        .json(200, named::<Deleted<'static>>);
 
 pub(crate) static COMPLETIONS_MESSAGES: Doc = Doc::new(
     "getChatCompletionMessages",
@@ -254,7 +255,7 @@ pub(crate) mod projects {
         "Delete a project",
         "Its conversations stay and belong to no project.",
     )
-    .enveloped(200, named::<shape::Deleted>);
+    .enveloped(200, named::<Deleted<'static>>);
 
     pub(crate) static CONVERSATIONS: Doc =
         Doc::new("listProjectConversations", TAG, "List a project's conversations", "By their last change.")

@@ -1,7 +1,8 @@
 //! OpenAI's files in words.
 
 use super::Doc;
-use crate::openapi::schemas::{files as shape, named};
+use crate::http::reply::Deleted;
+use crate::openapi::{named, schemas::files as shape};
 
 const TAG: &str = "Files";
 const QUERY: &[(&str, &str)] = &[
@@ -49,4 +50,4 @@ pub(crate) static CONTENT: Doc =
 
 pub(crate) static DELETE: Doc =
     Doc::new("deleteFile", TAG, "Delete a file", "For good; its links end with it.")
-        .json(200, named::<crate::openapi::schemas::conversations::Deleted>);
+        .json(200, named::<Deleted<'static>>);

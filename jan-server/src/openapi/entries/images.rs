@@ -1,7 +1,7 @@
 //! Making pictures in words.
 
 use super::Doc;
-use crate::openapi::schemas::{images as shape, named};
+use crate::openapi::{named, schemas::images as shape};
 
 const TAG: &str = "Images";
 

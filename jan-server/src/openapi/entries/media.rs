@@ -1,7 +1,8 @@
 //! Pictures and files in words.
 
 use super::{Doc, PAGE};
-use crate::openapi::schemas::{media as shape, named};
+use crate::http::reply::Deleted;
+use crate::openapi::{named, schemas::media as shape};
 
 const TAG: &str = "Media";
 const LINK: &[(&str, &str)] = &[
@@ -93,7 +94,7 @@ pub(crate) static UPDATE: Doc = Doc::new(
 
 pub(crate) static DELETE: Doc =
     Doc::new("deleteMedia", TAG, "Delete a file", "For good; its links end with it.")
-        .enveloped(200, named::<crate::openapi::schemas::conversations::Deleted>);
+        .enveloped(200, named::<Deleted<'static>>);
 
 pub(crate) static METADATA: Doc =
     Doc::new("getMediaMetadata", TAG, "Get what is known of a file", "Without its bytes.")

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Components;
-use super::schemas::{self, named};
+use super::schemas;
+use super::{Components, named};
 
 pub(crate) mod conversations;
 pub(crate) mod files;

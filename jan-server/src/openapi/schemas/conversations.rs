@@ -66,15 +66,6 @@ pub(crate) struct UpdateConversation {
     project_id: Option<String>,
 }
 
-/// What was deleted.
-#[derive(ToSchema)]
-pub(crate) struct Deleted {
-    id: Option<String>,
-    object: String,
-    deleted: bool,
-    deleted_count: Option<u64>,
-}
-
 /// Conversations to delete.
 #[derive(ToSchema)]
 pub(crate) struct BulkDeleteConversations {

@@ -2,31 +2,13 @@
 //! `jan_core::chat`); these types exist to be described, which is why nothing constructs them.
 #![allow(dead_code)]
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa::openapi::{RefOr, Schema};
-
-use super::Components;
 
 pub(crate) mod conversations;
 pub(crate) mod files;
 pub(crate) mod images;
 pub(crate) mod media;
-pub(crate) mod shares;
-pub(crate) mod usage;
-pub(crate) mod users;
-
-/// Puts `T`'s schema, and those it refers to, among the components, and gives the reference to it.
-pub(crate) fn named<T: ToSchema>(components: &mut Components) -> Value {
-    let mut found: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
-    T::schemas(&mut found);
-    for (name, schema) in found {
-        if let Ok(schema) = serde_json::to_value(schema) {
-            components.add(name, schema);
-        }
-    }
-    json!({"$ref": format!("#/components/schemas/{}", T::name())})
-}
 
 /// What every error looks like.
 #[derive(ToSchema)]
