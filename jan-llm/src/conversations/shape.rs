@@ -11,13 +11,18 @@ use super::tool_turn::role_and_content;
 
 /// A conversation: OpenAI's four members and ours.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Conversation))]
 pub struct ConversationShape {
+    #[cfg_attr(feature = "openapi", schema(example = "conv_0123456789abcdef"))]
     id: String,
+    #[cfg_attr(feature = "openapi", schema(example = "conversation"))]
     object: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<String>,
+    /// Seconds since the Unix epoch.
     created_at: i64,
     updated_at: i64,
+    /// Up to 16 pairs of texts.
     metadata: Metadata,
     #[serde(skip_serializing_if = "Option::is_none")]
     referrer: Option<String>,
@@ -49,7 +54,9 @@ impl From<Conversation> for ConversationShape {
 
 /// A branch.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Branch))]
 pub struct BranchShape {
+    #[cfg_attr(feature = "openapi", schema(example = "MAIN"))]
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::Store;
+use crate::conversations::NewConversation;
 
 /// Keeps what it is given under ids of its own making.
 #[derive(Default)]
@@ -158,7 +159,7 @@ fn base64(text: &str) -> String {
 #[tokio::test]
 async fn a_picture_is_kept_told_and_remembered() {
     let studio = studio(json!([{"b64_json": base64("fox"), "revised_prompt": "a red fox"}]));
-    let conversation = studio.conversations.create(&studio.me, &JsonObject::new()).await.unwrap().0;
+    let conversation = studio.conversations.create(&studio.me, NewConversation::default()).await.unwrap().0;
     let body = json!({
         "prompt": "a fox", "n": 1, "conversation_id": conversation.id, "store": true, "provider_id": "mine", "seed": 5,
     });

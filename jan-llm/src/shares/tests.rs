@@ -1,6 +1,7 @@
 //! What is shared, with whom, and for how long.
 
 use super::*;
+use crate::conversations::{NewBranch, NewConversation, NewItem};
 use jan_core::JsonObject;
 use jan_core::clock::MovedClock;
 use jan_core::conversation::Selection;
@@ -49,7 +50,8 @@ impl House {
                         {"type": "url_citation", "url": "https://tea.example"}]}]},
             ]
         }));
-        let (talk, items) = self.conversations.create(&me(), &new).await.unwrap();
+        let new = NewConversation::try_from(&new).unwrap();
+        let (talk, items) = self.conversations.create(&me(), new).await.unwrap();
         (talk.id, items.last().unwrap().id.clone())
     }
 
@@ -136,13 +138,14 @@ async fn what_cannot_be_shared_is_refused_by_name() {
     ] {
         assert_eq!(house.share(&talk, wanted).await.unwrap_err().get_param(), Some(param));
     }
-    let short =
-        body(json!({"items": [{"role": "system", "content": "x"}, {"role": "user", "content": "x"}]}));
-    let (short, _) = house.conversations.create(&me(), &short).await.unwrap();
+    let items = vec![NewItem::message("system", "x"), NewItem::message("user", "x")];
+    let short = NewConversation { items, ..NewConversation::default() };
+    let (short, _) = house.conversations.create(&me(), short).await.unwrap();
     let refused = house.share(&short.id, json!({"scope": "conversation"})).await.unwrap_err();
     assert_eq!(refused.get_code(), "too_few_items");
-    let private = body(json!({"metadata": {"temporary": "true"}}));
-    let (private, _) = house.conversations.create(&me(), &private).await.unwrap();
+    let metadata = [("temporary".to_owned(), "true".to_owned())].into();
+    let private = NewConversation { metadata, ..NewConversation::default() };
+    let (private, _) = house.conversations.create(&me(), private).await.unwrap();
     let refused = house.share(&private.id, json!({"scope": "conversation"})).await.unwrap_err();
     assert_eq!(refused.get_code(), "not_shareable");
 
@@ -154,10 +157,9 @@ async fn what_cannot_be_shared_is_refused_by_name() {
 async fn a_snapshot_has_an_end() {
     let house = house_of(Store::memory());
     let (talk, _) = house.talk().await;
-    let long = json!({"role": "user", "content": [{"type": "input_text", "text": "x".repeat(100_000)}]});
-    let items = body(json!({"items": vec![long; 20]}));
+    let items = vec![NewItem::message("user", "x".repeat(100_000)); 20];
     for _ in 0..6 {
-        house.conversations.add_items(&me(), &talk, None, &items).await.unwrap();
+        house.conversations.add_items(&me(), &talk, None, items.clone()).await.unwrap();
     }
     let refused = house.share(&talk, json!({"scope": "conversation"})).await.unwrap_err();
     assert_eq!((refused.kind(), refused.get_code()), (ErrorKind::TooLarge, "share_too_large"));
@@ -167,10 +169,10 @@ async fn a_snapshot_has_an_end() {
 async fn the_branch_that_is_named_is_shared() {
     let house = house_of(Store::memory());
     let (talk, answer) = house.talk().await;
-    let fork = body(json!({"name": "short", "fork_from_item_id": answer}));
-    house.conversations.create_branch(&me(), &talk, &fork).await.unwrap();
-    let more = body(json!({"items": [{"role": "user", "content": "Only on MAIN."}]}));
-    house.conversations.add_items(&me(), &talk, None, &more).await.unwrap();
+    let fork = NewBranch { name: "short".into(), fork_from_item_id: Some(answer), ..NewBranch::default() };
+    house.conversations.create_branch(&me(), &talk, fork).await.unwrap();
+    let more = vec![NewItem::message("user", "Only on MAIN.")];
+    house.conversations.add_items(&me(), &talk, None, more).await.unwrap();
     for (branch, count) in [("MAIN", 4), ("short", 3)] {
         let wanted = NewShare { branch: Some(branch.to_owned()), ..NewShare::default() };
         let share = house.shares.create(&me(), &talk, wanted).await.unwrap();

@@ -1,8 +1,7 @@
 //! `/v1/chat/completions` that were kept (`store: true`)
 
-use jan_core::JsonObject;
 use jan_core::page::Order;
-use jan_llm::completions::Filter;
+use jan_llm::completions::{CompletionPatch, Filter};
 
 use crate::http::call::Call;
 use crate::http::reply::{Deleted, Listing, Reply, as_json, bare, id_member};
@@ -30,8 +29,8 @@ pub(crate) async fn messages(call: Call) -> Reply {
 
 /// Replaces the metadata.
 pub(crate) async fn update(mut call: Call) -> Reply {
-    let (id, body): (String, JsonObject) = (call.path("id")?, call.object().await?);
-    bare(&call.rooms.completions.update(call.owner(), &id, &body).await?)
+    let (id, patch) = (call.path("id")?, call.read::<CompletionPatch>().await?);
+    bare(&call.rooms.completions.update(call.owner(), &id, patch).await?)
 }
 
 /// Deletes one.

@@ -1,8 +1,17 @@
 //! Conversations, their items and branches, in words.
 
+use jan_core::conversation::Item;
+use jan_llm::completions::CompletionPatch;
+use jan_llm::conversations::{
+    BranchShape, CallReport, ConversationPatch, ConversationShape, NewBranch, NewConversation, NewItems,
+};
+
 use super::{Doc, PAGE};
 use crate::http::reply::Deleted;
 use crate::openapi::{named, schemas::conversations as shape};
+use crate::routes::branches::{Activated, BranchList};
+use crate::routes::conversations::{BulkDeleteConversations, DeletedCount};
+use crate::routes::items::ItemDeleted;
 
 const TAG: &str = "Conversations";
 
@@ -28,14 +37,14 @@ pub(crate) static CREATE: Doc = Doc::new(
     "Make a conversation",
     "With up to 20 items and 16 pairs of metadata. A title given here stays; without one it is made from what is said.",
 )
-.takes(named::<shape::CreateConversation>)
+.takes(named::<NewConversation>)
 .example(r#"{"title": "Lisbon", "metadata": {"topic": "travel"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}"#)
-.json(200, named::<shape::Conversation>);
+.json(200, named::<ConversationShape>);
 
 pub(crate) static LIST: Doc =
     Doc::new("listConversations", TAG, "List your conversations", "By their last change.")
         .query(LISTING)
-        .list(named::<shape::Conversation>);
+        .list(named::<ConversationShape>);
 
 pub(crate) static DELETE_ALL: Doc =
     Doc::new("deleteConversations", TAG, "Delete all your conversations", "Their shares are taken back.")
@@ -47,25 +56,25 @@ pub(crate) static BULK_DELETE: Doc = Doc::new(
     "Delete some of your conversations",
     "1 to 100 of them; ids that are not yours are passed over.",
 )
-.takes(named::<shape::BulkDeleteConversations>)
+.takes(named::<BulkDeleteConversations>)
 .example(r#"{"conversation_ids": ["conv_0123456789abcdef"]}"#)
-.enveloped(200, named::<shape::DeletedCount>);
+.enveloped(200, named::<DeletedCount>);
 
 pub(crate) static GET: Doc = Doc::new("getConversation", TAG, "Get one conversation", "Without its items.")
-    .json(200, named::<shape::Conversation>);
+    .json(200, named::<ConversationShape>);
 
 const UPDATE_WORDS: &str = "Metadata is replaced whole; an empty `referrer` or `project_id` is taken away; a title set here \
                             stays.";
 
 pub(crate) static UPDATE: Doc = Doc::new("updateConversation", TAG, "Change a conversation", UPDATE_WORDS)
-    .takes(named::<shape::UpdateConversation>)
+    .takes(named::<ConversationPatch>)
     .example(r#"{"title": "Porto", "metadata": {"topic": "travel"}}"#)
-    .json(200, named::<shape::Conversation>);
+    .json(200, named::<ConversationShape>);
 
 pub(crate) static PATCH: Doc = Doc::new("patchConversation", TAG, "Change a conversation", UPDATE_WORDS)
-    .takes(named::<shape::UpdateConversation>)
+    .takes(named::<ConversationPatch>)
     .example(r#"{"title": "Porto", "metadata": {"topic": "travel"}}"#)
-    .json(200, named::<shape::Conversation>);
+    .json(200, named::<ConversationShape>);
 
 pub(crate) static DELETE: Doc =
     Doc::new("deleteConversation", TAG, "Delete a conversation", "Its shares are taken back.")
@@ -78,17 +87,16 @@ pub(crate) static ITEMS_CREATE: Doc = Doc::new(
     "1 to 20, kept in one piece at the end of a branch. Every member comes back as it was given, known here or not.",
 )
 .query(BRANCH)
-.takes(named::<shape::CreateItems>)
+.takes(named::<NewItems>)
 .example(r#"{"items": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello!"}]}]}"#)
-.list(named::<shape::Item>);
+.list(named::<Item>);
 
-pub(crate) static ITEMS_LIST: Doc = Doc::new("listConversationItems", TAG, "List items", "Of one branch.")
-    .query(ITEMS)
-    .list(named::<shape::Item>);
+pub(crate) static ITEMS_LIST: Doc =
+    Doc::new("listConversationItems", TAG, "List items", "Of one branch.").query(ITEMS).list(named::<Item>);
 
 pub(crate) static ITEMS_GET: Doc =
     Doc::new("getConversationItem", TAG, "Get one item", "Whichever branch it stands on.")
-        .json(200, named::<shape::Item>);
+        .json(200, named::<Item>);
 
 pub(crate) static ITEMS_DELETE: Doc = Doc::new(
     "deleteConversationItem",
@@ -96,7 +104,7 @@ pub(crate) static ITEMS_DELETE: Doc = Doc::new(
     "Delete one item",
     "Those before and after it stay. Answers with the conversation.",
 )
-.json(200, named::<shape::ItemDeleted>);
+.json(200, named::<ItemDeleted>);
 
 pub(crate) static ITEMS_BY_CALL: Doc = Doc::new(
     "getConversationItemByCallId",
@@ -104,7 +112,7 @@ pub(crate) static ITEMS_BY_CALL: Doc = Doc::new(
     "Get the item that makes a call",
     "The newest one of this `call_id`.",
 )
-.json(200, named::<shape::Item>);
+.json(200, named::<Item>);
 
 pub(crate) static ITEMS_REPORT: Doc = Doc::new(
     "updateConversationItemByCallId",
@@ -112,13 +120,12 @@ pub(crate) static ITEMS_REPORT: Doc = Doc::new(
     "Say how a call went",
     "Status, output, error. The model is told in the next turn.",
 )
-.takes(named::<shape::CallReport>)
+.takes(named::<CallReport>)
 .example(r#"{"status": "completed", "output": "42"}"#)
-.json(200, named::<shape::Item>);
+.json(200, named::<Item>);
 
 pub(crate) static BRANCHES_LIST: Doc =
-    Doc::new("listBranches", TAG, "List branches", "And say which is active.")
-        .json(200, named::<shape::BranchList>);
+    Doc::new("listBranches", TAG, "List branches", "And say which is active.").json(200, named::<BranchList>);
 
 pub(crate) static BRANCHES_CREATE: Doc = Doc::new(
     "createBranch",
@@ -126,12 +133,12 @@ pub(crate) static BRANCHES_CREATE: Doc = Doc::new(
     "Make a branch",
     "It shows what its parent shows, up to and with `fork_from_item_id`.",
 )
-.takes(named::<shape::CreateBranch>)
+.takes(named::<NewBranch>)
 .example(r#"{"name": "draft", "description": "Another way to say it."}"#)
-.json(201, named::<shape::Branch>);
+.json(201, named::<BranchShape>);
 
 pub(crate) static BRANCHES_GET: Doc =
-    Doc::new("getBranch", TAG, "Get one branch", "By its name.").json(200, named::<shape::Branch>);
+    Doc::new("getBranch", TAG, "Get one branch", "By its name.").json(200, named::<BranchShape>);
 
 pub(crate) static BRANCHES_DELETE: Doc = Doc::new(
     "deleteBranch",
@@ -142,7 +149,7 @@ pub(crate) static BRANCHES_DELETE: Doc = Doc::new(
 
 pub(crate) static BRANCHES_ACTIVATE: Doc =
     Doc::new("activateBranch", TAG, "Make a branch the active one", "New items go there.")
-        .json(200, named::<shape::Activated>);
+        .json(200, named::<Activated>);
 
 const EDIT_WORDS: &str = "The new wording stands on a branch that takes the active one's name; the old one is kept under the \
                           name in `old_main_backup`. With `regenerate` the model answers at once (`model`, `temperature`, \
@@ -204,7 +211,7 @@ pub(crate) static COMPLETIONS_UPDATE: Doc = Doc::new(
     "Change a kept chat completion's metadata",
     "It is replaced whole.",
 )
-.takes(named::<shape::NewMetadata>)
+.takes(named::<CompletionPatch>)
 .example(r#"{"metadata": {"topic": "travel"}}"#)
 .json(200, named::<super::schemas::ChatCompletion>);
 
@@ -260,5 +267,5 @@ pub(crate) mod projects {
     pub(crate) static CONVERSATIONS: Doc =
         Doc::new("listProjectConversations", TAG, "List a project's conversations", "By their last change.")
             .query(PAGE)
-            .list(named::<shape::Conversation>);
+            .list(named::<ConversationShape>);
 }
