@@ -62,6 +62,7 @@ pub mod principal;
 #[cfg(any(test, feature = "promises"))]
 pub mod promises;
 pub mod record;
+pub mod request;
 pub mod secret;
 #[cfg(feature = "sql")]
 pub mod sql;

@@ -10,6 +10,8 @@ mod original;
 mod replay;
 mod resent;
 mod same;
+#[cfg(feature = "openapi")]
+mod schema;
 mod shape;
 mod tool_turn;
 
@@ -31,6 +33,8 @@ pub use original::{original_outcome, original_shape};
 pub use replay::to_messages;
 pub(crate) use replay::{Replayed, add_members, replay};
 pub(crate) use resent::compare;
+#[cfg(feature = "openapi")]
+pub use schema::{EditItem, Regenerate};
 pub use shape::{BranchShape, ConversationShape, item_shape};
 
 use crate::store::Store;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::Store;
 use crate::conversations::NewConversation;
+use jan_core::JsonObject;
 
 /// Keeps what it is given under ids of its own making.
 #[derive(Default)]
@@ -133,7 +134,7 @@ fn studio(data: Value) -> Studio {
 
 impl Studio {
     async fn generate(&self, body: Value) -> Result<Value> {
-        match self.images.generate(&self.me, object(&body)).await? {
+        match self.images.generate(&self.me, object(&body).into()).await? {
             ImageReply::Whole(whole) => Ok(serde_json::from_slice(&whole.to_bytes()).unwrap()),
             ImageReply::Events(events) => {
                 let events: Vec<JsonObject> = events.try_collect().await?;
@@ -143,7 +144,7 @@ impl Studio {
     }
 
     async fn edit(&self, body: Value) -> Result<ImageReply> {
-        self.images.edit(&self.me, ImageAsk { members: object(&body), ..ImageAsk::default() }).await
+        self.images.edit(&self.me, NewImage::from(object(&body)).into()).await
     }
 
     fn told(&self) -> Value {

@@ -39,7 +39,22 @@ pub(crate) fn enveloped<T: Serialize>(call: &Call, value: &T) -> Reply {
 
 /// A value in our envelope whatever the configuration says, where the original has one too.
 pub(crate) fn always_enveloped<T: Serialize>(call: &Call, value: &T) -> Reply {
-    bare(&json!({"data": value, "meta": {"request_id": call.request_id.as_str()}}))
+    bare(&json!({"data": value, "meta": Meta { request_id: call.request_id.as_str() }}))
+}
+
+/// What comes beside the data.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Meta<'a> {
+    request_id: &'a str,
+}
+
+/// What comes beside a list.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ListMeta<'a> {
+    request_id: &'a str,
+    has_more: bool,
+    /// The `after` of the next page.
+    next_after: Option<&'a str>,
 }
 
 /// The same with status 201.
@@ -107,9 +122,8 @@ impl<'a, T: Serialize> Listing<'a, T> {
         let has_more = self.page.has_more;
         let mut shape = self.shape(call, id);
         if !call.rooms.settings.bare {
-            let cursor = shape.get("next_after").cloned();
-            let meta =
-                json!({"request_id": call.request_id.as_str(), "has_more": has_more, "next_after": cursor});
+            let next_after = shape.get("next_after").and_then(Value::as_str);
+            let meta = json!(ListMeta { request_id: call.request_id.as_str(), has_more, next_after });
             shape.insert("meta".into(), meta);
         }
         bare(&shape)

@@ -1,7 +1,6 @@
 //! The OpenAPI 3.1 document, made from THE TABLE: each row brings its documentation entry, each entry its schemas.
 
 pub(crate) mod entries;
-mod schemas;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,7 +11,9 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
+use crate::http::error::ErrorReply;
 use crate::http::idempotency;
+use crate::http::reply::{ListMeta, Meta};
 use crate::router::{Access, Repeat, Row, TABLE};
 use entries::{Gives, MODEL, SchemaOf};
 
@@ -55,7 +56,7 @@ pub(crate) fn document(model: Option<&str>) -> Bytes {
 
 fn build() -> (Value, Components) {
     let mut components = Components::default();
-    let error = named::<schemas::ErrorReply>(&mut components);
+    let error = named::<ErrorReply<'static>>(&mut components);
     let mut paths: Map<String, Value> = Map::new();
     for row in TABLE {
         let operation = operation(row, &error, &mut components);
@@ -147,7 +148,7 @@ fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {
         }
         Gives::Enveloped(schema) => {
             let data = schema(components);
-            let meta = named::<schemas::Meta>(components);
+            let meta = named::<Meta<'static>>(components);
             let envelope = json!({"type": "object", "required": ["data", "meta"], "properties": {"data": data, "meta": meta}});
             json!({"application/json": {"schema": envelope}})
         }
@@ -155,7 +156,7 @@ fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {
         Gives::EnvelopedList(schema) => {
             let mut list = list_of(&schema(components));
             if let Some(Value::Object(members)) = list.get_mut("properties") {
-                members.insert("meta".to_owned(), named::<schemas::ListMeta>(components));
+                members.insert("meta".to_owned(), named::<ListMeta<'static>>(components));
             }
             json!({"application/json": {"schema": list}})
         }

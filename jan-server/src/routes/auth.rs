@@ -17,20 +17,37 @@ pub(crate) async fn guest_login(call: Call) -> Reply {
     created(&Login { username: username(&who), principal_id: who.as_str(), tokens: &tokens })
 }
 
-/// Tokens, and whose they are in the words of the original's clients.
-#[derive(Serialize)]
-struct Login<'a> {
+/// The first tokens of a guest, and who it is in the words of the original's clients.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = GuestTokens)]
+pub(crate) struct Login<'a> {
     #[serde(flatten)]
+    #[schema(inline)]
     tokens: &'a Tokens,
+    /// What `GET /v1/users/me` says as well.
     username: &'a str,
+    /// The same as `user_id`.
     principal_id: &'a str,
 }
 
 /// The next pair of tokens for whoever holds a refresh token.
 pub(crate) async fn refresh_token(mut call: Call) -> Reply {
-    let body = JsonObject::parse(call.bytes().await?)?;
-    let token: String = body.required("refresh_token")?;
-    bare(&issuer(&call)?.refresh(&token).await?)
+    let RefreshRequest { refresh_token } = call.read().await?;
+    bare(&issuer(&call)?.refresh(&refresh_token).await?)
+}
+
+/// The token to refresh with.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct RefreshRequest {
+    refresh_token: String,
+}
+
+impl TryFrom<&JsonObject> for RefreshRequest {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        Ok(Self { refresh_token: body.required("refresh_token")? })
+    }
 }
 
 fn issuer(call: &Call) -> Result<Arc<dyn TokenIssuer>> {

@@ -1,6 +1,7 @@
 //! `GET /api/openapi.json`, `GET /api/swagger/…`
 
 use jan_core::{Error, Result};
+use serde_json::Value;
 
 use crate::http::call::Call;
 use crate::http::reply::{Reply, raw_json};
@@ -12,6 +13,21 @@ pub(crate) async fn openapi(call: Call) -> Reply {
     allowed(&call)?;
     let model = first_model(&call).await;
     Ok(raw_json(openapi::document(model.as_deref())))
+}
+
+/// The document, which is written from the table and from no type.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+pub(crate) struct OpenApi {
+    #[schema(example = "3.1.0")]
+    openapi: String,
+    #[schema(value_type = Object)]
+    info: Value,
+    servers: Vec<Value>,
+    #[schema(value_type = Object)]
+    paths: Value,
+    #[schema(value_type = Object)]
+    components: Value,
 }
 
 /// Swagger UI, from files inside the binary.

@@ -34,6 +34,23 @@ async fn keep(mut call: Call, purpose: Option<&str>) -> Reply {
     bare(&FileShape::from(kept))
 }
 
+/// A form with a file.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "forms are read field by field; it only describes")]
+pub(crate) struct CreateFile {
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// `assistants`, `batch`, `evals`, `fine-tune`, `user_data` or `vision`.
+    #[schema(example = "user_data")]
+    purpose: String,
+    /// `created_at`, with `expires_after[seconds]`.
+    #[schema(rename = "expires_after[anchor]")]
+    anchor: Option<String>,
+    /// 3600 to 2592000.
+    #[schema(rename = "expires_after[seconds]")]
+    seconds: Option<u64>,
+}
+
 /// The caller's, of one purpose if it is named.
 pub(crate) async fn all(call: Call) -> Reply {
     let (purpose, page) = (call.query("purpose"), call.page(Order::Desc)?);

@@ -1,14 +1,18 @@
 //! Conversations, their items and branches, in words.
 
+use jan_core::chat::Message;
 use jan_core::conversation::Item;
+use jan_core::{ChatAnswer, ChatChunk};
+use jan_llm::chat::Regenerated;
 use jan_llm::completions::CompletionPatch;
 use jan_llm::conversations::{
-    BranchShape, CallReport, ConversationPatch, ConversationShape, NewBranch, NewConversation, NewItems,
+    BranchShape, CallReport, ConversationPatch, ConversationShape, EditItem, NewBranch, NewConversation,
+    NewItems, Regenerate,
 };
 
 use super::{Doc, PAGE};
 use crate::http::reply::Deleted;
-use crate::openapi::{named, schemas::conversations as shape};
+use crate::openapi::named;
 use crate::routes::branches::{Activated, BranchList};
 use crate::routes::conversations::{BulkDeleteConversations, DeletedCount};
 use crate::routes::items::ItemDeleted;
@@ -156,14 +160,14 @@ const EDIT_WORDS: &str = "The new wording stands on a branch that takes the acti
                           `stream` and all other parameters of a chat count); when it fails, nothing is changed.";
 
 pub(crate) static ITEMS_EDIT: Doc = Doc::new("editConversationItem", TAG, "Reword a message", EDIT_WORDS)
-    .takes(named::<shape::EditItem>)
+    .takes(named::<EditItem>)
     .example(r#"{"content": "Hello again!"}"#)
-    .json_or_events(200, named::<shape::Regenerated>, named::<super::schemas::ChatCompletionChunk>);
+    .json_or_events(200, named::<Regenerated>, named::<ChatChunk>);
 
 pub(crate) static ITEMS_PUT: Doc = Doc::new("putConversationItemEdit", TAG, "Reword a message", EDIT_WORDS)
-    .takes(named::<shape::EditItem>)
+    .takes(named::<EditItem>)
     .example(r#"{"content": "Hello again!"}"#)
-    .json_or_events(200, named::<shape::Regenerated>, named::<super::schemas::ChatCompletionChunk>);
+    .json_or_events(200, named::<Regenerated>, named::<ChatChunk>);
 
 pub(crate) static ITEMS_REGENERATE: Doc = Doc::new(
     "regenerateConversationItem",
@@ -174,9 +178,9 @@ pub(crate) static ITEMS_REGENERATE: Doc = Doc::new(
      is answered here. Then every parameter of a chat counts (`model`, `temperature`, `max_tokens`, …); without `model` \
      the one that answered before is asked; when it fails, nothing is changed.",
 )
-.takes(named::<shape::Regenerate>)
+.takes(named::<Regenerate>)
 .example(r#"{"model": "$first-model"}"#)
-.json_or_events(200, named::<shape::Regenerated>, named::<super::schemas::ChatCompletionChunk>);
+.json_or_events(200, named::<Regenerated>, named::<ChatChunk>);
 
 const KEPT: &str = "Chat";
 
@@ -195,7 +199,7 @@ pub(crate) static COMPLETIONS_LIST: Doc = Doc::new(
     "Those asked for with `store: true`.",
 )
 .query(COMPLETIONS)
-.list(named::<super::schemas::ChatCompletion>);
+.list(named::<ChatAnswer>);
 
 pub(crate) static COMPLETIONS_GET: Doc = Doc::new(
     "getChatCompletion",
@@ -203,7 +207,7 @@ pub(crate) static COMPLETIONS_GET: Doc = Doc::new(
     "Get a kept chat completion",
     "As its caller got it, with its metadata.",
 )
-.json(200, named::<super::schemas::ChatCompletion>);
+.json(200, named::<ChatAnswer>);
 
 pub(crate) static COMPLETIONS_UPDATE: Doc = Doc::new(
     "updateChatCompletion",
@@ -213,7 +217,7 @@ pub(crate) static COMPLETIONS_UPDATE: Doc = Doc::new(
 )
 .takes(named::<CompletionPatch>)
 .example(r#"{"metadata": {"topic": "travel"}}"#)
-.json(200, named::<super::schemas::ChatCompletion>);
+.json(200, named::<ChatAnswer>);
 
 pub(crate) static COMPLETIONS_DELETE: Doc =
     Doc::new("deleteChatCompletion", KEPT, "Delete a kept chat completion", "For good.")
@@ -226,7 +230,7 @@ pub(crate) static COMPLETIONS_MESSAGES: Doc = Doc::new(
     "The messages of a kept chat completion.",
 )
 .query(PAGE)
-.list(named::<super::schemas::ChatMessage>);
+.list(named::<Message>);
 
 pub(crate) mod projects {
     //! Projects in words.
