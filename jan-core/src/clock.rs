@@ -37,6 +37,11 @@ pub trait Clock: Send + Sync + 'static {
     }
 }
 
+/// Milliseconds as the whole seconds that replies show.
+pub fn seconds(millis: i64) -> i64 {
+    millis.div_euclid(1000)
+}
+
 /// The computer's own clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;

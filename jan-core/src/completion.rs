@@ -2,18 +2,20 @@
 //! complete code by it.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::call::ModelCall;
 use crate::chat::{
-    AnswerBody, ChatAnswer, ChatChunk, ChatStream, ChunkBody, Collector, Rest, check_parameter, flag,
-    include_usage, whole,
+    AnswerBody, ChatAnswer, ChatChunk, ChatStream, ChunkBody, Collector, Rest, check_parameter, flag, whole,
 };
 use crate::json::JsonObject;
+use crate::request::{ModelRequest, RequestKind};
 use crate::{Error, Result};
+
+#[cfg(feature = "openapi")]
+mod schema;
 
 /// What a chunk and an answer say that they are.
 const OBJECT: &str = "text_completion";
@@ -31,12 +33,11 @@ pub trait CompletionProvider: Send + Sync {
 }
 
 /// The body of a completions request. Cloning shares its bytes.
-#[derive(Debug, Clone)]
-pub struct CompletionRequest {
-    object: JsonObject,
-    model: String,
-    stream: bool,
-}
+pub type CompletionRequest = ModelRequest<CompletionKind>;
+
+/// The kind of [`CompletionRequest`].
+#[derive(Debug, Clone, Copy)]
+pub enum CompletionKind {}
 
 /// What is to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -48,27 +49,15 @@ pub enum Prompt {
     Tokens(Vec<u32>),
 }
 
-impl CompletionRequest {
-    /// Lets `model` go on with `prompt`.
-    pub fn new(model: impl Into<String>, prompt: impl Into<String>) -> Self {
-        let request = Self { object: JsonObject::new(), model: String::new(), stream: false };
-        request.to_model(model).with("prompt", &prompt.into())
-    }
+impl RequestKind for CompletionKind {
+    const STREAMS: bool = true;
 
-    /// Reads a body as it came over the wire.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming the field: `model` or `prompt` is missing, or a well-known parameter has the
-    /// wrong type or range.
-    pub fn parse(body: Bytes) -> Result<Self> {
-        let object = JsonObject::parse(body)?;
-        let missing =
-            |param: &str| Error::invalid(param, format!("`{param}` is required.")).code("missing_parameter");
-        let model: String = object.get("model")?.ok_or_else(|| missing("model"))?;
+    /// `prompt` must be there and be one.
+    fn check(object: &JsonObject, model: &str) -> Result<()> {
         if model.is_empty() {
             return Err(Error::invalid("model", "`model` must not be empty."));
         }
-        object.raw("prompt").ok_or_else(|| missing("prompt"))?;
+        object.raw("prompt").ok_or_else(|| Error::missing("prompt"))?;
         for (key, raw) in object.members().filter(|(_, raw)| raw.as_ref() != b"null") {
             match key {
                 "logprobs" => whole(key, raw, 0, 20)?,
@@ -79,25 +68,14 @@ impl CompletionRequest {
                 _ => check_parameter(key, raw)?,
             }
         }
-        let stream = object.get("stream")?.unwrap_or(false);
-        let request = Self { object, model, stream };
-        request.prompts()?;
-        Ok(request)
+        prompts_of(object.get("prompt")).map(drop)
     }
+}
 
-    /// The model asked for.
-    pub fn model(&self) -> &str {
-        &self.model
-    }
-
-    /// Whether the caller wants the answer as a stream.
-    pub fn wants_stream(&self) -> bool {
-        self.stream
-    }
-
-    /// Whether the caller asks for usage at the end of a stream (`stream_options.include_usage`).
-    pub fn wants_usage(&self) -> bool {
-        include_usage(&self.object)
+impl CompletionRequest {
+    /// Lets `model` go on with `prompt`.
+    pub fn new(model: impl Into<String>, prompt: impl Into<String>) -> Self {
+        Self::empty(model).with("prompt", &prompt.into())
     }
 
     /// The prompts, each of which gets as many choices as `n` says.
@@ -105,65 +83,23 @@ impl CompletionRequest {
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] when `prompt` is neither text nor tokens, nor an array of either.
     pub fn prompts(&self) -> Result<Vec<Prompt>> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Given {
-            One(Prompt),
-            Many(Vec<Prompt>),
-        }
-        match self.object.get("prompt") {
-            Ok(Some(Given::One(Prompt::Tokens(tokens)))) if tokens.is_empty() => Err(no_prompt()),
-            Ok(Some(Given::One(prompt))) => Ok(vec![prompt]),
-            Ok(Some(Given::Many(prompts))) if !prompts.is_empty() => Ok(prompts),
-            _ => Err(no_prompt()),
-        }
+        prompts_of(self.get("prompt"))
     }
+}
 
-    /// A parameter read as `T`; `None` when absent or `null`.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming the parameter when it does not fit.
-    pub fn get<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>> {
-        self.object.get(name)
-    }
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Given {
+    One(Prompt),
+    Many(Vec<Prompt>),
+}
 
-    /// Names and raw values of the parameters.
-    pub fn members(&self) -> impl Iterator<Item = (&str, &Bytes)> {
-        self.object.members()
-    }
-
-    /// Sends the request to another model.
-    #[must_use]
-    pub fn to_model(mut self, model: impl Into<String>) -> Self {
-        self.model = model.into();
-        let model = self.model.clone();
-        self.with("model", &model)
-    }
-
-    /// Asks for a stream, or for one whole answer.
-    #[must_use]
-    pub fn stream(mut self, stream: bool) -> Self {
-        self.stream = stream;
-        self.with("stream", &stream)
-    }
-
-    /// Sets any parameter. A value that cannot be written as JSON leaves the request as it was.
-    #[must_use]
-    pub fn with<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
-        let _ = self.object.set(name, value);
-        self
-    }
-
-    /// Takes a parameter out.
-    #[must_use]
-    pub fn without(mut self, name: &str) -> Self {
-        self.object.remove(name);
-        self
-    }
-
-    /// The body as JSON: the bytes it came in if nothing was changed.
-    pub fn to_bytes(&self) -> Bytes {
-        self.object.to_bytes()
+fn prompts_of(given: Result<Option<Given>>) -> Result<Vec<Prompt>> {
+    match given {
+        Ok(Some(Given::One(Prompt::Tokens(tokens)))) if tokens.is_empty() => Err(no_prompt()),
+        Ok(Some(Given::One(prompt))) => Ok(vec![prompt]),
+        Ok(Some(Given::Many(prompts))) if !prompts.is_empty() => Ok(prompts),
+        _ => Err(no_prompt()),
     }
 }
 

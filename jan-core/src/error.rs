@@ -112,6 +112,18 @@ impl Error {
         Self::new(ErrorKind::Invalid, message).param(param)
     }
 
+    /// The field `param` of the request is required and is not there.
+    ///
+    /// ```
+    /// let error = jan_core::Error::missing("name");
+    /// assert_eq!((error.get_code(), error.message()), ("missing_parameter", "`name` is required."));
+    /// ```
+    pub fn missing(param: impl Into<String>) -> Self {
+        let param = param.into();
+        let message = format!("`{param}` is required.");
+        Self::invalid(param, message).code("missing_parameter")
+    }
+
     /// There is no such thing for this caller.
     pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::NotFound, message)

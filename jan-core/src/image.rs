@@ -1,10 +1,16 @@
 //! The seam to whoever makes pictures out of words, or out of other pictures.
 
+#[cfg(feature = "openapi")]
+mod schema;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::json::JsonObject;
 use crate::{BoxStream, Result};
+
+#[cfg(feature = "openapi")]
+pub use schema::ImageEvent;
 
 /// Makes pictures.
 ///

@@ -60,6 +60,22 @@ impl JsonObject {
             .map_err(|e| Error::invalid(key, format!("`{key}` is not valid: {e}.")))
     }
 
+    /// A member that must be there, read as `T`.
+    ///
+    /// # Errors
+    /// [`Error::missing`] when it is absent or `null`; [`crate::ErrorKind::Invalid`] naming `key` when it does not fit.
+    pub fn required<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Result<T> {
+        self.get(key)?.ok_or_else(|| Error::missing(key))
+    }
+
+    /// A text that a change sets or takes away: `None` when it is absent or `null`, `Some(None)` when it is empty.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] naming `key` when the value is no text.
+    pub fn removable(&self, key: &str) -> Result<Option<Option<String>>> {
+        Ok(self.get::<String>(key)?.map(|text| Some(text).filter(|text| !text.is_empty())))
+    }
+
     /// Sets a member, in place if it is there.
     ///
     /// # Errors
@@ -148,6 +164,21 @@ impl<'de> Deserialize<'de> for JsonObject {
         let raw: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
         Self::parse(String::from(raw).into()).map_err(serde::de::Error::custom)
     }
+}
+
+/// Any object: what it holds is for its readers to say.
+#[cfg(feature = "openapi")]
+mod schema {
+    use utoipa::openapi::RefOr;
+    use utoipa::openapi::schema::{Object, Schema};
+
+    impl utoipa::PartialSchema for super::JsonObject {
+        fn schema() -> RefOr<Schema> {
+            Object::new().into()
+        }
+    }
+
+    impl utoipa::ToSchema for super::JsonObject {}
 }
 
 impl fmt::Debug for JsonObject {

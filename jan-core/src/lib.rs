@@ -20,6 +20,30 @@
 // On docs.rs each item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+/// Gives a type that stays bytes the OpenAPI schema of another one, which lists the members that are known.
+#[cfg(feature = "openapi")]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! described_by {
+    ($type:ty => $schema:ty) => {
+        impl utoipa::PartialSchema for $type {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                <$schema as utoipa::PartialSchema>::schema()
+            }
+        }
+
+        impl utoipa::ToSchema for $type {
+            fn name() -> std::borrow::Cow<'static, str> {
+                <$schema as utoipa::ToSchema>::name()
+            }
+
+            fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>) {
+                <$schema as utoipa::ToSchema>::schemas(schemas);
+            }
+        }
+    };
+}
+
 pub mod account;
 pub mod auth;
 pub mod call;
@@ -44,6 +68,7 @@ pub mod principal;
 #[cfg(any(test, feature = "promises"))]
 pub mod promises;
 pub mod record;
+pub mod request;
 pub mod secret;
 #[cfg(feature = "sql")]
 pub mod sql;

@@ -10,9 +10,15 @@ use crate::chat::{ChatReply, Rest};
 use crate::completion::CompletionProvider;
 use crate::json::JsonObject;
 use crate::media::Want;
+use crate::request::{ModelRequest, RequestKind};
 use crate::{Error, Result};
 
+#[cfg(feature = "openapi")]
+mod schema;
+
 pub use crate::model_info::{Capabilities, ModelInfo};
+#[cfg(feature = "openapi")]
+pub use schema::EmbeddingList;
 
 /// Answers chats.
 ///
@@ -180,37 +186,28 @@ impl Model {
     }
 }
 
-/// The body of an embeddings request.
-#[derive(Debug, Clone)]
-pub struct EmbeddingRequest {
-    object: JsonObject,
-    model: String,
+/// The body of an embeddings request. Cloning shares its bytes.
+pub type EmbeddingRequest = ModelRequest<EmbeddingKind>;
+
+/// The kind of [`EmbeddingRequest`].
+#[derive(Debug, Clone, Copy)]
+pub enum EmbeddingKind {}
+
+impl RequestKind for EmbeddingKind {
+    const STREAMS: bool = false;
+
+    /// `input` must be there and not be empty.
+    fn check(object: &JsonObject, _: &str) -> Result<()> {
+        match object.raw("input").map(Bytes::as_ref) {
+            None => Err(Error::missing("input")),
+            Some(b"\"\"" | b"[]") => Err(Error::invalid("input", "`input` must not be empty.")),
+            Some([b'"' | b'[', ..]) => Ok(()),
+            Some(_) => Err(Error::invalid("input", "`input` must be a string or an array.")),
+        }
+    }
 }
 
 impl EmbeddingRequest {
-    /// Reads a body as it came over the wire.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming the field: `model` or `input` is missing, or `input` is empty.
-    pub fn parse(body: Bytes) -> Result<Self> {
-        let object = JsonObject::parse(body)?;
-        let missing =
-            |param: &str| Error::invalid(param, format!("`{param}` is required.")).code("missing_parameter");
-        let model: String = object.get("model")?.ok_or_else(|| missing("model"))?;
-        match object.raw("input").map(Bytes::as_ref) {
-            None => return Err(missing("input")),
-            Some(b"\"\"" | b"[]") => return Err(Error::invalid("input", "`input` must not be empty.")),
-            Some([b'"' | b'[', ..]) => {}
-            Some(_) => return Err(Error::invalid("input", "`input` must be a string or an array.")),
-        }
-        Ok(Self { object, model })
-    }
-
-    /// The model asked for.
-    pub fn model(&self) -> &str {
-        &self.model
-    }
-
     /// The texts.
     ///
     /// # Errors
@@ -222,33 +219,11 @@ impl EmbeddingRequest {
             One(String),
             Many(Vec<String>),
         }
-        match self.object.get("input") {
+        match self.get("input") {
             Ok(Some(Input::One(text))) => Ok(vec![text]),
             Ok(Some(Input::Many(texts))) => Ok(texts),
             _ => Err(Error::invalid("input", "This model takes `input` as a string or an array of strings.")),
         }
-    }
-
-    /// A parameter read as `T`; `None` when absent or `null`.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming the parameter when it does not fit.
-    pub fn get<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>> {
-        self.object.get(name)
-    }
-
-    /// Sends the request to another model.
-    #[must_use]
-    pub fn to_model(mut self, model: impl Into<String>) -> Self {
-        self.model = model.into();
-        // A string is always JSON.
-        let _ = self.object.set("model", &self.model);
-        self
-    }
-
-    /// The body as JSON.
-    pub fn to_bytes(&self) -> Bytes {
-        self.object.to_bytes()
     }
 }
 

@@ -37,6 +37,22 @@ pub(crate) struct Pending {
     metadata: Metadata,
 }
 
+/// What is changed of a completion.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CompletionPatch {
+    /// Up to 16 pairs, in the place of those that are there.
+    pub metadata: Metadata,
+}
+
+impl TryFrom<&JsonObject> for CompletionPatch {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        Ok(Self { metadata: body.required("metadata")? })
+    }
+}
+
 /// Which completions a list holds.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -61,11 +77,8 @@ impl Completions {
 
     /// Checks what can be checked before the model is asked. The id is ours: upstreams do not promise that theirs is one.
     pub(crate) fn begin(&self, request: &ChatRequest, messages: &[Message]) -> Result<Pending> {
-        let mut object = JsonObject::new();
-        if let Some(metadata) = request.get::<Value>("metadata")? {
-            object.set("metadata", &metadata)?;
-        }
-        let metadata = check_metadata(&object)?.unwrap_or_default();
+        let metadata: Metadata = request.get("metadata")?.unwrap_or_default();
+        check_metadata(&metadata)?;
         Ok(Pending { id: id::random("chatcmpl-", 24), messages: messages.to_vec(), metadata })
     }
 
@@ -168,9 +181,9 @@ impl Completions {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the pair, [`ErrorKind::NotFound`].
-    pub async fn update(&self, owner: &UserId, id: &str, body: &JsonObject) -> Result<JsonObject> {
-        let metadata = check_metadata(body)?
-            .ok_or_else(|| Error::invalid("metadata", "`metadata` is required.").code("missing_parameter"))?;
+    pub async fn update(&self, owner: &UserId, id: &str, patch: CompletionPatch) -> Result<JsonObject> {
+        let CompletionPatch { metadata } = patch;
+        check_metadata(&metadata)?;
         let change = |kept: &mut Kept<Completion>| {
             kept.body.metadata.clone_from(&metadata);
             Ok(())

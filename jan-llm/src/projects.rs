@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jan_core::clock::seconds;
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::{Kept, Millis, Records};
 use jan_core::{Clock, Error, ErrorKind, JsonObject, Result, UserId, id};
@@ -38,10 +39,59 @@ pub struct Project {
     pub updated_at: Millis,
 }
 
-/// A project as the API shows it.
+/// A project to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewProject {
+    /// 1 to 120 characters; no two projects of one owner have the same name.
+    pub name: String,
+    /// What the model is told in its conversations: up to 32,768 characters.
+    pub instruction: Option<String>,
+}
+
+/// What is changed of a project; what is not there stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProjectPatch {
+    /// 1 to 120 characters; no two projects of one owner have the same name.
+    pub name: Option<String>,
+    /// What the model is told in its conversations: up to 32,768 characters. An empty text takes it away.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub instruction: Option<Option<String>>,
+    /// Whether it is put away.
+    pub is_archived: Option<bool>,
+    /// Whether its owner marks it.
+    pub is_favorite: Option<bool>,
+}
+
+impl TryFrom<&JsonObject> for NewProject {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        Ok(Self { name: body.required("name")?, instruction: body.get("instruction")? })
+    }
+}
+
+impl TryFrom<&JsonObject> for ProjectPatch {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        Ok(Self {
+            name: body.get("name")?,
+            instruction: body.removable("instruction")?,
+            is_archived: body.get("is_archived")?,
+            is_favorite: body.get("is_favorite")?,
+        })
+    }
+}
+
+/// A project as the API shows it. Times are seconds since the Unix epoch.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Project))]
 pub struct ProjectShape {
+    #[cfg_attr(feature = "openapi", schema(example = "proj_0123456789abcdef"))]
     id: String,
+    #[cfg_attr(feature = "openapi", schema(example = "project"))]
     object: &'static str,
     name: String,
     instruction: Option<String>,
@@ -61,7 +111,6 @@ impl ProjectShape {
 
 impl From<Kept<Project>> for ProjectShape {
     fn from(Kept { id, created_at, body, .. }: Kept<Project>) -> Self {
-        let seconds = |at: Millis| at.div_euclid(1000);
         Self {
             id,
             object: "project",
@@ -83,16 +132,13 @@ impl Projects {
         Self { records, conversations: store.conversations.clone(), clock }
     }
 
-    /// Makes one out of `{name, instruction}`.
+    /// Makes one.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the member; [`ErrorKind::Conflict`] when there is one of this name.
-    pub async fn create(&self, owner: &UserId, body: &JsonObject) -> Result<Kept<Project>> {
+    pub async fn create(&self, owner: &UserId, new: NewProject) -> Result<Kept<Project>> {
         let now = self.clock.millis();
-        let name = name(body)?;
-        let name =
-            name.ok_or_else(|| Error::invalid("name", "`name` is required.").code("missing_parameter"))?;
-        let instruction = instruction(body)?.flatten();
+        let (name, instruction) = (name(&new.name)?, instruction(new.instruction)?);
         let project = Project { name: name.clone(), instruction, updated_at: now, ..Project::default() };
         let kept = Kept::new(id::short("proj_"), now, project).key(name);
         self.records.insert(owner, &kept).await.map_err(taken)?;
@@ -131,13 +177,14 @@ impl Projects {
         self.records.find(owner, name.trim()).await
     }
 
-    /// Changes `{name, instruction, is_archived, is_favorite}`.
+    /// Changes what the patch names.
     ///
     /// # Errors
     /// As [`Projects::create`] and [`Projects::get`].
-    pub async fn update(&self, owner: &UserId, id: &str, body: &JsonObject) -> Result<Kept<Project>> {
-        let (name, instruction, now) = (name(body)?, instruction(body)?, self.clock.millis());
-        let (archived, favorite) = (body.get::<bool>("is_archived")?, body.get::<bool>("is_favorite")?);
+    pub async fn update(&self, owner: &UserId, id: &str, patch: ProjectPatch) -> Result<Kept<Project>> {
+        let name = patch.name.as_deref().map(name).transpose()?;
+        let instruction = patch.instruction.map(instruction).transpose()?;
+        let now = self.clock.millis();
         let change = |project: &mut Kept<Project>| {
             if let Some(name) = &name {
                 project.key = Some(name.clone());
@@ -146,10 +193,10 @@ impl Projects {
             if let Some(instruction) = &instruction {
                 project.body.instruction.clone_from(instruction);
             }
-            if let Some(archived) = archived {
+            if let Some(archived) = patch.is_archived {
                 project.body.archived_at = archived.then(|| project.body.archived_at.unwrap_or(now));
             }
-            project.body.is_favorite = favorite.unwrap_or(project.body.is_favorite);
+            project.body.is_favorite = patch.is_favorite.unwrap_or(project.body.is_favorite);
             project.body.updated_at = now;
             Ok(())
         };
@@ -172,22 +219,22 @@ impl Projects {
     }
 }
 
-fn name(body: &JsonObject) -> Result<Option<String>> {
-    let Some(name) = body.get::<String>("name")? else { return Ok(None) };
+fn name(name: &str) -> Result<String> {
     let name = name.trim().to_owned();
     if name.is_empty() || name.chars().count() > MAX_NAME || name.contains('\0') {
         return Err(Error::invalid("name", format!("`name` must have 1 to {MAX_NAME} characters.")));
     }
-    Ok(Some(name))
+    Ok(name)
 }
 
-fn instruction(body: &JsonObject) -> Result<Option<Option<String>>> {
-    let Some(text) = body.get::<String>("instruction")? else { return Ok(None) };
+/// A blank one says nothing.
+fn instruction(text: Option<String>) -> Result<Option<String>> {
+    let Some(text) = text else { return Ok(None) };
     if text.chars().count() > MAX_INSTRUCTION {
         let message = format!("`instruction` must have at most {MAX_INSTRUCTION} characters.");
         return Err(Error::invalid("instruction", message));
     }
-    Ok(Some(Some(text).filter(|text| !text.trim().is_empty())))
+    Ok(Some(text).filter(|text| !text.trim().is_empty()))
 }
 
 fn taken(error: Error) -> Error {

@@ -77,9 +77,7 @@ pub(crate) fn documents() -> impl Iterator<Item = String> {
 }
 
 fn purpose(said: &impl Fn(&str) -> Option<String>) -> Result<String> {
-    let word = said("purpose");
-    let word =
-        word.ok_or_else(|| Error::invalid("purpose", "`purpose` is required.").code("missing_parameter"))?;
+    let word = said("purpose").ok_or_else(|| Error::missing("purpose"))?;
     if PURPOSES.contains(&word.as_str()) {
         return Ok(word);
     }

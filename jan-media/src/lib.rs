@@ -64,7 +64,7 @@ pub use kind::is_inline;
 pub use links::Link;
 pub use media::{Found, Media, Opened};
 pub use remote::{Fetch, Fetched};
-pub use request::{Resolvable, ids_of, new_media, new_upload, resolvable};
+pub use request::{BulkDeleteMedia, CreateMedia, MediaPatch, Resolvable, ResolveMedia};
 pub use settings::MediaSettings;
 pub use shape::{FileShape, LinkShape, MediaShape, UploadShape};
 pub use sweep::Swept;

@@ -1,7 +1,7 @@
 //! What the Media API is asked with, read from JSON: what is to be kept, announced, resolved. The fields have the names
 //! of the original, and the aliases that its documents know.
 
-use jan_core::media::{NewMedia, OwnHosts};
+use jan_core::media::OwnHosts;
 use jan_core::{Error, JsonObject, Result};
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,49 +13,62 @@ use crate::uploads::NewUpload;
 /// How many ids one request may name.
 const MAX_IDS: usize = 100;
 
+/// A file to be kept: where it is, and what is said of it. A `user_id` is passed over: the credential says who it is.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CreateMedia {
+    /// Where it is.
+    #[cfg_attr(feature = "openapi", schema(value_type = MediaSource))]
+    pub source: Source,
+    /// What it is called.
+    pub filename: Option<String>,
+    /// Shows it to everybody who knows its id. Default: false.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub public: bool,
+}
+
+/// Where a file is.
 #[derive(Deserialize)]
-struct SourceBody {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct MediaSource {
+    /// `remote_url` (or `remoteurl`, `remote`) or `data_url` (or `dataurl`, `datauri`).
+    #[cfg_attr(feature = "openapi", schema(example = "data_url", required))]
     r#type: Option<String>,
+    /// A public address.
     url: Option<String>,
+    /// `data:<mime>;base64,<data>`.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            example = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+        )
+    )]
     data_url: Option<String>,
 }
 
-/// `{source: {type, url, data_url}, filename, public}`: where it comes from, and what is said of it. Whose it is says the
-/// credential; a `user_id` is passed over.
-///
-/// # Errors
-/// [`jan_core::ErrorKind::Invalid`] naming the field.
-pub fn new_media(body: &JsonObject) -> Result<(Source, NewMedia)> {
-    let source: SourceBody = body.get("source")?.ok_or_else(|| missing("source"))?;
-    let kind = source.r#type.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let found = match kind.as_str() {
-        "remote_url" | "remoteurl" | "remote" => source.url.map(Source::Remote).ok_or("source.url"),
-        "data_url" | "dataurl" | "datauri" => source.data_url.map(Source::DataUrl).ok_or("source.data_url"),
-        "" => Err("source.type"),
-        _ => {
-            let message = format!("unknown source type `{kind}`: it is `remote_url` or `data_url`.");
-            return Err(Error::invalid("source.type", message));
-        }
-    };
-    let public = body.get("public")?.unwrap_or(false);
-    let new = NewMedia { filename: body.get("filename")?, public, ..NewMedia::default() };
-    Ok((found.map_err(missing)?, new))
+/// Who may see a file from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MediaPatch {
+    /// Shows it to everybody who knows its id.
+    pub public: bool,
 }
 
-/// `{mime_type or content_type, filename, size, sha256, public}`: an upload that is announced.
-///
-/// # Errors
-/// [`jan_core::ErrorKind::Invalid`] naming the field.
-pub fn new_upload(body: &JsonObject) -> Result<NewUpload> {
-    let mime = body.get("mime_type")?.or(body.get("content_type")?);
-    let public = body.get("public")?.unwrap_or(false);
-    let sha256: Option<String> = body.get("sha256")?;
-    let is_hash = |hash: &String| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if sha256.as_ref().is_some_and(|hash| !is_hash(hash)) {
-        return Err(Error::invalid("sha256", "`sha256` must be 64 hexadecimal digits."));
-    }
-    let new = NewMedia { mime, filename: body.get("filename")?, public, ..NewMedia::default() };
-    Ok(NewUpload { new, bytes: body.get("size")?, sha256 })
+/// Links that are asked for: either ids or a payload.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ResolveMedia {
+    /// 1 to 100.
+    pub ids: Option<Vec<String>>,
+    /// Any JSON.
+    pub payload: Option<Value>,
+}
+
+/// Files to be deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BulkDeleteMedia {
+    /// 1 to 100; `media_ids` means the same.
+    pub ids: Vec<String>,
 }
 
 /// What is to be resolved.
@@ -66,34 +79,104 @@ pub enum Resolvable {
     Payload(Value, Vec<String>),
 }
 
-/// `{ids}` or `{payload}`.
-///
-/// # Errors
-/// [`jan_core::ErrorKind::Invalid`] naming the field.
-pub fn resolvable(body: &JsonObject, hosts: &OwnHosts) -> Result<Resolvable> {
-    if let Some(payload) = body.get::<Value>("payload")? {
-        let ids = placeholders::find(&payload, hosts);
-        return Ok(Resolvable::Payload(payload, ids));
+impl ResolveMedia {
+    /// What is asked for, with ids in the place of links to `hosts`.
+    pub fn resolvable(self, hosts: &OwnHosts) -> Resolvable {
+        match self.payload {
+            Some(payload) => {
+                let ids = placeholders::find(&payload, hosts);
+                Resolvable::Payload(payload, ids)
+            }
+            None => Resolvable::Ids(own_ids(self.ids.unwrap_or_default(), hosts)),
+        }
     }
-    let ids = ids_of(body, &["ids"])?;
-    // An id may be spelled as it is in payloads.
-    Ok(Resolvable::Ids(ids.into_iter().map(|id| hosts.id_of(&id).map(str::to_owned).unwrap_or(id)).collect()))
 }
 
-/// The 1 to 100 ids in the first of these fields that is there.
-///
-/// # Errors
-/// [`jan_core::ErrorKind::Invalid`] naming the first of the fields.
-pub fn ids_of(body: &JsonObject, fields: &[&str]) -> Result<Vec<String>> {
-    let named = fields.iter().find(|field| body.raw(field).is_some()).or(fields.first()).copied();
-    let field = named.unwrap_or_default();
+impl BulkDeleteMedia {
+    /// The ids, also where a link to one of `hosts` stands for one.
+    pub fn ids(self, hosts: &OwnHosts) -> Vec<String> {
+        own_ids(self.ids, hosts)
+    }
+}
+
+impl TryFrom<&JsonObject> for CreateMedia {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        let source = body.required::<MediaSource>("source")?.try_into()?;
+        let public = body.get("public")?.unwrap_or(false);
+        Ok(Self { source, filename: body.get("filename")?, public })
+    }
+}
+
+impl TryFrom<MediaSource> for Source {
+    type Error = Error;
+
+    fn try_from(source: MediaSource) -> Result<Self> {
+        let kind = source.r#type.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let found = match kind.as_str() {
+            "remote_url" | "remoteurl" | "remote" => source.url.map(Self::Remote).ok_or("source.url"),
+            "data_url" | "dataurl" | "datauri" => source.data_url.map(Self::DataUrl).ok_or("source.data_url"),
+            "" => Err("source.type"),
+            _ => {
+                let message = format!("unknown source type `{kind}`: it is `remote_url` or `data_url`.");
+                return Err(Error::invalid("source.type", message));
+            }
+        };
+        found.map_err(Error::missing)
+    }
+}
+
+impl TryFrom<&JsonObject> for NewUpload {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        Ok(Self {
+            mime_type: body.get("mime_type")?.or(body.get("content_type")?),
+            public: body.get("public")?.unwrap_or(false),
+            sha256: body.get("sha256")?,
+            filename: body.get("filename")?,
+            size: body.get("size")?,
+        })
+    }
+}
+
+impl TryFrom<&JsonObject> for MediaPatch {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        Ok(Self { public: body.required("public")? })
+    }
+}
+
+impl TryFrom<&JsonObject> for ResolveMedia {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        let payload = body.get("payload")?;
+        let ids = if payload.is_none() { Some(ids_of(body, "ids")?) } else { None };
+        Ok(Self { ids, payload })
+    }
+}
+
+impl TryFrom<&JsonObject> for BulkDeleteMedia {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        let named = ["ids", "media_ids"].into_iter().find(|field| body.raw(field).is_some());
+        Ok(Self { ids: ids_of(body, named.unwrap_or("ids"))? })
+    }
+}
+
+fn ids_of(body: &JsonObject, field: &str) -> Result<Vec<String>> {
     let ids: Option<Vec<String>> = body.get(field)?;
     ids.filter(|ids| (1..=MAX_IDS).contains(&ids.len()))
         .ok_or_else(|| Error::invalid(field, format!("`{field}` must hold 1 to {MAX_IDS} ids of media.")))
 }
 
-fn missing(field: &str) -> Error {
-    Error::invalid(field, format!("`{field}` is required.")).code("missing_parameter")
+/// An id may be spelled as it is in payloads.
+fn own_ids(ids: Vec<String>, hosts: &OwnHosts) -> Vec<String> {
+    ids.into_iter().map(|id| hosts.id_of(&id).map(str::to_owned).unwrap_or(id)).collect()
 }
 
 #[cfg(test)]
@@ -108,17 +191,14 @@ mod tests {
     #[test]
     fn every_spelling_of_a_source_is_read() {
         for kind in ["remote_url", "remoteurl", "remote", "REMOTE_URL"] {
-            let (source, new) =
-                new_media(&body(&json!({"source": {"type": kind, "url": "u"}, "filename": "f"}))).unwrap();
-            assert!(
-                matches!(source, Source::Remote(url) if url == "u") && new.filename.as_deref() == Some("f")
-            );
+            let body = body(&json!({"source": {"type": kind, "url": "u"}, "filename": "f"}));
+            let CreateMedia { source, filename, .. } = CreateMedia::try_from(&body).unwrap();
+            assert!(matches!(source, Source::Remote(url) if url == "u") && filename.as_deref() == Some("f"));
         }
         for kind in ["data_url", "dataurl", "datauri"] {
-            let (source, new) =
-                new_media(&body(&json!({"source": {"type": kind, "data_url": "d"}, "public": true})))
-                    .unwrap();
-            assert!(matches!(source, Source::DataUrl(url) if url == "d") && new.public);
+            let body = body(&json!({"source": {"type": kind, "data_url": "d"}, "public": true}));
+            let CreateMedia { source, public, .. } = CreateMedia::try_from(&body).unwrap();
+            assert!(matches!(source, Source::DataUrl(url) if url == "d") && public);
         }
     }
 
@@ -135,18 +215,18 @@ mod tests {
             (json!({"source": {"type": "remote", "url": "x"}, "public": "yes"}), "public"),
             (json!({"source": {"type": "remote", "url": "x"}, "filename": 7}), "filename"),
         ] {
-            assert_eq!(new_media(&body(&value)).err().unwrap().get_param(), Some(param), "{value}");
+            assert_eq!(
+                CreateMedia::try_from(&body(&value)).err().unwrap().get_param(),
+                Some(param),
+                "{value}"
+            );
         }
-        for (value, param) in [
-            (json!({"sha256": "xy"}), "sha256"),
-            (json!({"size": -1}), "size"),
-            (json!({"mime_type": 1}), "mime_type"),
-        ] {
-            assert_eq!(new_upload(&body(&value)).unwrap_err().get_param(), Some(param), "{value}");
+        for (value, param) in [(json!({"size": -1}), "size"), (json!({"mime_type": 1}), "mime_type")] {
+            assert_eq!(NewUpload::try_from(&body(&value)).unwrap_err().get_param(), Some(param), "{value}");
         }
         for value in [json!({}), json!({"ids": []}), json!({"ids": "x"}), json!({"ids": vec!["x"; 101]})] {
             assert_eq!(
-                resolvable(&body(&value), &OwnHosts::new()).err().unwrap().get_param(),
+                ResolveMedia::try_from(&body(&value)).unwrap_err().get_param(),
                 Some("ids"),
                 "{value}"
             );

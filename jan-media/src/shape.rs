@@ -1,6 +1,7 @@
 //! Media as the API shows it.
 
 use jan_core::Clock;
+use jan_core::clock::seconds;
 use jan_core::media::MediaObject;
 use jan_core::record::Millis;
 use serde::Serialize;
@@ -9,14 +10,22 @@ use crate::uploads::Upload;
 
 /// A file. What the original calls it by another name in another route stands beside it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Media))]
 pub struct MediaShape {
+    #[cfg_attr(feature = "openapi", schema(example = "jan_01hqr8v9k2x3f4g5h6j7k8m9n0"))]
     id: String,
+    #[cfg_attr(feature = "openapi", schema(example = "media"))]
     object: &'static str,
+    #[cfg_attr(feature = "openapi", schema(example = "image/png"))]
     mime: String,
+    /// The same as `mime`.
     content_type: String,
     bytes: u64,
+    /// The same as `bytes`.
     size: u64,
+    /// You had these bytes already.
     deduped: bool,
+    /// Where it can be read without a credential: for good when it is public, a link that ends otherwise.
     url: String,
     sha256: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,10 +33,13 @@ pub struct MediaShape {
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<u32>,
     filename: Option<String>,
+    /// Of what came by the Files API: what it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<String>,
     public: bool,
+    /// Seconds since the Unix epoch.
     created_at: i64,
+    /// Kept until then, and for as long as a conversation shows it.
     retention_until: Option<i64>,
 }
 
@@ -62,14 +74,21 @@ impl MediaShape {
 
 /// A file as OpenAI's Files API shows it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = File))]
 pub struct FileShape {
+    #[cfg_attr(feature = "openapi", schema(example = "jan_01hqr8v9k2x3f4g5h6j7k8m9n0"))]
     id: String,
+    #[cfg_attr(feature = "openapi", schema(example = "file"))]
     object: &'static str,
     bytes: u64,
+    /// Seconds since the Unix epoch.
     created_at: i64,
     filename: String,
+    #[cfg_attr(feature = "openapi", schema(example = "user_data"))]
     purpose: String,
+    #[cfg_attr(feature = "openapi", schema(example = "processed"))]
     status: &'static str,
+    /// Kept until then, and for as long as a conversation shows it.
     expires_at: Option<i64>,
 }
 
@@ -96,13 +115,16 @@ impl FileShape {
     }
 }
 
-/// A temporary link.
+/// A link that ends.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = MediaLink))]
 pub struct LinkShape {
     id: String,
     url: String,
+    /// The same as `url`.
     presigned_url: String,
     expires_at: Option<i64>,
+    /// Seconds.
     expires_in: Option<i64>,
 }
 
@@ -121,12 +143,15 @@ impl LinkShape {
 
 /// Where something may be uploaded to.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PreparedUpload))]
 pub struct UploadShape {
     id: String,
     upload_url: String,
     mime_type: String,
+    #[cfg_attr(feature = "openapi", schema(example = "PUT"))]
     method: &'static str,
     expires_at: i64,
+    /// Seconds.
     expires_in: i64,
 }
 
@@ -142,10 +167,6 @@ impl UploadShape {
             expires_in: seconds_until(upload.expires_at, clock),
         }
     }
-}
-
-fn seconds(millis: Millis) -> i64 {
-    millis.div_euclid(1000)
 }
 
 fn seconds_until(end: Millis, clock: &dyn Clock) -> i64 {

@@ -19,15 +19,22 @@ use crate::media::Media;
 use crate::row::{Announced, house, not_found};
 use crate::token::{Purpose, Token};
 
-/// What is said of an upload before it begins.
+/// What is said of an upload before it begins. A `user_id` is passed over: the credential says who it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewUpload {
-    /// What it will be. `mime` must be given.
-    pub new: NewMedia,
-    /// Exactly how many bytes, if the client says so.
-    pub bytes: Option<u64>,
-    /// The SHA-256 that they will have, if the client says so.
+    /// What it will be; it must be given. `content_type` means the same.
+    #[cfg_attr(feature = "openapi", schema(example = "image/png"))]
+    pub mime_type: Option<String>,
+    /// What it is called.
+    pub filename: Option<String>,
+    /// Exactly how many bytes.
+    pub size: Option<u64>,
+    /// The SHA-256 that they will have, in hexadecimal digits.
     pub sha256: Option<String>,
+    /// Shows it to everybody who knows its id. Default: false.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub public: bool,
 }
 
 /// Where to put it.
@@ -47,13 +54,15 @@ impl Media {
     /// Announces an upload. Nothing is taken in its place if it never comes.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] without a type; [`ErrorKind::TooLarge`]; the store's.
+    /// [`ErrorKind::Invalid`] without a type, or with a hash that is none; [`ErrorKind::TooLarge`]; the store's.
     pub async fn prepare_upload(&self, owner: &UserId, upload: NewUpload) -> Result<Upload> {
-        let NewUpload { new, bytes, sha256 } = upload;
-        let mime = new.mime.filter(|mime| !mime.trim().is_empty());
-        let mime = mime.ok_or_else(|| {
-            Error::invalid("mime_type", "`mime_type` is required.").code("missing_parameter")
-        })?;
+        let NewUpload { mime_type, filename, size: bytes, sha256, public } = upload;
+        let is_hash = |hash: &String| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if sha256.as_ref().is_some_and(|hash| !is_hash(hash)) {
+            return Err(Error::invalid("sha256", "`sha256` must be 64 hexadecimal digits."));
+        }
+        let mime = mime_type.filter(|mime| !mime.trim().is_empty());
+        let mime = mime.ok_or_else(|| Error::missing("mime_type"))?;
         if bytes.is_some_and(|bytes| bytes > self.settings.max_bytes) {
             return Err(too_large(self.settings.max_bytes));
         }
@@ -72,8 +81,8 @@ impl Media {
             owner: owner.as_str().to_owned(),
             stored,
             mime: mime.clone(),
-            filename: new.filename,
-            public: new.public,
+            filename,
+            public,
             bytes,
             sha256,
             became: None,

@@ -110,6 +110,7 @@ pub trait TokenIssuer: Send + Sync + 'static {
 
 /// A pair of tokens, as the login routes answer it.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tokens {
     /// Whose they are.
     pub user_id: String,
@@ -118,8 +119,10 @@ pub struct Tokens {
     /// Shown once, to get the next pair.
     pub refresh_token: String,
     /// `Bearer`.
+    #[cfg_attr(feature = "openapi", schema(example = "Bearer"))]
     pub token_type: String,
     /// Seconds until the access token ends.
+    #[cfg_attr(feature = "openapi", schema(example = 300))]
     pub expires_in: u64,
     /// Seconds since the Unix epoch when it ends.
     pub expires_at: u64,

@@ -14,6 +14,8 @@ mod message;
 mod reported;
 mod request;
 mod scan;
+#[cfg(feature = "openapi")]
+pub(crate) mod schema;
 mod stream;
 
 pub use answer::{AnswerBody, ChatAnswer, Choice};
@@ -21,8 +23,8 @@ pub use chunk::{ChatChunk, ChunkBody, ChunkChoice, Delta, FunctionDelta, ToolCal
 pub use collect::{Collector, MAX_COLLECTED};
 pub use message::{Content, FunctionCall, Message, Part, ToolCall};
 pub use reported::ReportedError;
-pub use request::ChatRequest;
-pub(crate) use request::{check_parameter, flag, include_usage, whole};
+pub use request::{ChatKind, ChatRequest};
+pub(crate) use request::{check_parameter, flag, whole};
 pub use stream::{ChatReply, ChatStream};
 
 use serde::{Deserialize, Serialize};

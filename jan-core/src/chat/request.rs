@@ -2,66 +2,40 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::Message;
 use crate::json::JsonObject;
+use crate::request::{ModelRequest, RequestKind};
 use crate::{Error, Result};
 
 /// The longest model name taken, in bytes.
 const MAX_MODEL: usize = 256;
 
 /// The body of a chat completion. Cloning shares its bytes.
-#[derive(Debug, Clone)]
-pub struct ChatRequest {
-    object: JsonObject,
-    model: String,
-    stream: bool,
+pub type ChatRequest = ModelRequest<ChatKind>;
+
+/// The kind of [`ChatRequest`].
+#[derive(Debug, Clone, Copy)]
+pub enum ChatKind {}
+
+impl RequestKind for ChatKind {
+    const STREAMS: bool = true;
+
+    /// `messages` must be there, not empty and hold messages only.
+    fn check(object: &JsonObject, model: &str) -> Result<()> {
+        if model.is_empty() || model.len() > MAX_MODEL {
+            return Err(Error::invalid("model", "`model` must be a name of 1 to 256 bytes."));
+        }
+        check_messages(object.raw("messages").ok_or_else(|| Error::missing("messages"))?)?;
+        object.members().try_for_each(|(key, raw)| check_parameter(key, raw))
+    }
 }
 
 impl ChatRequest {
     /// A request to `model` without messages yet.
     pub fn new(model: impl Into<String>) -> Self {
-        let model = model.into();
-        let request = Self { object: JsonObject::new(), model: String::new(), stream: false };
-        request.to_model(model).with("messages", &[(); 0])
-    }
-
-    /// Reads a body as it came over the wire.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming the field: the body is no JSON object, `model` is missing, `messages` is
-    /// missing or empty or holds something that is no message, or a well-known parameter has the wrong type or range.
-    pub fn parse(body: Bytes) -> Result<Self> {
-        let object = JsonObject::parse(body)?;
-        let missing =
-            |param: &str| Error::invalid(param, format!("`{param}` is required.")).code("missing_parameter");
-        let model: String = object.get("model")?.ok_or_else(|| missing("model"))?;
-        if model.is_empty() || model.len() > MAX_MODEL {
-            return Err(Error::invalid("model", "`model` must be a name of 1 to 256 bytes."));
-        }
-        check_messages(object.raw("messages").ok_or_else(|| missing("messages"))?)?;
-        for (key, raw) in object.members() {
-            check_parameter(key, raw)?;
-        }
-        let stream = object.get("stream")?.unwrap_or(false);
-        Ok(Self { object, model, stream })
-    }
-
-    /// The model asked for.
-    pub fn model(&self) -> &str {
-        &self.model
-    }
-
-    /// Whether the caller wants the answer as a stream.
-    pub fn wants_stream(&self) -> bool {
-        self.stream
-    }
-
-    /// Whether the caller asks for usage at the end of a stream (`stream_options.include_usage`).
-    pub fn wants_usage(&self) -> bool {
-        include_usage(&self.object)
+        Self::empty(model).with("messages", &[(); 0])
     }
 
     /// The messages, typed.
@@ -69,35 +43,7 @@ impl ChatRequest {
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] naming `messages` when one of them does not fit.
     pub fn messages(&self) -> Result<Vec<Message>> {
-        Ok(self.object.get("messages")?.unwrap_or_default())
-    }
-
-    /// A parameter read as `T`; `None` when absent or `null`.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming the parameter when it does not fit.
-    pub fn get<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>> {
-        self.object.get(name)
-    }
-
-    /// The raw JSON of a parameter; `null` counts as absent.
-    pub fn raw(&self, name: &str) -> Option<&Bytes> {
-        self.object.raw(name)
-    }
-
-    /// Sends the request to another model (what a router does with a public name).
-    #[must_use]
-    pub fn to_model(mut self, model: impl Into<String>) -> Self {
-        self.model = model.into();
-        let model = self.model.clone();
-        self.with("model", &model)
-    }
-
-    /// Asks for a stream, or for one whole answer.
-    #[must_use]
-    pub fn stream(mut self, stream: bool) -> Self {
-        self.stream = stream;
-        self.with("stream", &stream)
+        Ok(self.get("messages")?.unwrap_or_default())
     }
 
     /// Adds a message.
@@ -107,35 +53,6 @@ impl ChatRequest {
         messages.push(message);
         self.with("messages", &messages)
     }
-
-    /// Sets any parameter, known to us or not. A value that cannot be written as JSON leaves the request as it was.
-    #[must_use]
-    pub fn with<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
-        let _ = self.object.set(name, value);
-        self
-    }
-
-    /// Takes a parameter out.
-    #[must_use]
-    pub fn without(mut self, name: &str) -> Self {
-        self.object.remove(name);
-        self
-    }
-
-    /// The body as JSON: the bytes it came in if nothing was changed.
-    pub fn to_bytes(&self) -> Bytes {
-        self.object.to_bytes()
-    }
-}
-
-/// Whether a request asks for usage at the end of its stream.
-pub(crate) fn include_usage(object: &JsonObject) -> bool {
-    #[derive(Deserialize)]
-    struct Options {
-        include_usage: Option<bool>,
-    }
-    let options: Option<Options> = object.get("stream_options").ok().flatten();
-    options.and_then(|options| options.include_usage).unwrap_or(false)
 }
 
 #[derive(Deserialize)]
@@ -233,6 +150,7 @@ pub(crate) fn whole(key: &str, raw: &[u8], min: i64, max: i64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     fn param_of(body: &str) -> String {

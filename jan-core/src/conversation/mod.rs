@@ -7,6 +7,8 @@
 
 mod archive;
 mod lineage;
+#[cfg(feature = "openapi")]
+mod schema;
 mod store;
 
 use std::collections::BTreeMap;

@@ -109,7 +109,7 @@ impl Entry {
 
     /// The row of `GET /v1/models`: OpenAI's members, what the upstream says besides, and how it is shown; with
     /// `provider`, whose it is.
-    pub fn row(&self, provider: bool) -> Value {
+    pub fn shape(&self, provider: bool) -> ModelShape {
         let mut row = Map::new();
         if let Ok(Value::Object(model)) = serde_json::to_value(&self.model) {
             row = model;
@@ -123,11 +123,11 @@ impl Entry {
             row.insert("provider_name".into(), self.model.provider.as_str().into());
             row.insert("provider_vendor".into(), "custom".into());
         }
-        row.into()
+        ModelShape(row)
     }
 
     /// All that is known of it, as the catalogue shows it.
-    pub fn details(&self) -> Details<'_> {
+    pub fn details(&self) -> DetailsShape<'_> {
         let supports = self.info.supports;
         let can = |flag: Option<bool>| flag == Some(true);
         let (tools, images, embeds) = (can(supports.tools), can(supports.images), can(supports.embeddings));
@@ -144,7 +144,7 @@ impl Entry {
         }
         let writes = if embeds { "embeddings" } else { "text" };
         let modality = format!("{}->{writes}", reads.join("+"));
-        Details {
+        DetailsShape {
             id: &self.model.id,
             public_id: &self.model.id,
             object: "model.catalog",
@@ -178,11 +178,18 @@ impl Entry {
     }
 }
 
+/// A model as the list shows it: its provider's own members stay beside those that are known here.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct ModelShape(Map<String, Value>);
+
 /// All that is known of a model.
 #[derive(Debug, Clone, Serialize)]
-pub struct Details<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ModelCatalog))]
+pub struct DetailsShape<'a> {
     id: &'a str,
     public_id: &'a str,
+    #[cfg_attr(feature = "openapi", schema(example = "model.catalog"))]
     object: &'static str,
     model_display_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -190,12 +197,19 @@ pub struct Details<'a> {
     category: &'a str,
     category_order_number: i64,
     model_order_number: i64,
+    /// `names` of the parameters that it takes.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     supported_parameters: Value,
+    /// What it reads and writes.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     architecture: Value,
     tags: [&'static str; 0],
+    /// How many tokens it can read.
     #[serde(skip_serializing_if = "Option::is_none")]
     context_length: Option<u64>,
     active: bool,
+    /// What its provider says of it in its own words.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     extras: &'a Map<String, Value>,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -227,6 +241,31 @@ fn filled(id: &str, said: Capabilities) -> Capabilities {
         audio: Some(said.audio.unwrap_or(false)),
         video: Some(said.video.unwrap_or(false)),
     }
+}
+
+/// The members that are known.
+#[cfg(feature = "openapi")]
+mod schema {
+    /// A model.
+    #[derive(utoipa::ToSchema)]
+    #[expect(dead_code, reason = "it only describes")]
+    struct Model {
+        id: String,
+        #[schema(example = "model")]
+        object: String,
+        created: u64,
+        owned_by: String,
+        /// The name to show.
+        model_display_name: String,
+        /// The heading under which it is shown.
+        category: String,
+        /// Where the category stands, the least first.
+        category_order_number: i64,
+        /// Where it stands in its category, the least first.
+        model_order_number: i64,
+    }
+
+    jan_core::described_by!(super::ModelShape => Model);
 }
 
 #[cfg(test)]

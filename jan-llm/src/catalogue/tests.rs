@@ -64,7 +64,7 @@ fn who_configures_or_states_it_knows_better_than_the_list() {
     known.info.display_name = Some("The Model".into());
     let entry = entries(vec![known]).remove(0);
     assert_eq!((flags(&entry)[0].clone(), entry.display_name.as_str()), (json!(false), "The Model"));
-    assert_eq!(entry.row(false)["model_display_name"], "The Model");
+    assert_eq!(entry.shape(false).0["model_display_name"], "The Model");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_row_tells_of_its_provider_when_asked() {
     let mut model = model("m", json!({"extra": 1}));
     model.provider = "upstream".into();
     let entry = entries(vec![model]).remove(0);
-    let (plain, told) = (entry.row(false), entry.row(true));
+    let (plain, told) = (entry.shape(false).0, entry.shape(true).0);
     assert_eq!((&plain["id"], &plain["object"], &plain["extra"]), (&json!("m"), &json!("model"), &json!(1)));
     assert!(
         plain.get("provider_id").is_none() && plain.get("provider").is_none() && plain.get("info").is_none()

@@ -6,6 +6,8 @@ use jan_core::record::Millis;
 use jan_core::{Error, JsonObject, Result, id};
 use serde_json::{Map, Value, json};
 
+use super::{CallReport, NewItem};
+
 /// The most items in one request.
 const MAX_ITEMS: usize = 20;
 const MAX_BLOCKS: usize = 100;
@@ -70,13 +72,13 @@ const STATUSES: [&str; 10] = [
     "rate_limited",
 ];
 
-/// The `items` of a body: `least` to 20 of them.
-pub(super) fn read(body: &JsonObject, least: usize, now: Millis) -> Result<Vec<Item>> {
-    let items: Vec<Map<String, Value>> = body.get("items")?.unwrap_or_default();
+/// `least` to 20 items in the form that is kept.
+pub(super) fn checked(items: Vec<NewItem>, least: usize, now: Millis) -> Result<Vec<Item>> {
     if items.len() < least || items.len() > MAX_ITEMS {
         return Err(Error::invalid("items", format!("`items` must hold {least} to {MAX_ITEMS} items.")));
     }
-    let item = |(i, item)| Ok(Item::new(id::short("msg_"), now, normal(item, &format!("items[{i}]"))?));
+    let item =
+        |(i, NewItem(item))| Ok(Item::new(id::short("msg_"), now, normal(item, &format!("items[{i}]"))?));
     items.into_iter().enumerate().map(item).collect()
 }
 
@@ -111,9 +113,7 @@ fn normal(mut item: Map<String, Value>, at: &str) -> Result<JsonObject> {
 }
 
 fn required(at: &str, member: &str) -> Error {
-    let param = format!("{at}.{member}");
-    let message = format!("`{param}` is required.");
-    Error::invalid(param, message).code("missing_parameter")
+    Error::missing(format!("{at}.{member}"))
 }
 
 /// A member that must be one of a few words, if it is there.
@@ -231,19 +231,23 @@ fn picture(block: &Map<String, Value>, at: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a report says of a call; `status` is required.
-pub(super) fn call_report(body: &JsonObject) -> Result<JsonObject> {
-    let fits = |status: &String| STATUSES.contains(&status.as_str());
-    let status: String = body
-        .get("status")?
-        .ok_or_else(|| Error::invalid("status", "`status` is required.").code("missing_parameter"))?;
-    if !fits(&status) {
+/// What a report says of a call, as members of its item.
+pub(super) fn call_report(report: &CallReport) -> Result<JsonObject> {
+    let CallReport { status, output, error, name, arguments, server_label } = report;
+    if !STATUSES.contains(&status.as_str()) {
         return Err(Error::invalid("status", format!("`status` must be one of {}.", STATUSES.join(", "))));
     }
     let mut members = JsonObject::new();
-    for member in ["status", "output", "error", "name", "arguments", "server_label"] {
-        if let Some(value) = body.get::<Value>(member)? {
-            members.set(member, &value)?;
+    members.set("status", status)?;
+    for (member, value) in [
+        ("output", output),
+        ("error", error),
+        ("name", name),
+        ("arguments", arguments),
+        ("server_label", server_label),
+    ] {
+        if let Some(value) = value {
+            members.set(member, value)?;
         }
     }
     Ok(members)
@@ -252,10 +256,7 @@ pub(super) fn call_report(body: &JsonObject) -> Result<JsonObject> {
 /// The same message with the `content` of a body.
 pub(super) fn with_content(old: &Item, body: &JsonObject, now: Millis) -> Result<Item> {
     let mut item: Map<String, Value> = old.body.to()?;
-    let content: Value = body
-        .get("content")?
-        .ok_or_else(|| Error::invalid("content", "`content` is required.").code("missing_parameter"))?;
-    item.insert("content".into(), content);
+    item.insert("content".into(), body.required("content")?);
     let body = normal(item, "").map_err(|error| match error.get_param() {
         Some(param) => {
             let param = param.trim_start_matches('.').to_owned();
@@ -269,10 +270,12 @@ pub(super) fn with_content(old: &Item, body: &JsonObject, now: Millis) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conversations::NewItems;
     use proptest::prelude::*;
 
     fn items(value: Value) -> Result<Vec<Item>> {
-        read(&JsonObject::parse(json!({ "items": value }).to_string().into()).unwrap(), 0, 0)
+        let body = JsonObject::parse(json!({ "items": value }).to_string().into()).unwrap();
+        checked(NewItems::try_from(&body)?.items, 0, 0)
     }
 
     fn param(value: Value) -> String {

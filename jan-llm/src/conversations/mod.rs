@@ -4,11 +4,14 @@
 mod check;
 mod item;
 mod messages;
+mod new;
 mod order;
 mod original;
 mod replay;
 mod resent;
 mod same;
+#[cfg(feature = "openapi")]
+mod schema;
 mod shape;
 mod tool_turn;
 
@@ -23,12 +26,15 @@ use jan_core::{Clock, Error, JsonObject, Result, UserId, id};
 
 pub(crate) use check::{metadata as check_metadata, referrer_text as check_referrer};
 pub use messages::{from_message, reasoning};
+pub use new::{CallReport, ConversationPatch, NewBranch, NewConversation, NewItem, NewItems};
 pub(crate) use order::in_order;
 pub(crate) use original::original_block;
 pub use original::{original_outcome, original_shape};
 pub use replay::to_messages;
 pub(crate) use replay::{Replayed, add_members, replay};
 pub(crate) use resent::compare;
+#[cfg(feature = "openapi")]
+pub use schema::{EditItem, Regenerate};
 pub use shape::{BranchShape, ConversationShape, item_shape};
 
 use crate::store::Store;
@@ -52,24 +58,25 @@ impl Conversations {
         &self.store
     }
 
-    /// Makes a conversation out of `{title, items, metadata, referrer, project_id}`; every member may be missing.
+    /// Makes a conversation, and keeps its first items.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] naming the member that breaks a limit.
-    pub async fn create(&self, owner: &UserId, body: &JsonObject) -> Result<(Conversation, Vec<Item>)> {
+    pub async fn create(&self, owner: &UserId, new: NewConversation) -> Result<(Conversation, Vec<Item>)> {
         let now = self.clock.millis();
-        let title = check::title(body)?.filter(|title| title != DEFAULT_TITLE);
+        let title = check::title(new.title)?.filter(|title| title != DEFAULT_TITLE);
+        check::metadata(&new.metadata)?;
         let conversation = Conversation {
             id: id::short("conv_"),
             title_locked: title.is_some(),
             title,
-            metadata: check::metadata(body)?.unwrap_or_default(),
-            referrer: check::referrer(body)?.flatten(),
-            project_id: check::project_id(body)?.flatten(),
+            metadata: new.metadata,
+            referrer: check::referrer(new.referrer)?,
+            project_id: check::project_id(new.project_id)?,
             created_at: now,
             updated_at: now,
         };
-        let items = item::read(body, 0, now)?;
+        let items = item::checked(new.items, 0, now)?;
         let items = self.store.conversations.create(owner, conversation.clone(), items).await?;
         Ok((conversation, items))
     }
@@ -103,17 +110,17 @@ impl Conversations {
         self.store.conversations.count(owner, filter).await
     }
 
-    /// Changes `{title, metadata, referrer, project_id}`; an empty referrer or project is taken away. A title that the
-    /// owner sets stays: it is not made anew from what is said.
+    /// Changes what the patch names. A title that the owner sets stays: it is not made anew from what is said.
     ///
     /// # Errors
     /// As [`Conversations::create`], [`jan_core::ErrorKind::NotFound`].
-    pub async fn update(&self, owner: &UserId, id: &str, body: &JsonObject) -> Result<Conversation> {
+    pub async fn update(&self, owner: &UserId, id: &str, patch: ConversationPatch) -> Result<Conversation> {
+        patch.metadata.as_ref().map_or(Ok(()), check::metadata)?;
         let change = Change {
-            title: check::title(body)?.map(|title| (Some(title), true)),
-            metadata: check::metadata(body)?,
-            referrer: check::referrer(body)?,
-            project_id: check::project_id(body)?,
+            title: check::title(patch.title)?.map(|title| (Some(title), true)),
+            metadata: patch.metadata,
+            referrer: patch.referrer.map(check::referrer).transpose()?,
+            project_id: patch.project_id.map(check::project_id).transpose()?,
             at: self.clock.millis(),
         };
         self.store.conversations.update(owner, id, change).await
@@ -141,7 +148,7 @@ impl Conversations {
         Ok(())
     }
 
-    /// Adds the items of `{items}` to a branch.
+    /// Adds 1 to 20 items at the end of a branch; of the active one, when none is named.
     ///
     /// # Errors
     /// As [`Conversations::create`], [`jan_core::ErrorKind::NotFound`].
@@ -150,10 +157,10 @@ impl Conversations {
         owner: &UserId,
         id: &str,
         branch: Option<String>,
-        body: &JsonObject,
+        items: Vec<NewItem>,
     ) -> Result<Vec<Item>> {
         let at = self.clock.millis();
-        let items = item::read(body, 1, at)?;
+        let items = item::checked(items, 1, at)?;
         self.store.conversations.append(owner, id, Append { branch, items, at, ..Append::default() }).await
     }
 
@@ -189,16 +196,19 @@ impl Conversations {
         self.store.conversations.item(owner, id, which).await
     }
 
-    /// Says how a call went: `{status, output, error, name, arguments, server_label}`.
+    /// Says how a call went.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] when `status` is missing or unknown, [`jan_core::ErrorKind::NotFound`].
-    pub async fn report_call(&self, owner: &UserId, id: &str, call: &str, body: &JsonObject) -> Result<Item> {
-        let members = item::call_report(body)?;
-        self.store
-            .conversations
-            .merge_item(owner, id, ItemRef::Call(call), members, self.clock.millis())
-            .await
+    /// [`jan_core::ErrorKind::Invalid`] when `status` is unknown, [`jan_core::ErrorKind::NotFound`].
+    pub async fn report_call(
+        &self,
+        owner: &UserId,
+        id: &str,
+        call: &str,
+        report: &CallReport,
+    ) -> Result<Item> {
+        let members = item::call_report(report)?;
+        self.store.conversations.merge_item(owner, id, ItemRef::Call(call), members, self.clock.millis()).await
     }
 
     /// Deletes one item and keeps the rest.
@@ -229,19 +239,18 @@ impl Conversations {
             .ok_or_else(|| Error::not_found(format!("There is no branch `{name}`.")).code("branch_not_found"))
     }
 
-    /// Makes a branch out of `{name, parent_branch, fork_from_item_id, description}`: it shows what its parent shows, up to
-    /// the item named (all, when none is).
+    /// Makes a branch.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`], [`jan_core::ErrorKind::NotFound`], [`jan_core::ErrorKind::Conflict`].
-    pub async fn create_branch(&self, owner: &UserId, id: &str, body: &JsonObject) -> Result<Branch> {
-        let from: Option<String> = body.get("fork_from_item_id")?;
-        let parent: Option<String> = body.get("parent_branch")?;
+    pub async fn create_branch(&self, owner: &UserId, id: &str, new: NewBranch) -> Result<Branch> {
+        check::branch_name(&new.name)?;
+        new.description.as_deref().map_or(Ok(()), check::description)?;
         let fork = Fork {
-            parent: parent.map(|name| canonical(&name).to_owned()),
-            point: from.map_or(ForkPoint::End, ForkPoint::After),
-            naming: Naming::New(check::branch_name(body)?),
-            description: check::description(body)?,
+            parent: new.parent_branch.map(|name| canonical(&name).to_owned()),
+            point: new.fork_from_item_id.map_or(ForkPoint::End, ForkPoint::After),
+            naming: Naming::New(new.name),
+            description: new.description,
             items: Vec::new(),
             tip: Tip::Any,
             at: self.clock.millis(),

@@ -1,5 +1,6 @@
 //! Conversations, items and branches as the API shows them.
 
+use jan_core::clock::seconds;
 use jan_core::conversation::{Branch, Conversation, Item, Metadata};
 use jan_core::record::Millis;
 use jan_core::{Error, JsonObject, Result};
@@ -10,13 +11,18 @@ use super::tool_turn::role_and_content;
 
 /// A conversation: OpenAI's four members and ours.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Conversation))]
 pub struct ConversationShape {
+    #[cfg_attr(feature = "openapi", schema(example = "conv_0123456789abcdef"))]
     id: String,
+    #[cfg_attr(feature = "openapi", schema(example = "conversation"))]
     object: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<String>,
+    /// Seconds since the Unix epoch.
     created_at: i64,
     updated_at: i64,
+    /// Up to 16 pairs of texts.
     metadata: Metadata,
     #[serde(skip_serializing_if = "Option::is_none")]
     referrer: Option<String>,
@@ -48,7 +54,9 @@ impl From<Conversation> for ConversationShape {
 
 /// A branch.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Branch))]
 pub struct BranchShape {
+    #[cfg_attr(feature = "openapi", schema(example = "MAIN"))]
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
@@ -102,10 +110,6 @@ pub fn item_shape(item: &Item) -> Result<JsonObject> {
     shape.set("sequence_number", &item.sequence_number)?;
     shape.set("created_at", &rfc3339(item.created_at)?)?;
     Ok(shape)
-}
-
-fn seconds(millis: Millis) -> i64 {
-    millis.div_euclid(1000)
 }
 
 fn rfc3339(millis: Millis) -> Result<String> {

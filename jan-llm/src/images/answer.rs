@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Images;
 use super::ask::Ask;
 use super::pictures::decoded;
+use crate::conversations::NewItem;
 
 /// One request's answer.
 pub(super) struct Answer {
@@ -109,17 +110,13 @@ impl Answer {
         let revised: Option<String> = first.and_then(|first| first.get("revised_prompt").ok().flatten());
         let content: Vec<Value> =
             ids.iter().map(|id| json!({"type": "image", "image": {"file_id": id}})).collect();
-        let item = json!({
-            "type": if self.ask.is_edit { "image_edit_call" } else { "image_generation" },
-            "status": "completed",
-            "prompt": self.ask.prompt,
-            "revised_prompt": revised,
-            "model": self.ask.model,
-            "content": content,
-        });
-        let mut body = JsonObject::new();
-        body.set("items", &[item])?;
-        self.images.conversations.add_items(&self.owner, conversation, None, &body).await.map(drop)
+        let item = NewItem::new(if self.ask.is_edit { "image_edit_call" } else { "image_generation" })
+            .with("status", "completed")
+            .with("prompt", self.ask.prompt.as_str())
+            .with("revised_prompt", revised)
+            .with("model", self.ask.model.clone())
+            .with("content", content);
+        self.images.conversations.add_items(&self.owner, conversation, None, vec![item]).await.map(drop)
     }
 }
 

@@ -89,7 +89,7 @@ impl Ask {
 fn prompt(body: &JsonObject) -> Result<String> {
     let prompt: Option<String> = body.get("prompt")?;
     let Some(prompt) = prompt.filter(|prompt| !prompt.trim().is_empty()) else {
-        return Err(Error::invalid("prompt", "`prompt` is required.").code("missing_parameter"));
+        return Err(Error::missing("prompt"));
     };
     if prompt.chars().count() > MAX_PROMPT {
         let message = format!("`prompt` must not be longer than {MAX_PROMPT} characters.");

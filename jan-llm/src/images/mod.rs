@@ -5,6 +5,7 @@ mod answer;
 mod ask;
 mod collect;
 mod events;
+mod new;
 mod pictures;
 mod settings;
 #[cfg(test)]
@@ -15,7 +16,9 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jan_core::image::{ImageReply, ImageRequest, Picture};
 use jan_core::media::{MediaResolver, MediaSink};
-use jan_core::{Error, ErrorKind, ImageProvider, JsonObject, Result, UserId};
+use jan_core::{Error, ErrorKind, ImageProvider, Result, UserId};
+
+pub use self::new::{ImageEdit, NewImage};
 
 pub use self::settings::ImageSettings;
 
@@ -23,15 +26,6 @@ use self::answer::Answer;
 use self::ask::Ask;
 use crate::Conversations;
 
-/// What is asked for: OpenAI's body, and the pictures that came beside it in a form.
-#[derive(Debug, Default)]
-pub struct ImageAsk {
-    /// The body.
-    pub members: JsonObject,
-    /// Pictures to be changed.
-    pub pictures: Vec<Picture>,
-    /// Where the first of them may be changed.
-    pub mask: Option<Picture>,
 }
 
 /// Makes pictures through [`ImageProvider`]s. Cheap to clone.
@@ -78,8 +72,8 @@ impl Images {
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the member, or when pictures are not made here; [`ErrorKind::NotFound`] for a
     /// conversation or provider that is not there; as [`ImageProvider::paint`]; as [`MediaSink::keep`].
-    pub async fn generate(&self, owner: &UserId, body: JsonObject) -> Result<ImageReply> {
-        let ask = Ask::read(body, &self.settings, false)?;
+    pub async fn generate(&self, owner: &UserId, new: NewImage) -> Result<ImageReply> {
+        let ask = Ask::read(new.0, &self.settings, false)?;
         self.paint(owner, ask, Vec::new(), None).await
     }
 
@@ -87,9 +81,9 @@ impl Images {
     ///
     /// # Errors
     /// As [`Images::generate`]; [`ErrorKind::Invalid`] with code `unknown_media` for an id that is not the owner's.
-    pub async fn edit(&self, owner: &UserId, asked: ImageAsk) -> Result<ImageReply> {
-        let ask = Ask::read(asked.members, &self.settings, true)?;
-        let (pictures, mask) = self.gathered(owner, &ask, asked.pictures, asked.mask).await?;
+    pub async fn edit(&self, owner: &UserId, edit: ImageEdit) -> Result<ImageReply> {
+        let ask = Ask::read(edit.new.0, &self.settings, true)?;
+        let (pictures, mask) = self.gathered(owner, &ask, edit.pictures, edit.mask).await?;
         self.paint(owner, ask, pictures, mask).await
     }
 

@@ -56,7 +56,7 @@ impl Images {
         }
         let count = named.len() + beside.len();
         if count == 0 {
-            return Err(Error::invalid("image", "`image` is required.").code("missing_parameter"));
+            return Err(Error::missing("image"));
         }
         if count > MAX_PICTURES {
             return Err(Error::invalid("image", format!("At most {MAX_PICTURES} pictures make another.")));

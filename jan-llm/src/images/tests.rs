@@ -14,6 +14,8 @@ use jan_core::{BoxStream, SystemClock};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::conversations::NewConversation;
+use jan_core::JsonObject;
 
 /// Keeps what it is given under ids of its own making.
 #[derive(Default)]
@@ -131,7 +133,7 @@ fn studio(data: Value) -> Studio {
 
 impl Studio {
     async fn generate(&self, body: Value) -> Result<Value> {
-        match self.images.generate(&self.me, object(&body)).await? {
+        match self.images.generate(&self.me, object(&body).into()).await? {
             ImageReply::Whole(whole) => Ok(serde_json::from_slice(&whole.to_bytes()).unwrap()),
             ImageReply::Events(events) => {
                 let events: Vec<JsonObject> = events.try_collect().await?;
@@ -141,7 +143,7 @@ impl Studio {
     }
 
     async fn edit(&self, body: Value) -> Result<ImageReply> {
-        self.images.edit(&self.me, ImageAsk { members: object(&body), ..ImageAsk::default() }).await
+        self.images.edit(&self.me, NewImage::from(object(&body)).into()).await
     }
 
     fn told(&self) -> Value {
@@ -157,7 +159,7 @@ fn base64(text: &str) -> String {
 #[tokio::test]
 async fn a_picture_is_kept_told_and_remembered() {
     let studio = studio(json!([{"b64_json": base64("fox"), "revised_prompt": "a red fox"}]));
-    let conversation = studio.conversations.create(&studio.me, &JsonObject::new()).await.unwrap().0;
+    let conversation = studio.conversations.create(&studio.me, NewConversation::default()).await.unwrap().0;
     let body = json!({
         "prompt": "a fox", "n": 1, "conversation_id": conversation.id, "store": true, "provider_id": "mine", "seed": 5,
     });

@@ -1,10 +1,10 @@
 //! All that somebody has goes with them, comes back as it was, or is gone.
 
 use super::*;
-use crate::conversations::Conversations;
-use crate::projects::Projects;
-use crate::settings::SettingsStore;
-use crate::shares::Shares;
+use crate::conversations::{Conversations, NewBranch, NewConversation, NewItem};
+use crate::projects::{NewProject, Projects};
+use crate::settings::{SettingsPatch, SettingsStore};
+use crate::shares::{NewShare, Scope, Shares};
 use crate::usage::{Days, Meter};
 use futures_util::TryStreamExt;
 use jan_core::account::{Account, Imported};
@@ -12,13 +12,9 @@ use jan_core::chat::Usage;
 use jan_core::clock::MovedClock;
 use jan_core::conversation::{Filter, ItemRef};
 use jan_core::page::PageRequest;
-use jan_core::{Clock, ErrorKind, JsonObject, Result, UserId};
+use jan_core::{Clock, ErrorKind, Result, UserId};
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-fn body(value: Value) -> JsonObject {
-    JsonObject::parse(value.to_string().into()).unwrap()
-}
 
 fn me() -> UserId {
     UserId::new("me")
@@ -28,27 +24,31 @@ fn me() -> UserId {
 async fn live(store: &Store, owner: &UserId) -> (String, String, String) {
     let clock: Arc<dyn Clock> = Arc::new(MovedClock::at(1_000));
     let conversations = Conversations::new(store, clock.clone());
-    let items: Vec<_> = (0..15).map(|n| json!({"role": "assistant", "content": format!("{n}")})).collect();
-    let (talk, kept) =
-        conversations.create(owner, &body(json!({"title": "T", "items": items}))).await.unwrap();
+    let items: Vec<_> = (0..15).map(|n| NewItem::message("assistant", n.to_string())).collect();
+    let titled = |title: &str| NewConversation { title: Some(title.into()), ..NewConversation::default() };
+    let new = NewConversation { items: items.clone(), ..titled("T") };
+    let (talk, kept) = conversations.create(owner, new).await.unwrap();
     for _ in 0..15 {
-        conversations.add_items(owner, &talk.id, None, &body(json!({"items": items}))).await.unwrap();
+        conversations.add_items(owner, &talk.id, None, items.clone()).await.unwrap();
     }
-    let fork = body(json!({"name": "side", "fork_from_item_id": kept[2].id}));
-    conversations.create_branch(owner, &talk.id, &fork).await.unwrap();
-    let more = body(json!({"items": [{"role": "user", "content": "aside"}]}));
-    let aside = conversations.add_items(owner, &talk.id, Some("side".into()), &more).await.unwrap().remove(0);
-    conversations.create(owner, &body(json!({"title": "Second"}))).await.unwrap();
+    let fork_from_item_id = Some(kept[2].id.clone());
+    let fork = NewBranch { name: "side".into(), fork_from_item_id, ..NewBranch::default() };
+    conversations.create_branch(owner, &talk.id, fork).await.unwrap();
+    let more = vec![NewItem::message("user", "aside")];
+    let aside = conversations.add_items(owner, &talk.id, Some("side".into()), more).await.unwrap().remove(0);
+    conversations.create(owner, titled("Second")).await.unwrap();
 
-    Projects::new(store, clock.clone()).create(owner, &body(json!({"name": "P"}))).await.unwrap();
+    let new = NewProject { name: "P".into(), ..NewProject::default() };
+    Projects::new(store, clock.clone()).create(owner, new).await.unwrap();
     let settings = SettingsStore::new(store, clock.clone());
-    settings.patch(owner, &body(json!({"enable_trace": true}))).await.unwrap();
+    let patch = SettingsPatch { enable_trace: Some(true), ..SettingsPatch::default() };
+    settings.patch(owner, &patch).await.unwrap();
     let meter = Meter::new(store, clock.clone());
     meter.record(owner, "m", None, &Usage::new(1, 2));
     meter.flush().await.unwrap();
     let shares = Shares::new(store, clock);
-    let wanted = body(json!({"scope": "item", "item_id": kept[0].id}));
-    let share = shares.create(owner, &talk.id, None, &wanted).await.unwrap();
+    let wanted = NewShare { scope: Scope::Item, item_id: Some(kept[0].id.clone()), ..NewShare::default() };
+    let share = shares.create(owner, &talk.id, wanted).await.unwrap();
     (talk.id, aside.id, share.body.slug)
 }
 

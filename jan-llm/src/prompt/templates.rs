@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jan_core::clock::seconds;
 use jan_core::record::{Kept, Millis, Records};
 use jan_core::{Clock, Error, Result, UserId};
 use serde::{Deserialize, Serialize};
@@ -57,19 +58,25 @@ pub struct Template {
 
 /// A template as everybody may see it: without the operators' names.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PromptTemplate))]
 pub struct TemplateShape {
+    #[cfg_attr(feature = "openapi", schema(example = "pt_timing"))]
     id: String,
     public_id: String,
     name: String,
     description: Option<String>,
     category: String,
+    #[cfg_attr(feature = "openapi", schema(example = "timing"))]
     template_key: String,
+    /// `{{name}}` stands for a variable.
     content: String,
     variables: Vec<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     metadata: Map<String, Value>,
     is_active: bool,
     is_system: bool,
     version: u32,
+    /// Seconds since the Unix epoch.
     created_at: i64,
     updated_at: i64,
 }
@@ -172,8 +179,8 @@ impl From<Kept<Template>> for TemplateShape {
             is_active: body.is_active,
             is_system: body.is_system,
             version: body.version,
-            created_at: created_at.div_euclid(1000),
-            updated_at: body.updated_at.div_euclid(1000),
+            created_at: seconds(created_at),
+            updated_at: seconds(body.updated_at),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What a user has chosen, kept between chats: who they are, what may be remembered, which switches are on. Clients
-//! send only what changes ([`UserSettings::apply`]).
+//! send only what changes ([`SettingsPatch`]).
 
 mod patch;
 mod store;
@@ -9,7 +9,10 @@ use jan_core::chat::Rest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use patch::{MAX_PREFERENCE_BYTES, MAX_PREFERENCES};
+pub use patch::{
+    AdvancedPatch, MAX_PREFERENCE_BYTES, MAX_PREFERENCES, MemoryPatch, PreferencesPatch, ProfilePatch,
+    SettingsPatch,
+};
 pub use store::SettingsStore;
 
 /// A user's settings as they are stored. What a stored object lacks has its default.
@@ -52,6 +55,7 @@ impl Default for UserSettings {
 /// What is remembered, and how much of it is recalled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MemoryConfig {
     /// Whether there is a memory at all.
     pub enabled: bool,
@@ -92,6 +96,7 @@ impl Default for MemoryConfig {
 /// Who the user is, and how they like to be answered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProfileSettings {
     /// The tone of answers.
     pub base_style: BaseStyle,
@@ -108,6 +113,7 @@ pub struct ProfileSettings {
 
 /// The tone of answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum BaseStyle {
     /// Short and to the point.
     Concise,
@@ -121,6 +127,7 @@ pub enum BaseStyle {
 /// Abilities beside talking.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdvancedSettings {
     /// Whether the web may be searched.
     pub web_search: bool,
@@ -130,23 +137,42 @@ pub struct AdvancedSettings {
 
 /// What this server can do, told along with the settings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServerCapabilities {
     /// Whether pictures can be made.
     pub image_generation_enabled: bool,
 }
 
-/// Settings as the API tells them.
+/// Settings as the API shows them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SettingsReply {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Settings))]
+pub struct SettingsShape {
     /// The id of the settings; none until they are first changed.
-    pub id: Option<String>,
-    /// Whose settings they are.
-    pub user_id: String,
-    /// The settings, with the preferences that have defaults filled in.
-    #[serde(flatten)]
-    pub settings: UserSettings,
-    /// What this server can do.
-    pub server_capabilities: ServerCapabilities,
+    id: Option<String>,
+    user_id: String,
+    memory_config: MemoryConfig,
+    profile_settings: ProfileSettings,
+    advanced_settings: AdvancedSettings,
+    enable_trace: bool,
+    enable_tools: bool,
+    /// Keys of the client's own, and a few known here, which have defaults.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    preferences: Rest,
+    server_capabilities: ServerCapabilities,
+    /// Seconds since the Unix epoch.
+    created_at: u64,
+    updated_at: u64,
+}
+
+/// The preferences alone, as the API shows them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Preferences))]
+pub struct PreferencesShape {
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Object, example = json!({"selected_model": "echo", "enable_search": true}))
+    )]
+    preferences: Rest,
 }
 
 impl UserSettings {
@@ -168,16 +194,33 @@ impl UserSettings {
         list.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    /// The settings as the API tells them.
-    pub fn reply(
+    /// The preferences as the API shows them; `first_model` as in [`UserSettings::filled_preferences`].
+    pub fn preferences_shape(&self, first_model: Option<&str>) -> PreferencesShape {
+        PreferencesShape { preferences: self.filled_preferences(first_model) }
+    }
+
+    /// The settings as the API shows them; `first_model` as in [`UserSettings::filled_preferences`].
+    pub fn shape(
         &self,
         id: Option<String>,
         user: &UserId,
         first_model: Option<&str>,
         server_capabilities: ServerCapabilities,
-    ) -> SettingsReply {
-        let settings = Self { preferences: self.filled_preferences(first_model), ..self.clone() };
-        SettingsReply { id, user_id: user.as_str().to_owned(), settings, server_capabilities }
+    ) -> SettingsShape {
+        let Self { memory_config, profile_settings, advanced_settings, .. } = self.clone();
+        SettingsShape {
+            id,
+            user_id: user.as_str().to_owned(),
+            memory_config,
+            profile_settings,
+            advanced_settings,
+            enable_trace: self.enable_trace,
+            enable_tools: self.enable_tools,
+            preferences: self.filled_preferences(first_model),
+            server_capabilities,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
     }
 }
 
@@ -197,7 +240,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_contracts() {
         let user = UserId::new("user_1");
-        let reply = UserSettings::default().reply(
+        let reply = UserSettings::default().shape(
             Some("set_1".into()),
             &user,
             Some("jan-v1"),

@@ -1,11 +1,11 @@
-//! A change of settings is checked as a whole before any of it counts, and says which field is wrong.
+//! What is changed of settings. A change is checked as a whole before any of it counts, and says which field is wrong.
 
 use jan_core::chat::Rest;
 use jan_core::{Error, JsonObject, Result};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{MemoryConfig, ProfileSettings, SWITCHES, UserSettings};
+use super::{AdvancedSettings, BaseStyle, MemoryConfig, ProfileSettings, SWITCHES, UserSettings};
 
 /// The most preferences a user may have.
 pub const MAX_PREFERENCES: usize = 64;
@@ -15,85 +15,233 @@ pub const MAX_PREFERENCE_BYTES: usize = 16 * 1024;
 const MAX_LINE: usize = 512;
 /// The longest text about the user, in characters.
 const MAX_TEXT: usize = 32_768;
+const MAX_USER_ITEMS: u32 = 20;
+const MAX_PROJECT_ITEMS: u32 = 50;
+const MAX_EPISODIC_ITEMS: u32 = 20;
+const SIMILARITY: &str = "a number from 0 to 1";
+
+/// What is changed of the settings; what is not there stays.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SettingsPatch {
+    /// What is remembered, and how much of it is recalled.
+    pub memory_config: Option<MemoryPatch>,
+    /// Who the user is, and how they like to be answered.
+    pub profile_settings: Option<ProfilePatch>,
+    /// Abilities beside talking.
+    pub advanced_settings: Option<AdvancedPatch>,
+    /// Whether chats are traced.
+    pub enable_trace: Option<bool>,
+    /// Whether tools may be used.
+    pub enable_tools: Option<bool>,
+    /// Keys to set; `null` takes one out.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub preferences: Option<Rest>,
+}
+
+/// What is changed of [`MemoryConfig`].
+#[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MemoryPatch {
+    /// Whether there is a memory at all.
+    pub enabled: Option<bool>,
+    /// Whether chats are watched for things to remember.
+    pub observe_enabled: Option<bool>,
+    /// Whether what is known about the user is recalled.
+    pub inject_user_core: Option<bool>,
+    /// Whether facts are recalled.
+    pub inject_semantic: Option<bool>,
+    /// Whether events are recalled.
+    pub inject_episodic: Option<bool>,
+    /// The most things recalled about the user, 0 to 20.
+    pub max_user_items: Option<u32>,
+    /// The most things recalled about the project, 0 to 50.
+    pub max_project_items: Option<u32>,
+    /// The most events recalled, 0 to 20.
+    pub max_episodic_items: Option<u32>,
+    /// How near a thing must be to be recalled, 0 to 1.
+    pub min_similarity: Option<f64>,
+}
+
+/// What is changed of [`ProfileSettings`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProfilePatch {
+    /// The tone of answers.
+    pub base_style: Option<BaseStyle>,
+    /// Anything that the model should keep to; up to 32,768 characters.
+    pub custom_instructions: Option<String>,
+    /// What the user is called; up to 512 characters. `nickname` means the same.
+    pub nick_name: Option<String>,
+    /// What the user does; up to 512 characters.
+    pub occupation: Option<String>,
+    /// Anything else about the user; up to 32,768 characters.
+    pub more_about_you: Option<String>,
+}
+
+/// What is changed of [`AdvancedSettings`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AdvancedPatch {
+    /// Whether the web may be searched.
+    pub web_search: Option<bool>,
+    /// Whether code may be run.
+    pub code_enabled: Option<bool>,
+}
+
+/// What is changed of the preferences alone.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PreferencesPatch {
+    /// Keys to set; `null` takes one out.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub preferences: Rest,
+}
+
+/// What is not known is ignored, and `null` is as if it were not there.
+impl TryFrom<&JsonObject> for SettingsPatch {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        let top = Fields { group: "", members: body.to()? };
+        Ok(Self {
+            enable_trace: top.flag("enable_trace")?,
+            enable_tools: top.flag("enable_tools")?,
+            preferences: top.read("preferences", "an object")?,
+            memory_config: top.object("memory_config", MemoryPatch::read)?,
+            profile_settings: top.object("profile_settings", ProfilePatch::read)?,
+            advanced_settings: top.object("advanced_settings", AdvancedPatch::read)?,
+        })
+    }
+}
+
+impl TryFrom<&JsonObject> for PreferencesPatch {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        Ok(Self { preferences: body.required("preferences")? })
+    }
+}
 
 impl UserSettings {
-    /// Merges the body of a PATCH, field by field: what it does not name, or names as `null`, stays. Fields that are
-    /// not known are ignored. When anything is wrong, nothing changes.
+    /// Merges a change, field by field. When anything is wrong, nothing changes.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] naming the field, for example `memory_config.min_similarity`.
-    pub fn apply(&mut self, patch: &JsonObject) -> Result<()> {
+    pub fn apply(&mut self, patch: &SettingsPatch) -> Result<()> {
         let mut next = self.clone();
-
-        let top = Fields { group: "", members: patch.to()? };
-        top.flag("enable_trace", &mut next.enable_trace)?;
-        top.flag("enable_tools", &mut next.enable_tools)?;
-        if let Some(changes) = top.object("preferences")? {
-            merge_preferences(&mut next.preferences, changes.members)?;
+        set(&mut next.enable_trace, patch.enable_trace.as_ref());
+        set(&mut next.enable_tools, patch.enable_tools.as_ref());
+        if let Some(changes) = &patch.preferences {
+            merge_preferences(&mut next.preferences, changes)?;
         }
-        if let Some(changes) = top.object("memory_config")? {
-            next.memory_config.merge(&changes)?;
+        if let Some(changes) = &patch.memory_config {
+            changes.apply(&mut next.memory_config)?;
         }
-        if let Some(changes) = top.object("profile_settings")? {
-            next.profile_settings.merge(&changes)?;
+        if let Some(changes) = &patch.profile_settings {
+            changes.apply(&mut next.profile_settings)?;
         }
-        if let Some(changes) = top.object("advanced_settings")? {
-            changes.flag("web_search", &mut next.advanced_settings.web_search)?;
-            changes.flag("code_enabled", &mut next.advanced_settings.code_enabled)?;
+        if let Some(changes) = &patch.advanced_settings {
+            changes.apply(&mut next.advanced_settings);
         }
-
         *self = next;
         Ok(())
     }
 
-    /// Merges the body `{"preferences": {…}}` key by key; `null` takes a key out. When anything is wrong, nothing
-    /// changes.
+    /// Merges preferences key by key; `null` takes a key out. When anything is wrong, nothing changes.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] when `preferences` is missing, a known key has the wrong type, or there would
-    /// be more than [`MAX_PREFERENCES`] keys or [`MAX_PREFERENCE_BYTES`] bytes.
-    pub fn patch_preferences(&mut self, patch: &JsonObject) -> Result<()> {
-        let changes: Rest = patch.get("preferences")?.ok_or_else(|| {
-            Error::invalid("preferences", "`preferences` is required.").code("missing_parameter")
-        })?;
-        merge_preferences(&mut self.preferences, changes)
+    /// [`jan_core::ErrorKind::Invalid`] when a known key has the wrong type, or there would be more than
+    /// [`MAX_PREFERENCES`] keys or [`MAX_PREFERENCE_BYTES`] bytes.
+    pub fn patch_preferences(&mut self, patch: &PreferencesPatch) -> Result<()> {
+        merge_preferences(&mut self.preferences, &patch.preferences)
     }
 }
 
-impl MemoryConfig {
-    fn merge(&mut self, changes: &Fields) -> Result<()> {
-        changes.flag("enabled", &mut self.enabled)?;
-        changes.flag("observe_enabled", &mut self.observe_enabled)?;
-        changes.flag("inject_user_core", &mut self.inject_user_core)?;
-        changes.flag("inject_semantic", &mut self.inject_semantic)?;
-        changes.flag("inject_episodic", &mut self.inject_episodic)?;
-        changes.count("max_user_items", 20, &mut self.max_user_items)?;
-        changes.count("max_project_items", 50, &mut self.max_project_items)?;
-        changes.count("max_episodic_items", 20, &mut self.max_episodic_items)?;
-        let similar = |value: &f64| (0.0..=1.0).contains(value);
-        changes.read("min_similarity", "a number from 0 to 1", similar, &mut self.min_similarity)
+impl MemoryPatch {
+    fn read(fields: &Fields) -> Result<Self> {
+        Ok(Self {
+            enabled: fields.flag("enabled")?,
+            observe_enabled: fields.flag("observe_enabled")?,
+            inject_user_core: fields.flag("inject_user_core")?,
+            inject_semantic: fields.flag("inject_semantic")?,
+            inject_episodic: fields.flag("inject_episodic")?,
+            max_user_items: fields.read("max_user_items", &count(MAX_USER_ITEMS))?,
+            max_project_items: fields.read("max_project_items", &count(MAX_PROJECT_ITEMS))?,
+            max_episodic_items: fields.read("max_episodic_items", &count(MAX_EPISODIC_ITEMS))?,
+            min_similarity: fields.read("min_similarity", SIMILARITY)?,
+        })
+    }
+
+    fn apply(&self, config: &mut MemoryConfig) -> Result<()> {
+        for (param, value, most) in [
+            ("memory_config.max_user_items", self.max_user_items, MAX_USER_ITEMS),
+            ("memory_config.max_project_items", self.max_project_items, MAX_PROJECT_ITEMS),
+            ("memory_config.max_episodic_items", self.max_episodic_items, MAX_EPISODIC_ITEMS),
+        ] {
+            must(value.is_none_or(|value| value <= most), param, &count(most))?;
+        }
+        let similar = self.min_similarity.is_none_or(|value| (0.0..=1.0).contains(&value));
+        must(similar, "memory_config.min_similarity", SIMILARITY)?;
+        set(&mut config.enabled, self.enabled.as_ref());
+        set(&mut config.observe_enabled, self.observe_enabled.as_ref());
+        set(&mut config.inject_user_core, self.inject_user_core.as_ref());
+        set(&mut config.inject_semantic, self.inject_semantic.as_ref());
+        set(&mut config.inject_episodic, self.inject_episodic.as_ref());
+        set(&mut config.max_user_items, self.max_user_items.as_ref());
+        set(&mut config.max_project_items, self.max_project_items.as_ref());
+        set(&mut config.max_episodic_items, self.max_episodic_items.as_ref());
+        set(&mut config.min_similarity, self.min_similarity.as_ref());
+        Ok(())
     }
 }
 
-impl ProfileSettings {
-    fn merge(&mut self, changes: &Fields) -> Result<()> {
-        let styles = "one of `Concise`, `Friendly` and `Professional`";
-        changes.read("base_style", styles, |_| true, &mut self.base_style)?;
-        changes.text("custom_instructions", MAX_TEXT, &mut self.custom_instructions)?;
-        changes.text("nickname", MAX_LINE, &mut self.nick_name)?;
-        changes.text("nick_name", MAX_LINE, &mut self.nick_name)?;
-        changes.text("occupation", MAX_LINE, &mut self.occupation)?;
-        changes.text("more_about_you", MAX_TEXT, &mut self.more_about_you)
+impl ProfilePatch {
+    fn read(fields: &Fields) -> Result<Self> {
+        let nickname = fields.text("nickname", MAX_LINE)?;
+        Ok(Self {
+            base_style: fields.read("base_style", "one of `Concise`, `Friendly` and `Professional`")?,
+            custom_instructions: fields.text("custom_instructions", MAX_TEXT)?,
+            nick_name: fields.text("nick_name", MAX_LINE)?.or(nickname),
+            occupation: fields.text("occupation", MAX_LINE)?,
+            more_about_you: fields.text("more_about_you", MAX_TEXT)?,
+        })
+    }
+
+    fn apply(&self, profile: &mut ProfileSettings) -> Result<()> {
+        for (name, given, field, most) in [
+            ("custom_instructions", &self.custom_instructions, &mut profile.custom_instructions, MAX_TEXT),
+            ("nick_name", &self.nick_name, &mut profile.nick_name, MAX_LINE),
+            ("occupation", &self.occupation, &mut profile.occupation, MAX_LINE),
+            ("more_about_you", &self.more_about_you, &mut profile.more_about_you, MAX_TEXT),
+        ] {
+            let fits = given.as_ref().is_none_or(|given| is_short(given, most));
+            must(fits, &format!("profile_settings.{name}"), &text(most))?;
+            set(field, given.as_ref());
+        }
+        set(&mut profile.base_style, self.base_style.as_ref());
+        Ok(())
     }
 }
 
-fn merge_preferences(preferences: &mut Rest, changes: Rest) -> Result<()> {
-    let checked = Fields { group: "preferences", members: changes };
-    for (key, mut default) in SWITCHES {
-        checked.flag(key, &mut default)?;
+impl AdvancedPatch {
+    fn read(fields: &Fields) -> Result<Self> {
+        Ok(Self { web_search: fields.flag("web_search")?, code_enabled: fields.flag("code_enabled")? })
     }
-    checked.text("selected_model", MAX_LINE, &mut String::new())?;
-    checked.read("disable_modules", "a list of names", |_: &Vec<String>| true, &mut Vec::new())?;
+
+    fn apply(&self, settings: &mut AdvancedSettings) {
+        set(&mut settings.web_search, self.web_search.as_ref());
+        set(&mut settings.code_enabled, self.code_enabled.as_ref());
+    }
+}
+
+fn merge_preferences(preferences: &mut Rest, changes: &Rest) -> Result<()> {
+    let checked = Fields { group: "preferences", members: changes.clone() };
+    for (key, _) in SWITCHES {
+        checked.flag(key)?;
+    }
+    checked.text("selected_model", MAX_LINE)?;
+    checked.read::<Vec<String>>("disable_modules", "a list of names")?;
 
     let mut next = preferences.clone();
     for (key, value) in checked.members {
@@ -113,7 +261,29 @@ fn merge_preferences(preferences: &mut Rest, changes: Rest) -> Result<()> {
     Ok(())
 }
 
-/// The members of one object of a PATCH, read one by one into the fields they change.
+fn set<T: Clone>(field: &mut T, value: Option<&T>) {
+    if let Some(value) = value {
+        field.clone_from(value);
+    }
+}
+
+fn must(fits: bool, param: &str, what: &str) -> Result<()> {
+    if fits { Ok(()) } else { Err(Error::invalid(param, format!("`{param}` must be {what}."))) }
+}
+
+fn is_short(text: &str, most: usize) -> bool {
+    text.chars().nth(most).is_none()
+}
+
+fn count(most: u32) -> String {
+    format!("a whole number from 0 to {most}")
+}
+
+fn text(most: usize) -> String {
+    format!("a text of at most {most} characters")
+}
+
+/// The members of one object of a body, read one by one; `null` is as if it were not there.
 struct Fields {
     /// The object's name; empty at the top.
     group: &'static str,
@@ -121,48 +291,34 @@ struct Fields {
 }
 
 impl Fields {
-    fn read<T: DeserializeOwned>(
-        &self,
-        name: &str,
-        what: &str,
-        fits: impl Fn(&T) -> bool,
-        field: &mut T,
-    ) -> Result<()> {
+    fn read<T: DeserializeOwned>(&self, name: &str, what: &str) -> Result<Option<T>> {
         match self.members.get(name) {
-            None | Some(Value::Null) => Ok(()),
-            Some(value) => match T::deserialize(value) {
-                Ok(value) if fits(&value) => {
-                    *field = value;
-                    Ok(())
-                }
-                _ => Err(self.wrong(name, what)),
-            },
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let value = T::deserialize(value).ok();
+                must(value.is_some(), &self.param(name), what)?;
+                Ok(value)
+            }
         }
     }
 
-    fn flag(&self, name: &str, field: &mut bool) -> Result<()> {
-        self.read(name, "true or false", |_| true, field)
+    fn flag(&self, name: &str) -> Result<Option<bool>> {
+        self.read(name, "true or false")
     }
 
-    fn count(&self, name: &str, most: u32, field: &mut u32) -> Result<()> {
-        self.read(name, &format!("a whole number from 0 to {most}"), |count| *count <= most, field)
+    fn text(&self, name: &str, most: usize) -> Result<Option<String>> {
+        let given: Option<String> = self.read(name, &text(most))?;
+        must(given.as_ref().is_none_or(|given| is_short(given, most)), &self.param(name), &text(most))?;
+        Ok(given)
     }
 
-    fn text(&self, name: &str, most: usize, field: &mut String) -> Result<()> {
-        let fits = |text: &String| text.chars().nth(most).is_none();
-        self.read(name, &format!("a text of at most {most} characters"), fits, field)
+    fn object<T>(&self, group: &'static str, read: impl Fn(&Self) -> Result<T>) -> Result<Option<T>> {
+        let members = self.read(group, "an object")?;
+        members.map(|members| read(&Self { group, members })).transpose()
     }
 
-    fn object(&self, group: &'static str) -> Result<Option<Self>> {
-        let mut members = None;
-        self.read(group, "an object", |_| true, &mut members)?;
-        Ok(members.map(|members| Self { group, members }))
-    }
-
-    fn wrong(&self, name: &str, what: &str) -> Error {
-        let param = if self.group.is_empty() { name.to_owned() } else { format!("{}.{name}", self.group) };
-        let message = format!("`{param}` must be {what}.");
-        Error::invalid(param, message)
+    fn param(&self, name: &str) -> String {
+        if self.group.is_empty() { name.to_owned() } else { format!("{}.{name}", self.group) }
     }
 }
 
@@ -173,8 +329,13 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn object(value: &Value) -> JsonObject {
-        JsonObject::parse(value.to_string().into()).unwrap()
+    /// What a body changes.
+    fn apply(settings: &mut UserSettings, body: &Value) -> Result<()> {
+        settings.apply(&(&JsonObject::parse(body.to_string().into())?).try_into()?)
+    }
+
+    fn patch_preferences(settings: &mut UserSettings, body: &Value) -> Result<()> {
+        settings.patch_preferences(&(&JsonObject::parse(body.to_string().into())?).try_into()?)
     }
 
     #[test]
@@ -186,7 +347,7 @@ mod tests {
             "advanced_settings": {"web_search": true}, "enable_tools": false, "unknown": [1], "enable_trace": null,
             "preferences": {"theme": "dark"}
         });
-        settings.apply(&object(&patch)).unwrap();
+        apply(&mut settings, &patch).unwrap();
         let mut expected = UserSettings { enable_tools: false, ..UserSettings::default() };
         expected.memory_config.min_similarity = 1.0;
         expected.memory_config.max_user_items = 0;
@@ -219,7 +380,7 @@ mod tests {
             let mut settings = UserSettings::default();
             let mut patch = patch;
             patch["enable_trace"] = true.into();
-            let error = settings.apply(&object(&patch)).unwrap_err();
+            let error = apply(&mut settings, &patch).unwrap_err();
             assert_eq!(error.get_param(), Some(param), "{patch}");
             assert!(error.message().contains(param), "{}", error.message());
             assert_eq!(settings, UserSettings::default(), "{patch}");
@@ -230,14 +391,14 @@ mod tests {
     fn preferences_are_merged_by_key() {
         let mut settings = UserSettings::default();
         let body = json!({"preferences": {"selected_model": "m", "theme": "dark", "enable_search": false}});
-        settings.patch_preferences(&object(&body)).unwrap();
+        patch_preferences(&mut settings, &body).unwrap();
         let body = json!({"preferences": {"theme": null, "disable_modules": ["timing"]}});
-        settings.patch_preferences(&object(&body)).unwrap();
+        patch_preferences(&mut settings, &body).unwrap();
         let filled = settings.filled_preferences(Some("first"));
         assert_eq!((&filled["selected_model"], &filled["enable_search"]), (&json!("m"), &json!(false)));
         assert!(!filled.contains_key("theme"));
         assert_eq!(settings.disabled_modules(), ["timing"]);
-        let error = settings.patch_preferences(&object(&json!({"theme": 1}))).unwrap_err();
+        let error = patch_preferences(&mut settings, &json!({"theme": 1})).unwrap_err();
         assert_eq!((error.get_param(), error.get_code()), (Some("preferences"), "missing_parameter"));
     }
 
@@ -245,14 +406,26 @@ mod tests {
     fn preferences_have_bounds() {
         let mut settings = UserSettings::default();
         let many: Rest = (0..64).map(|i| (format!("key_{i}"), i.into())).collect();
-        settings.patch_preferences(&object(&json!({"preferences": many}))).unwrap();
+        patch_preferences(&mut settings, &json!({"preferences": many})).unwrap();
         for body in [json!({"one_more": 1}), json!({"key_1": "x".repeat(MAX_PREFERENCE_BYTES)})] {
-            let error = settings.patch_preferences(&object(&json!({"preferences": body}))).unwrap_err();
+            let error = patch_preferences(&mut settings, &json!({"preferences": body})).unwrap_err();
             assert_eq!(error.get_param(), Some("preferences"));
         }
         let swap = json!({"preferences": {"key_1": null, "one_more": 1}});
-        settings.patch_preferences(&object(&swap)).unwrap();
+        patch_preferences(&mut settings, &swap).unwrap();
         assert_eq!(settings.preferences.len(), 64);
+    }
+
+    #[test]
+    fn a_caller_in_rust_passes_the_same_checks() {
+        let profile = ProfilePatch { occupation: Some("x".repeat(513)), ..ProfilePatch::default() };
+        let patch = SettingsPatch { profile_settings: Some(profile), ..SettingsPatch::default() };
+        let error = UserSettings::default().apply(&patch).unwrap_err();
+        assert_eq!(error.get_param(), Some("profile_settings.occupation"));
+        let memory = MemoryPatch { max_user_items: Some(21), ..MemoryPatch::default() };
+        let patch = SettingsPatch { memory_config: Some(memory), ..SettingsPatch::default() };
+        let error = UserSettings::default().apply(&patch).unwrap_err();
+        assert_eq!(error.get_param(), Some("memory_config.max_user_items"));
     }
 
     proptest! {
@@ -263,7 +436,7 @@ mod tests {
                 "enable_trace": trace, "memory_config": {"max_user_items": items, "min_similarity": similarity}
             });
             let fits = (0.0..=1.0).contains(&similarity) && items <= 20;
-            prop_assert_eq!(settings.apply(&object(&patch)).is_ok(), fits);
+            prop_assert_eq!(apply(&mut settings, &patch).is_ok(), fits);
             if !fits {
                 prop_assert_eq!(settings, UserSettings::default());
             }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jan_core::record::{Kept, Records};
-use jan_core::{Clock, Error, ErrorKind, JsonObject, Result, UserId, id};
+use jan_core::{Clock, Error, ErrorKind, Result, UserId, id};
 
-use super::UserSettings;
+use super::{PreferencesPatch, SettingsPatch, UserSettings};
 use crate::store::Store;
 
 /// Nobody has more than one.
@@ -35,19 +35,23 @@ impl SettingsStore {
         Ok(kept.map_or_else(Default::default, |kept| (Some(kept.id), kept.body)))
     }
 
-    /// Merges the body of a PATCH.
+    /// Merges a change.
     ///
     /// # Errors
     /// As [`UserSettings::apply`].
-    pub async fn patch(&self, owner: &UserId, patch: &JsonObject) -> Result<(Option<String>, UserSettings)> {
+    pub async fn patch(
+        &self,
+        owner: &UserId,
+        patch: &SettingsPatch,
+    ) -> Result<(Option<String>, UserSettings)> {
         self.change(owner, |settings| settings.apply(patch)).await
     }
 
-    /// Merges the body `{"preferences": {…}}`.
+    /// Merges preferences key by key.
     ///
     /// # Errors
     /// As [`UserSettings::patch_preferences`].
-    pub async fn patch_preferences(&self, owner: &UserId, patch: &JsonObject) -> Result<UserSettings> {
+    pub async fn patch_preferences(&self, owner: &UserId, patch: &PreferencesPatch) -> Result<UserSettings> {
         Ok(self.change(owner, |settings| settings.patch_preferences(patch)).await?.1)
     }
 
@@ -82,11 +86,12 @@ impl SettingsStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{MemoryPatch, ProfilePatch};
     use jan_core::clock::MovedClock;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
-    fn body(value: Value) -> JsonObject {
-        JsonObject::parse(value.to_string().into()).unwrap()
+    fn preference(key: impl Into<String>, value: serde_json::Value) -> PreferencesPatch {
+        PreferencesPatch { preferences: [(key.into(), value)].into_iter().collect() }
     }
 
     async fn keeps_its_promises(store: Store) {
@@ -94,18 +99,21 @@ mod tests {
         assert_eq!(settings.read(&me).await.unwrap(), (None, UserSettings::default()));
         assert!(store.records.find(&me, "settings", KEY).await.unwrap().is_none(), "reading writes nothing");
 
-        let wrong = settings.patch(&me, &body(json!({"memory_config": {"max_user_items": 21}}))).await;
+        let memory = MemoryPatch { max_user_items: Some(21), ..MemoryPatch::default() };
+        let patch = SettingsPatch { memory_config: Some(memory), ..SettingsPatch::default() };
+        let wrong = settings.patch(&me, &patch).await;
         assert_eq!(wrong.unwrap_err().get_param(), Some("memory_config.max_user_items"));
         assert_eq!(settings.read(&me).await.unwrap().0, None);
 
-        let patch = body(json!({"profile_settings": {"nickname": "Ann"}}));
+        let profile = ProfilePatch { nick_name: Some("Ann".into()), ..ProfilePatch::default() };
+        let patch = SettingsPatch { profile_settings: Some(profile), ..SettingsPatch::default() };
         let (id, kept) = settings.patch(&me, &patch).await.unwrap();
         assert!(id.as_deref().is_some_and(|id| id.starts_with("set_")));
         assert_eq!(
             (kept.profile_settings.nick_name.as_str(), kept.created_at, kept.updated_at),
             ("Ann", 7, 7)
         );
-        let patch = body(json!({"preferences": {"theme": "dark"}}));
+        let patch = preference("theme", "dark".into());
         let kept = settings.patch_preferences(&me, &patch).await.unwrap();
         assert_eq!(
             (&kept.preferences["theme"], kept.profile_settings.nick_name.as_str()),
@@ -133,7 +141,7 @@ mod tests {
         let settings = SettingsStore::new(&store, Arc::new(MovedClock::at(7)));
         let change = |n: usize| {
             let (settings, me) = (settings.clone(), me.clone());
-            let patch = body(json!({"preferences": {format!("key{n}"): n}}));
+            let patch = preference(format!("key{n}"), n.into());
             tokio::spawn(async move { settings.patch_preferences(&me, &patch).await.map(drop) })
         };
         for done in futures_util::future::join_all((0..8).map(change)).await {

@@ -6,6 +6,7 @@
 //! taken back first, so that an owner never sees a link that does not lead anywhere, nor one that still leads somewhere
 //! after it was taken back.
 
+mod new;
 mod shape;
 mod snapshot;
 mod views;
@@ -15,10 +16,11 @@ use std::sync::Arc;
 use jan_core::conversation::Conversation;
 use jan_core::page::{MAX_LIMIT, Order, Page, PageRequest};
 use jan_core::record::{Kept, Millis, Records};
-use jan_core::{Clock, Error, ErrorKind, JsonObject, Result, UserId, id};
+use jan_core::{Clock, Error, ErrorKind, Result, UserId, id};
 use serde::{Deserialize, Serialize};
 
-pub use shape::{PublicShare, ShareShape};
+pub use new::{NewItemShare, NewShare, Scope};
+pub use shape::{PublicShareShape, ShareShape};
 pub use snapshot::{MAX_SNAPSHOT, SharedItem, Snapshot};
 
 use crate::conversations::Conversations;
@@ -72,6 +74,7 @@ pub struct Share {
 
 /// What a share holds besides words.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ShareOptions {
     /// Pictures too.
     pub include_images: bool,
@@ -98,32 +101,17 @@ impl Shares {
         }
     }
 
-    /// Shares a conversation, or one answer of it, as `{scope, item_id, title, include_images, include_context_messages,
-    /// branch}` says; `branch` here goes before the one in the body. An older share of the same is taken back.
+    /// Shares a conversation, or one answer of it. An older share of the same is taken back.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the member, or when there is too little to share; [`ErrorKind::NotFound`];
     /// [`ErrorKind::TooLarge`] over [`MAX_SNAPSHOT`] bytes.
-    pub async fn create(
-        &self,
-        owner: &UserId,
-        conversation: &str,
-        branch: Option<String>,
-        body: &JsonObject,
-    ) -> Result<Kept<Share>> {
-        let required = |member: &'static str| {
-            Error::invalid(member, format!("`{member}` is required.")).code("missing_parameter")
-        };
-        let item = match body.get::<String>("scope")?.as_deref() {
-            Some("conversation") => None,
-            Some("item") => Some(body.get("item_id")?.ok_or_else(|| required("item_id"))?),
-            Some(_) => return Err(Error::invalid("scope", "`scope` must be `conversation` or `item`.")),
-            None => return Err(required("scope")),
-        };
-        self.share(owner, conversation, item, branch, body).await
+    pub async fn create(&self, owner: &UserId, conversation: &str, new: NewShare) -> Result<Kept<Share>> {
+        let (item, new) = new.split()?;
+        self.share(owner, conversation, item, new).await
     }
 
-    /// Shares one answer: as [`Shares::create`], where everything in the body may be missing.
+    /// Shares one answer, as [`Shares::create`] does.
     ///
     /// # Errors
     /// As [`Shares::create`].
@@ -132,10 +120,9 @@ impl Shares {
         owner: &UserId,
         conversation: &str,
         item: String,
-        branch: Option<String>,
-        body: &JsonObject,
+        new: NewItemShare,
     ) -> Result<Kept<Share>> {
-        self.share(owner, conversation, Some(item), branch, body).await
+        self.share(owner, conversation, Some(item), new).await
     }
 
     async fn share(
@@ -143,19 +130,14 @@ impl Shares {
         owner: &UserId,
         conversation: &str,
         item: Option<String>,
-        branch: Option<String>,
-        body: &JsonObject,
+        new: NewItemShare,
     ) -> Result<Kept<Share>> {
         let talk = self.conversations.get(owner, conversation).await?;
         let now = self.next(owner, conversation).await?;
         may_be_shared(&talk)?;
-        let flag = |member: &str| Ok::<_, Error>(body.get::<bool>(member)?.unwrap_or_default());
-        let options = ShareOptions {
-            include_images: flag("include_images")?,
-            include_context_messages: flag("include_context_messages")?,
-        };
-        let title = title(body.get("title")?.or(talk.title));
-        let branch = branch.or(body.get("branch")?);
+        let NewItemShare { title: given, include_images, include_context_messages, branch } = new;
+        let options = ShareOptions { include_images, include_context_messages };
+        let title = title(given.or(talk.title));
         let collected = match &item {
             None => {
                 Collected::conversation(&self.conversations, owner, conversation, branch, options).await?
@@ -308,10 +290,10 @@ impl Shares {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], whatever the slug looks like; [`ErrorKind::Gone`] when it was taken back.
-    pub async fn public(&self, slug: &str) -> Result<PublicShare> {
+    pub async fn public(&self, slug: &str) -> Result<PublicShareShape> {
         let (found, snapshot) = self.found(slug).await?;
         self.views.count(found.id, UserId::new(found.group.unwrap_or_default()), self.clock.millis());
-        Ok(PublicShare::new(slug.to_owned(), found.created_at, snapshot))
+        Ok(PublicShareShape::new(slug.to_owned(), found.created_at, snapshot))
     }
 
     /// Whether there is something to see; that counts no view.

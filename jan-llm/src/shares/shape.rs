@@ -1,5 +1,6 @@
 //! Shares as the API shows them: to their owner, and to the public.
 
+use jan_core::clock::seconds;
 use jan_core::record::{Kept, Millis};
 use serde::Serialize;
 
@@ -9,16 +10,21 @@ use crate::conversations::original_block;
 /// The form of snapshots that are made now.
 const SNAPSHOT_VERSION: u32 = 1;
 
-/// A share as its owner sees it.
+/// A share as its owner sees it. Times are seconds since the Unix epoch.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Share))]
 pub struct ShareShape {
+    #[cfg_attr(feature = "openapi", schema(example = "shr_0123456789abcdef"))]
     id: String,
+    #[cfg_attr(feature = "openapi", schema(example = "share"))]
     object: &'static str,
+    /// 22 letters and digits.
     slug: String,
     share_url: String,
     conversation_id: Option<String>,
     title: String,
     item_id: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(example = "unlisted"))]
     visibility: &'static str,
     view_count: u64,
     revoked_at: Option<i64>,
@@ -60,7 +66,9 @@ impl ShareShape {
 
 /// A share as the public sees it: nothing of its owner.
 #[derive(Debug, Clone, Serialize)]
-pub struct PublicShare {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PublicShare))]
+pub struct PublicShareShape {
+    #[cfg_attr(feature = "openapi", schema(example = "public_share"))]
     object: &'static str,
     slug: String,
     title: String,
@@ -68,7 +76,7 @@ pub struct PublicShare {
     snapshot: Snapshot,
 }
 
-impl PublicShare {
+impl PublicShareShape {
     pub(super) fn new(slug: String, created_at: Millis, snapshot: Snapshot) -> Self {
         let title = snapshot.title.clone();
         Self { object: "public_share", slug, title, created_at: seconds(created_at), snapshot }
@@ -83,8 +91,4 @@ impl PublicShare {
         }
         self
     }
-}
-
-pub(super) fn seconds(millis: Millis) -> i64 {
-    millis.div_euclid(1000)
 }

@@ -2,13 +2,13 @@
 //! stands in a snapshot is named here; what a conversation, an item or a block holds besides (metadata, project, referrer,
 //! instructions, thoughts, files, arguments and outputs of tools) cannot get into one.
 
+use jan_core::clock::seconds;
 use jan_core::conversation::{Item, ItemRef};
 use jan_core::record::Millis;
 use jan_core::{Error, ErrorKind, Result, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::shape::seconds;
 use super::{ShareOptions, whole_list};
 use crate::conversations::Conversations;
 
@@ -19,6 +19,7 @@ const LEAST_ITEMS: usize = 2;
 
 /// What a share shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Snapshot {
     /// What it is called.
     pub title: String,
@@ -34,6 +35,7 @@ pub struct Snapshot {
 
 /// One thing that was said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SharedItem {
     /// Its id in the conversation.
     pub id: String,

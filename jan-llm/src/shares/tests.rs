@@ -1,6 +1,8 @@
 //! What is shared, with whom, and for how long.
 
 use super::*;
+use crate::conversations::{NewBranch, NewConversation, NewItem};
+use jan_core::JsonObject;
 use jan_core::clock::MovedClock;
 use jan_core::conversation::Selection;
 use serde_json::{Value, json};
@@ -48,13 +50,14 @@ impl House {
                         {"type": "url_citation", "url": "https://tea.example"}]}]},
             ]
         }));
-        let (talk, items) = self.conversations.create(&me(), &new).await.unwrap();
+        let new = NewConversation::try_from(&new).unwrap();
+        let (talk, items) = self.conversations.create(&me(), new).await.unwrap();
         (talk.id, items.last().unwrap().id.clone())
     }
 
     async fn share(&self, talk: &str, wanted: Value) -> Result<Kept<Share>> {
         self.clock.advance(Duration::from_secs(1));
-        self.shares.create(&me(), talk, None, &body(wanted)).await
+        self.shares.create(&me(), talk, NewShare::try_from(&body(wanted))?).await
     }
 
     async fn public(&self, slug: &str) -> Result<Value> {
@@ -103,9 +106,10 @@ async fn one_answer_is_shared_alone_or_with_what_led_to_it() {
     let count = |seen: Value| seen["snapshot"]["items"].as_array().unwrap().len();
     let alone = house.share(&talk, json!({"scope": "item", "item_id": answer})).await.unwrap();
     assert_eq!(count(house.public(&alone.body.slug).await.unwrap()), 1);
-    let wanted = body(json!({"include_context_messages": true, "title": "é".repeat(300)}));
+    let title = Some("é".repeat(300));
+    let wanted = NewItemShare { include_context_messages: true, title, ..NewItemShare::default() };
     house.clock.advance(Duration::from_secs(1));
-    let shared = house.shares.create_of_item(&me(), &talk, answer.clone(), None, &wanted).await.unwrap();
+    let shared = house.shares.create_of_item(&me(), &talk, answer.clone(), wanted).await.unwrap();
     assert_eq!(count(house.public(&shared.body.slug).await.unwrap()), 3);
     assert_eq!(shared.body.title, "é".repeat(MAX_TITLE));
     assert_eq!(
@@ -134,18 +138,18 @@ async fn what_cannot_be_shared_is_refused_by_name() {
     ] {
         assert_eq!(house.share(&talk, wanted).await.unwrap_err().get_param(), Some(param));
     }
-    let short =
-        body(json!({"items": [{"role": "system", "content": "x"}, {"role": "user", "content": "x"}]}));
-    let (short, _) = house.conversations.create(&me(), &short).await.unwrap();
+    let items = vec![NewItem::message("system", "x"), NewItem::message("user", "x")];
+    let short = NewConversation { items, ..NewConversation::default() };
+    let (short, _) = house.conversations.create(&me(), short).await.unwrap();
     let refused = house.share(&short.id, json!({"scope": "conversation"})).await.unwrap_err();
     assert_eq!(refused.get_code(), "too_few_items");
-    let private = body(json!({"metadata": {"temporary": "true"}}));
-    let (private, _) = house.conversations.create(&me(), &private).await.unwrap();
+    let metadata = [("temporary".to_owned(), "true".to_owned())].into();
+    let private = NewConversation { metadata, ..NewConversation::default() };
+    let (private, _) = house.conversations.create(&me(), private).await.unwrap();
     let refused = house.share(&private.id, json!({"scope": "conversation"})).await.unwrap_err();
     assert_eq!(refused.get_code(), "not_shareable");
 
-    let (thief, wanted) = (UserId::new("thief"), body(json!({"scope": "conversation"})));
-    let refused = house.shares.create(&thief, &talk, None, &wanted).await.unwrap_err();
+    let refused = house.shares.create(&UserId::new("thief"), &talk, NewShare::default()).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound);
 }
 
@@ -153,26 +157,25 @@ async fn what_cannot_be_shared_is_refused_by_name() {
 async fn a_snapshot_has_an_end() {
     let house = house_of(crate::store::memory_store());
     let (talk, _) = house.talk().await;
-    let long = json!({"role": "user", "content": [{"type": "input_text", "text": "x".repeat(100_000)}]});
-    let items = body(json!({"items": vec![long; 20]}));
+    let items = vec![NewItem::message("user", "x".repeat(100_000)); 20];
     for _ in 0..6 {
-        house.conversations.add_items(&me(), &talk, None, &items).await.unwrap();
+        house.conversations.add_items(&me(), &talk, None, items.clone()).await.unwrap();
     }
     let refused = house.share(&talk, json!({"scope": "conversation"})).await.unwrap_err();
     assert_eq!((refused.kind(), refused.get_code()), (ErrorKind::TooLarge, "share_too_large"));
 }
 
 #[tokio::test]
-async fn the_branch_of_the_query_wins() {
+async fn the_branch_that_is_named_is_shared() {
     let house = house_of(crate::store::memory_store());
     let (talk, answer) = house.talk().await;
-    let fork = body(json!({"name": "short", "fork_from_item_id": answer}));
-    house.conversations.create_branch(&me(), &talk, &fork).await.unwrap();
-    let more = body(json!({"items": [{"role": "user", "content": "Only on MAIN."}]}));
-    house.conversations.add_items(&me(), &talk, None, &more).await.unwrap();
-    let wanted = body(json!({"scope": "conversation", "branch": "MAIN"}));
-    for (branch, count) in [(None, 4), (Some("short".to_owned()), 3)] {
-        let share = house.shares.create(&me(), &talk, branch, &wanted).await.unwrap();
+    let fork = NewBranch { name: "short".into(), fork_from_item_id: Some(answer), ..NewBranch::default() };
+    house.conversations.create_branch(&me(), &talk, fork).await.unwrap();
+    let more = vec![NewItem::message("user", "Only on MAIN.")];
+    house.conversations.add_items(&me(), &talk, None, more).await.unwrap();
+    for (branch, count) in [("MAIN", 4), ("short", 3)] {
+        let wanted = NewShare { branch: Some(branch.to_owned()), ..NewShare::default() };
+        let share = house.shares.create(&me(), &talk, wanted).await.unwrap();
         house.clock.advance(Duration::from_secs(1));
         let seen = house.public(&share.body.slug).await.unwrap();
         assert_eq!(seen["snapshot"]["items"].as_array().unwrap().len(), count);

@@ -15,6 +15,7 @@ type Day = i64;
 
 /// Tokens and the requests that used them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Counts {
     /// Tokens read.
     pub prompt_tokens: u64,

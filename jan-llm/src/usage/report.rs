@@ -59,28 +59,38 @@ impl Days {
 
 /// What was used between two days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = UsageReport))]
 pub struct Report {
+    #[cfg_attr(feature = "openapi", schema(example = "usage"))]
     object: &'static str,
+    #[cfg_attr(feature = "openapi", schema(example = "2026-10-25"))]
     from: String,
+    #[cfg_attr(feature = "openapi", schema(example = "2026-11-23"))]
     to: String,
     #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(inline))]
     counts: Counts,
     models: Vec<ModelReport>,
 }
 
 /// What was used of one model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ModelUsage))]
 pub struct ModelReport {
     model: String,
     #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(inline))]
     counts: Counts,
 }
 
 /// What was used on one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DayUsage))]
 pub struct DayReport {
+    #[cfg_attr(feature = "openapi", schema(example = "2026-11-23"))]
     date: String,
     #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(inline))]
     counts: Counts,
     models: Vec<ModelReport>,
 }

@@ -373,8 +373,8 @@ async fn an_owner_is_taken_away_whole_and_the_sweep_after_it_breaks_off() {
 #[tokio::test]
 async fn an_announced_upload_breaks_off_anywhere() {
     the_world_ends(true, false, async |house, _| {
-        let new = NewMedia { mime: Some("image/png".into()), ..NewMedia::default() };
-        let upload = house.media.prepare_upload(&me(), NewUpload { new, ..NewUpload::default() }).await?;
+        let new = NewUpload { mime_type: Some("image/png".into()), ..NewUpload::default() };
+        let upload = house.media.prepare_upload(&me(), new).await?;
         let (id, token) = super::links::parts(&upload.url, "");
         let kept = house.media.receive(id, token, pieces(&png(8, 8, b"new"))).await?;
         assert_eq!(house.read(&me(), &kept.id).await?, png(8, 8, b"new"));

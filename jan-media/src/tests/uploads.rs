@@ -7,10 +7,9 @@ use super::links::parts;
 use super::*;
 use crate::NewUpload;
 
-fn announced(bytes: Option<u64>) -> NewUpload {
-    let (mime, filename) = (Some("image/png".into()), Some("a.png".into()));
-    let new = NewMedia { mime, filename, ..NewMedia::default() };
-    NewUpload { new, bytes, sha256: None }
+fn announced(size: Option<u64>) -> NewUpload {
+    let (mime_type, filename) = (Some("image/png".into()), Some("a.png".into()));
+    NewUpload { mime_type, filename, size, ..NewUpload::default() }
 }
 
 #[tokio::test]
@@ -58,6 +57,8 @@ async fn bytes_come_to_us() {
 
     let nameless = NewUpload::default();
     assert_eq!(house.media.prepare_upload(&me(), nameless).await.unwrap_err().get_param(), Some("mime_type"));
+    let unhashed = NewUpload { sha256: Some("xy".into()), ..announced(None) };
+    assert_eq!(house.media.prepare_upload(&me(), unhashed).await.unwrap_err().get_param(), Some("sha256"));
     let large = announced(Some(u64::MAX));
     assert_eq!(house.media.prepare_upload(&me(), large).await.unwrap_err().kind(), ErrorKind::TooLarge);
 }

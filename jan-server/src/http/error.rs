@@ -53,29 +53,45 @@ pub(crate) struct ErrorForm {
     pub(crate) bare: bool,
 }
 
+/// What every error looks like.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct ErrorReply<'a> {
+    error: ErrorBody<'a>,
+    /// With `api.bare` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    /// With `api.bare` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+}
+
+/// The error itself.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+struct ErrorBody<'a> {
+    /// `invalid_request_error`, `auth_error`, `permission_error`, `not_found_error`, `rate_limit_error` or
+    /// `internal_error`.
+    #[cfg_attr(feature = "openapi", schema(example = "invalid_request_error"))]
+    r#type: &'static str,
+    /// A narrower reason, for programs.
+    #[cfg_attr(feature = "openapi", schema(example = "invalid_parameter"))]
+    code: &'a str,
+    /// The reason in words.
+    message: &'a str,
+    /// The field of the request that is at fault.
+    param: Option<&'a str>,
+    /// To find the request in the log.
+    request_id: &'a str,
+}
+
 /// The error as JSON: the same in a reply's body and in the middle of a stream.
 pub(crate) fn to_json(error: &Error, form: &ErrorForm) -> Bytes {
-    #[derive(Serialize)]
-    struct Reply<'a> {
-        error: Face<'a>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        code: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        message: Option<&'a str>,
-    }
-    #[derive(Serialize)]
-    struct Face<'a> {
-        r#type: &'static str,
-        code: &'a str,
-        message: &'a str,
-        param: Option<&'a str>,
-        request_id: &'a str,
-    }
     let (_, kind) = face(error.kind());
     let (code, message, param) = (error.get_code(), error.message(), error.get_param());
     let at_top = |text| form.bare.then_some(text);
-    let reply = Reply {
-        error: Face { r#type: kind, code, message, param, request_id: form.request_id.as_str() },
+    let reply = ErrorReply {
+        error: ErrorBody { r#type: kind, code, message, param, request_id: form.request_id.as_str() },
         code: at_top(code),
         message: at_top(message),
     };

@@ -39,7 +39,24 @@ pub(crate) fn enveloped<T: Serialize>(request: &HttpRequest, value: &T) -> Reply
 
 /// A value in our envelope whatever the configuration says, where the original has one too.
 pub(crate) fn always_enveloped<T: Serialize>(request: &HttpRequest, value: &T) -> Reply {
-    bare(&json!({"data": value, "meta": {"request_id": request.request_id.as_str()}}))
+    bare(&json!({"data": value, "meta": Meta { request_id: request.request_id.as_str() }}))
+}
+
+/// What comes beside the data.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Meta<'a> {
+    request_id: &'a str,
+}
+
+/// What comes beside a list.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct ListMeta<'a> {
+    request_id: &'a str,
+    has_more: bool,
+    /// The `after` of the next page.
+    next_after: Option<&'a str>,
 }
 
 /// The same with status 201.
@@ -47,6 +64,30 @@ pub(crate) fn enveloped_created<T: Serialize>(request: &HttpRequest, value: &T) 
     let mut response = enveloped(request, value)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
+}
+
+/// What was deleted: one thing by its id, or so many.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Deleted<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    object: &'static str,
+    deleted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_count: Option<usize>,
+}
+
+impl<'a> Deleted<'a> {
+    /// One thing; `object` says what it was.
+    pub(crate) fn one(id: &'a str, object: &'static str) -> Self {
+        Self { id: Some(id), object, deleted: true, deleted_count: None }
+    }
+
+    /// So many things.
+    pub(crate) fn many(count: usize, object: &'static str) -> Self {
+        Self { id: None, object, deleted: true, deleted_count: Some(count) }
+    }
 }
 
 /// One page of a list on its way out.
@@ -84,8 +125,8 @@ impl<'a, T: Serialize> Listing<'a, T> {
         let has_more = self.page.has_more;
         let mut shape = self.shape(request, id);
         if !request.bare {
-            let cursor = shape.get("next_after").cloned();
-            let meta = json!({"request_id": request.request_id.as_str(), "has_more": has_more, "next_after": cursor});
+            let next_after = shape.get("next_after").and_then(Value::as_str);
+            let meta = json!(ListMeta { request_id: request.request_id.as_str(), has_more, next_after });
             shape.insert("meta".into(), meta);
         }
         bare(&shape)

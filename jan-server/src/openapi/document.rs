@@ -5,12 +5,27 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 use super::doc::{Components, Gives, MODEL, SchemaOf};
-use super::schemas;
 use crate::gateway::admit::Access;
 use crate::gateway::idempotency;
+use crate::http::error::ErrorReply;
+use crate::http::reply::{ListMeta, Meta};
 use crate::router::{Repeat, Row, TABLE};
+
+/// Puts `T`'s schema, and those it refers to, among the components, and gives the reference to it.
+pub(super) fn named<T: ToSchema>(components: &mut Components) -> Value {
+    let mut found: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut found);
+    for (name, schema) in found {
+        if let Ok(schema) = serde_json::to_value(schema) {
+            components.add(name, schema);
+        }
+    }
+    json!({"$ref": format!("#/components/schemas/{}", T::name())})
+}
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().0.to_string());
 
@@ -22,7 +37,7 @@ pub(crate) fn document(model: Option<&str>) -> Bytes {
 
 fn build() -> (Value, Components) {
     let mut components = Components::default();
-    let error = schemas::named::<schemas::ErrorReply>(&mut components);
+    let error = named::<ErrorReply<'static>>(&mut components);
     let mut paths: Map<String, Value> = Map::new();
     for row in TABLE {
         let operation = operation(row, &error, &mut components);
@@ -114,7 +129,7 @@ fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {
         }
         Gives::Enveloped(schema) => {
             let data = schema(components);
-            let meta = schemas::named::<schemas::Meta>(components);
+            let meta = named::<Meta<'static>>(components);
             let envelope = json!({"type": "object", "required": ["data", "meta"], "properties": {"data": data, "meta": meta}});
             json!({"application/json": {"schema": envelope}})
         }
@@ -122,7 +137,7 @@ fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {
         Gives::EnvelopedList(schema) => {
             let mut list = list_of(&schema(components));
             if let Some(Value::Object(members)) = list.get_mut("properties") {
-                members.insert("meta".to_owned(), schemas::named::<schemas::ListMeta>(components));
+                members.insert("meta".to_owned(), named::<ListMeta<'static>>(components));
             }
             json!({"application/json": {"schema": list}})
         }

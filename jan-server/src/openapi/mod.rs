@@ -1,9 +1,9 @@
-//! The API in words: what each route says of itself, the shapes that it takes and gives, and the OpenAPI document of it all.
+//! The API in words: what each route says of itself, and the OpenAPI document of it all. The schemas are those of the types
+//! that are read and sent.
 
 pub(crate) mod doc;
 mod document;
 pub(crate) mod entries;
-mod schemas;
 #[cfg(feature = "swagger")]
 pub(crate) mod swagger;
 

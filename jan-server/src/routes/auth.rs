@@ -17,23 +17,38 @@ pub(crate) async fn guest_login(call: Call) -> Reply {
     created(&Login { username: username(&who), principal_id: who.as_str(), tokens: &tokens })
 }
 
-/// Tokens, and whose they are in the words of the original's clients.
+/// The first tokens of a guest, and who it is in the words of the original's clients.
 #[derive(Serialize)]
-struct Login<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = GuestTokens))]
+pub(crate) struct Login<'a> {
     #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(inline))]
     tokens: &'a Tokens,
+    /// What `GET /v1/users/me` says as well.
     username: &'a str,
+    /// The same as `user_id`.
     principal_id: &'a str,
 }
 
 /// The next pair of tokens for whoever holds a refresh token.
 pub(crate) async fn refresh_token(mut call: Call) -> Reply {
-    let body = JsonObject::parse(call.bytes().await?)?;
-    let token: Option<String> = body.get("refresh_token")?;
-    let token = token.ok_or_else(|| {
-        Error::invalid("refresh_token", "`refresh_token` is required.").code("missing_parameter")
-    })?;
-    bare(&issuer(&call)?.refresh(&token).await?)
+    let RefreshRequest { refresh_token } = call.read().await?;
+    bare(&issuer(&call)?.refresh(&refresh_token).await?)
+}
+
+/// The token to refresh with.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct RefreshRequest {
+    refresh_token: String,
+}
+
+impl TryFrom<&JsonObject> for RefreshRequest {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        Ok(Self { refresh_token: body.required("refresh_token")? })
+    }
 }
 
 fn issuer(call: &Call) -> Result<Arc<dyn TokenIssuer>> {

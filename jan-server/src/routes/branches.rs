@@ -1,7 +1,7 @@
 //! `/v1/conversations/{id}/branches`
 
-use jan_llm::conversations::BranchShape;
-use serde_json::json;
+use jan_llm::conversations::{BranchShape, NewBranch};
+use serde::Serialize;
 
 use super::call::Call;
 use crate::http::reply::{Reply, bare, created, no_content};
@@ -11,17 +11,27 @@ pub(crate) async fn all(call: Call) -> Reply {
     let branches = call.rooms.conversations.branches(call.owner(), &call.path("id")?).await?;
     let active = branches.iter().find(|branch| branch.is_active).map(|branch| branch.name.clone());
     let data: Vec<BranchShape> = branches.into_iter().map(Into::into).collect();
-    let mut list = json!({"object": "list", "data": data, "active_branch": active});
-    if let (true, Some(members)) = (call.rooms.settings.bare, list.as_object_mut()) {
-        members.insert("total".into(), data.len().into());
-    }
-    bare(&list)
+    let total = call.rooms.settings.bare.then_some(data.len());
+    bare(&BranchList { object: "list", data, active_branch: active, total })
+}
+
+/// The branches.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct BranchList {
+    #[cfg_attr(feature = "openapi", schema(example = "list"))]
+    object: &'static str,
+    data: Vec<BranchShape>,
+    active_branch: Option<String>,
+    /// With `api.bare` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<usize>,
 }
 
 /// Makes one.
 pub(crate) async fn create(mut call: Call) -> Reply {
-    let (id, body) = (call.path("id")?, call.object().await?);
-    let branch = call.rooms.conversations.create_branch(call.owner(), &id, &body).await?;
+    let (id, new) = (call.path("id")?, call.read::<NewBranch>().await?);
+    let branch = call.rooms.conversations.create_branch(call.owner(), &id, new).await?;
     created(&BranchShape::from(branch))
 }
 
@@ -43,5 +53,13 @@ pub(crate) async fn activate(call: Call) -> Reply {
     let (id, name) = (call.path("id")?, call.path("name")?);
     call.rooms.conversations.activate(call.owner(), &id, &name).await?;
     let branch = call.rooms.conversations.branch(call.owner(), &id, &name).await?;
-    bare(&json!({"active_branch": branch.name, "message": "The branch is active."}))
+    bare(&Activated { active_branch: branch.name, message: "The branch is active." })
+}
+
+/// The branch that is active now.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Activated {
+    active_branch: String,
+    message: &'static str,
 }

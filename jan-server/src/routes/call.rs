@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jan_core::media::mentions_media;
-use jan_core::{Caller, JsonObject, Principal, Result, UserId};
+use jan_core::{Caller, Error, JsonObject, Principal, Result, UserId};
 
 use crate::gateway::request_log::Noted;
 use crate::http::request::HttpRequest;
@@ -65,5 +65,17 @@ impl Call {
     pub(crate) async fn object_with_ids(&mut self) -> Result<JsonObject> {
         let bytes = self.bytes_with_ids().await?;
         if bytes.is_empty() { Ok(JsonObject::new()) } else { JsonObject::parse(bytes) }
+    }
+
+    /// The body as what a service takes, with ids where it names pictures and files by links to this server; no body at all
+    /// is an empty object.
+    ///
+    /// # Errors
+    /// As [`HttpRequest::read`].
+    pub(crate) async fn read_with_ids<T>(&mut self) -> Result<T>
+    where
+        T: for<'a> TryFrom<&'a JsonObject, Error = Error>,
+    {
+        T::try_from(&self.object_with_ids().await?)
     }
 }

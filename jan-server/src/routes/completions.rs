@@ -1,12 +1,10 @@
 //! `/v1/chat/completions` that were kept (`store: true`)
 
-use jan_core::JsonObject;
 use jan_core::page::Order;
-use jan_llm::completions::Filter;
-use serde_json::json;
+use jan_llm::completions::{CompletionPatch, Filter};
 
 use super::call::Call;
-use crate::http::reply::{Listing, Reply, as_json, bare, id_member};
+use crate::http::reply::{Deleted, Listing, Reply, as_json, bare, id_member};
 
 /// The caller's, oldest first unless told otherwise.
 pub(crate) async fn all(call: Call) -> Reply {
@@ -31,13 +29,13 @@ pub(crate) async fn messages(call: Call) -> Reply {
 
 /// Replaces the metadata.
 pub(crate) async fn update(mut call: Call) -> Reply {
-    let (id, body): (String, JsonObject) = (call.path("id")?, call.object().await?);
-    bare(&call.rooms.completions.update(call.owner(), &id, &body).await?)
+    let (id, patch) = (call.path("id")?, call.read::<CompletionPatch>().await?);
+    bare(&call.rooms.completions.update(call.owner(), &id, patch).await?)
 }
 
 /// Deletes one.
 pub(crate) async fn delete(call: Call) -> Reply {
     let id = call.path("id")?;
     call.rooms.completions.delete(call.owner(), &id).await?;
-    bare(&json!({"id": id, "object": "chat.completion.deleted", "deleted": true}))
+    bare(&Deleted::one(&id, "chat.completion.deleted"))
 }

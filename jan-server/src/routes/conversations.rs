@@ -2,18 +2,18 @@
 
 use jan_core::conversation::{Filter, Selection};
 use jan_core::page::{Order, Page};
-use jan_core::{Error, Result};
-use jan_llm::conversations::ConversationShape;
-use serde_json::json;
+use jan_core::{Error, JsonObject, Result};
+use jan_llm::conversations::{ConversationPatch, ConversationShape, NewConversation};
+use serde::Serialize;
 
 use super::call::Call;
-use crate::http::reply::{Listing, Reply, bare, enveloped};
+use crate::http::reply::{Deleted, Listing, Reply, bare, enveloped};
 
 /// Makes one, with up to 20 items.
 pub(crate) async fn create(mut call: Call) -> Reply {
-    let body = call.object_with_ids().await?;
-    known_project(&call, &body).await?;
-    let (conversation, _) = call.rooms.conversations.create(call.owner(), &body).await?;
+    let new: NewConversation = call.read_with_ids().await?;
+    known_project(&call, new.project_id.as_deref()).await?;
+    let (conversation, _) = call.rooms.conversations.create(call.owner(), new).await?;
     bare(&ConversationShape::from(conversation))
 }
 
@@ -45,9 +45,9 @@ pub(crate) async fn get(call: Call) -> Reply {
 
 /// Changes title, metadata, referrer or project.
 pub(crate) async fn update(mut call: Call) -> Reply {
-    let (id, body) = (call.path("id")?, call.object().await?);
-    known_project(&call, &body).await?;
-    let conversation = call.rooms.conversations.update(call.owner(), &id, &body).await?;
+    let (id, patch) = (call.path("id")?, call.read::<ConversationPatch>().await?);
+    known_project(&call, patch.project_id.as_ref().and_then(|id| id.as_deref())).await?;
+    let conversation = call.rooms.conversations.update(call.owner(), &id, patch).await?;
     bare(&ConversationShape::from(conversation))
 }
 
@@ -58,35 +58,58 @@ pub(crate) async fn delete(call: Call) -> Reply {
     // Also when it was deleted before: a repeated call finishes what a broken one left undone.
     call.rooms.shares.revoke_conversation(call.owner(), &id).await?;
     deleted?;
-    bare(&json!({"id": id, "object": "conversation.deleted", "deleted": true}))
+    bare(&Deleted::one(&id, "conversation.deleted"))
 }
 
 /// Deletes all that the caller has.
 pub(crate) async fn delete_all(call: Call) -> Reply {
     let gone = call.rooms.conversations.delete(call.owner(), &Selection::All).await?.len();
     call.rooms.shares.revoke_all(call.owner()).await?;
-    bare(&json!({"object": "conversations.deleted", "deleted": true, "deleted_count": gone}))
+    bare(&Deleted::many(gone, "conversations.deleted"))
 }
 
 /// Deletes those that the body names; ids that are not the caller's are passed over.
 pub(crate) async fn bulk_delete(mut call: Call) -> Reply {
-    let ids: Option<Vec<String>> = call.object().await?.get("conversation_ids")?;
-    let ids = ids.filter(|ids| (1..=100).contains(&ids.len())).ok_or_else(|| {
-        Error::invalid("conversation_ids", "`conversation_ids` must hold 1 to 100 conversations' ids.")
-    })?;
+    let BulkDeleteConversations { conversation_ids: ids } = call.read().await?;
     let gone = call.rooms.conversations.delete(call.owner(), &Selection::Ids(ids.clone())).await?.len();
     for id in &ids {
         call.rooms.shares.revoke_conversation(call.owner(), id).await?;
     }
-    enveloped(&call, &json!({"deleted_count": gone}))
+    enveloped(&call, &DeletedCount { deleted_count: gone })
+}
+
+/// Conversations to delete.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct BulkDeleteConversations {
+    /// 1 to 100.
+    conversation_ids: Vec<String>,
+}
+
+impl TryFrom<&JsonObject> for BulkDeleteConversations {
+    type Error = Error;
+
+    fn try_from(body: &JsonObject) -> Result<Self> {
+        let ids: Option<Vec<String>> = body.get("conversation_ids")?;
+        let conversation_ids = ids.filter(|ids| (1..=100).contains(&ids.len())).ok_or_else(|| {
+            Error::invalid("conversation_ids", "`conversation_ids` must hold 1 to 100 conversations' ids.")
+        })?;
+        Ok(Self { conversation_ids })
+    }
+}
+
+/// How many were deleted.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct DeletedCount {
+    deleted_count: usize,
 }
 
 /// A conversation can only be put into a project of the caller's.
-async fn known_project(call: &Call, body: &jan_core::JsonObject) -> Result<()> {
-    match body.get::<String>("project_id")?.filter(|id| !id.is_empty()) {
+async fn known_project(call: &Call, id: Option<&str>) -> Result<()> {
+    match id.filter(|id| !id.is_empty()) {
         None => Ok(()),
         Some(id) => {
-            call.rooms.projects.get(call.owner(), &id).await.map(drop).map_err(|e| e.param("project_id"))
+            call.rooms.projects.get(call.owner(), id).await.map(drop).map_err(|e| e.param("project_id"))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use jan_core::{Error, Result};
+use serde_json::Value;
 
 use super::call::Call;
 use crate::http::reply::{Reply, raw_json};
@@ -12,6 +13,21 @@ pub(crate) async fn openapi(call: Call) -> Reply {
     let document = allowed(&call)?;
     let model = first_model(&call).await;
     Ok(raw_json(document(model.as_deref())))
+}
+
+/// The document, which is written from the table and from no type.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[expect(dead_code, reason = "it only describes")]
+pub(crate) struct OpenApi {
+    #[cfg_attr(feature = "openapi", schema(example = "3.1.0"))]
+    openapi: String,
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    info: Value,
+    servers: Vec<Value>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    paths: Value,
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    components: Value,
 }
 
 /// Swagger UI, from files inside the binary.

@@ -4,13 +4,12 @@
 use jan_core::media::NewMedia;
 use jan_core::page::{Order, Page};
 use jan_media::FileShape;
-use serde_json::json;
 
 use super::call::Call;
 use super::file::file;
 use super::media_bytes::OWNERS;
 use crate::http::form::FormFile;
-use crate::http::reply::{Listing, Reply, bare};
+use crate::http::reply::{Deleted, Listing, Reply, bare};
 
 /// Keeps the `file` of a form, for its `purpose`.
 pub(crate) async fn create(call: Call) -> Reply {
@@ -33,6 +32,23 @@ async fn keep(mut call: Call, purpose: Option<&str>) -> Reply {
     };
     let kept = call.rooms.media.keep_file(call.owner(), bytes, new, said).await?;
     bare(&FileShape::from(kept))
+}
+
+/// A form with a file.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[expect(dead_code, reason = "forms are read field by field; it only describes")]
+pub(crate) struct CreateFile {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Binary))]
+    file: Vec<u8>,
+    /// `assistants`, `batch`, `evals`, `fine-tune`, `user_data` or `vision`.
+    #[cfg_attr(feature = "openapi", schema(example = "user_data"))]
+    purpose: String,
+    /// `created_at`, with `expires_after[seconds]`.
+    #[cfg_attr(feature = "openapi", schema(rename = "expires_after[anchor]"))]
+    anchor: Option<String>,
+    /// 3600 to 2592000.
+    #[cfg_attr(feature = "openapi", schema(rename = "expires_after[seconds]"))]
+    seconds: Option<u64>,
 }
 
 /// The caller's, of one purpose if it is named.
@@ -58,5 +74,5 @@ pub(crate) async fn content(call: Call) -> Reply {
 /// Deletes one.
 pub(crate) async fn delete(call: Call) -> Reply {
     let gone = call.rooms.media.delete(call.owner(), &call.path("id")?).await?;
-    bare(&json!({"id": gone.id, "object": "file", "deleted": true}))
+    bare(&Deleted::one(&gone.id, "file"))
 }

@@ -4,14 +4,14 @@ use std::sync::atomic::Ordering;
 
 use jan_core::Error;
 use jiff::Timestamp;
-use serde_json::json;
+use serde::Serialize;
 
 use super::call::Call;
 use crate::http::reply::{Reply, bare, enveloped};
 
 /// The process lives. Bare, as probes of the original expect it.
 pub(crate) async fn healthz(_: Call) -> Reply {
-    bare(&json!({"status": "ok"}))
+    bare(&Status { status: "ok" })
 }
 
 /// New requests are welcome: not while the server drains.
@@ -19,12 +19,29 @@ pub(crate) async fn readyz(call: Call) -> Reply {
     if call.rooms.draining.load(Ordering::Relaxed) {
         return Err(Error::unavailable("The server is shutting down.").code("draining"));
     }
-    bare(&json!({"status": "ready"}))
+    bare(&Status { status: "ready" })
 }
 
 /// What is running, and since when with this configuration.
 pub(crate) async fn version(call: Call) -> Reply {
     let started = i64::try_from(call.rooms.started.as_secs()).unwrap_or(i64::MAX);
     let started = Timestamp::from_second(started).map_err(Error::internal)?;
-    enveloped(&call, &json!({"version": env!("CARGO_PKG_VERSION"), "env_reloaded_at": started}))
+    enveloped(&call, &Version { version: env!("CARGO_PKG_VERSION"), env_reloaded_at: started })
+}
+
+/// A state in one word.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Status {
+    status: &'static str,
+}
+
+/// What runs.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Version {
+    version: &'static str,
+    /// RFC 3339.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    env_reloaded_at: Timestamp,
 }

@@ -3,7 +3,7 @@
 
 use http::header::{ACCEPT, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 
 use super::call::Call;
 use super::docs::allowed;
@@ -19,13 +19,28 @@ pub(crate) async fn page(call: Call) -> Reply {
     if call.header(ACCEPT.as_str()).is_some_and(|accepted| accepted.contains("text/html")) {
         return Ok(with_type("text/html; charset=utf-8", html(documented)));
     }
-    bare(&json!({
-        "name": "Jan Server",
-        "version": env!("CARGO_PKG_VERSION"),
-        "api": "v1",
-        "documentation": documented.then_some(DOCUMENTATION),
-        "openapi": documented.then_some("api/openapi.json"),
-    }))
+    bare(&Home {
+        name: "Jan Server",
+        version: env!("CARGO_PKG_VERSION"),
+        api: "v1",
+        documentation: documented.then_some(DOCUMENTATION),
+        openapi: documented.then_some("api/openapi.json"),
+    })
+}
+
+/// What the server says of itself.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct Home {
+    #[cfg_attr(feature = "openapi", schema(example = "Jan Server"))]
+    name: &'static str,
+    version: &'static str,
+    #[cfg_attr(feature = "openapi", schema(example = "v1"))]
+    api: &'static str,
+    /// Where Swagger UI is, if it is served.
+    documentation: Option<&'static str>,
+    /// Where this document is, if it is served.
+    openapi: Option<&'static str>,
 }
 
 /// `/docs`

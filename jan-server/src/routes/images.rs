@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use http::header::CONTENT_TYPE;
 use jan_core::image::{ImageReply, Picture};
 use jan_core::{Error, ErrorKind, JsonObject, Result};
-use jan_llm::images::ImageAsk;
+use jan_llm::images::{ImageEdit, NewImage};
 
 use super::call::Call;
 use super::links::absolute;
@@ -15,21 +15,21 @@ use crate::http::sse::Events;
 
 /// Makes pictures of a prompt.
 pub(crate) async fn generate(mut call: Call) -> Reply {
-    let body = call.object().await?;
-    let reply = call.rooms.images.generate(call.owner(), body).await?;
+    let new = NewImage::from(call.object().await?);
+    let reply = call.rooms.images.generate(call.owner(), new).await?;
     told(&call, reply)
 }
 
 /// Changes pictures: those of a form, or those that a JSON body names.
 pub(crate) async fn edit(mut call: Call) -> Reply {
     let kind = call.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let asked = if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+    let edit = if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         let body = call.stream();
-        asked(FormFiles::of(&call.headers, body).await?)?
+        edit_of(FormFiles::of(&call.headers, body).await?)?
     } else {
-        ImageAsk { members: call.object_with_ids().await?, ..ImageAsk::default() }
+        NewImage::from(call.object_with_ids().await?).into()
     };
-    let reply = call.rooms.images.edit(call.owner(), asked).await?;
+    let reply = call.rooms.images.edit(call.owner(), edit).await?;
     told(&call, reply)
 }
 
@@ -66,8 +66,8 @@ fn followed(home: &str, mut picture: JsonObject) -> Result<JsonObject> {
 }
 
 /// A form as OpenAI's clients send it: every field is text there, and means what it means in JSON.
-fn asked(form: FormFiles) -> Result<ImageAsk> {
-    let mut asked = ImageAsk::default();
+fn edit_of(form: FormFiles) -> Result<ImageEdit> {
+    let mut edit = ImageEdit::default();
     for file in form.files {
         let picture = Picture {
             mime: file.content_type.unwrap_or_default(),
@@ -75,8 +75,8 @@ fn asked(form: FormFiles) -> Result<ImageAsk> {
             bytes: file.bytes,
         };
         match file.field.as_str() {
-            "mask" => asked.mask = Some(picture),
-            "image" | "image[]" | "images" | "images[]" => asked.pictures.push(picture),
+            "mask" => edit.mask = Some(picture),
+            "image" | "image[]" | "images" | "images[]" => edit.pictures.push(picture),
             other => {
                 let message = format!("The form has a file `{other}`; it takes `image` and `mask`.");
                 return Err(Error::invalid(other, message));
@@ -84,22 +84,22 @@ fn asked(form: FormFiles) -> Result<ImageAsk> {
         }
     }
     for (name, text) in form.fields.all() {
-        set(&mut asked.members, name.trim_end_matches("[]"), &text)?;
+        edit.new = with_field(edit.new, name.trim_end_matches("[]"), &text)?;
     }
-    Ok(asked)
+    Ok(edit)
 }
 
 /// Numbers and switches are no text in JSON. An empty one says nothing.
-fn set(members: &mut JsonObject, name: &str, text: &str) -> Result<()> {
+fn with_field(new: NewImage, name: &str, text: &str) -> Result<NewImage> {
     match name {
-        "n" | "partial_images" if text.trim().is_empty() => Ok(()),
+        "n" | "partial_images" if text.trim().is_empty() => Ok(new),
         "n" | "partial_images" => {
             let number: u32 = text.trim().parse().map_err(|error| {
                 Error::invalid(name, format!("`{name}` must be a whole number.")).because(error)
             })?;
-            members.set(name, &number)
+            Ok(new.with(name, &number))
         }
-        "stream" | "store" => members.set(name, &flag(name, Some(text))?),
-        _ => members.set(name, text),
+        "stream" | "store" => Ok(new.with(name, &flag(name, Some(text))?)),
+        _ => Ok(new.with(name, text)),
     }
 }

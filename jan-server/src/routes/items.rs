@@ -2,17 +2,19 @@
 
 use jan_core::conversation::{Item, ItemRef};
 use jan_core::page::{Order, Page};
-use jan_core::{Error, JsonObject, Result};
-use jan_llm::conversations::{ConversationShape, item_shape, original_shape};
-use serde_json::{Value, json};
+use jan_core::{JsonObject, Result};
+use jan_llm::conversations::{CallReport, ConversationShape, NewItems, item_shape, original_shape};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::call::Call;
 use crate::http::reply::{Listing, Reply, as_json, bare, id_member};
 
 /// Adds up to 20 items at the end of a branch.
 pub(crate) async fn create(mut call: Call) -> Reply {
-    let (id, branch, body) = (call.path("id")?, call.query("branch"), call.object_with_ids().await?);
-    let items = call.rooms.conversations.add_items(call.owner(), &id, branch, &body).await?;
+    let (id, branch) = (call.path("id")?, call.query("branch"));
+    let NewItems { items } = call.read_with_ids().await?;
+    let items = call.rooms.conversations.add_items(call.owner(), &id, branch, items).await?;
     let page = shapes(&call, Page { items, has_more: false })?;
     Listing::of(&page).reply(&call, id_member)
 }
@@ -51,8 +53,9 @@ pub(crate) async fn by_call(call: Call) -> Reply {
 
 /// Says how a call went.
 pub(crate) async fn report_call(mut call: Call) -> Reply {
-    let (id, call_id, body) = (call.path("id")?, call.path("call_id")?, call.object().await?);
-    let item = call.rooms.conversations.report_call(call.owner(), &id, &call_id, &body).await?;
+    let (id, call_id) = (call.path("id")?, call.path("call_id")?);
+    let report: CallReport = call.read().await?;
+    let item = call.rooms.conversations.report_call(call.owner(), &id, &call_id, &report).await?;
     bare(&shape(&call, &item)?)
 }
 
@@ -63,10 +66,20 @@ pub(crate) async fn delete(call: Call) -> Reply {
     let conversation = call.rooms.conversations.delete_item(call.owner(), &id, &item).await?;
     let branches = call.rooms.conversations.branches(call.owner(), &id).await?;
     let active = branches.into_iter().find(|branch| branch.is_active).map(|branch| branch.name);
-    let shape = serde_json::to_value(ConversationShape::from(conversation)).map_err(Error::internal)?;
-    let mut shape: serde_json::Map<String, Value> = serde_json::from_value(shape).map_err(Error::internal)?;
-    shape.insert("branch".into(), json!(active));
-    shape.insert("branch_created".into(), false.into());
-    shape.insert("deleted".into(), true.into());
-    bare(&shape)
+    let conversation = conversation.into();
+    bare(&ItemDeleted { conversation, branch: active, branch_created: false, deleted: true })
+}
+
+/// The conversation of an item that was deleted.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct ItemDeleted {
+    #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    conversation: ConversationShape,
+    /// The active branch.
+    branch: Option<String>,
+    /// Whether a branch was made for it: never.
+    branch_created: bool,
+    deleted: bool,
 }

@@ -1,19 +1,24 @@
 //! `/v1/media`: what is kept, by JSON. Its bytes go in and out in files of their own.
 
-use jan_core::media::{MediaObject, MediaResolver, Want};
+use jan_core::media::{MediaObject, MediaResolver, NewMedia, Want};
 use jan_core::page::{Order, Page};
 use jan_core::{Error, ErrorKind, Result};
 use jan_media::placeholders::replace;
-use jan_media::{LinkShape, MediaShape, Resolvable, UploadShape, ids_of, new_media, new_upload, resolvable};
-use serde_json::json;
+use jan_media::{
+    BulkDeleteMedia, CreateMedia, LinkShape, MediaPatch, MediaShape, NewUpload, Resolvable, ResolveMedia,
+    UploadShape,
+};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::call::Call;
-use crate::http::reply::{Listing, Reply, enveloped};
+use crate::http::reply::{Deleted, Listing, Reply, enveloped};
 
 /// Keeps what is at a URL, or in a data URL.
 pub(crate) async fn create(mut call: Call) -> Reply {
-    let (source, new) = new_media(&call.object().await?)?;
-    let source = source.or_own(&call.own_hosts());
+    let CreateMedia { source, filename, public } = call.read().await?;
+    let (source, new) =
+        (source.or_own(&call.own_hosts()), NewMedia { filename, public, ..NewMedia::default() });
     let kept = call.rooms.media.ingest(call.owner(), source, new).await?;
     enveloped(&call, &shape(&call, kept).await?)
 }
@@ -40,9 +45,7 @@ pub(crate) async fn metadata(call: Call) -> Reply {
 
 /// Says whether everybody may see one.
 pub(crate) async fn update(mut call: Call) -> Reply {
-    let (id, public) = (call.path("id")?, call.object().await?.get("public")?);
-    let public =
-        public.ok_or_else(|| Error::invalid("public", "`public` is required.").code("missing_parameter"))?;
+    let (id, MediaPatch { public }) = (call.path("id")?, call.read().await?);
     let media = call.rooms.media.set_public(call.owner(), &id, public).await?;
     enveloped(&call, &shape(&call, media).await?)
 }
@@ -50,16 +53,22 @@ pub(crate) async fn update(mut call: Call) -> Reply {
 /// Deletes one.
 pub(crate) async fn delete(call: Call) -> Reply {
     let gone = call.rooms.media.delete(call.owner(), &call.path("id")?).await?;
-    enveloped(&call, &json!({"id": gone.id, "object": "media.deleted", "deleted": true}))
+    enveloped(&call, &Deleted::one(&gone.id, "media.deleted"))
 }
 
 /// Deletes those that the body names; ids that are not the caller's are passed over.
 pub(crate) async fn bulk_delete(mut call: Call) -> Reply {
-    let (named, hosts) = (ids_of(&call.object().await?, &["ids", "media_ids"])?, call.own_hosts());
-    let ids: Vec<String> =
-        named.into_iter().map(|id| hosts.id_of(&id).map(str::to_owned).unwrap_or(id)).collect();
+    let ids = call.read::<BulkDeleteMedia>().await?.ids(&call.own_hosts());
     let gone = call.rooms.media.bulk_delete(call.owner(), &ids).await?;
-    enveloped(&call, &json!({"deleted_count": gone.len(), "deleted_ids": gone}))
+    enveloped(&call, &BulkDeleted { deleted_count: gone.len(), deleted_ids: gone })
+}
+
+/// The files that were deleted.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct BulkDeleted {
+    deleted_count: usize,
+    deleted_ids: Vec<String>,
 }
 
 /// A link to one that ends.
@@ -75,7 +84,7 @@ pub(crate) async fn presign(call: Call) -> Reply {
 /// Links to several, by their ids or in a payload that names them.
 pub(crate) async fn resolve(mut call: Call) -> Reply {
     let hosts = call.own_hosts();
-    let asked = resolvable(&call.object().await?, &hosts)?;
+    let asked = call.read::<ResolveMedia>().await?.resolvable(&hosts);
     let (Resolvable::Ids(ids) | Resolvable::Payload(_, ids)) = &asked;
     let resolved = call.rooms.media.resolve(call.owner(), ids, Want::Link).await.map_err(not_there)?;
     match asked {
@@ -89,16 +98,26 @@ pub(crate) async fn resolve(mut call: Call) -> Reply {
                     &*call.rooms.clock,
                 ))
             };
-            let links: Vec<_> = ids.into_iter().filter_map(link).collect();
-            enveloped(&call, &json!({ "media": links }))
+            let media = Some(ids.into_iter().filter_map(link).collect());
+            enveloped(&call, &ResolvedMedia { media, payload: None })
         }
         Resolvable::Payload(mut payload, _) => {
             replace(&mut payload, &hosts, |id| {
                 resolved.get(id).map(|found| call.absolute(found.url.clone()))
             });
-            enveloped(&call, &json!({ "payload": payload }))
+            enveloped(&call, &ResolvedMedia { media: None, payload: Some(payload) })
         }
     }
+}
+
+/// The links, or the payload with links in the places of its ids.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct ResolvedMedia {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<Vec<LinkShape>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<Value>,
 }
 
 /// Who asks for links to media asks for the media: it is not found. (In a message an unknown picture is a wrong message.)
@@ -111,7 +130,7 @@ fn not_there(error: Error) -> Error {
 
 /// Announces an upload, and gives the link to PUT it to.
 pub(crate) async fn prepare(mut call: Call) -> Reply {
-    let new = new_upload(&call.object().await?)?;
+    let new: NewUpload = call.read().await?;
     let mut upload = call.rooms.media.prepare_upload(call.owner(), new).await?;
     upload.url = call.absolute(upload.url);
     enveloped(&call, &UploadShape::new(upload, &*call.rooms.clock))

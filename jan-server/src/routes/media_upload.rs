@@ -1,9 +1,9 @@
 //! Files as bytes on their way in: a form's, or the body itself at a link that was asked for before.
 
-use jan_core::media::NewMedia;
+use jan_core::media::{MediaObject, NewMedia};
 use jan_core::{Error, ErrorKind};
 use jan_media::Token;
-use serde_json::json;
+use serde::Serialize;
 
 use super::call::Call;
 use super::media::shape;
@@ -31,5 +31,28 @@ pub(crate) async fn put(mut call: Call) -> Reply {
             .code("bad_link")
     })?;
     let kept = call.rooms.media.receive(&id, token, body).await?;
-    enveloped(&call, &json!({"id": kept.id, "mime": kept.mime, "bytes": kept.bytes, "deduped": kept.deduped}))
+    let MediaObject { id, mime, bytes, deduped, .. } = kept;
+    enveloped(&call, &PutMedia { id, mime, bytes, deduped })
+}
+
+/// What was put.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct PutMedia {
+    id: String,
+    mime: String,
+    bytes: u64,
+    deduped: bool,
+}
+
+/// A form with a file.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[expect(dead_code, reason = "forms are read field by field; it only describes")]
+pub(crate) struct UploadForm {
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Binary))]
+    file: Vec<u8>,
+    /// `true` shows it to everybody who knows its id; `false` is the default, anything else is refused.
+    public: Option<bool>,
+    /// Passed over: the credential says who it is.
+    user_id: Option<String>,
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jan_core::Result;
-use jan_llm::catalogue::{Entry, entries};
-use serde_json::{Value, json};
+use jan_llm::catalogue::{Entry, ModelShape, entries};
+use serde::Serialize;
 
 use super::call::Call;
 use crate::http::reply::{Reply, bare, enveloped};
@@ -18,13 +18,22 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The models that can be asked.
 pub(crate) async fn list(call: Call) -> Reply {
     let models = entries(call.rooms.chat.provider().models().await?);
-    let rows: Vec<Value> = models.iter().map(|model| row(&call, model)).collect();
-    bare(&json!({"object": "list", "data": rows}))
+    let data = models.iter().map(|model| shape(&call, model)).collect();
+    bare(&ModelList { object: "list", data })
+}
+
+/// The models.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct ModelList {
+    #[cfg_attr(feature = "openapi", schema(example = "list"))]
+    object: &'static str,
+    data: Vec<ModelShape>,
 }
 
 /// One of them. Its name may hold slashes.
 pub(crate) async fn get(call: Call) -> Reply {
-    bare(&row(&call, &named(&call).await?))
+    bare(&shape(&call, &named(&call).await?))
 }
 
 /// What one of them can do.
@@ -44,8 +53,8 @@ async fn named(call: &Call) -> Result<Entry> {
     }
 }
 
-fn row(call: &Call, model: &Entry) -> Value {
-    model.row(call.header(PROVIDER_DATA).is_some_and(|value| value.eq_ignore_ascii_case("true")))
+fn shape(call: &Call, model: &Entry) -> ModelShape {
+    model.shape(call.header(PROVIDER_DATA).is_some_and(|value| value.eq_ignore_ascii_case("true")))
 }
 
 /// The first of them; none when there is none, or nobody can tell at once.

@@ -1,29 +1,28 @@
 //! `/v1/projects`
 
 use jan_core::page::{Order, Page};
-use jan_core::{Error, ErrorKind, JsonObject};
-use jan_llm::projects::ProjectShape;
-use serde_json::json;
+use jan_core::{Error, ErrorKind};
+use jan_llm::projects::{NewProject, ProjectPatch, ProjectShape};
 
 use super::call::Call;
-use crate::http::reply::{Listing, Reply, enveloped, enveloped_created};
+use crate::http::reply::{Deleted, Listing, Reply, enveloped, enveloped_created};
 
 /// Makes one.
 pub(crate) async fn create(mut call: Call) -> Reply {
-    let body = call.object().await?;
-    match call.rooms.projects.create(call.owner(), &body).await {
+    let new: NewProject = call.read().await?;
+    let name = new.name.clone();
+    match call.rooms.projects.create(call.owner(), new).await {
         Ok(project) => enveloped_created(&call, &ProjectShape::from(project)),
-        Err(error) => Err(taken(&call, &body, error).await),
+        Err(error) => Err(taken(&call, &name, error).await),
     }
 }
 
 /// Clients of the original know a name that is taken by the code of the error: it is the id of the project that has it.
-async fn taken(call: &Call, body: &JsonObject, error: Error) -> Error {
+async fn taken(call: &Call, name: &str, error: Error) -> Error {
     if !call.rooms.settings.bare || error.kind() != ErrorKind::Conflict {
         return error;
     }
-    let name: String = body.get("name").ok().flatten().unwrap_or_default();
-    match call.rooms.projects.named(call.owner(), &name).await {
+    match call.rooms.projects.named(call.owner(), name).await {
         Ok(Some(project)) => error.code(project.id),
         _ => error,
     }
@@ -45,10 +44,11 @@ pub(crate) async fn get(call: Call) -> Reply {
 
 /// Changes name, instruction, or whether it is archived or a favourite.
 pub(crate) async fn update(mut call: Call) -> Reply {
-    let (id, body) = (call.path("id")?, call.object().await?);
-    match call.rooms.projects.update(call.owner(), &id, &body).await {
+    let (id, patch) = (call.path("id")?, call.read::<ProjectPatch>().await?);
+    let name = patch.name.clone().unwrap_or_default();
+    match call.rooms.projects.update(call.owner(), &id, patch).await {
         Ok(project) => enveloped(&call, &ProjectShape::from(project)),
-        Err(error) => Err(taken(&call, &body, error).await),
+        Err(error) => Err(taken(&call, &name, error).await),
     }
 }
 
@@ -56,5 +56,5 @@ pub(crate) async fn update(mut call: Call) -> Reply {
 pub(crate) async fn delete(call: Call) -> Reply {
     let id = call.path("id")?;
     call.rooms.projects.delete(call.owner(), &id).await?;
-    enveloped(&call, &json!({"id": id, "object": "project", "deleted": true}))
+    enveloped(&call, &Deleted::one(&id, "project"))
 }

@@ -6,13 +6,12 @@ use http::{HeaderValue, Response};
 use jan_core::page::{Order, Page};
 use jan_core::record::Kept;
 use jan_core::{Error, ErrorKind, Result};
-use jan_llm::shares::{Share, ShareShape};
-use serde_json::json;
+use jan_llm::shares::{NewItemShare, NewShare, Share, ShareShape};
 
 use super::call::Call;
 use crate::http::body::Body;
 use crate::http::conditional::{is_known, not_modified};
-use crate::http::reply::{Listing, Reply, enveloped, enveloped_created, with_type};
+use crate::http::reply::{Deleted, Listing, Reply, enveloped, enveloped_created, with_type};
 
 /// Taken back shares are gone from caches after this time.
 const FRESH: HeaderValue = HeaderValue::from_static("public, max-age=300");
@@ -20,17 +19,19 @@ const FRESH: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// Shares a conversation, or one answer of it.
 pub(crate) async fn create(mut call: Call) -> Reply {
     enabled(&call)?;
-    let (id, branch, body) = (call.path("id")?, call.query("branch"), call.object().await?);
-    let share = call.rooms.shares.create(call.owner(), &id, branch, &body).await?;
+    let (id, mut new) = (call.path("id")?, call.read::<NewShare>().await?);
+    new.branch = call.query("branch").or(new.branch);
+    let share = call.rooms.shares.create(call.owner(), &id, new).await?;
     enveloped_created(&call, &shape(&call, share))
 }
 
 /// Shares one answer.
 pub(crate) async fn create_of_item(mut call: Call) -> Reply {
     enabled(&call)?;
-    let (id, item, branch) = (call.path("id")?, call.path("item_id")?, call.query("branch"));
-    let body = call.object_or_nothing().await?;
-    let share = call.rooms.shares.create_of_item(call.owner(), &id, item, branch, &body).await?;
+    let (id, item) = (call.path("id")?, call.path("item_id")?);
+    let mut new = NewItemShare::try_from(&call.object_or_nothing().await?)?;
+    new.branch = call.query("branch").or(new.branch);
+    let share = call.rooms.shares.create_of_item(call.owner(), &id, item, new).await?;
     enveloped_created(&call, &shape(&call, share))
 }
 
@@ -66,7 +67,7 @@ pub(crate) async fn revoke_of_conversation(call: Call) -> Reply {
 async fn take_back(call: &Call, conversation: Option<String>, id: String) -> Reply {
     enabled(call)?;
     call.rooms.shares.revoke(call.owner(), conversation.as_deref(), &id).await?;
-    enveloped(call, &json!({"id": id, "object": "share.deleted", "deleted": true}))
+    enveloped(call, &Deleted::one(&id, "share.deleted"))
 }
 
 /// What the public sees.

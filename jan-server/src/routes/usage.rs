@@ -1,7 +1,7 @@
 //! `/v1/usage`: how many tokens the caller used.
 
-use jan_llm::usage::Days;
-use serde_json::json;
+use jan_llm::usage::{DayReport, Days};
+use serde::Serialize;
 
 use super::call::Call;
 use crate::http::reply::{Reply, enveloped};
@@ -17,7 +17,16 @@ pub(crate) async fn me(call: Call) -> Reply {
 pub(crate) async fn daily(call: Call) -> Reply {
     let days = Days::last(call.query("days").as_deref(), &call.rooms.usage)?;
     let days = call.rooms.usage.daily(call.owner(), days).await?;
-    enveloped(&call, &json!({"object": "usage.daily", "days": days}))
+    enveloped(&call, &DailyUsage { object: "usage.daily", days })
+}
+
+/// What was used day by day.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub(crate) struct DailyUsage {
+    #[cfg_attr(feature = "openapi", schema(example = "usage.daily"))]
+    object: &'static str,
+    days: Vec<DayReport>,
 }
 
 /// What was used in one of the caller's projects.

@@ -8,6 +8,7 @@ use jan_core::conversation::Item;
 use jan_core::page::{MAX_LIMIT, Order, PageRequest};
 use jan_core::{ChatChunk, ChatRequest, Database, JsonObject, ModelCall, Principal, SystemClock};
 use jan_llm::chat::Regenerated;
+use jan_llm::conversations::{NewBranch, NewConversation};
 use jan_llm::turn::TurnOptions;
 use jan_llm::{Chat, Conversations, Keeper, Store};
 use jan_tests::{Gate, PrivatePostgres, ScriptedModel, Turn, words};
@@ -44,7 +45,7 @@ impl Talk {
         let chat = Chat::new(model.clone()).keeper(Keeper::new(store, clock.clone()));
         let conversations = Conversations::new(store, clock);
         let me = Principal::open("me");
-        let (made, _) = conversations.create(&me.user, &JsonObject::new()).await.unwrap();
+        let (made, _) = conversations.create(&me.user, NewConversation::default()).await.unwrap();
         Self { chat, model, conversations, me, id: made.id }
     }
 
@@ -67,8 +68,8 @@ impl Talk {
     }
 
     async fn post(&self, items: Value) {
-        let body = JsonObject::parse(json!({ "items": items }).to_string().into()).unwrap();
-        self.conversations.add_items(&self.me.user, &self.id, None, &body).await.unwrap();
+        let items = serde_json::from_value(items).unwrap();
+        self.conversations.add_items(&self.me.user, &self.id, None, items).await.unwrap();
     }
 
     async fn post_question(&self, text: &str) {
@@ -175,8 +176,8 @@ async fn a_beginning_of_the_talk_is_its_last_question_asked_again() {
             };
             ask(&["u:q1"], "a1").await;
             if elsewhere {
-                let body = JsonObject::parse(r#"{"name":"side"}"#.into()).unwrap();
-                talk.conversations.create_branch(&talk.me.user, &talk.id, &body).await.unwrap();
+                let side = NewBranch { name: "side".into(), ..NewBranch::default() };
+                talk.conversations.create_branch(&talk.me.user, &talk.id, side).await.unwrap();
                 talk.conversations.activate(&talk.me.user, &talk.id, "side").await.unwrap();
             }
             let name = talk.active().await;
@@ -333,8 +334,8 @@ async fn an_edit_takes_the_place_of_whatever_branch_is_active() {
     on_every_store(async |store| {
         let talk = Talk::on(store).await;
         talk.ask(&messages(&["u:q1"]), Turn::text("a1"), false).await;
-        let body = JsonObject::parse(r#"{"name":"side"}"#.into()).unwrap();
-        talk.conversations.create_branch(&talk.me.user, &talk.id, &body).await.unwrap();
+        let side = NewBranch { name: "side".into(), ..NewBranch::default() };
+        talk.conversations.create_branch(&talk.me.user, &talk.id, side).await.unwrap();
         talk.conversations.activate(&talk.me.user, &talk.id, "side").await.unwrap();
         talk.ask(&messages(&["u:q1", "a:a1", "u:q2"]), Turn::text("a2"), false).await;
         let question = talk.items(None).await.remove(2);

@@ -1,7 +1,11 @@
 //! OpenAI's files in words.
 
+use jan_media::FileShape;
+
 use super::Doc;
-use crate::openapi::schemas::{files as shape, named};
+use crate::http::reply::Deleted;
+use crate::openapi::named;
+use crate::routes::files::CreateFile;
 
 const TAG: &str = "Files";
 const QUERY: &[(&str, &str)] = &[
@@ -16,8 +20,8 @@ const KEEP_WORDS: &str = "A form with one `file` and its `purpose`, kept while i
                           `expires_after[anchor]` (`created_at`) and `expires_after[seconds]` say how long it is kept.";
 
 pub(crate) static CREATE: Doc = Doc::new("createFile", TAG, "Upload a file", KEEP_WORDS)
-    .takes_as("multipart/form-data", named::<shape::CreateFile>)
-    .json(200, named::<shape::File>);
+    .takes_as("multipart/form-data", named::<CreateFile>)
+    .json(200, named::<FileShape>);
 
 pub(crate) static UPLOAD: Doc = Doc::new(
     "uploadFile",
@@ -25,8 +29,8 @@ pub(crate) static UPLOAD: Doc = Doc::new(
     "Upload a file (older path)",
     "The same; `purpose` is `user_data` unless told.",
 )
-.takes_as("multipart/form-data", named::<shape::CreateFile>)
-.json(200, named::<shape::File>);
+.takes_as("multipart/form-data", named::<CreateFile>)
+.json(200, named::<FileShape>);
 
 pub(crate) static LIST: Doc = Doc::new(
     "listFiles",
@@ -35,18 +39,18 @@ pub(crate) static LIST: Doc = Doc::new(
     "By their making. What came by the Media API is among them, as `user_data`.",
 )
 .query(QUERY)
-.list(named::<shape::File>);
+.list(named::<FileShape>);
 
 pub(crate) static GET: Doc = Doc::new("getFile", TAG, "Get what is known of a file", "Without its bytes.")
-    .json(200, named::<shape::File>);
+    .json(200, named::<FileShape>);
 
 pub(crate) static METADATA: Doc =
     Doc::new("getFileMetadata", TAG, "Get what is known of a file (older path)", "Without its bytes.")
-        .json(200, named::<shape::File>);
+        .json(200, named::<FileShape>);
 
 pub(crate) static CONTENT: Doc =
     Doc::new("getFileContent", TAG, "Read a file", "As `GET /v1/media/{id}`.").bytes();
 
 pub(crate) static DELETE: Doc =
     Doc::new("deleteFile", TAG, "Delete a file", "For good; its links end with it.")
-        .json(200, named::<crate::openapi::schemas::conversations::Deleted>);
+        .json(200, named::<Deleted<'static>>);

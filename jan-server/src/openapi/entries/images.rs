@@ -1,7 +1,10 @@
 //! Making pictures in words.
 
+use jan_core::image::{ImageEvent, ImageReply};
+use jan_llm::images::{ImageEdit, NewImage};
+
 use super::Doc;
-use crate::openapi::schemas::{images as shape, named};
+use crate::openapi::named;
 
 const TAG: &str = "Images";
 
@@ -15,9 +18,9 @@ pub(crate) static GENERATE: Doc = Doc::new(
      upstream as they are. 400 where pictures are not made, 404 for a provider or conversation that is not there, 502 \
      after three tries.",
 )
-.takes(named::<shape::CreateImage>)
+.takes(named::<NewImage>)
 .example(r#"{"prompt": "A red fox in the snow"}"#)
-.json_or_events(200, named::<shape::Images>, named::<shape::ImageEvent>);
+.json_or_events(200, named::<ImageReply>, named::<ImageEvent>);
 
 pub(crate) static EDIT: Doc = Doc::new(
     "editImage",
@@ -26,9 +29,9 @@ pub(crate) static EDIT: Doc = Doc::new(
     "As JSON, where `image` (one or several) is a `jan_` id, a URL, base64, or an object with one of them; or as OpenAI's form \
      with files. Otherwise as for making them.",
 )
-.takes(named::<shape::EditImage>)
+.takes(named::<ImageEdit>)
 .example(r#"{"prompt": "Make it blue", "image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="}"#)
-.json_or_events(200, named::<shape::Images>, named::<shape::ImageEvent>);
+.json_or_events(200, named::<ImageReply>, named::<ImageEvent>);
 
 pub(crate) static VARIATIONS: Doc =
     Doc::new("createImageVariation", TAG, "Not offered", "Always 501: edit the picture with a prompt.");

@@ -1,7 +1,17 @@
 //! What the document says of each route: one entry per row of the table.
 
+use jan_core::auth::Tokens;
+use jan_core::model::{EmbeddingList, EmbeddingRequest};
+use jan_core::{ChatAnswer, ChatChunk, ChatRequest, CompletionReply, CompletionRequest};
+use jan_llm::catalogue::{DetailsShape, ModelShape};
+
 use super::doc::{Doc, PAGE};
-use super::schemas::{self, named};
+use super::document::{Components, named};
+use crate::routes::auth::{Login, RefreshRequest};
+use crate::routes::docs::OpenApi;
+use crate::routes::health::{Status, Version};
+use crate::routes::home::Home;
+use crate::routes::models::ModelList;
 
 pub(crate) mod conversations;
 pub(crate) mod files;
@@ -30,9 +40,9 @@ pub(crate) static CHAT_CREATE: Doc =
             usage if `stream_options.include_usage` is true, and `[DONE]` follows a whole answer and only that: an \
             answer that breaks off ends with an error event instead. With `conversation` the turn is kept in it.")
         .query(ASKED_BY)
-        .takes(named::<schemas::ChatCompletionRequest>)
+        .takes(named::<ChatRequest>)
         .example(r#"{"model": "$first-model", "messages": [{"role": "user", "content": "Hello!"}]}"#)
-        .json_or_events(200, named::<schemas::ChatCompletion>, named::<schemas::ChatCompletionChunk>);
+        .json_or_events(200, named::<ChatAnswer>, named::<ChatChunk>);
 
 pub(crate) static COMPLETIONS_CREATE: Doc = Doc::new(
     "createCompletion",
@@ -41,9 +51,9 @@ pub(crate) static COMPLETIONS_CREATE: Doc = Doc::new(
     "OpenAI's older API: a prompt without messages and without a chat template, as editors complete code by it. Fields that \
      are not listed pass through to the model. Streamed as a chat is. A model whose provider answers chats only refuses it.",
 )
-.takes(named::<schemas::CompletionRequest>)
+.takes(named::<CompletionRequest>)
 .example(r#"{"model": "$first-model", "prompt": "Once upon a time", "max_tokens": 16}"#)
-.json_or_events(200, named::<schemas::Completion>, named::<schemas::Completion>);
+.json_or_events(200, named::<CompletionReply>, named::<CompletionReply>);
 
 pub(crate) static MODELS_LIST: Doc = Doc::new(
     "listModels",
@@ -52,11 +62,11 @@ pub(crate) static MODELS_LIST: Doc = Doc::new(
     "The models that can be asked now, in the order in which a page shows them; an empty list when no provider is \
      configured. With the header `X-PROVIDER-DATA: true` each says who gives it.",
 )
-.json(200, named::<schemas::ModelList>);
+.json(200, named::<ModelList>);
 
 pub(crate) static MODELS_GET: Doc =
     Doc::new("getModel", "Models", "Get one model", "The name may hold slashes.")
-        .json(200, named::<schemas::Model>);
+        .json(200, named::<ModelShape>);
 
 pub(crate) static MODELS_DETAILS: Doc = Doc::new(
     "getModelCatalog",
@@ -65,7 +75,7 @@ pub(crate) static MODELS_DETAILS: Doc = Doc::new(
     "Whether it calls tools, thinks, sees pictures: as the operator configures it, as its provider says, or as most \
      models are. The name may hold slashes, as they are or as `%2F`.",
 )
-.enveloped(200, named::<schemas::ModelCatalog>);
+.enveloped(200, named::<DetailsShape<'static>>);
 
 pub(crate) static EMBEDDINGS_CREATE: Doc = Doc::new(
     "createEmbedding",
@@ -73,9 +83,9 @@ pub(crate) static EMBEDDINGS_CREATE: Doc = Doc::new(
     "Turn texts into vectors",
     "OpenAI's embeddings, by a model whose provider gives them.",
 )
-.takes(named::<schemas::EmbeddingRequest>)
+.takes(named::<EmbeddingRequest>)
 .example(r#"{"model": "$first-model", "input": ["Hello!"]}"#)
-.json(200, named::<schemas::EmbeddingList>);
+.json(200, named::<EmbeddingList>);
 
 pub(crate) static VERSION: Doc = Doc::new(
     "getVersion",
@@ -83,7 +93,7 @@ pub(crate) static VERSION: Doc = Doc::new(
     "What is running",
     "The version, and since when it runs with its present configuration.",
 )
-.enveloped(200, named::<schemas::Version>);
+.enveloped(200, named::<Version>);
 
 pub(crate) static GUEST_LOGIN: Doc = Doc::new(
     "guestLogin",
@@ -91,20 +101,20 @@ pub(crate) static GUEST_LOGIN: Doc = Doc::new(
     "Get tokens as a new guest",
     "Needs nothing. The access token lives for five minutes, the refresh token for a week.",
 )
-.json(201, named::<schemas::GuestTokens>);
+.json(201, named::<Login<'static>>);
 
 pub(crate) static REFRESH_TOKEN: Doc =
     Doc::new("refreshToken", "Auth", "Get the next pair of tokens", "For the owner of a refresh token.")
-        .takes(named::<schemas::RefreshRequest>)
+        .takes(named::<RefreshRequest>)
         .example(r#"{"refresh_token": "the refresh_token that came with the login"}"#)
-        .json(200, named::<schemas::Tokens>);
+        .json(200, named::<Tokens>);
 
-pub(crate) static HEALTHZ: Doc = Doc::new("healthz", "Server", "The process lives", "`{status: \"ok\"}`.")
-    .json(200, named::<schemas::Status>);
+pub(crate) static HEALTHZ: Doc =
+    Doc::new("healthz", "Server", "The process lives", "`{status: \"ok\"}`.").json(200, named::<Status>);
 
 pub(crate) static MEDIA_HEALTHZ: Doc =
     Doc::new("mediaHealthz", "Server", "The Media API lives", "Lives as long as the process.")
-        .json(200, named::<schemas::Status>);
+        .json(200, named::<Status>);
 
 pub(crate) static READYZ: Doc = Doc::new(
     "readyz",
@@ -112,7 +122,7 @@ pub(crate) static READYZ: Doc = Doc::new(
     "New requests are welcome",
     "`{status: \"ready\"}`; 503 while the server drains.",
 )
-.json(200, named::<schemas::Status>);
+.json(200, named::<Status>);
 
 pub(crate) static OPENAPI: Doc = Doc::new(
     "openapi",
@@ -120,7 +130,7 @@ pub(crate) static OPENAPI: Doc = Doc::new(
     "This document",
     "OpenAPI 3.1, made from the table that routes the requests.",
 )
-.json(200, named::<schemas::OpenApi>);
+.json(200, named::<OpenApi>);
 
 pub(crate) static HOME: Doc = Doc::new(
     "home",
@@ -128,7 +138,7 @@ pub(crate) static HOME: Doc = Doc::new(
     "What this is",
     "A page for people who open the server in a browser (`Accept: text/html`); the same as JSON for everybody else.",
 )
-.json(200, named::<schemas::Home>);
+.json(200, named::<Home>);
 
 pub(crate) static DOCS: Doc =
     Doc::new("docs", "Server", "To the documentation", "Leads to Swagger UI.").redirects();

@@ -1,7 +1,10 @@
 //! Usage in words.
 
+use jan_llm::usage::Report;
+
 use super::Doc;
-use crate::openapi::schemas::{named, usage as shape};
+use crate::openapi::named;
+use crate::routes::usage::DailyUsage;
 
 const TAG: &str = "Usage";
 
@@ -13,22 +16,24 @@ const LAST: &[(&str, &str)] = &[("days", "How many days up to today, 1 to 366. D
 
 pub(crate) static ME: Doc = Doc::new("getUsage", TAG, "What you used", "Tokens and requests, by model.")
     .query(BETWEEN)
-    .enveloped(200, named::<shape::UsageReport>);
+    .enveloped(200, named::<Report>);
 
 pub(crate) static DAILY: Doc =
     Doc::new("getDailyUsage", TAG, "What you used day by day", "Days without use are left out.")
         .query(LAST)
-        .enveloped(200, named::<shape::DailyUsage>);
+        .enveloped(200, named::<DailyUsage>);
 
 pub(crate) static OF_PROJECT: Doc =
     Doc::new("getProjectUsage", TAG, "What a project of yours used", "Tokens and requests, by model.")
         .query(BETWEEN)
-        .enveloped(200, named::<shape::UsageReport>);
+        .enveloped(200, named::<Report>);
 
 pub(crate) mod templates {
     //! Prompt templates in words.
 
-    use super::{Doc, named, shape};
+    use jan_llm::prompt::TemplateShape;
+
+    use super::{Doc, named};
 
     pub(crate) static GET: Doc = Doc::new(
         "getPromptTemplate",
@@ -36,5 +41,5 @@ pub(crate) mod templates {
         "Get the active template of a key",
         "Needs no credential. 404 when there is none, or it is switched off.",
     )
-    .enveloped(200, named::<shape::PromptTemplate>);
+    .enveloped(200, named::<TemplateShape>);
 }

@@ -1,12 +1,15 @@
 //! Users in words: who they are, what they chose.
 
+use jan_llm::settings::{PreferencesPatch, PreferencesShape, SettingsPatch, SettingsShape};
+
 use super::Doc;
-use crate::openapi::schemas::{named, users as shape};
+use crate::openapi::named;
+use crate::routes::users::UserShape;
 
 const TAG: &str = "Users";
 
 pub(crate) static ME: Doc = Doc::new("getMe", TAG, "Who you are", "Your id, how you proved it, your roles.")
-    .enveloped(200, named::<shape::Me>);
+    .enveloped(200, named::<UserShape<'static>>);
 
 pub(crate) static DELETE_ME: Doc = Doc::new(
     "deleteMe",
@@ -18,7 +21,7 @@ pub(crate) static DELETE_ME: Doc = Doc::new(
 
 pub(crate) static SETTINGS: Doc =
     Doc::new("getSettings", TAG, "Get your settings", "What you did not choose has its default.")
-        .enveloped(200, named::<shape::Settings>);
+        .enveloped(200, named::<SettingsShape>);
 
 pub(crate) static CHANGE_SETTINGS: Doc = Doc::new(
     "patchSettings",
@@ -26,9 +29,9 @@ pub(crate) static CHANGE_SETTINGS: Doc = Doc::new(
     "Change your settings",
     "Merged field by field: what is not named stays. When anything is wrong, nothing changes.",
 )
-.takes(named::<shape::PatchSettings>)
+.takes(named::<SettingsPatch>)
 .example(r#"{"profile_settings": {"base_style": "Concise", "nick_name": "Ann"}}"#)
-.enveloped(200, named::<shape::Settings>);
+.enveloped(200, named::<SettingsShape>);
 
 pub(crate) static PREFERENCES: Doc = Doc::new(
     "getPreferences",
@@ -36,7 +39,7 @@ pub(crate) static PREFERENCES: Doc = Doc::new(
     "Get your preferences",
     "The selected model is the first one unless chosen.",
 )
-.enveloped(200, named::<shape::Preferences>);
+.enveloped(200, named::<PreferencesShape>);
 
 pub(crate) static CHANGE_PREFERENCES: Doc = Doc::new(
     "patchPreferences",
@@ -44,6 +47,6 @@ pub(crate) static CHANGE_PREFERENCES: Doc = Doc::new(
     "Change your preferences",
     "Merged key by key; `null` takes a key out. Up to 64 keys and 16 KiB, known here or not.",
 )
-.takes(named::<shape::PatchPreferences>)
+.takes(named::<PreferencesPatch>)
 .example(r#"{"preferences": {"enable_search": true}}"#)
-.enveloped(200, named::<shape::Preferences>);
+.enveloped(200, named::<PreferencesShape>);

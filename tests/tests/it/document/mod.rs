@@ -157,9 +157,18 @@ impl<'a> Described<'a> {
     }
 }
 
-/// Closes every schema of an object that lists its members, so that others are found.
+/// Closes every schema of an object that lists its members, so that others are found. The parts of one that is put
+/// together (`allOf`) stay open, and the whole is closed.
 fn close(schema: &mut Value, open: bool) {
     if let Some(members) = schema.as_object_mut() {
+        let parts = members.remove("allOf");
+        if let Some(Value::Array(mut parts)) = parts {
+            for part in parts.iter_mut().filter_map(Value::as_object_mut) {
+                part.values_mut().for_each(|member| close(member, open));
+            }
+            members.insert("allOf".into(), parts.into());
+            members.insert("unevaluatedProperties".into(), open.into());
+        }
         if !open && members.contains_key("properties") && !members.contains_key("additionalProperties") {
             members.insert("additionalProperties".into(), false.into());
         }

@@ -1,0 +1,23 @@
+//! What the OpenAPI document says of an item: the members that every one shows, and those that are known of some.
+
+use serde_json::Value;
+
+/// An item as it is kept. Members that are not listed come back as they were given.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
+struct Item {
+    #[schema(example = "msg_0123456789abcdef")]
+    id: String,
+    #[schema(example = "conversation.item")]
+    object: String,
+    r#type: String,
+    role: Option<String>,
+    content: Option<Vec<Value>>,
+    status: Option<String>,
+    branch: String,
+    sequence_number: i64,
+    /// RFC 3339.
+    created_at: String,
+}
+
+crate::described_by!(super::Item => Item);

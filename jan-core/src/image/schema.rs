@@ -1,0 +1,42 @@
+//! What the OpenAPI document says of pictures that were made: the members that are known. Replies stay bytes, so these types
+//! only describe them.
+#![expect(dead_code, reason = "they only describe")]
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Pictures that were made.
+#[derive(ToSchema)]
+struct Images {
+    /// Seconds since the Unix epoch.
+    created: u64,
+    data: Vec<Image>,
+    usage: Option<Value>,
+}
+
+/// A picture that was made.
+#[derive(ToSchema)]
+struct Image {
+    /// Its name among your media.
+    #[schema(example = "jan_01hqr8v9k2x3f4g5h6j7k8m9n0")]
+    id: Option<String>,
+    url: Option<String>,
+    b64_json: Option<String>,
+    revised_prompt: Option<String>,
+}
+
+/// A picture being made.
+#[derive(ToSchema)]
+pub struct ImageEvent {
+    /// The name of the event: `image_generation.partial_image`, `image_generation.completed`, `image_edit.…`.
+    r#type: String,
+    b64_json: Option<String>,
+    partial_image_index: Option<u32>,
+    /// With the whole picture: its name among your media.
+    id: Option<String>,
+    /// With the whole picture: a link to it.
+    url: Option<String>,
+    usage: Option<Value>,
+}
+
+crate::described_by!(super::ImageReply => Images);
