@@ -208,7 +208,10 @@ impl Conversations {
         report: &CallReport,
     ) -> Result<Item> {
         let members = item::call_report(report)?;
-        self.store.conversations.merge_item(owner, id, ItemRef::Call(call), members, self.clock.millis()).await
+        self.store
+            .conversations
+            .merge_item(owner, id, ItemRef::Call(call), members, self.clock.millis())
+            .await
     }
 
     /// Deletes one item and keeps the rest.

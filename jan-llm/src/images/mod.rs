@@ -26,8 +26,6 @@ use self::answer::Answer;
 use self::ask::Ask;
 use crate::Conversations;
 
-}
-
 /// Makes pictures through [`ImageProvider`]s. Cheap to clone.
 #[derive(Clone)]
 pub struct Images {
