@@ -107,29 +107,6 @@ impl HttpRequest {
     /// The body as what a service takes.
     ///
     /// # Errors
-    /// As [`Call::object`]; [`ErrorKind::Invalid`] naming the member that cannot be read.
-    pub(crate) async fn read<T>(&mut self) -> Result<T>
-    where
-        T: for<'a> TryFrom<&'a JsonObject, Error = Error>,
-    {
-        T::try_from(&self.object().await?)
-    }
-
-    /// The same, with ids where the body names pictures and files by links to this server; no body at all is an empty
-    /// object.
-    ///
-    /// # Errors
-    /// As [`Call::read`].
-    pub(crate) async fn read_with_ids<T>(&mut self) -> Result<T>
-    where
-        T: for<'a> TryFrom<&'a JsonObject, Error = Error>,
-    {
-        T::try_from(&self.object_with_ids().await?)
-    }
-
-    /// The body as what a service takes.
-    ///
-    /// # Errors
     /// As [`HttpRequest::object`]; [`jan_core::ErrorKind::Invalid`] naming the member that cannot be read.
     pub(crate) async fn read<T>(&mut self) -> Result<T>
     where

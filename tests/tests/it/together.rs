@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use jan_core::page::PageRequest;
 use jan_core::{ChatChunk, ChatRequest, Database, JsonObject, Principal, Result, SystemClock};
 use jan_llm::completions::{Completions, Filter};
-use jan_llm::turn::Manner;
+use jan_llm::turn::TurnOptions;
 use jan_llm::{Chat, Conversations, Keeper, Store};
 use jan_tests::{Gate, PrivatePostgres, ScriptedModel, Turn, words};
 use serde_json::json;
@@ -19,14 +19,14 @@ async fn both_or_neither(database: Database) {
     let (completions, me) = (Completions::new(&store, clock), Principal::open("me"));
     let kept = async || completions.count(&me.user, &Filter::default()).await.unwrap();
     for (stream, stays) in [(false, true), (false, false), (true, true), (true, false)] {
-        let (talk, _) = conversations.create(&me.user, &JsonObject::new()).await.unwrap();
+        let (talk, _) = conversations.create(&me.user, NewConversation::default()).await.unwrap();
         let (before, gate) = (kept().await, Gate::new());
         model.then(Turn::Gated(words("one two"), gate.clone()));
         let ask = async {
             let body = json!({"model": "scripted", "messages": [{"role": "user", "content": "Count."}],
                               "conversation": talk.id, "store": true, "stream": stream});
             let request = ChatRequest::parse(body.to_string().into())?;
-            let turn = chat.turn(request, &me, &Manner::default()).await?;
+            let turn = chat.turn(ModelCall::new(request, &me), &TurnOptions::default()).await?;
             if stream {
                 turn.stream().await?.try_collect::<Vec<ChatChunk>>().await.map(drop)
             } else {

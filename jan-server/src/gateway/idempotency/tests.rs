@@ -83,7 +83,7 @@ async fn what_is_too_large_to_be_kept_is_not_done_twice() {
 async fn a_key_whose_process_died_is_free_after_its_lease() {
     let database = Database::memory();
     let (server, clock) = server_on(&database).await;
-    let records = Records::<Entry>::new(KIND, record::on(&database).await.unwrap());
+    let records = Records::<Entry>::new(KIND, jan_core::record::on(&database).await.unwrap());
     // As a process leaves it that dies in the middle.
     let entry = Entry { asked: "something".into(), outcome: None };
     let left = jan_core::record::Kept::new("idem_1", clock.millis(), entry).key("k");

@@ -12,7 +12,7 @@ use jan_llm::conversations::{
 
 use super::{Doc, PAGE};
 use crate::http::reply::Deleted;
-use crate::openapi::named;
+use crate::openapi::document::named;
 use crate::routes::branches::{Activated, BranchList};
 use crate::routes::conversations::{BulkDeleteConversations, DeletedCount};
 use crate::routes::items::ItemDeleted;

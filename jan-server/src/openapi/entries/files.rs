@@ -4,7 +4,7 @@ use jan_media::FileShape;
 
 use super::Doc;
 use crate::http::reply::Deleted;
-use crate::openapi::named;
+use crate::openapi::document::named;
 use crate::routes::files::CreateFile;
 
 const TAG: &str = "Files";

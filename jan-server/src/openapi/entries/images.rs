@@ -4,7 +4,7 @@ use jan_core::image::{ImageEvent, ImageReply};
 use jan_llm::images::{ImageEdit, NewImage};
 
 use super::Doc;
-use crate::openapi::named;
+use crate::openapi::document::named;
 
 const TAG: &str = "Images";
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::{Doc, PAGE};
 use crate::http::reply::Deleted;
-use crate::openapi::{Components, named};
+use crate::openapi::doc::Components;
+use crate::openapi::document::named;
 use crate::routes::media::{BulkDeleted, ResolvedMedia};
 use crate::routes::media_upload::{PutMedia, UploadForm};
 

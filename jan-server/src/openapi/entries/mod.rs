@@ -6,7 +6,7 @@ use jan_core::{ChatAnswer, ChatChunk, ChatRequest, CompletionReply, CompletionRe
 use jan_llm::catalogue::{DetailsShape, ModelShape};
 
 use super::doc::{Doc, PAGE};
-use super::document::{Components, named};
+use super::document::named;
 use crate::routes::auth::{Login, RefreshRequest};
 use crate::routes::docs::OpenApi;
 use crate::routes::health::{Status, Version};

@@ -4,7 +4,7 @@ use jan_llm::shares::{NewItemShare, NewShare, PublicShareShape, ShareShape};
 
 use super::Doc;
 use crate::http::reply::Deleted;
-use crate::openapi::named;
+use crate::openapi::document::named;
 
 const TAG: &str = "Shares";
 

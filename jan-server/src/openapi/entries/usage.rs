@@ -3,7 +3,7 @@
 use jan_llm::usage::Report;
 
 use super::Doc;
-use crate::openapi::named;
+use crate::openapi::document::named;
 use crate::routes::usage::DailyUsage;
 
 const TAG: &str = "Usage";

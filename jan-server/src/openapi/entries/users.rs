@@ -3,7 +3,7 @@
 use jan_llm::settings::{PreferencesPatch, PreferencesShape, SettingsPatch, SettingsShape};
 
 use super::Doc;
-use crate::openapi::named;
+use crate::openapi::document::named;
 use crate::routes::users::UserShape;
 
 const TAG: &str = "Users";
