@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`chat`] | requests, messages, chunks and answers as OpenAI writes them, unknown fields kept |
 //! | [`completion`] | requests to make text go on, and who does |
+//! | [`request`] | what requests to models have in common |
 //! | [`model`], [`image`], [`tool`], [`media`] | the seams: who answers a chat, makes pictures, runs a tool, keeps bytes |
 //! | [`conversation`], [`record`] | what people keep, and the stores that keep it |
 //! | `sql` | SQLite and Postgres behind one small face (features `sqlite`, `postgres`) |

@@ -273,6 +273,6 @@ async fn what_is_wrong_is_named_before_anything_is_made() {
     }
     assert!(studio.painter.asked.lock().unwrap().is_empty());
     let none = Images::new(studio.shelf.clone(), studio.conversations.clone(), ImageSettings::default());
-    let error = none.generate(&studio.me, object(&json!({"prompt": "x"}))).await.map(drop).unwrap_err();
+    let error = none.generate(&studio.me, NewImage::new("x")).await.map(drop).unwrap_err();
     assert_eq!((error.kind(), error.get_code()), (ErrorKind::Invalid, "image_generation_disabled"));
 }
