@@ -160,7 +160,39 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
                 return Ok(next);
             }
         }
-        Err(Error::new(ErrorKind::Conflict, "Others change this at the same time. Try again."))
+        Err(busy())
+    }
+
+    /// Changes the one of this key as [`Records::update`] does; where there is none, what `first` makes is changed and
+    /// kept under the key.
+    ///
+    /// # Errors
+    /// As [`Records::update`].
+    pub async fn update_or_insert<F>(
+        &self,
+        owner: &UserId,
+        key: &str,
+        first: impl Fn() -> Kept<T> + Send + Sync,
+        change: F,
+    ) -> Result<Kept<T>>
+    where
+        T: Sync,
+        F: Fn(&mut Kept<T>) -> Result<()> + Send + Sync,
+    {
+        for _ in 0..TRIES {
+            if let Some(known) = self.find(owner, key).await? {
+                return self.update(owner, &known.id, change).await;
+            }
+            let mut new = first().key(key);
+            change(&mut new)?;
+            match self.insert(owner, &new).await {
+                Ok(()) => return Ok(new),
+                // Somebody else was faster with the first one: theirs is changed.
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(busy())
     }
 
     /// Takes the one of this id away; false when it was not there.
@@ -183,6 +215,10 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
             body: serde_json::to_string(&kept.body).map_err(Error::internal)?,
         })
     }
+}
+
+fn busy() -> Error {
+    Error::new(ErrorKind::Conflict, "Others change this at the same time. Try again.")
 }
 
 fn kept<T: DeserializeOwned>(record: Record) -> Result<Kept<T>> {
