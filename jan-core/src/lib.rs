@@ -6,6 +6,7 @@
 //! | [`chat`] | requests, messages, chunks and answers as OpenAI writes them, unknown fields kept |
 //! | [`call`] | one request to a model, with who makes it and what is reported of it |
 //! | [`completion`] | requests to make text go on, and who does |
+//! | [`request`] | what requests to models have in common |
 //! | [`model`], [`image`], [`tool`], [`media`] | the seams: who answers a chat, makes pictures, runs a tool, keeps bytes |
 //! | [`database`] | the one handle on an app's database, on which every store is made; transactions |
 //! | [`conversation`], [`record`] | what people keep, and the stores that keep it |

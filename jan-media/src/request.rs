@@ -31,7 +31,7 @@ pub struct CreateMedia {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct MediaSource {
     /// `remote_url` (or `remoteurl`, `remote`) or `data_url` (or `dataurl`, `datauri`).
-    #[cfg_attr(feature = "openapi", schema(example = "data_url", required))]
+    #[cfg_attr(feature = "openapi", schema(example = "data_url", value_type = String))]
     r#type: Option<String>,
     /// A public address.
     url: Option<String>,

@@ -206,6 +206,38 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         Ok((next, version))
     }
 
+    /// Changes the one of this key as [`Records::update`] does; where there is none, what `first` makes is changed and
+    /// kept under the key.
+    ///
+    /// # Errors
+    /// As [`Records::update`].
+    pub async fn update_or_insert<F>(
+        &self,
+        owner: &UserId,
+        key: &str,
+        first: impl Fn() -> Kept<T> + Send + Sync,
+        change: F,
+    ) -> Result<Kept<T>>
+    where
+        T: Sync,
+        F: Fn(&mut Kept<T>) -> Result<()> + Send + Sync,
+    {
+        for _ in 0..TRIES {
+            if let Some(known) = self.find(owner, key).await? {
+                return self.update(owner, &known.id, change).await;
+            }
+            let mut new = first().key(key);
+            change(&mut new)?;
+            match self.insert(owner, &new).await {
+                Ok(()) => return Ok(new),
+                // Somebody else was faster with the first one: theirs is changed.
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(changed_by_others())
+    }
+
     /// Takes the one of this id away; false when it was not there.
     ///
     /// # Errors

@@ -86,10 +86,13 @@ pub struct CallReport {
     /// Why it failed.
     pub error: Option<Value>,
     /// The name of what was called.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub name: Option<Value>,
     /// What it was called with.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub arguments: Option<Value>,
     /// The server that was called.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub server_label: Option<Value>,
 }
 

@@ -1,6 +1,7 @@
 //! What a user has chosen, kept between chats: who they are, what may be remembered, which switches are on. Clients
 //! send only what changes ([`SettingsPatch`]).
 
+mod apply;
 mod patch;
 mod store;
 
@@ -9,10 +10,8 @@ use jan_core::chat::Rest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use patch::{
-    AdvancedPatch, MAX_PREFERENCE_BYTES, MAX_PREFERENCES, MemoryPatch, PreferencesPatch, ProfilePatch,
-    SettingsPatch,
-};
+pub use apply::{MAX_PREFERENCE_BYTES, MAX_PREFERENCES};
+pub use patch::{AdvancedPatch, MemoryPatch, PreferencesPatch, ProfilePatch, SettingsPatch};
 pub use store::SettingsStore;
 
 /// A user's settings as they are stored. What a stored object lacks has its default.

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use jan_core::record::{Kept, Records};
-use jan_core::{Clock, Error, ErrorKind, Result, UserId, id};
+use jan_core::{Clock, Result, UserId, id};
 
 use super::{PreferencesPatch, SettingsPatch, UserSettings};
 use crate::store::Store;
 
 /// Nobody has more than one.
 const KEY: &str = "settings";
-/// How often the first change is tried when others make theirs at the same time.
-const TRIES: usize = 8;
 
 /// Keeps every user's [`UserSettings`]. Cheap to clone.
 #[derive(Clone)]
@@ -64,22 +62,12 @@ impl SettingsStore {
             kept.body.updated_at = now;
             change(&mut kept.body)
         };
-        for _ in 0..TRIES {
-            if let Some(known) = self.records.find(owner, KEY).await? {
-                let kept = self.records.update(owner, &known.id, changed).await?;
-                return Ok((Some(kept.id), kept.body));
-            }
-            let first = UserSettings { created_at: now, ..UserSettings::default() };
-            let mut new = Kept::new(id::short("set_"), self.clock.millis(), first).key(KEY);
-            changed(&mut new)?;
-            match self.records.insert(owner, &new).await {
-                Ok(()) => return Ok((Some(new.id), new.body)),
-                // Somebody was faster: theirs are there now, and are changed.
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(Error::new(ErrorKind::Conflict, "Others change the settings at the same time. Try again."))
+        let first = || {
+            let settings = UserSettings { created_at: now, ..UserSettings::default() };
+            Kept::new(id::short("set_"), self.clock.millis(), settings)
+        };
+        let kept = self.records.update_or_insert(owner, KEY, first, changed).await?;
+        Ok((Some(kept.id), kept.body))
     }
 }
 

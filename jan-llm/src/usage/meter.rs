@@ -11,9 +11,6 @@ use super::report::{SECONDS_OF_A_DAY, day_name};
 use super::{Counts, Day, Used};
 use crate::store::Store;
 
-/// How often a row is written anew when somebody else writes the same one.
-const TRIES: usize = 8;
-
 /// Counts tokens. Cheap to clone; clones count together.
 #[derive(Clone)]
 pub struct Meter(Arc<Inner>);
@@ -100,7 +97,6 @@ impl Meter {
 
     /// Adds a row to the record of its day, model and project.
     async fn write(&self, owner: &UserId, row: &Used) -> Result<()> {
-        let records = &self.0.records;
         // No database keeps a NUL in a text.
         let key =
             format!("{}/{}/{}", day_name(row.day), row.model, row.project.as_deref().unwrap_or_default());
@@ -109,18 +105,11 @@ impl Meter {
             kept.body.counts.add(&row.counts);
             Ok(())
         };
-        for _ in 0..TRIES {
-            if let Some(known) = records.find(owner, &key).await? {
-                return records.update(owner, &known.id, add).await.map(drop);
-            }
-            let new = Kept::new(id::short("use_"), self.0.clock.millis(), row.clone()).key(&key);
-            match records.insert(owner, &new.group(row.project.clone())).await {
-                // Another process was faster with the first of the day.
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                done => return done,
-            }
-        }
-        Err(jan_core::Error::new(ErrorKind::Conflict, "Others count the same at the same time."))
+        let first = || {
+            let none = Used { counts: Counts::default(), ..row.clone() };
+            Kept::new(id::short("use_"), self.0.clock.millis(), none).group(row.project.clone())
+        };
+        self.0.records.update_or_insert(owner, &key, first, add).await.map(drop)
     }
 
     pub(super) fn records(&self) -> &Records<Used> {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use jan_core::page::PageRequest;
-use jan_core::{ChatChunk, ChatRequest, Database, JsonObject, Principal, Result, SystemClock};
+use jan_core::{ChatChunk, ChatRequest, Database, ModelCall, Principal, Result, SystemClock};
 use jan_llm::completions::{Completions, Filter};
+use jan_llm::conversations::NewConversation;
 use jan_llm::turn::TurnOptions;
 use jan_llm::{Chat, Conversations, Keeper, Store};
 use jan_tests::{Gate, PrivatePostgres, ScriptedModel, Turn, words};

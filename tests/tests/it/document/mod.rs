@@ -162,6 +162,10 @@ impl<'a> Described<'a> {
 fn close(schema: &mut Value, open: bool) {
     if let Some(members) = schema.as_object_mut() {
         let parts = members.remove("allOf");
+        if !open && members.contains_key("properties") && !members.contains_key("additionalProperties") {
+            members.insert("additionalProperties".into(), false.into());
+        }
+        members.values_mut().for_each(|member| close(member, open));
         if let Some(Value::Array(mut parts)) = parts {
             for part in parts.iter_mut().filter_map(Value::as_object_mut) {
                 part.values_mut().for_each(|member| close(member, open));
@@ -169,10 +173,6 @@ fn close(schema: &mut Value, open: bool) {
             members.insert("allOf".into(), parts.into());
             members.insert("unevaluatedProperties".into(), open.into());
         }
-        if !open && members.contains_key("properties") && !members.contains_key("additionalProperties") {
-            members.insert("additionalProperties".into(), false.into());
-        }
-        members.values_mut().for_each(|member| close(member, open));
     } else if let Some(items) = schema.as_array_mut() {
         items.iter_mut().for_each(|item| close(item, open));
     }
