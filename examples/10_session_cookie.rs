@@ -17,7 +17,8 @@ impl AuthVerifier for Sessions {
     async fn verify(&self, presented: Presented<'_>) -> Result<Option<Arc<Principal>>> {
         // No cookie of ours: another verifier may know who it is.
         let Some(id) = presented.cookie("session") else { return Ok(None) };
-        let ended = || Error::unauthenticated("The session has ended. Sign in again.").code("session_ended");
+        let ended =
+            || Error::unauthenticated("The session has ended. Sign in again.").with_code("session_ended");
         let user = self.0.get(id).ok_or_else(ended)?;
         Ok(Some(Arc::new(Principal::new(user.as_str(), AuthMethod::Session))))
     }

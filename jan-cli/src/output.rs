@@ -37,5 +37,6 @@ pub(super) fn write_note(text: Arguments<'_>) {
 
 /// Standard output takes nothing more.
 pub(super) fn failed(error: &io::Error) -> Error {
-    Error::new(ErrorKind::Internal, format!("The output could not be written: {error}.")).code(OUTPUT_FAILED)
+    Error::new(ErrorKind::Internal, format!("The output could not be written: {error}."))
+        .with_code(OUTPUT_FAILED)
 }

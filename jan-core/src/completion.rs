@@ -227,7 +227,7 @@ mod tests {
             (r#"{"model":"m","prompt":"a","temperature":3}"#, "temperature"),
         ] {
             let error = CompletionRequest::parse(body.into()).unwrap_err();
-            assert_eq!(error.get_param(), Some(param), "{body}");
+            assert_eq!(error.param(), Some(param), "{body}");
         }
         for (prompt, count) in [(r#""""#, 1), (r#"["a","b"]"#, 2), ("[1,2]", 1), ("[[1],[2]]", 2)] {
             let body = format!(r#"{{"model":"m","prompt":{prompt}}}"#);

@@ -109,19 +109,19 @@ impl Error {
 
     /// The field `param` of the request is wrong.
     pub fn invalid(param: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorKind::Invalid, message).param(param)
+        Self::new(ErrorKind::Invalid, message).with_param(param)
     }
 
     /// The field `param` of the request is required and is not there.
     ///
     /// ```
     /// let error = jan_core::Error::missing("name");
-    /// assert_eq!((error.get_code(), error.message()), ("missing_parameter", "`name` is required."));
+    /// assert_eq!((error.code(), error.message()), ("missing_parameter", "`name` is required."));
     /// ```
     pub fn missing(param: impl Into<String>) -> Self {
         let param = param.into();
         let message = format!("`{param}` is required.");
-        Self::invalid(param, message).code("missing_parameter")
+        Self::invalid(param, message).with_code("missing_parameter")
     }
 
     /// There is no such thing for this caller.
@@ -151,21 +151,21 @@ impl Error {
 
     /// Sets the machine-readable code.
     #[must_use]
-    pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.0.code = code.into();
         self
     }
 
     /// Names the field of the request that is at fault.
     #[must_use]
-    pub fn param(mut self, param: impl Into<String>) -> Self {
+    pub fn with_param(mut self, param: impl Into<String>) -> Self {
         self.0.param = Some(param.into());
         self
     }
 
     /// Says when a retry may succeed.
     #[must_use]
-    pub fn retry_after(mut self, wait: Duration) -> Self {
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
@@ -203,7 +203,7 @@ impl Error {
     }
 
     /// The machine-readable code, for example `context_length_exceeded`.
-    pub fn get_code(&self) -> &str {
+    pub fn code(&self) -> &str {
         &self.0.code
     }
 
@@ -213,12 +213,12 @@ impl Error {
     }
 
     /// The field at fault, if it is one field.
-    pub fn get_param(&self) -> Option<&str> {
+    pub fn param(&self) -> Option<&str> {
         self.0.param.as_deref()
     }
 
     /// When a retry may succeed, if that is known.
-    pub fn get_retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 }
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn an_invalid_field_is_named() {
         let error = Error::invalid("messages", "must not be empty");
-        assert_eq!((error.kind(), error.get_param()), (ErrorKind::Invalid, Some("messages")));
-        assert_eq!(error.get_code(), "invalid_parameter");
+        assert_eq!((error.kind(), error.param()), (ErrorKind::Invalid, Some("messages")));
+        assert_eq!(error.code(), "invalid_parameter");
     }
 }

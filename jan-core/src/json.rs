@@ -36,7 +36,7 @@ impl JsonObject {
         keys.sort_unstable();
         if let Some(key) = keys.iter().zip(keys.iter().skip(1)).find_map(|(a, b)| (a == b).then_some(*a)) {
             let message = format!("`{key}` is given more than once.");
-            return Err(Error::invalid(key, message).code("duplicate_member"));
+            return Err(Error::invalid(key, message).with_code("duplicate_member"));
         }
         let members =
             raw.0.into_iter().map(|(key, value)| (key, bytes.slice_ref(value.get().as_bytes()))).collect();
@@ -195,7 +195,7 @@ impl PartialEq for JsonObject {
 
 fn not_json(error: serde_json::Error) -> Error {
     let message = format!("The body is not a valid JSON object: {error}.");
-    Error::new(crate::ErrorKind::Invalid, message).code("invalid_json")
+    Error::new(crate::ErrorKind::Invalid, message).with_code("invalid_json")
 }
 
 struct RawMembers<'a>(Vec<(String, &'a RawValue)>);
@@ -244,13 +244,13 @@ mod tests {
     #[test]
     fn a_member_given_twice_is_refused() {
         let error = JsonObject::parse(r#"{"model":"a","model":"b"}"#.into()).unwrap_err();
-        assert_eq!(error.get_param(), Some("model"));
+        assert_eq!(error.param(), Some("model"));
     }
 
     #[test]
     fn what_is_no_object_is_refused() {
         for text in ["", "[]", "1", "{", "{\"a\":}", "{} x", "nul"] {
-            assert_eq!(JsonObject::parse(text.into()).unwrap_err().get_code(), "invalid_json", "{text}");
+            assert_eq!(JsonObject::parse(text.into()).unwrap_err().code(), "invalid_json", "{text}");
         }
     }
 

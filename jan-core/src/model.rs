@@ -78,8 +78,8 @@ pub trait ModelProvider: Send + Sync + 'static {
         let models = self.models().await?;
         models.into_iter().find(|model| model.id == id).ok_or_else(|| {
             Error::not_found(format!("The model `{id}` does not exist."))
-                .code("model_not_found")
-                .param("model")
+                .with_code("model_not_found")
+                .with_param("model")
         })
     }
 

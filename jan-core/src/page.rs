@@ -57,7 +57,7 @@ impl PageRequest {
     pub fn unknown_cursor(&self) -> Error {
         let message =
             format!("`after` names nothing in this list: `{}`.", self.after.as_deref().unwrap_or(""));
-        Error::invalid("after", message).code("unknown_cursor")
+        Error::invalid("after", message).with_code("unknown_cursor")
     }
 
     /// For stores: the place before the first item of a list that runs by time and id.
@@ -132,7 +132,7 @@ mod tests {
             [(Some("0"), None, "limit"), (Some("101"), None, "limit"), (None, Some("up"), "order")]
         {
             let error = PageRequest::from_query(limit, None, order).unwrap_err();
-            assert_eq!(error.get_param(), Some(param));
+            assert_eq!(error.param(), Some(param));
         }
         assert_eq!(PageRequest::from_query(None, None, None).unwrap(), PageRequest::default());
     }

@@ -147,13 +147,13 @@ impl Chat {
         for item in &items {
             told.set("user_item", &item_shape(item)?)?;
         }
-        Ok(Edit::Kept(told))
+        Ok(Edit::Saved(told))
     }
 
     fn known_keeper(&self) -> Result<&Keeper> {
         self.keeper.as_deref().ok_or_else(|| {
             Error::invalid("conversation", "Nothing is kept here: this chat service has no store.")
-                .code("no_store")
+                .with_code("no_store")
         })
     }
 }
@@ -169,7 +169,7 @@ pub enum Regenerated {
 /// What became of an edit.
 pub enum Edit {
     /// It is kept; this is what its caller is told.
-    Kept(JsonObject),
+    Saved(JsonObject),
     /// It is kept together with the answer of this turn.
     Answered(Turn),
 }

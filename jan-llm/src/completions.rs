@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jan_core::chat::{AnswerBody, Message};
 use jan_core::conversation::Metadata;
 use jan_core::page::{Page, PageRequest};
-use jan_core::record::{Kept, Records};
+use jan_core::record::{Records, TypedRecord};
 use jan_core::{ChatRequest, Clock, Error, ErrorKind, JsonObject, Result, Transaction, UserId, id};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
@@ -64,7 +64,7 @@ pub struct Filter {
 
 impl Filter {
     /// Whether a completion has all the pairs.
-    fn fits(&self, kept: &Kept<Completion>) -> bool {
+    fn fits(&self, kept: &TypedRecord<Completion>) -> bool {
         self.metadata.iter().all(|(key, value)| kept.body.metadata.get(key) == Some(value))
     }
 }
@@ -88,10 +88,10 @@ impl Completions {
         pending: Pending,
         answer: &AnswerBody,
         bytes: &[u8],
-    ) -> Result<Kept<Completion>> {
+    ) -> Result<TypedRecord<Completion>> {
         let bytes = serde_json::from_slice(bytes).map_err(Error::internal)?;
         let body = Completion { messages: pending.messages, metadata: pending.metadata, answer: bytes };
-        Ok(Kept::new(pending.id, self.clock.millis(), body).group(Some(answer.model.clone())))
+        Ok(TypedRecord::new(pending.id, self.clock.millis(), body).group(Some(answer.model.clone())))
     }
 
     /// Keeps a completion, as part of the transaction that also keeps its turn.
@@ -99,7 +99,7 @@ impl Completions {
         &self,
         tx: &mut Transaction,
         owner: &UserId,
-        completion: &Kept<Completion>,
+        completion: &TypedRecord<Completion>,
     ) -> Result<()> {
         self.records.insert_in(tx, owner, completion).await
     }
@@ -184,7 +184,7 @@ impl Completions {
     pub async fn update(&self, owner: &UserId, id: &str, patch: CompletionPatch) -> Result<JsonObject> {
         let CompletionPatch { metadata } = patch;
         check_metadata(&metadata)?;
-        let change = |kept: &mut Kept<Completion>| {
+        let change = |kept: &mut TypedRecord<Completion>| {
             kept.body.metadata.clone_from(&metadata);
             Ok(())
         };
@@ -200,12 +200,12 @@ impl Completions {
         if self.records.delete(owner, id).await? { Ok(()) } else { Err(not_found(id)) }
     }
 
-    async fn kept(&self, owner: &UserId, id: &str) -> Result<Kept<Completion>> {
+    async fn kept(&self, owner: &UserId, id: &str) -> Result<TypedRecord<Completion>> {
         self.records.get(owner, id).await?.ok_or_else(|| not_found(id))
     }
 }
 
-fn shape(kept: &Kept<Completion>) -> Result<JsonObject> {
+fn shape(kept: &TypedRecord<Completion>) -> Result<JsonObject> {
     let mut shape = JsonObject::parse(kept.body.answer.get().to_owned().into())?;
     shape.set("id", &kept.id)?;
     shape.set("metadata", &kept.body.metadata)?;
@@ -226,5 +226,5 @@ fn message_shape(id: &str, i: usize, message: &Message) -> Value {
 }
 
 fn not_found(id: &str) -> Error {
-    Error::not_found(format!("There is no kept chat completion `{id}`.")).code("completion_not_found")
+    Error::not_found(format!("There is no kept chat completion `{id}`.")).with_code("completion_not_found")
 }

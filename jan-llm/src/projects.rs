@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jan_core::clock::seconds;
 use jan_core::page::{Page, PageRequest};
-use jan_core::record::{Kept, Millis, Records};
+use jan_core::record::{Millis, Records, TypedRecord};
 use jan_core::{Clock, Error, ErrorKind, JsonObject, Result, UserId, id};
 use serde::{Deserialize, Serialize};
 
@@ -109,8 +109,8 @@ impl ProjectShape {
     }
 }
 
-impl From<Kept<Project>> for ProjectShape {
-    fn from(Kept { id, created_at, body, .. }: Kept<Project>) -> Self {
+impl From<TypedRecord<Project>> for ProjectShape {
+    fn from(TypedRecord { id, created_at, body, .. }: TypedRecord<Project>) -> Self {
         Self {
             id,
             object: "project",
@@ -136,11 +136,11 @@ impl Projects {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the member; [`ErrorKind::Conflict`] when there is one of this name.
-    pub async fn create(&self, owner: &UserId, new: NewProject) -> Result<Kept<Project>> {
+    pub async fn create(&self, owner: &UserId, new: NewProject) -> Result<TypedRecord<Project>> {
         let now = self.clock.millis();
         let (name, instruction) = (name(&new.name)?, instruction(new.instruction)?);
         let project = Project { name: name.clone(), instruction, updated_at: now, ..Project::default() };
-        let kept = Kept::new(id::short("proj_"), now, project).key(name);
+        let kept = TypedRecord::new(id::short("proj_"), now, project).key(name);
         self.records.insert(owner, &kept).await.map_err(taken)?;
         Ok(kept)
     }
@@ -149,7 +149,7 @@ impl Projects {
     ///
     /// # Errors
     /// As [`Records::list`].
-    pub async fn list(&self, owner: &UserId, page: &PageRequest) -> Result<Page<Kept<Project>>> {
+    pub async fn list(&self, owner: &UserId, page: &PageRequest) -> Result<Page<TypedRecord<Project>>> {
         self.records.list(owner, None, page).await
     }
 
@@ -165,7 +165,7 @@ impl Projects {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`].
-    pub async fn get(&self, owner: &UserId, id: &str) -> Result<Kept<Project>> {
+    pub async fn get(&self, owner: &UserId, id: &str) -> Result<TypedRecord<Project>> {
         self.records.get(owner, id).await?.ok_or_else(|| not_found(id))
     }
 
@@ -173,7 +173,7 @@ impl Projects {
     ///
     /// # Errors
     /// The store's.
-    pub async fn named(&self, owner: &UserId, name: &str) -> Result<Option<Kept<Project>>> {
+    pub async fn named(&self, owner: &UserId, name: &str) -> Result<Option<TypedRecord<Project>>> {
         self.records.find(owner, name.trim()).await
     }
 
@@ -181,11 +181,16 @@ impl Projects {
     ///
     /// # Errors
     /// As [`Projects::create`] and [`Projects::get`].
-    pub async fn update(&self, owner: &UserId, id: &str, patch: ProjectPatch) -> Result<Kept<Project>> {
+    pub async fn update(
+        &self,
+        owner: &UserId,
+        id: &str,
+        patch: ProjectPatch,
+    ) -> Result<TypedRecord<Project>> {
         let name = patch.name.as_deref().map(name).transpose()?;
         let instruction = patch.instruction.map(instruction).transpose()?;
         let now = self.clock.millis();
-        let change = |project: &mut Kept<Project>| {
+        let change = |project: &mut TypedRecord<Project>| {
             if let Some(name) = &name {
                 project.key = Some(name.clone());
                 project.body.name.clone_from(name);
@@ -242,9 +247,9 @@ fn taken(error: Error) -> Error {
         return error;
     }
     let message = "You have a project of this name already.";
-    Error::new(ErrorKind::Conflict, message).code("project_exists").param("name").because(error)
+    Error::new(ErrorKind::Conflict, message).with_code("project_exists").with_param("name").because(error)
 }
 
 fn not_found(id: &str) -> Error {
-    Error::not_found(format!("There is no project `{id}`.")).code("project_not_found")
+    Error::not_found(format!("There is no project `{id}`.")).with_code("project_not_found")
 }

@@ -1,8 +1,9 @@
 //! Several providers behind one: the model's name picks. The router is a provider itself, so everything above it is
 //! the same with one upstream or with ten.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -73,7 +74,7 @@ fn unlisted(model: &str) -> Error {
     let message = format!(
         "Nobody lists the model `{model}`, but not every provider could say its models. Try again later."
     );
-    Error::unavailable(message).code("model_list_away").retry_after(FRESH)
+    Error::unavailable(message).with_code("model_list_away").with_retry_after(FRESH)
 }
 
 impl Router {
@@ -122,7 +123,7 @@ impl Router {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 
     /// The provider that lists this name.
@@ -170,8 +171,8 @@ impl Router {
         names.truncate(10);
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         Error::not_found(format!("The model `{model}` does not exist. Models here: {names}."))
-            .code("model_not_found")
-            .param("model")
+            .with_code("model_not_found")
+            .with_param("model")
     }
 }
 
@@ -242,7 +243,7 @@ impl CompletionProvider for Router {
 /// The model answers chats only.
 pub(crate) fn no_completions(model: &str) -> Error {
     let message = format!("The model `{model}` gives no text completions; ask it at `/v1/chat/completions`.");
-    Error::invalid("model", message).code("unsupported_model")
+    Error::invalid("model", message).with_code("unsupported_model")
 }
 
 #[async_trait]
@@ -252,7 +253,7 @@ impl EmbeddingProvider for Router {
         let picked = self.pick(&model).await?;
         let Some(provider) = picked.provider.embeddings() else {
             let message = format!("The model `{model}` gives no embeddings.");
-            return Err(Error::invalid("model", message).code("unsupported_model"));
+            return Err(Error::invalid("model", message).with_code("unsupported_model"));
         };
         provider.embed(call).await.map_err(|error| picked.judge(&model, error))
     }
@@ -277,7 +278,7 @@ mod tests {
         assert_eq!(model_of(&router, "b").await.unwrap(), "b");
         assert_eq!(router.models().await.unwrap().len(), 2);
         let error = model_of(&router, "c").await.unwrap_err();
-        assert_eq!((error.get_code(), error.get_param()), ("model_not_found", Some("model")));
+        assert_eq!((error.code(), error.param()), ("model_not_found", Some("model")));
         assert!(error.message().contains("a, b"));
     }
 
@@ -297,7 +298,7 @@ mod tests {
     #[async_trait]
     impl ModelProvider for Moody {
         async fn models(&self) -> Result<Vec<Model>> {
-            let told = self.0.lock().unwrap();
+            let told = self.0.lock();
             told.as_ref().map(Clone::clone).map_err(|kind| Error::new(*kind, "no list"))
         }
 
@@ -324,7 +325,7 @@ mod tests {
             assert_eq!(model_of(&router, "a").await.unwrap(), "a");
             let error = model_of(&router, "y").await.unwrap_err();
             assert_eq!(error.kind(), unknown, "{kind:?}");
-            assert_eq!(error.get_retry_after().is_some(), unknown == ErrorKind::Unavailable);
+            assert_eq!(error.retry_after().is_some(), unknown == ErrorKind::Unavailable);
             assert_eq!(router.model("y").await.unwrap_err().kind(), unknown);
             assert_eq!(router.model("b").await.unwrap().id, "b");
         }
@@ -333,10 +334,10 @@ mod tests {
         let others = Router::new().add_open(Moody(Mutex::new(Err(ErrorKind::Upstream))));
         let router = others.add_open(Moody(Mutex::new(Err(ErrorKind::Upstream)))).add(moody.clone());
         assert_eq!(router.models().await.unwrap().len(), 1);
-        *moody.0.lock().unwrap() = Err(ErrorKind::Upstream);
+        *moody.0.lock() = Err(ErrorKind::Upstream);
         assert!(router.models().await.is_err());
         assert_eq!(model_of(&router, "x").await.unwrap(), "x");
         let error = model_of(&router, "y").await.unwrap_err();
-        assert_eq!((error.kind(), error.get_code()), (ErrorKind::Unavailable, "model_list_away"));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "model_list_away"));
     }
 }

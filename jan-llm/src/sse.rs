@@ -118,7 +118,7 @@ impl Decoder {
             return Ok(());
         }
         let message = format!("The model sent an event of more than {} bytes.", self.limit);
-        Err(Error::upstream(message).code("upstream_event_too_large"))
+        Err(Error::upstream(message).with_code("upstream_event_too_large"))
     }
 
     /// Cuts the next line off the buffer, without its end.
@@ -255,7 +255,7 @@ mod tests {
             decoder.push(start.as_bytes());
             assert!(decoder.next_event().unwrap().is_none());
             decoder.push(&[b'x'; 101]);
-            assert_eq!(decoder.next_event().unwrap_err().get_code(), "upstream_event_too_large");
+            assert_eq!(decoder.next_event().unwrap_err().code(), "upstream_event_too_large");
         }
     }
 

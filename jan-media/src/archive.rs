@@ -3,7 +3,6 @@
 //! is inspected as all other media is, and must be what it was written down as.
 
 use std::collections::HashSet;
-use std::sync::PoisonError;
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -14,7 +13,7 @@ use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use jan_core::account::{Entry, ImportData, Imported, OwnedData, Sweep, pages};
 use jan_core::media::{MediaObject, is_media_id};
 use jan_core::page::{MAX_LIMIT, Order, PageRequest};
-use jan_core::record::{Kept, Millis};
+use jan_core::record::{Millis, TypedRecord};
 use jan_core::{BoxStream, Error, ErrorKind, Result, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -260,7 +259,7 @@ impl Media {
     /// Stores the bytes, if they are the right ones, and gives their name.
     async fn restore_bytes(
         &self,
-        claim: &Kept<Claim>,
+        claim: &TypedRecord<Claim>,
         media: &Archived,
         bytes: BoxStream<Result<Bytes>>,
     ) -> Result<(Seen, String)> {
@@ -271,7 +270,7 @@ impl Media {
         (wanted.length, wanted.sha256) = (Some(media.bytes), Some(media.sha256.clone()));
         let (bytes, seen) = inspected(bytes, wanted);
         self.ledger.store.put(&claim.body.stored, bytes).await?;
-        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let seen = seen.lock().take();
         let seen = seen.ok_or_else(|| Error::internal("the store did not read to the end"))?;
         let blob = self.ledger.settle(claim, &seen.sha256, self.clock.millis()).await?;
         Ok((seen, blob))
@@ -280,7 +279,7 @@ impl Media {
     async fn restore_row(
         &self,
         owner: &UserId,
-        claim: &Kept<Claim>,
+        claim: &TypedRecord<Claim>,
         media: Archived,
         seen: Seen,
         blob: String,
@@ -299,7 +298,7 @@ impl Media {
         };
         // A file, which is what has a purpose, stays one by itself: it is never given for the same bytes from elsewhere.
         let is_file = media.purpose.is_some();
-        let row = Kept::new(&media.id, media.created_at, row).group(media.purpose);
+        let row = TypedRecord::new(&media.id, media.created_at, row).group(media.purpose);
         let keyed = if is_file { row.clone() } else { row.clone().key(&seen.sha256) };
         let kept = match self.rows.insert(owner, &keyed).await {
             // The owner has the same bytes under another id as well.

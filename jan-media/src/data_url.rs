@@ -48,7 +48,8 @@ pub(crate) fn parse(url: &str, max: u64) -> Result<DataUrl> {
 }
 
 pub(crate) fn too_large(max: u64) -> Error {
-    Error::new(ErrorKind::TooLarge, format!("A file may have at most {max} bytes.")).code("max_size_exceeded")
+    Error::new(ErrorKind::TooLarge, format!("A file may have at most {max} bytes."))
+        .with_code("max_size_exceeded")
 }
 
 fn decode_base64(data: &str) -> Result<Vec<u8>> {
@@ -74,7 +75,7 @@ fn is_token(text: &str) -> bool {
 }
 
 fn invalid(why: &str) -> Error {
-    Error::invalid("data_url", format!("The data URL is not valid: {why}.")).code("invalid_data_url")
+    Error::invalid("data_url", format!("The data URL is not valid: {why}.")).with_code("invalid_data_url")
 }
 
 #[cfg(test)]
@@ -120,7 +121,7 @@ mod tests {
         ];
         for url in bent {
             let error = parse(url, 99).unwrap_err();
-            assert_eq!((error.kind(), error.get_param()), (ErrorKind::Invalid, Some("data_url")), "{url}");
+            assert_eq!((error.kind(), error.param()), (ErrorKind::Invalid, Some("data_url")), "{url}");
         }
     }
 

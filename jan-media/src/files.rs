@@ -112,8 +112,8 @@ mod tests {
             }
         };
         assert_eq!(purpose(&form(&[("purpose", "fine-tune")])).unwrap(), "fine-tune");
-        assert_eq!(purpose(&form(&[])).unwrap_err().get_code(), "missing_parameter");
-        assert_eq!(purpose(&form(&[("purpose", "fun")])).unwrap_err().get_param(), Some("purpose"));
+        assert_eq!(purpose(&form(&[])).unwrap_err().code(), "missing_parameter");
+        assert_eq!(purpose(&form(&[("purpose", "fun")])).unwrap_err().param(), Some("purpose"));
         assert_eq!(ends(&form(&[])).unwrap(), None);
         let hour = form(&[("expires_after[anchor]", "created_at"), ("expires_after[seconds]", "3600")]);
         assert_eq!(ends(&hour).unwrap(), Some(Duration::from_secs(3600)));
@@ -124,7 +124,7 @@ mod tests {
                 "expires_after[anchor]" => Some(anchor.to_owned()),
                 _ => Some(seconds.to_owned()),
             };
-            assert_eq!(ends(&said).unwrap_err().get_param(), Some("expires_after"), "{anchor} {seconds}");
+            assert_eq!(ends(&said).unwrap_err().param(), Some("expires_after"), "{anchor} {seconds}");
         }
     }
 }

@@ -1,13 +1,11 @@
 //! The ways in. All of them end in one: bytes that are inspected while they are stored, compared with what is there, and
 //! written down. The bytes come first and the row last, so that there is never a row without bytes.
 
-use std::sync::PoisonError;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use jan_core::media::{MediaObject, MediaSink, NewMedia, OwnHosts, PREFIX, media_link};
-use jan_core::record::{Kept, Millis};
+use jan_core::record::{Millis, TypedRecord};
 use jan_core::{BoxStream, Error, ErrorKind, Result, UserId, id};
 
 use crate::data_url;
@@ -127,7 +125,7 @@ impl Media {
     /// What is kept here already: the owner's, or somebody else's that the link shows.
     async fn own(&self, owner: &UserId, id: &str, query: &str, new: &mut NewMedia) -> Result<Own> {
         let unknown =
-            || Error::invalid("source.url", format!("There is no media `{id}`.")).code("unknown_media");
+            || Error::invalid("source.url", format!("There is no media `{id}`.")).with_code("unknown_media");
         if let Some(row) = self.rows.get(owner, id).await?.filter(|row| !row.body.ended) {
             return Ok(Own::Theirs(object(row, true)));
         }
@@ -191,7 +189,7 @@ impl Media {
             claim: claim.id.clone(),
             ended: false,
         };
-        let row = Kept::new(media, begun, row).group(new.purpose.clone());
+        let row = TypedRecord::new(media, begun, row).group(new.purpose.clone());
         let row = if dedupe { row.key(&seen.sha256) } else { row };
         for _ in 0..TRIES {
             match self.rows.insert(owner, &row).await {
@@ -215,7 +213,7 @@ impl Media {
     async fn store(
         &self,
         dedupe_for: Option<&UserId>,
-        claim: &Kept<Claim>,
+        claim: &TypedRecord<Claim>,
         bytes: BoxStream<Result<Bytes>>,
         mut wanted: Wanted,
         new: &mut NewMedia,
@@ -227,7 +225,7 @@ impl Media {
         };
         let (bytes, seen) = inspected(bytes, wanted);
         self.ledger.store.put(&claim.body.stored, bytes).await?;
-        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let seen = seen.lock().take();
         let seen = seen.ok_or_else(|| Error::internal("the store did not read to the end"))?;
         last(new, &seen.mime)?;
         new.public |= self.settings.public;
@@ -257,7 +255,7 @@ impl Media {
             self.show(owner, &row.id).await?;
         }
         let until = self.until(new, self.clock.millis());
-        let renew = |row: &mut Kept<Row>| {
+        let renew = |row: &mut TypedRecord<Row>| {
             // What was to be kept for good, or longer, is.
             row.body.retention_until = until.zip(row.body.retention_until).map(|(new, old)| new.max(old));
             row.body.public |= new.public;
@@ -273,7 +271,7 @@ impl Media {
     }
 
     /// Ends without a row for the claim.
-    async fn instead(&self, claim: &Kept<Claim>, result: Result<MediaObject>) -> Result<MediaObject> {
+    async fn instead(&self, claim: &TypedRecord<Claim>, result: Result<MediaObject>) -> Result<MediaObject> {
         // What cannot be taken away now is found by the sweeper.
         let _ = self.ledger.leave(&claim.id, self.clock.millis()).await;
         result

@@ -1,7 +1,8 @@
 //! Looks at bytes while they pass on their way into a store: counts and hashes them, says what they are, and ends the
 //! stream with an error as soon as they cannot be taken. Of the bytes only the beginning is held, until it was judged.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -72,7 +73,7 @@ pub(crate) fn inspected(
                 return Ok(Some((piece, (bytes, Some(inspector)))));
             }
             let seen = inspector.end()?;
-            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+            *result.lock() = Some(seen);
             Ok(None)
         }
     };
@@ -131,7 +132,9 @@ impl Inspector {
             Dimensions::Known(width, height) => {
                 let pixels = u64::from(width) * u64::from(height);
                 if pixels > self.wanted.max_pixels || width.max(height) > self.wanted.max_side {
-                    return Err(unprocessable("The picture has too many pixels.").code("too_many_pixels"));
+                    return Err(
+                        unprocessable("The picture has too many pixels.").with_code("too_many_pixels")
+                    );
                 }
                 self.size = Some((width, height));
             }
@@ -151,12 +154,12 @@ impl Inspector {
 
     fn end(mut self) -> Result<Seen> {
         if self.length == 0 {
-            return Err(Error::invalid("file", "The file is empty.").code("empty_file"));
+            return Err(Error::invalid("file", "The file is empty.").with_code("empty_file"));
         }
         self.look(true)?;
         self.text.end();
         self.still_text()?;
-        let sha256 = hex(&self.hash.finalize());
+        let sha256 = hex::encode(self.hash.finalize());
         if self.wanted.length.is_some_and(|length| self.length != length) {
             return Err(not_as_announced("has fewer bytes"));
         }
@@ -167,18 +170,12 @@ impl Inspector {
     }
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).map(|digit| char::from(*digit));
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(digit).collect()
-}
-
 fn unprocessable(message: &'static str) -> Error {
-    Error::new(ErrorKind::Unprocessable, message).code("bad_picture")
+    Error::new(ErrorKind::Unprocessable, message).with_code("bad_picture")
 }
 
 pub(crate) fn not_as_announced(how: &str) -> Error {
-    Error::invalid("file", format!("The file {how} than was announced.")).code("not_as_announced")
+    Error::invalid("file", format!("The file {how} than was announced.")).with_code("not_as_announced")
 }
 
 #[cfg(test)]
@@ -190,7 +187,7 @@ mod tests {
         let pieces: Vec<_> = pieces.iter().map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
         let (bytes, seen) = inspected(stream::iter(pieces).boxed(), wanted);
         bytes.try_collect::<Vec<_>>().await?;
-        Ok(seen.lock().unwrap().take().unwrap())
+        Ok(seen.lock().take().unwrap())
     }
 
     fn wanted(settings: &MediaSettings) -> Wanted {
@@ -208,7 +205,7 @@ mod tests {
                 (seen.mime.as_str(), seen.size, seen.bytes),
                 ("image/png", Some((7, 9)), bytes.len() as u64)
             );
-            assert_eq!(seen.sha256, hex(&Sha256::digest(&bytes)));
+            assert_eq!(seen.sha256, hex::encode(Sha256::digest(&bytes)));
         }
     }
 
@@ -239,13 +236,13 @@ mod tests {
         let counted = passed.clone();
         let pieces = stream::iter(bytes.chunks(10).map(Bytes::copy_from_slice).collect::<Vec<_>>());
         let pieces = pieces.map(move |piece| {
-            *counted.lock().unwrap() += piece.len();
+            *counted.lock() += piece.len();
             Ok(piece)
         });
         let (stream, _) = inspected(pieces.boxed(), wanted(&settings));
         let error = stream.try_collect::<Vec<_>>().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
-        assert_eq!(*passed.lock().unwrap(), 50, "no more is read than shows that it is too much");
+        assert_eq!(*passed.lock(), 50, "no more is read than shows that it is too much");
 
         let announced = |length, sha256: Option<&str>| Wanted {
             length: Some(length),
@@ -256,11 +253,11 @@ mod tests {
         for wanted in
             [announced(length - 1, None), announced(length + 1, None), announced(length, Some("00"))]
         {
-            assert_eq!(inspect(&[&bytes], wanted).await.unwrap_err().get_code(), "not_as_announced");
+            assert_eq!(inspect(&[&bytes], wanted).await.unwrap_err().code(), "not_as_announced");
         }
-        let hash = hex(&Sha256::digest(&bytes)).to_uppercase();
+        let hash = hex::encode(Sha256::digest(&bytes)).to_uppercase();
         inspect(&[&bytes], announced(length, Some(&hash))).await.unwrap();
-        assert_eq!(inspect(&[], wanted(&settings)).await.unwrap_err().get_code(), "empty_file");
+        assert_eq!(inspect(&[], wanted(&settings)).await.unwrap_err().code(), "empty_file");
     }
 
     #[tokio::test]

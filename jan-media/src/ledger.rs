@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use jan_core::media::BlobStore;
 use jan_core::page::{Order, Page, PageRequest};
-use jan_core::record::{Kept, Millis, RecordStore, Records};
+use jan_core::record::{Millis, RecordStore, Records, TypedRecord};
 use jan_core::{Error, ErrorKind, Result, UserId, id};
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,12 @@ impl Ledger {
     }
 
     /// A claim on bytes that are about to be stored, under a name of their own.
-    pub(crate) async fn begin(&self, owner: &UserId, media: &str, look_at: Millis) -> Result<Kept<Claim>> {
+    pub(crate) async fn begin(
+        &self,
+        owner: &UserId,
+        media: &str,
+        look_at: Millis,
+    ) -> Result<TypedRecord<Claim>> {
         let stored = id::short("blob_");
         let claim = claim(owner, media, &stored, look_at).group(Some(stored));
         self.claims.insert(&house(), &claim).await?;
@@ -73,10 +78,15 @@ impl Ledger {
 
     /// The bytes of the claim are whole and have this hash: they become a blob, or the claim joins the one that there is.
     /// Gives the blob's name.
-    pub(crate) async fn settle(&self, claim: &Kept<Claim>, sha256: &str, now: Millis) -> Result<String> {
+    pub(crate) async fn settle(
+        &self,
+        claim: &TypedRecord<Claim>,
+        sha256: &str,
+        now: Millis,
+    ) -> Result<String> {
         let stored = &claim.body.stored;
         for _ in 0..TRIES {
-            let new = Kept::new(stored, now, Blob { joined: 0 }).key(sha256);
+            let new = TypedRecord::new(stored, now, Blob { joined: 0 }).key(sha256);
             match self.blobs.insert(&house(), &new).await {
                 Ok(()) => return Ok(stored.clone()),
                 Err(error) if error.kind() != ErrorKind::Conflict => return Err(error),
@@ -84,7 +94,7 @@ impl Ledger {
             }
             let Some(known) = self.blobs.find(&house(), sha256).await? else { continue };
             self.point(claim, &known.id).await?;
-            let join = |blob: &mut Kept<Blob>| {
+            let join = |blob: &mut TypedRecord<Blob>| {
                 blob.key.as_ref().ok_or_else(|| Error::not_found("This blob goes away."))?;
                 blob.body.joined += 1;
                 Ok(())
@@ -102,8 +112,8 @@ impl Ledger {
         Err(Error::new(ErrorKind::Conflict, "The same file is deleted at the same time. Try again."))
     }
 
-    async fn point(&self, claim: &Kept<Claim>, blob: &str) -> Result<()> {
-        let point = |claim: &mut Kept<Claim>| {
+    async fn point(&self, claim: &TypedRecord<Claim>, blob: &str) -> Result<()> {
+        let point = |claim: &mut TypedRecord<Claim>| {
             claim.group = Some(blob.to_owned());
             Ok(())
         };
@@ -117,7 +127,7 @@ impl Ledger {
         media: &str,
         stored: &str,
         look_at: Millis,
-    ) -> Result<Kept<Claim>> {
+    ) -> Result<TypedRecord<Claim>> {
         let claim = claim(owner, media, stored, look_at);
         self.claims.insert(&house(), &claim).await?;
         Ok(claim)
@@ -125,10 +135,15 @@ impl Ledger {
 
     /// The same claim once more, on this blob and at another place in the line; gives its id. The old one is still there.
     /// Whoever does so again, or at the same time, makes the same one.
-    pub(crate) async fn again(&self, claim: &Kept<Claim>, blob: &str, look_at: Millis) -> Result<String> {
-        let Kept { id, body, .. } = claim;
+    pub(crate) async fn again(
+        &self,
+        claim: &TypedRecord<Claim>,
+        blob: &str,
+        look_at: Millis,
+    ) -> Result<String> {
+        let TypedRecord { id, body, .. } = claim;
         let body = Claim { stored: blob.to_owned(), ..body.clone() };
-        let new = Kept::new(next(id), look_at, body).group(Some(blob.to_owned()));
+        let new = TypedRecord::new(next(id), look_at, body).group(Some(blob.to_owned()));
         match self.claims.insert(&house(), &new).await {
             Err(error) if error.kind() != ErrorKind::Conflict => Err(error),
             _ => Ok(new.id),
@@ -144,7 +159,7 @@ impl Ledger {
             Some(blob) => Some(self.watch(&claim.body.owner(), media, blob, now).await?),
             None => None,
         };
-        let off = |claim: &mut Kept<Claim>| {
+        let off = |claim: &mut TypedRecord<Claim>| {
             claim.group = None;
             Ok(())
         };
@@ -174,7 +189,7 @@ impl Ledger {
             if !self.claims.list(&house(), Some(blob), &one).await?.items.is_empty() {
                 return Ok(());
             }
-            let hide = |blob: &mut Kept<Blob>| {
+            let hide = |blob: &mut TypedRecord<Blob>| {
                 if blob.body.joined != known.body.joined {
                     return Err(Error::new(ErrorKind::Gone, "Somebody joined it."));
                 }
@@ -192,14 +207,14 @@ impl Ledger {
     }
 
     /// The next claims in line, after one that stays where it is.
-    pub(crate) async fn line(&self, after: Option<String>, limit: u32) -> Result<Page<Kept<Claim>>> {
+    pub(crate) async fn line(&self, after: Option<String>, limit: u32) -> Result<Page<TypedRecord<Claim>>> {
         self.claims.list(&house(), None, &PageRequest { limit, after, order: Order::Asc }).await
     }
 }
 
-fn claim(owner: &UserId, media: &str, stored: &str, look_at: Millis) -> Kept<Claim> {
+fn claim(owner: &UserId, media: &str, stored: &str, look_at: Millis) -> TypedRecord<Claim> {
     let (owner, media, stored) = (owner.as_str().to_owned(), media.to_owned(), stored.to_owned());
-    Kept::new(id::short("claim_"), look_at, Claim { owner, media, stored })
+    TypedRecord::new(id::short("claim_"), look_at, Claim { owner, media, stored })
 }
 
 /// `claim_x` → `claim_x.1` → `claim_x.2`.

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use jan_core::media::MediaObject;
-use jan_core::record::{Kept, Millis};
+use jan_core::record::{Millis, TypedRecord};
 use jan_core::{Result, UserId};
 use serde::Serialize;
 
@@ -40,7 +40,7 @@ impl Media {
     pub(crate) async fn link(
         &self,
         owner: &UserId,
-        row: &Kept<Row>,
+        row: &TypedRecord<Row>,
         valid: Option<Duration>,
     ) -> Result<Link> {
         let valid = valid.unwrap_or(self.settings.link_valid);

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jan_core::{BoxStream, Result};
 use sha2::{Digest, Sha256};
 
-use crate::inspect::{Wanted, hex, not_as_announced};
+use crate::inspect::{Wanted, not_as_announced};
 
 /// What says that EXIF follows, in JPEG, HEIC and others.
 const EXIF: &[u8] = b"Exif\0\0";
@@ -55,7 +55,7 @@ fn stripped(mut held: BytesMut, wanted: &mut Wanted) -> Result<BoxStream<Result<
     if wanted.length.take().is_some_and(|length| length != held.len() as u64) {
         return Err(not_as_announced("has more or fewer bytes"));
     }
-    let other = |hash: String| !hash.eq_ignore_ascii_case(&hex(&Sha256::digest(&held)));
+    let other = |hash: String| !hash.eq_ignore_ascii_case(&hex::encode(Sha256::digest(&held)));
     if wanted.sha256.take().is_some_and(other) {
         return Err(not_as_announced("has another SHA-256"));
     }
@@ -439,7 +439,7 @@ mod tests {
         };
         let wanted = |length: usize, hash: &[u8]| {
             let mut wanted = Wanted::new(&MediaSettings::default(), None);
-            (wanted.length, wanted.sha256) = (Some(length as u64), Some(hex(&Sha256::digest(hash))));
+            (wanted.length, wanted.sha256) = (Some(length as u64), Some(hex::encode(Sha256::digest(hash))));
             wanted
         };
         let mut right = wanted(bytes.len(), &bytes);

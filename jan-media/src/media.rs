@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jan_core::media::{BlobStore, MediaObject, OwnHosts, RECORDS};
 use jan_core::page::{Page, PageRequest};
-use jan_core::record::{Kept, Millis, RecordStore, Records};
+use jan_core::record::{Millis, RecordStore, Records, TypedRecord};
 use jan_core::{BoxStream, Clock, Database, Error, ErrorKind, Result, UserId, record};
 
 use crate::ledger::Ledger;
@@ -49,7 +49,7 @@ pub struct Found {
 }
 
 impl Found {
-    pub(crate) fn new(media: &Media, row: Kept<Row>) -> Self {
+    pub(crate) fn new(media: &Media, row: TypedRecord<Row>) -> Self {
         let blob = row.body.blob.clone();
         Self { object: object(row, false), media: media.clone(), blob }
     }
@@ -152,7 +152,7 @@ impl Media {
         if public {
             self.show(owner, id).await?;
         }
-        let change = |row: &mut Kept<Row>| {
+        let change = |row: &mut TypedRecord<Row>| {
             row.body.public = public;
             alive(row)
         };
@@ -160,7 +160,7 @@ impl Media {
         Ok(object(row, false))
     }
 
-    pub(crate) async fn row(&self, owner: &UserId, id: &str) -> Result<Kept<Row>> {
+    pub(crate) async fn row(&self, owner: &UserId, id: &str) -> Result<TypedRecord<Row>> {
         let row = self.rows.get(owner, id).await?.filter(|row| !row.body.ended);
         row.ok_or_else(|| not_found(id))
     }
@@ -172,7 +172,7 @@ impl Media {
     ) -> Result<BoxStream<Result<Bytes>>> {
         self.ledger.store.get(blob, range).await.map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::new(ErrorKind::Gone, "The bytes of this file were lost.")
-                .code("media_lost")
+                .with_code("media_lost")
                 .because(error),
             _ => error,
         })
@@ -184,7 +184,7 @@ impl Media {
         if self.shown.get(&house(), id).await?.is_some() {
             return Ok(());
         }
-        let shown = Kept::new(id, self.clock.millis(), Shown { owner: owner.as_str().to_owned() });
+        let shown = TypedRecord::new(id, self.clock.millis(), Shown { owner: owner.as_str().to_owned() });
         match self.shown.insert(&house(), &shown).await {
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
             other => other,
@@ -204,7 +204,7 @@ fn own_hosts(links: &str) -> OwnHosts {
 }
 
 /// For changes of a row that may be on its way out.
-pub(crate) fn alive(row: &Kept<Row>) -> Result<()> {
+pub(crate) fn alive(row: &TypedRecord<Row>) -> Result<()> {
     if row.body.ended { Err(not_found(&row.id)) } else { Ok(()) }
 }
 

@@ -3,7 +3,7 @@
 
 use jan_core::media::MediaObject;
 use jan_core::page::{MAX_LIMIT, PageRequest};
-use jan_core::record::Kept;
+use jan_core::record::TypedRecord;
 use jan_core::{ErrorKind, Result, UserId};
 
 use crate::media::{Media, alive};
@@ -62,12 +62,12 @@ impl Media {
     pub(crate) async fn remove(
         &self,
         owner: &UserId,
-        row: Kept<Row>,
+        row: TypedRecord<Row>,
         may_go: impl Fn(&Row) -> bool + Send + Sync,
     ) -> Result<bool> {
         let watch = self.ledger.watch(owner, &row.id, &row.body.blob, self.clock.millis()).await?;
         // Without a key the same bytes are new to their owner from here on.
-        let end = |row: &mut Kept<Row>| {
+        let end = |row: &mut TypedRecord<Row>| {
             alive(row)?;
             if !may_go(&row.body) {
                 return Err(not_found(&row.id));
@@ -89,7 +89,7 @@ impl Media {
     }
 
     /// Does what is left to do for media that has ended. Done twice it does nothing.
-    pub(crate) async fn finish(&self, owner: &UserId, row: &Kept<Row>) -> Result<()> {
+    pub(crate) async fn finish(&self, owner: &UserId, row: &TypedRecord<Row>) -> Result<()> {
         self.ledger.leave(&row.body.claim, self.clock.millis()).await?;
         self.ledger.release(&row.body.blob).await?;
         self.shown.delete(&house(), &row.id).await?;

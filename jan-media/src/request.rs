@@ -215,21 +215,13 @@ mod tests {
             (json!({"source": {"type": "remote", "url": "x"}, "public": "yes"}), "public"),
             (json!({"source": {"type": "remote", "url": "x"}, "filename": 7}), "filename"),
         ] {
-            assert_eq!(
-                CreateMedia::try_from(&body(&value)).err().unwrap().get_param(),
-                Some(param),
-                "{value}"
-            );
+            assert_eq!(CreateMedia::try_from(&body(&value)).err().unwrap().param(), Some(param), "{value}");
         }
         for (value, param) in [(json!({"size": -1}), "size"), (json!({"mime_type": 1}), "mime_type")] {
-            assert_eq!(NewUpload::try_from(&body(&value)).unwrap_err().get_param(), Some(param), "{value}");
+            assert_eq!(NewUpload::try_from(&body(&value)).unwrap_err().param(), Some(param), "{value}");
         }
         for value in [json!({}), json!({"ids": []}), json!({"ids": "x"}), json!({"ids": vec!["x"; 101]})] {
-            assert_eq!(
-                ResolveMedia::try_from(&body(&value)).unwrap_err().get_param(),
-                Some("ids"),
-                "{value}"
-            );
+            assert_eq!(ResolveMedia::try_from(&body(&value)).unwrap_err().param(), Some("ids"), "{value}");
         }
     }
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::TryStreamExt;
 use futures_util::future::try_join_all;
 use jan_core::media::{MediaResolver, Resolved, Want};
-use jan_core::record::Kept;
+use jan_core::record::TypedRecord;
 use jan_core::{Error, ErrorKind, Result, UserId};
 
 use crate::media::Media;
@@ -31,7 +31,7 @@ impl MediaResolver for Media {
         if want == Want::DataUrl && all > self.settings.max_resolved {
             let message =
                 format!("The files of one request may have {} bytes together.", self.settings.max_resolved);
-            return Err(Error::new(ErrorKind::TooLarge, message).code("media_too_large"));
+            return Err(Error::new(ErrorKind::TooLarge, message).with_code("media_too_large"));
         }
         let resolved = try_join_all(rows.into_iter().map(|row| self.one(owner, row, want))).await?;
         Ok(resolved.into_iter().collect())
@@ -44,16 +44,16 @@ impl MediaResolver for Media {
 }
 
 impl Media {
-    async fn named(&self, owner: &UserId, id: &str) -> Result<Kept<Row>> {
+    async fn named(&self, owner: &UserId, id: &str) -> Result<TypedRecord<Row>> {
         self.row(owner, id).await.map_err(|error| match error.kind() {
             ErrorKind::NotFound => {
-                Error::invalid("media", format!("There is no media `{id}`.")).code("unknown_media")
+                Error::invalid("media", format!("There is no media `{id}`.")).with_code("unknown_media")
             }
             _ => error,
         })
     }
 
-    async fn one(&self, owner: &UserId, row: Kept<Row>, want: Want) -> Result<(String, Resolved)> {
+    async fn one(&self, owner: &UserId, row: TypedRecord<Row>, want: Want) -> Result<(String, Resolved)> {
         let (url, expires_at) = match want {
             Want::DataUrl => (self.data_url(&row.body).await?, None),
             Want::Link => {

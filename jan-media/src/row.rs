@@ -2,7 +2,7 @@
 //! group is what they are for, where somebody said so.
 
 use jan_core::media::MediaObject;
-use jan_core::record::{Kept, Millis};
+use jan_core::record::{Millis, TypedRecord};
 use jan_core::{Error, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +25,8 @@ pub(crate) struct Row {
     pub(crate) ended: bool,
 }
 
-pub(crate) fn object(kept: Kept<Row>, deduped: bool) -> MediaObject {
-    let Kept { id, group, created_at, body, .. } = kept;
+pub(crate) fn object(kept: TypedRecord<Row>, deduped: bool) -> MediaObject {
+    let TypedRecord { id, group, created_at, body, .. } = kept;
     MediaObject {
         id,
         mime: body.mime,
@@ -70,5 +70,5 @@ pub(crate) fn house() -> UserId {
 }
 
 pub(crate) fn not_found(id: &str) -> Error {
-    Error::not_found(format!("There is no media `{id}`.")).code("media_not_found").param("id")
+    Error::not_found(format!("There is no media `{id}`.")).with_code("media_not_found").with_param("id")
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jan_core::media::MediaUse;
 use jan_core::page::MAX_LIMIT;
-use jan_core::record::{Kept, Millis};
+use jan_core::record::{Millis, TypedRecord};
 use jan_core::{ErrorKind, Result, UserId};
 
 use crate::ledger::Claim;
@@ -55,7 +55,7 @@ impl Media {
             for claim in line {
                 match self.look(&claim, now).await {
                     Ok(Look::Gone) => swept.unfinished += 1,
-                    Ok(Look::Kept) => {}
+                    Ok(Look::Stays) => {}
                     Ok(Look::Over(row)) => {
                         over.entry(claim.body.owner.clone()).or_default().push(Over { claim, row: *row });
                     }
@@ -77,7 +77,7 @@ impl Media {
     }
 
     /// What has become of a claim.
-    async fn look(&self, claim: &Kept<Claim>, now: Millis) -> Result<Look> {
+    async fn look(&self, claim: &TypedRecord<Claim>, now: Millis) -> Result<Look> {
         let owner = claim.body.owner();
         let row = match self.rows.get(&owner, &claim.body.media).await? {
             Some(row) if row.body.ended => {
@@ -95,7 +95,7 @@ impl Media {
             Some(until) => self.put_back(&owner, claim, &row, until).await?,
             None => self.put_back(&owner, claim, &row, self.after(ENDLESS)).await?,
         }
-        Ok(Look::Kept)
+        Ok(Look::Stays)
     }
 
     /// Takes away what of an owner's media is past its time and not shown.
@@ -126,8 +126,8 @@ impl Media {
     async fn put_back(
         &self,
         owner: &UserId,
-        claim: &Kept<Claim>,
-        row: &Kept<Row>,
+        claim: &TypedRecord<Claim>,
+        row: &TypedRecord<Row>,
         look_at: Millis,
     ) -> Result<()> {
         if claim.body.stored != row.body.blob {
@@ -135,7 +135,7 @@ impl Media {
             self.ledger.release(&claim.body.stored).await?;
         }
         let new = self.ledger.again(claim, &row.body.blob, look_at).await?;
-        let point = |row: &mut Kept<Row>| {
+        let point = |row: &mut TypedRecord<Row>| {
             alive(row)?;
             // Another sweep may have been faster, by one place in the line or by many.
             if row.body.claim != claim.id && row.body.claim != new {
@@ -157,13 +157,13 @@ enum Look {
     /// Nothing needed it, and it is gone.
     Gone,
     /// Its media is kept, and it stands elsewhere in the line.
-    Kept,
+    Stays,
     /// Its media is past its time.
-    Over(Box<Kept<Row>>),
+    Over(Box<TypedRecord<Row>>),
 }
 
 /// Media past its time, and the claim that said so.
 struct Over {
-    claim: Kept<Claim>,
-    row: Kept<Row>,
+    claim: TypedRecord<Claim>,
+    row: TypedRecord<Row>,
 }

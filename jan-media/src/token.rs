@@ -76,10 +76,12 @@ impl LinkKey {
     ) -> Result<()> {
         let sig = URL_SAFE_NO_PAD.decode(token.sig).unwrap_or_default();
         if self.over(purpose, id, token.exp).verify_slice(&sig).is_err() {
-            return Err(Error::new(ErrorKind::Forbidden, "This link was not made here.").code("bad_link"));
+            return Err(
+                Error::new(ErrorKind::Forbidden, "This link was not made here.").with_code("bad_link")
+            );
         }
         if clock.unix_seconds() >= token.exp {
-            return Err(Error::new(ErrorKind::Forbidden, "This link has ended.").code("link_expired"));
+            return Err(Error::new(ErrorKind::Forbidden, "This link has ended.").with_code("link_expired"));
         }
         Ok(())
     }
@@ -107,11 +109,11 @@ mod tests {
             (Purpose::Read, "jan_a", 200, ""),
             (Purpose::Read, "jan_a", 200, "é"),
         ] {
-            assert_eq!(verify(purpose, id, exp, sig).unwrap_err().get_code(), "bad_link");
+            assert_eq!(verify(purpose, id, exp, sig).unwrap_err().code(), "bad_link");
         }
         let other = LinkKey::new(None);
         assert!(other.verify(Purpose::Read, "jan_a", Token { exp: 200, sig: &sig }, &clock).is_err());
         clock.advance(Duration::from_secs(100));
-        assert_eq!(verify(Purpose::Read, "jan_a", 200, &sig).unwrap_err().get_code(), "link_expired");
+        assert_eq!(verify(Purpose::Read, "jan_a", 200, &sig).unwrap_err().code(), "link_expired");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jan_core::media::{MediaObject, NewMedia, PREFIX};
-use jan_core::record::{Kept, Millis};
+use jan_core::record::{Millis, TypedRecord};
 use jan_core::{BoxStream, Error, ErrorKind, Result, UserId, id};
 use serde::Serialize;
 
@@ -87,7 +87,7 @@ impl Media {
             sha256,
             became: None,
         };
-        self.announced.insert(&house(), &Kept::new(&media, now, announced).expires_at(over)).await?;
+        self.announced.insert(&house(), &TypedRecord::new(&media, now, announced).expires_at(over)).await?;
         Ok(Upload { id: media, url, mime, expires_at })
     }
 
@@ -125,7 +125,7 @@ impl Media {
         }
         let stored = upload.body.stored.clone();
         let size = self.ledger.store.size(&stored).await?.ok_or_else(|| {
-            Error::new(ErrorKind::Conflict, "Nothing was uploaded yet.").code("not_uploaded")
+            Error::new(ErrorKind::Conflict, "Nothing was uploaded yet.").with_code("not_uploaded")
         })?;
         if size > self.settings.max_bytes {
             return Err(too_large(self.settings.max_bytes));
@@ -137,20 +137,24 @@ impl Media {
         Ok(kept)
     }
 
-    async fn announcement(&self, id: &str) -> Result<Kept<Announced>> {
+    async fn announcement(&self, id: &str) -> Result<TypedRecord<Announced>> {
         let now = self.clock.millis();
         let upload = self.announced.get(&house(), id).await?;
         upload.filter(|upload| upload.expires_at.is_none_or(|end| now < end)).ok_or_else(|| not_found(id))
     }
 
-    async fn take(&self, upload: Kept<Announced>, bytes: BoxStream<Result<Bytes>>) -> Result<MediaObject> {
+    async fn take(
+        &self,
+        upload: TypedRecord<Announced>,
+        bytes: BoxStream<Result<Bytes>>,
+    ) -> Result<MediaObject> {
         let Announced { owner, mime, filename, public, bytes: length, sha256, .. } = upload.body;
         let owner = UserId::new(owner);
         let new = NewMedia { mime: Some(mime), filename, public, ..NewMedia::default() };
         let incoming = Incoming { id: upload.id.clone(), ..self.incoming(bytes, new, nothing_more()) };
         let wanted = Wanted { length, sha256, ..incoming.wanted };
         let kept = self.keep_as(&owner, Incoming { wanted, ..incoming }).await?;
-        let became = |upload: &mut Kept<Announced>| {
+        let became = |upload: &mut TypedRecord<Announced>| {
             upload.body.became = Some(kept.id.clone());
             Ok(())
         };

@@ -1,8 +1,9 @@
 //! The way of every request through this crate: the gateway lets it in, the table says which handler answers it, and the
 //! gateway sees the reply out.
 
+use parking_lot::Mutex;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
@@ -60,7 +61,7 @@ async fn answer(inner: &Inner, head: &mut Parts, body: RequestBody, exchange: &m
         }
         Found::Nothing => {
             let message = format!("There is no route {} {}.", head.method, head.uri.path());
-            return Err(Error::not_found(message).code("route_not_found"));
+            return Err(Error::not_found(message).with_code("route_not_found"));
         }
     };
     exchange.routed(row.path);

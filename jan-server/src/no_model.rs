@@ -19,7 +19,7 @@ impl ModelProvider for NoModel {
     }
 
     async fn chat(&self, _: ModelCall) -> Result<ChatReply> {
-        Err(Error::unavailable(HELP).code("no_model"))
+        Err(Error::unavailable(HELP).with_code("no_model"))
     }
 
     fn completions(&self) -> Option<&dyn CompletionProvider> {
@@ -30,6 +30,6 @@ impl ModelProvider for NoModel {
 #[async_trait]
 impl CompletionProvider for NoModel {
     async fn complete(&self, _: ModelCall<CompletionRequest>) -> Result<CompletionReply> {
-        Err(Error::unavailable(HELP).code("no_model"))
+        Err(Error::unavailable(HELP).with_code("no_model"))
     }
 }

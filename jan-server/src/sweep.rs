@@ -86,7 +86,7 @@ mod tests {
     use jan_core::auth::AllowAll;
     use jan_core::clock::MovedClock;
     use jan_core::conversation::{Conversation, Selection};
-    use jan_core::record::{Kept, Records};
+    use jan_core::record::{Records, TypedRecord};
 
     use jan_llm::Store;
 
@@ -109,7 +109,7 @@ mod tests {
         for n in 0..count {
             let new = Conversation { id: format!("conv_{n}"), ..Conversation::default() };
             store.conversations.create(&me, new, Vec::new()).await.unwrap();
-            let kept = Kept::new(format!("thing_{n}"), clock.millis(), ());
+            let kept = TypedRecord::new(format!("thing_{n}"), clock.millis(), ());
             records.insert(&me, &kept.expires_at(clock.millis() + 1000)).await.unwrap();
         }
         let kept = Conversation { id: "conv_kept".into(), ..Conversation::default() };
@@ -156,7 +156,7 @@ mod tests {
         store.conversations.delete(&me, &gone, clock.millis()).await.unwrap();
         let records = Records::<String>::new("chat.completion", store.records.clone());
         records
-            .insert(&me, &Kept::new("chatcmpl_1", clock.millis(), format!("about {}", ids[1])))
+            .insert(&me, &TypedRecord::new("chatcmpl_1", clock.millis(), format!("about {}", ids[1])))
             .await
             .unwrap();
 
@@ -187,7 +187,10 @@ mod tests {
         assert!(server.inner.sweeper.regular.try_lock().is_err());
 
         for sweeper in [first, second] {
-            records.insert(&me, &Kept::new("thing", 0, ()).expires_at(clock.millis() - 1)).await.unwrap();
+            records
+                .insert(&me, &TypedRecord::new("thing", 0, ()).expires_at(clock.millis() - 1))
+                .await
+                .unwrap();
             // A moment longer: who takes over may have swept just before.
             tokio::time::sleep(PERIOD + Duration::from_secs(1)).await;
             assert!(records.get(&me, "thing").await.unwrap().is_none());

@@ -86,7 +86,7 @@ async fn typed(talk: &mut Talk, screen: &mut Screen<Stdout>) -> Result<ExitCode>
                 note("Stopped.");
             }
             Ok(Turn::Leave) => return Ok(ExitCode::SUCCESS),
-            Err(error) if error.get_code() == OUTPUT_FAILED => return Err(error),
+            Err(error) if error.code() == OUTPUT_FAILED => return Err(error),
             Err(error) => complain(&error),
         }
     }
@@ -107,7 +107,7 @@ async fn piped(talk: &mut Talk, screen: &mut Screen<Stdout>) -> Result<ExitCode>
                 Ok(Turn::Stopped) => return Ok(exit(true, failed)),
                 Ok(Turn::Leave) => return Ok(exit(false, failed)),
                 // Nobody reads the answers any more.
-                Err(error) if error.get_code() == OUTPUT_FAILED => return Err(error),
+                Err(error) if error.code() == OUTPUT_FAILED => return Err(error),
                 Err(error) => {
                     failed = true;
                     complain(&error);
@@ -190,5 +190,5 @@ fn no_model() -> Error {
         "No model is configured. Try `JAN_LOCAL_MODEL=model.gguf jan-server chat`, or \
          `JAN_UPSTREAM_URL=http://localhost:11434/v1 jan-server chat`.",
     )
-    .code("no_model")
+    .with_code("no_model")
 }

@@ -46,7 +46,7 @@ impl Talk {
         let listed = self.models().await.unwrap_or_default();
         if !listed.is_empty() && !listed.iter().any(|known| known == name) {
             let message = format!("There is no model `{name}`; there are: {}.", listed.join(", "));
-            return Err(Error::not_found(message).code("model_not_found"));
+            return Err(Error::not_found(message).with_code("model_not_found"));
         }
         name.clone_into(&mut self.model);
         Ok(())

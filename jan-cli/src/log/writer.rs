@@ -2,8 +2,9 @@
 //! waits for a full pipe or a slow disk and never sees an error: a line that finds no room, or that cannot be written, is
 //! counted, and the count is logged as soon as writing works again.
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::io::{self, ErrorKind, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
@@ -70,18 +71,14 @@ impl BoundedWriter {
             if left.is_zero() {
                 return;
             }
-            state = self.0.wait(state, left);
+            self.0.changed.wait_for(&mut state, left);
         }
     }
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
-        self.changed.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
+        self.state.lock()
     }
 }
 
@@ -151,7 +148,7 @@ impl<W: Write> Writing<'_, W> {
         let mut waited = false;
         while state.waiting.is_empty() && !state.closing && !(state.lost > 0 && waited) {
             state.idle = true;
-            state = self.shared.wait(state, RETRY);
+            self.shared.changed.wait_for(&mut state, RETRY);
             waited = true;
         }
         state.idle = false;
@@ -208,7 +205,7 @@ mod tests {
             if self.full.load(Ordering::SeqCst) {
                 return Err(ErrorKind::StorageFull.into());
             }
-            self.written.lock().unwrap().extend_from_slice(bytes);
+            self.written.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -219,7 +216,7 @@ mod tests {
 
     impl Sink {
         fn text(&self) -> String {
-            String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
+            String::from_utf8(self.written.lock().clone()).unwrap()
         }
     }
 
@@ -275,7 +272,7 @@ mod tests {
     fn a_reader_that_is_stuck_costs_lines_and_no_time() {
         let sink = Sink::default();
         let stuck = sink.stuck.clone();
-        let held = stuck.lock().unwrap();
+        let held = stuck.lock();
         let mut log = BoundedWriter::with_capacity(100, sink.clone(), report).unwrap();
         log.write_all(b"first\n").unwrap();
         taken(&log);

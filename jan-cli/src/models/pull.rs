@@ -60,7 +60,7 @@ pub(super) async fn run(config: &Config, args: PullArgs) -> Result<ExitCode> {
             note!("Stopped. The same command goes on from here.");
             return Ok(ExitCode::from(INTERRUPTED));
         }
-        Some(Err(error)) if error.get_code() == "model_exists" && pull.sha256.is_none() => {
+        Some(Err(error)) if error.code() == "model_exists" && pull.sha256.is_none() => {
             note!(
                 "{} is there already; nothing was pulled. Remove it first to pull it anew.",
                 path.display()
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_name_stays_in_its_folder() {
         let named = |name: &str| {
-            name_of("https://h/m.gguf", Some(name)).map_err(|error| error.get_param().map(str::to_owned))
+            name_of("https://h/m.gguf", Some(name)).map_err(|error| error.param().map(str::to_owned))
         };
         assert_eq!(named("tiny"), Ok("tiny.gguf".into()));
         assert_eq!(name_of("https://h/a/m.gguf?x", None).unwrap(), "m.gguf");

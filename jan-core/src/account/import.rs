@@ -80,7 +80,7 @@ impl Import {
         if self.ended {
             return Err(self.wrong("stands after the end"));
         }
-        self.entry(entry).await.map_err(|error| match error.get_param() {
+        self.entry(entry).await.map_err(|error| match error.param() {
             Some("line") => {
                 Error::invalid("line", format!("Line {}: {}", self.read, error.message())).because(error)
             }

@@ -35,7 +35,7 @@ impl ApiKeys {
             }
             let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
             // The user is named after the digest: the same key is the same user after a restart.
-            let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let name: String = hex::encode(digest).chars().take(16).collect();
             let principal = Principal::new(format!("key-{name}"), AuthMethod::ApiKey);
             Ok((digest, Arc::new(principal)))
         };
@@ -55,7 +55,7 @@ impl AuthVerifier for ApiKeys {
         let found = self.0.iter().find(|(known, _)| bool::from(known.ct_eq(&digest)));
         match found {
             Some((_, principal)) => Ok(Some(principal.clone())),
-            None => Err(Error::unauthenticated("The API key is not valid.").code("invalid_api_key")),
+            None => Err(Error::unauthenticated("The API key is not valid.").with_code("invalid_api_key")),
         }
     }
 }
@@ -73,7 +73,7 @@ mod tests {
             assert_eq!(keys.verify(Presented::new(good)).await.unwrap().unwrap().method, AuthMethod::ApiKey);
         }
         for bad in [Credential::ApiKey("x"), Credential::Bearer("sk_0123456789abcdefghiJ")] {
-            assert_eq!(keys.verify(Presented::new(bad)).await.unwrap_err().get_code(), "invalid_api_key");
+            assert_eq!(keys.verify(Presented::new(bad)).await.unwrap_err().code(), "invalid_api_key");
         }
         assert!(keys.verify(Presented::bearer("eyJh.x.y")).await.unwrap().is_none());
         assert!(ApiKeys::new([&Secret::from("sk_short")]).is_err());

@@ -119,14 +119,16 @@ impl LocalIssuer {
     }
 
     fn check(&self, token: &str, usage: &str) -> Result<Claims> {
-        let bad = || Error::unauthenticated("The token is not valid.").code("invalid_token");
+        let bad = || Error::unauthenticated("The token is not valid.").with_code("invalid_token");
         let claims =
             decode::<Claims>(token, &self.decoding, &self.validation).map_err(|e| bad().because(e))?.claims;
         if claims.usage != usage {
             return Err(bad());
         }
         if claims.exp <= self.clock.unix_seconds() {
-            return Err(Error::unauthenticated("The token has expired. Get a new one.").code("token_expired"));
+            return Err(
+                Error::unauthenticated("The token has expired. Get a new one.").with_code("token_expired")
+            );
         }
         Ok(claims)
     }
@@ -176,7 +178,7 @@ mod tests {
         assert_eq!(who.user.as_str(), tokens.user_id);
         clock.advance(ACCESS_LIFE);
         let error = issuer.verify(Presented::bearer(&tokens.access_token)).await.unwrap_err();
-        assert_eq!(error.get_code(), "token_expired");
+        assert_eq!(error.code(), "token_expired");
         let again = issuer.refresh(&tokens.refresh_token).await.unwrap();
         assert_eq!(again.user_id, tokens.user_id);
         assert!(issuer.verify(Presented::bearer(&again.access_token)).await.unwrap().is_some());
@@ -192,7 +194,7 @@ mod tests {
         assert!(issuer.refresh(&tokens.access_token).await.is_err());
         let none = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqYW4tc2VydmVyIiwic3ViIjoieCIsImV4cCI6OTk5OTk5OTk5OX0.";
         for bad in ["", "a.b.c", none, &tokens.access_token[..tokens.access_token.len() - 4]] {
-            assert_eq!(issuer.verify(Presented::bearer(bad)).await.unwrap_err().get_code(), "invalid_token");
+            assert_eq!(issuer.verify(Presented::bearer(bad)).await.unwrap_err().code(), "invalid_token");
         }
     }
 

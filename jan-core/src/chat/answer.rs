@@ -35,7 +35,7 @@ impl ChatAnswer {
         if let Some(error) = ReportedError::find(&json) {
             return Err(error);
         }
-        let garbage = |message| Error::upstream(message).code("upstream_garbage");
+        let garbage = |message| Error::upstream(message).with_code("upstream_garbage");
         let object =
             JsonObject::parse(json).map_err(|e| garbage("The model's answer is not JSON.").because(e))?;
         let choices: Option<Vec<Outline<'_>>> =
@@ -53,7 +53,9 @@ impl ChatAnswer {
                     return Err(ReportedError::default().into_failure(&object.to_bytes()));
                 }
                 Some(_) => {}
-                None => return Err(Error::upstream("The model's answer broke off.").code("upstream_cut")),
+                None => {
+                    return Err(Error::upstream("The model's answer broke off.").with_code("upstream_cut"));
+                }
             }
         }
         Ok(Self(object))
@@ -88,7 +90,7 @@ impl ChatAnswer {
     pub fn parse(&self) -> Result<AnswerBody> {
         lenient::parse(&self.0.to_bytes()).map_err(|e| {
             let error = Error::upstream("The model's answer is not a chat completion.");
-            error.code("upstream_garbage").because(e)
+            error.with_code("upstream_garbage").because(e)
         })
     }
 
@@ -214,7 +216,7 @@ mod tests {
             (r#"{"error":{"code":"x"}}"#, "x"),
         ] {
             let error = ChatAnswer::from_wire(json.into()).unwrap_err();
-            assert_eq!((error.kind(), error.get_code()), (crate::ErrorKind::Upstream, code), "{json}");
+            assert_eq!((error.kind(), error.code()), (crate::ErrorKind::Upstream, code), "{json}");
         }
     }
 

@@ -21,7 +21,9 @@ impl ChatChunk {
     pub fn from_wire(json: Bytes) -> Result<Self> {
         let text = std::str::from_utf8(&json).map(str::trim);
         if !text.is_ok_and(|text| text.starts_with('{') && text.ends_with('}')) {
-            return Err(Error::upstream("The model sent a chunk that is not JSON.").code("upstream_garbage"));
+            return Err(
+                Error::upstream("The model sent a chunk that is not JSON.").with_code("upstream_garbage")
+            );
         }
         if let Some(error) = ReportedError::find(&json) {
             return Err(error);
@@ -53,7 +55,7 @@ impl ChatChunk {
     pub fn parse(&self) -> Result<ChunkBody> {
         lenient::parse(&self.0).map_err(|e| {
             Error::upstream("The model sent a chunk that is not a chat chunk.")
-                .code("upstream_garbage")
+                .with_code("upstream_garbage")
                 .because(e)
         })
     }
@@ -239,7 +241,7 @@ mod tests {
     fn garbage_is_no_chunk() {
         for bad in [&b"not json"[..], b"", b"[1]", b"{\"a\":\"\xe2\x82\"}"] {
             let error = ChatChunk::from_wire(Bytes::copy_from_slice(bad)).unwrap_err();
-            assert_eq!(error.get_code(), "upstream_garbage");
+            assert_eq!(error.code(), "upstream_garbage");
         }
     }
 

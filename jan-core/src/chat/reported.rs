@@ -64,7 +64,7 @@ impl ReportedError {
             Ok(value) => value,
             Err(error) => {
                 let message = "The model sent something that is not JSON.";
-                return Some(Error::upstream(message).code("upstream_garbage").because(error));
+                return Some(Error::upstream(message).with_code("upstream_garbage").because(error));
             }
         };
         reports_error(&value).then(|| Self::of(&value).into_failure(json))
@@ -76,7 +76,7 @@ impl ReportedError {
         let message = self.message.unwrap_or_else(|| "The model failed in the middle of its answer.".into());
         let error = Error::upstream(message).because(format!("the upstream reported: {logged}"));
         match self.code {
-            Some(code) => error.code(code),
+            Some(code) => error.with_code(code),
             None => error,
         }
     }
@@ -129,7 +129,7 @@ mod tests {
 
     fn found(json: &str) -> Option<(String, String)> {
         ReportedError::find(json.as_bytes())
-            .map(|error| (error.message().to_owned(), error.get_code().to_owned()))
+            .map(|error| (error.message().to_owned(), error.code().to_owned()))
     }
 
     #[test]

@@ -155,7 +155,7 @@ mod tests {
 
     fn param_of(body: &str) -> String {
         let error = ChatRequest::parse(Bytes::copy_from_slice(body.as_bytes())).unwrap_err();
-        error.get_param().unwrap_or("-").to_owned()
+        error.param().unwrap_or("-").to_owned()
     }
 
     #[test]

@@ -174,7 +174,7 @@ impl Tip {
         };
         let moved = || {
             let message = "The branch has changed since it was read.";
-            Error::new(ErrorKind::Conflict, message).code(BRANCH_MOVED)
+            Error::new(ErrorKind::Conflict, message).with_code(BRANCH_MOVED)
         };
         holds.then_some(()).ok_or_else(moved)
     }

@@ -7,11 +7,12 @@
 //! sees half of a transaction, and one that is not committed leaves nothing. A part should be cheap to clone for that, so
 //! stores keep [`Arc`]s in it.
 
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::lock::{Mutex, OwnedMutexGuard};
@@ -46,13 +47,12 @@ impl Memory {
         Transaction::new(MemoryTransaction { memory: self.clone(), changed: Parts::new(), _writer: writer })
     }
 
-    // Nobody panics while holding the lock, so a poisoned one holds good data.
     fn read(&self) -> RwLockReadGuard<'_, Parts> {
-        self.0.parts.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.parts.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Parts> {
-        self.0.parts.write().unwrap_or_else(PoisonError::into_inner)
+        self.0.parts.write()
     }
 }
 

@@ -17,7 +17,7 @@ pub use transaction::{DatabaseTransaction, Transaction, Transactional};
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// use jan_core::record::{self, Kept, Records};
+/// use jan_core::record::{self, TypedRecord, Records};
 /// use jan_core::{Database, UserId};
 ///
 /// let database = Database::memory(); // or Database::open("sqlite:app.db").await?
@@ -26,8 +26,8 @@ pub use transaction::{DatabaseTransaction, Transaction, Transactional};
 ///
 /// // Several writes that are kept together or not at all.
 /// let mut tx = database.begin().await?;
-/// notes.insert_in(&mut tx, &me, &Kept::new("note_1", 0, "Buy tea.".to_owned())).await?;
-/// notes.insert_in(&mut tx, &me, &Kept::new("note_2", 0, "Drink it.".to_owned())).await?;
+/// notes.insert_in(&mut tx, &me, &TypedRecord::new("note_1", 0, "Buy tea.".to_owned())).await?;
+/// notes.insert_in(&mut tx, &me, &TypedRecord::new("note_2", 0, "Drink it.".to_owned())).await?;
 /// tx.commit().await?;
 /// assert_eq!(notes.count(&me, None).await?, 2);
 /// # Ok::<(), jan_core::Error>(())

@@ -1,8 +1,9 @@
 //! One fetch: ask, follow redirects by hand, and check every step as if it were the first.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue, LOCATION};
@@ -49,7 +50,7 @@ impl Fetcher {
     }
 
     fn client(&self, port: Option<u16>) -> Result<Client> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients.lock();
         if let Some(client) = clients.get(&port) {
             return Ok(client.clone());
         }
@@ -98,7 +99,7 @@ impl Fetcher {
             self.guard.check_step(&url, &next)?;
             url = next;
         }
-        Err(Error::upstream("The URL redirects too often.").code("too_many_redirects"))
+        Err(Error::upstream("The URL redirects too often.").with_code("too_many_redirects"))
     }
 
     async fn ask(&self, url: &Url, time: Duration) -> Result<Response> {

@@ -166,7 +166,8 @@ impl Guard {
 
 /// Reads a URL as browsers do, so that every spelling of an address becomes that address.
 pub(super) fn parse(url: &str) -> Result<Url> {
-    Url::parse(url).map_err(|e| Error::invalid("url", "This is not a URL.").code("invalid_url").because(e))
+    Url::parse(url)
+        .map_err(|e| Error::invalid("url", "This is not a URL.").with_code("invalid_url").because(e))
 }
 
 /// The message is the same for all that is not public, and says nothing of what a name resolved to.
@@ -175,7 +176,7 @@ pub(super) fn not_public() -> Error {
 }
 
 fn forbidden(message: &'static str) -> Error {
-    Error::invalid("url", message).code("forbidden_url")
+    Error::invalid("url", message).with_code("forbidden_url")
 }
 
 /// A name without the dot that says it is complete. [`Url`] has made it lower case.
@@ -229,11 +230,7 @@ mod tests {
                 assert_eq!(error.kind(), ErrorKind::Invalid, "{url}");
                 if parse(&url).is_ok() {
                     read += 1;
-                    assert_eq!(
-                        (error.get_code(), error.get_param()),
-                        ("forbidden_url", Some("url")),
-                        "{url}"
-                    );
+                    assert_eq!((error.code(), error.param()), ("forbidden_url", Some("url")), "{url}");
                 }
             }
         }
@@ -265,7 +262,7 @@ mod tests {
         "
         .split_whitespace()
         {
-            assert_eq!(check(&guard, url).expect_err(url).get_code(), "forbidden_url", "{url}");
+            assert_eq!(check(&guard, url).expect_err(url).code(), "forbidden_url", "{url}");
         }
         for url in
             ["", "example.com", "/x", "http://", "http://a b/", "http://[::1", "http://example.com:99999/"]
@@ -280,8 +277,8 @@ mod tests {
         let step = |guard: &Guard, from: &str, to: &str| guard.check_step(&parse(from)?, &parse(to)?);
         let (plain, tls) = ("http://a.example/", "https://b.example/");
         assert!(step(&guard, plain, tls).is_ok() && step(&guard, plain, plain).is_ok());
-        assert_eq!(step(&guard, tls, plain).unwrap_err().get_code(), "forbidden_url");
-        assert_eq!(step(&guard, tls, "https://10.0.0.1/").unwrap_err().get_code(), "forbidden_url");
+        assert_eq!(step(&guard, tls, plain).unwrap_err().code(), "forbidden_url");
+        assert_eq!(step(&guard, tls, "https://10.0.0.1/").unwrap_err().code(), "forbidden_url");
         guard.allow_downgrade = true;
         assert!(step(&guard, tls, plain).is_ok() && step(&guard, tls, "http://10.0.0.1/").is_err());
     }

@@ -1,7 +1,6 @@
 //! Names become addresses, and only those that the guard lets through. The client asks here for every connection that it
 //! makes and connects to what it gets, so that a DNS server that changes its mind in between has no in-between.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -74,13 +73,6 @@ impl reqwest::dns::Resolve for Guarded {
 }
 
 /// The guard's no, on its way through the client's errors.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the name leads to an address that is not allowed")]
 pub(super) struct Refused;
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name leads to an address that is not allowed")
-    }
-}
-
-impl std::error::Error for Refused {}

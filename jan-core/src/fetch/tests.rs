@@ -1,9 +1,9 @@
 //! Fetches on loopback, which the allow-list opens as far as a test needs it. One listener hears all of 127/8, so that
 //! it knows by which address somebody came.
 
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Mutex;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -111,8 +111,8 @@ struct Script {
 #[async_trait]
 impl Resolve for Script {
     async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>> {
-        self.asked.lock().unwrap().push(name.to_owned());
-        let mut answers = self.answers.lock().unwrap();
+        self.asked.lock().push(name.to_owned());
+        let mut answers = self.answers.lock();
         let answer = answers.front().cloned().unwrap_or_default();
         if answers.len() > 1 {
             answers.pop_front();
@@ -151,7 +151,7 @@ fn at_most(bytes: u64) -> FetchLimits {
 
 fn is_forbidden<T: fmt::Debug>(fetched: Result<T>) {
     let error = fetched.unwrap_err();
-    assert_eq!((error.kind(), error.get_code()), (ErrorKind::Invalid, "forbidden_url"), "{error:?}");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "forbidden_url"), "{error:?}");
     assert!(!format!("{error:?}").contains("127.0.0"), "{error:?} tells where a name leads");
 }
 
@@ -190,7 +190,7 @@ async fn the_addresses_that_are_checked_are_those_that_are_connected_to() {
     let rebound = Fetcher::new(settings(&server, &dns)).unwrap();
     let (url, limits) = (server.url("rebind.example"), FetchLimits::default());
     assert_eq!(rebound.get(&url, limits).await.unwrap().bytes().await.unwrap(), "hello");
-    assert_eq!(*dns.asked.lock().unwrap(), ["rebind.example"]);
+    assert_eq!(*dns.asked.lock(), ["rebind.example"]);
     // No connection is kept from a time when the answer was another one.
     is_forbidden(rebound.get(&url, limits).await);
 
@@ -231,11 +231,11 @@ async fn no_redirect_leads_into_a_private_network() {
         let (port, known) = (Arc::new(Mutex::new(0_u16)), location);
         let there = Arc::clone(&port);
         let mut server = Server::start(move |path| match path {
-            "/" => to(&known.replace("PORT", &there.lock().unwrap().to_string())),
+            "/" => to(&known.replace("PORT", &there.lock().to_string())),
             _ => Ends(ok("secret")),
         })
         .await;
-        *port.lock().unwrap() = server.port;
+        *port.lock() = server.port;
         is_forbidden(fetcher(&server).get(&server.url("127.0.0.1"), FetchLimits::default()).await);
         assert_eq!(server.asked(), [NEAR], "{location}");
     }
@@ -256,7 +256,7 @@ async fn redirects_end() {
     };
     for redirects in [0, 1, 5] {
         let error = get("", redirects).await.unwrap_err();
-        assert_eq!((error.kind(), error.get_code()), (ErrorKind::Upstream, "too_many_redirects"));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Upstream, "too_many_redirects"));
     }
     assert_eq!(get("nowhere", 5).await.unwrap().status, 302);
     assert_eq!(get("nonsense", 5).await.unwrap_err().kind(), ErrorKind::Upstream);

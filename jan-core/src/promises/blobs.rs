@@ -90,12 +90,12 @@ async fn what_breaks_off_changes_nothing(store: &dyn BlobStore) {
     for pieces in [0, 1, 8] {
         let broken = || {
             let pieces = (0..pieces).map(|_| Ok(Bytes::from(vec![b'x'; 1024 * 1024])));
-            let end = Error::new(ErrorKind::TooLarge, "That is enough.").code("enough");
+            let end = Error::new(ErrorKind::TooLarge, "That is enough.").with_code("enough");
             stream::iter(pieces.chain([Err(end)]).collect::<Vec<_>>())
         };
         for key in [&old, &new] {
             let error = refused(store.put(key, broken().boxed()).await, ErrorKind::TooLarge);
-            assert_eq!(error.get_code(), "enough", "the stream's error comes out as it went in");
+            assert_eq!(error.code(), "enough", "the stream's error comes out as it went in");
             let stuck = broken().take(pieces).chain(stream::pending()).boxed();
             assert!(store.put(key, stuck).now_or_never().is_none());
         }

@@ -63,5 +63,5 @@ fn is_not_found<T: Debug>(result: Result<T>) {
 
 #[track_caller]
 fn is_unknown_cursor<T: Debug>(result: Result<T>) {
-    assert_eq!(refused(result, ErrorKind::Invalid).get_param(), Some("after"));
+    assert_eq!(refused(result, ErrorKind::Invalid).param(), Some("after"));
 }

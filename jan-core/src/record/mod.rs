@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use typed::{Kept, Records};
+pub use typed::{Records, TypedRecord};
 
 use crate::page::{Page, PageRequest};
 use crate::{Database, Error, Result, Transaction, Transactional, UserId};
@@ -64,14 +64,14 @@ pub async fn on(database: &Database) -> Result<Arc<dyn RecordStore>> {
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use std::sync::Arc;
 ///
-/// use jan_core::record::{self, Kept, RecordStore, Records};
+/// use jan_core::record::{self, TypedRecord, RecordStore, Records};
 /// use jan_core::{Database, UserId};
 ///
 /// let store: Arc<dyn RecordStore> = record::on(&Database::memory()).await?;   // or one of your own
 /// let notes = Records::<String>::new("note", store);                          // one kind of record, with its type
 /// let (ann, bob) = (UserId::new("ann"), UserId::new("bob"));
 ///
-/// notes.insert(&ann, &Kept::new("note_1", 0, "Buy tea.".to_owned()).key("today")).await?;
+/// notes.insert(&ann, &TypedRecord::new("note_1", 0, "Buy tea.".to_owned()).key("today")).await?;
 /// assert_eq!(notes.find(&ann, "today").await?.unwrap().body, "Buy tea.");
 /// assert!(notes.find(&bob, "today").await?.is_none());
 /// # Ok::<(), jan_core::Error>(())

@@ -28,7 +28,7 @@ impl<T> Clone for Records<T> {
 
 /// A typed record: what the store knows of it, and the thing itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept<T> {
+pub struct TypedRecord<T> {
     /// Its id.
     pub id: String,
     /// Its second name.
@@ -43,7 +43,7 @@ pub struct Kept<T> {
     pub body: T,
 }
 
-impl<T> Kept<T> {
+impl<T> TypedRecord<T> {
     /// A thing made at `created_at`.
     pub fn new(id: impl Into<String>, created_at: Millis, body: T) -> Self {
         Self { id: id.into(), key: None, group: None, created_at, expires_at: None, body }
@@ -81,7 +81,7 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] when its id or key is taken.
-    pub async fn insert(&self, owner: &UserId, new: &Kept<T>) -> Result<()> {
+    pub async fn insert(&self, owner: &UserId, new: &TypedRecord<T>) -> Result<()> {
         self.store.insert(owner, vec![self.record(new, 0)?]).await
     }
 
@@ -89,7 +89,7 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
     ///
     /// # Errors
     /// As [`Records::insert`].
-    pub async fn insert_in(&self, tx: &mut Transaction, owner: &UserId, new: &Kept<T>) -> Result<()> {
+    pub async fn insert_in(&self, tx: &mut Transaction, owner: &UserId, new: &TypedRecord<T>) -> Result<()> {
         self.store.insert_in(tx, owner, vec![self.record(new, 0)?]).await
     }
 
@@ -97,7 +97,7 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
     ///
     /// # Errors
     /// The store's.
-    pub async fn get(&self, owner: &UserId, id: &str) -> Result<Option<Kept<T>>> {
+    pub async fn get(&self, owner: &UserId, id: &str) -> Result<Option<TypedRecord<T>>> {
         self.store.get(owner, self.kind, id).await?.map(kept).transpose()
     }
 
@@ -105,7 +105,7 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
     ///
     /// # Errors
     /// The store's.
-    pub async fn find(&self, owner: &UserId, key: &str) -> Result<Option<Kept<T>>> {
+    pub async fn find(&self, owner: &UserId, key: &str) -> Result<Option<TypedRecord<T>>> {
         self.store.find(owner, self.kind, key).await?.map(kept).transpose()
     }
 
@@ -118,7 +118,7 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         owner: &UserId,
         group: Option<&str>,
         page: &PageRequest,
-    ) -> Result<Page<Kept<T>>> {
+    ) -> Result<Page<TypedRecord<T>>> {
         let page = self.store.list(owner, self.kind, group, page).await?;
         let items = page.items.into_iter().map(kept).collect::<Result<_>>()?;
         Ok(Page { items, has_more: page.has_more })
@@ -136,7 +136,7 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
     ///
     /// # Errors
     /// As [`RecordStore::list`].
-    pub async fn all(&self, owner: &UserId, group: Option<&str>) -> Result<Vec<Kept<T>>> {
+    pub async fn all(&self, owner: &UserId, group: Option<&str>) -> Result<Vec<TypedRecord<T>>> {
         let mut all = Vec::new();
         let mut page = PageRequest { limit: crate::page::MAX_LIMIT, ..PageRequest::default() };
         loop {
@@ -154,9 +154,9 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
     /// # Errors
     /// What `change` refuses (then nothing is changed); [`ErrorKind::NotFound`]; [`ErrorKind::Conflict`] when its new
     /// key is taken.
-    pub async fn update<F>(&self, owner: &UserId, id: &str, change: F) -> Result<Kept<T>>
+    pub async fn update<F>(&self, owner: &UserId, id: &str, change: F) -> Result<TypedRecord<T>>
     where
-        F: Fn(&mut Kept<T>) -> Result<()> + Send + Sync,
+        F: Fn(&mut TypedRecord<T>) -> Result<()> + Send + Sync,
     {
         for _ in 0..TRIES {
             let (next, version) = self.changed(self.store.get(owner, self.kind, id).await?, id, &change)?;
@@ -177,9 +177,9 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         owner: &UserId,
         id: &str,
         change: F,
-    ) -> Result<Kept<T>>
+    ) -> Result<TypedRecord<T>>
     where
-        F: Fn(&mut Kept<T>) -> Result<()> + Send + Sync,
+        F: Fn(&mut TypedRecord<T>) -> Result<()> + Send + Sync,
     {
         // On Postgres others may write between the two statements; then the next look finds what they wrote.
         for _ in 0..TRIES {
@@ -197,8 +197,8 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         &self,
         now: Option<Record>,
         id: &str,
-        change: impl Fn(&mut Kept<T>) -> Result<()>,
-    ) -> Result<(Kept<T>, i64)> {
+        change: impl Fn(&mut TypedRecord<T>) -> Result<()>,
+    ) -> Result<(TypedRecord<T>, i64)> {
         let now = now.ok_or_else(|| Error::not_found(format!("There is no {} `{id}`.", self.kind)))?;
         let version = now.version;
         let mut next = kept(now)?;
@@ -215,12 +215,12 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         &self,
         owner: &UserId,
         key: &str,
-        first: impl Fn() -> Kept<T> + Send + Sync,
+        first: impl Fn() -> TypedRecord<T> + Send + Sync,
         change: F,
-    ) -> Result<Kept<T>>
+    ) -> Result<TypedRecord<T>>
     where
         T: Sync,
-        F: Fn(&mut Kept<T>) -> Result<()> + Send + Sync,
+        F: Fn(&mut TypedRecord<T>) -> Result<()> + Send + Sync,
     {
         for _ in 0..TRIES {
             if let Some(known) = self.find(owner, key).await? {
@@ -246,7 +246,7 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         self.store.delete(owner, self.kind, id).await
     }
 
-    fn record(&self, kept: &Kept<T>, version: i64) -> Result<Record> {
+    fn record(&self, kept: &TypedRecord<T>, version: i64) -> Result<Record> {
         Ok(Record {
             kind: self.kind.to_owned(),
             id: kept.id.clone(),
@@ -264,8 +264,8 @@ fn changed_by_others() -> Error {
     Error::new(ErrorKind::Conflict, "Others change this at the same time. Try again.")
 }
 
-fn kept<T: DeserializeOwned>(record: Record) -> Result<Kept<T>> {
+fn kept<T: DeserializeOwned>(record: Record) -> Result<TypedRecord<T>> {
     let body = serde_json::from_str(&record.body).map_err(Error::internal)?;
     let Record { id, key, group, created_at, expires_at, .. } = record;
-    Ok(Kept { id, key, group, created_at, expires_at, body })
+    Ok(TypedRecord { id, key, group, created_at, expires_at, body })
 }

@@ -68,7 +68,7 @@ impl Db {
             let message = format!(
                 "The database is at step {latest} of `{set}`, this version knows {known}. Start the newer version."
             );
-            return Err(Error::unavailable(message).code("database_too_new"));
+            return Err(Error::unavailable(message).with_code("database_too_new"));
         }
         for step in steps.iter().filter(|step| step.number > latest) {
             tx.script(match self.backend() {

@@ -13,7 +13,7 @@
 //! # #[cfg(feature = "sqlite")]
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! use jan_core::Database;
-//! use jan_core::record::{self, Kept, Records};
+//! use jan_core::record::{self, TypedRecord, Records};
 //! use jan_core::sql::Migration;
 //! # use jan_core::{Result, UserId};
 //! # let folder = tempfile::tempdir().unwrap();
@@ -35,7 +35,7 @@
 //! let mut tx = database.begin().await?;
 //! let more = "UPDATE invoice SET cents = cents + $2 WHERE id = $1";
 //! db.of(&mut tx)?.execute(more, &["first".into(), 50.into()]).await?;
-//! notes.insert_in(&mut tx, &UserId::new("ann"), &Kept::new("note_1", 0, "Paid more.".to_owned())).await?;
+//! notes.insert_in(&mut tx, &UserId::new("ann"), &TypedRecord::new("note_1", 0, "Paid more.".to_owned())).await?;
 //! tx.commit().await?;
 //!
 //! let row = db.one("SELECT cents FROM invoice WHERE id = $1", &["first".into()]).await?.expect("it is there");
@@ -49,6 +49,7 @@
 //! threads for blocking work while the file is opened and closed, for scripts and bulk writes, and for commits that wait for
 //! the disk (`sqlite/slot`); with Postgres, what sqlx's pool starts on tokio. Waiting for others uses tokio's timer.
 
+mod durability;
 mod migrate;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -63,6 +64,7 @@ mod value;
 use std::fmt;
 use std::sync::Arc;
 
+pub use durability::Durability;
 pub use migrate::{Migration, RESERVED};
 pub use tx::Tx;
 use tx::TxKind;
@@ -70,17 +72,6 @@ pub use value::{Row, Value};
 
 use crate::database::{Transaction, another_database};
 use crate::{Error, Result};
-
-/// What an acknowledged write survives.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// The death of this process: SQLite's log is written at every commit and brought to the disk now and then. After a
-    /// power cut the last moments may be missing; the file is never broken.
-    #[default]
-    Process,
-    /// The death of the machine: every commit waits for the disk. Commits of the same moment share one wait.
-    Full,
-}
 
 /// An open database. Cheap to clone; clones share its connections.
 #[derive(Clone)]

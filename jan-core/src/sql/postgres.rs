@@ -60,7 +60,7 @@ impl Postgres {
         };
         let first = pool(1).connect_with(options.clone()).await.map_err(|error| {
             Error::unavailable(format!("The database at {host} cannot be reached: {error}."))
-                .code("database_unavailable")
+                .with_code("database_unavailable")
                 .because(error)
         })?;
         let most = allowed(&first).await;
@@ -181,11 +181,11 @@ fn fault(error: sqlx::Error) -> Error {
     match &error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
             let unreachable = Error::unavailable("The database cannot be reached.");
-            unreachable.code("database_unavailable").retry_after(COME_BACK).because(error)
+            unreachable.with_code("database_unavailable").with_retry_after(COME_BACK).because(error)
         }
         sqlx::Error::Database(refused) if refused.code().as_deref() == Some(LOCKED) => {
             let busy = Error::unavailable("The database is busy: something else has been writing to it.");
-            busy.code("database_busy").retry_after(COME_BACK).because(error)
+            busy.with_code("database_busy").with_retry_after(COME_BACK).because(error)
         }
         sqlx::Error::Database(refused) if refused.is_unique_violation() => {
             Error::new(ErrorKind::Conflict, "It is there already.").because(error)

@@ -176,7 +176,7 @@ async fn a_lock_of_another_process_stops_writers_alone_and_all_of_them_once() {
         for refused in written {
             let error = refused.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unavailable);
-            assert!(error.get_retry_after().is_some());
+            assert!(error.retry_after().is_some());
         }
         // One who comes later has a deadline of their own, and waits no longer than the lock is held.
         let late = keep(&db, "late");
@@ -326,7 +326,7 @@ async fn a_database_is_migrated_once_and_by_no_older_version() {
     }
     assert_eq!(words(&db).await, ["kept"]);
     let error = db.migrate("words", TABLES).await.unwrap_err();
-    assert_eq!((error.kind(), error.get_code()), (ErrorKind::Unavailable, "database_too_new"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "database_too_new"));
     keep(&db, "kept still").await.unwrap();
 }
 
@@ -346,7 +346,7 @@ async fn a_migration_that_fails_leaves_the_database_as_it_was() {
 
 #[tokio::test]
 async fn tables_of_an_embedder_live_beside_ours_and_are_written_with_them() {
-    use crate::record::{self, Kept, Records};
+    use crate::record::{self, Records, TypedRecord};
     use crate::{Database, UserId};
 
     let (folder, me) = (tempfile::tempdir().unwrap(), UserId::new("me"));
@@ -358,7 +358,7 @@ async fn tables_of_an_embedder_live_beside_ours_and_are_written_with_them() {
         for (commits, word) in [(false, "lost"), (true, "kept")] {
             let word = format!("{word} {times}");
             let mut tx = database.begin().await.unwrap();
-            notes.insert_in(&mut tx, &me, &Kept::new(word.clone(), 0, times)).await.unwrap();
+            notes.insert_in(&mut tx, &me, &TypedRecord::new(word.clone(), 0, times)).await.unwrap();
             db.of(&mut tx).unwrap().execute(KEEP, &[word.into()]).await.unwrap();
             if commits {
                 tx.commit().await.unwrap();
@@ -391,7 +391,7 @@ async fn the_names_of_our_own_migrations_are_reserved() {
     let folder = tempfile::tempdir().unwrap();
     let db = open(&folder).await;
     for ours in RESERVED {
-        assert_eq!(db.migrate(ours, &[]).await.unwrap_err().get_param(), Some("set"), "{ours}");
+        assert_eq!(db.migrate(ours, &[]).await.unwrap_err().param(), Some("set"), "{ours}");
     }
 }
 
@@ -399,7 +399,7 @@ async fn the_names_of_our_own_migrations_are_reserved() {
 async fn what_is_no_database_is_refused() {
     for url in ["", "words.db", "mysql://localhost/words", "memory", "sqlite:", "sqlite::memory:"] {
         let error = Db::open(url, Durability::Process).await.unwrap_err();
-        assert_eq!(error.get_param(), Some("database.url"), "{url}");
+        assert_eq!(error.param(), Some("database.url"), "{url}");
     }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("no database");

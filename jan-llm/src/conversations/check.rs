@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn param<T>(checked: Result<T>) -> String {
-        checked.err().map_or("-".into(), |error| error.get_param().unwrap_or("?").to_owned())
+        checked.err().map_or("-".into(), |error| error.param().unwrap_or("?").to_owned())
     }
 
     #[test]

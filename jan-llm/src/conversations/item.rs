@@ -257,10 +257,10 @@ pub(super) fn call_report(report: &CallReport) -> Result<JsonObject> {
 pub(super) fn with_content(old: &Item, body: &JsonObject, now: Millis) -> Result<Item> {
     let mut item: Map<String, Value> = old.body.to()?;
     item.insert("content".into(), body.required("content")?);
-    let body = normal(item, "").map_err(|error| match error.get_param() {
+    let body = normal(item, "").map_err(|error| match error.param() {
         Some(param) => {
             let param = param.trim_start_matches('.').to_owned();
-            error.param(param)
+            error.with_param(param)
         }
         None => error,
     })?;
@@ -279,7 +279,7 @@ mod tests {
     }
 
     fn param(value: Value) -> String {
-        items(value).err().map_or("-".into(), |error| error.get_param().unwrap_or("?").to_owned())
+        items(value).err().map_or("-".into(), |error| error.param().unwrap_or("?").to_owned())
     }
 
     #[test]

@@ -141,9 +141,8 @@ impl Conversations {
     pub async fn delete_one(&self, owner: &UserId, id: &str) -> Result<()> {
         let gone = self.delete(owner, &Selection::Ids(vec![id.to_owned()])).await?;
         if gone.is_empty() {
-            return Err(
-                Error::not_found(format!("There is no conversation `{id}`.")).code("conversation_not_found")
-            );
+            return Err(Error::not_found(format!("There is no conversation `{id}`."))
+                .with_code("conversation_not_found"));
         }
         Ok(())
     }
@@ -238,8 +237,9 @@ impl Conversations {
     pub async fn branch(&self, owner: &UserId, id: &str, name: &str) -> Result<Branch> {
         let name = canonical(name);
         let found = self.branches(owner, id).await?.into_iter().find(|branch| branch.name == name);
-        found
-            .ok_or_else(|| Error::not_found(format!("There is no branch `{name}`.")).code("branch_not_found"))
+        found.ok_or_else(|| {
+            Error::not_found(format!("There is no branch `{name}`.")).with_code("branch_not_found")
+        })
     }
 
     /// Makes a branch.
@@ -305,7 +305,7 @@ impl Conversations {
         let old = self.item(owner, id, ItemRef::Id(item)).await?;
         if old.text("role").as_deref() != Some("user") {
             let message = "Only a user's message can be edited.";
-            return Err(Error::invalid("item_id", message).code("not_a_user_message"));
+            return Err(Error::invalid("item_id", message).with_code("not_a_user_message"));
         }
         let new = item::with_content(&old, body, self.clock.millis())?;
         Ok((new, self.take_over(ForkPoint::Before(item.to_owned()), "Kept when a message was edited.")))

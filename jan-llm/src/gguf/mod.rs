@@ -46,7 +46,7 @@ impl ModelFile {
     pub fn read(path: &Path) -> Result<Self> {
         let unusable = |why: String| {
             let message = format!("The model file {} {why}.", path.display());
-            Error::new(ErrorKind::Invalid, message).code("model_unusable")
+            Error::new(ErrorKind::Invalid, message).with_code("model_unusable")
         };
         let file = File::open(path).map_err(|e| unusable(format!("cannot be opened ({e})")))?;
         let bytes = file.metadata().map_err(|e| unusable(format!("cannot be read ({e})")))?.len();

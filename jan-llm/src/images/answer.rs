@@ -126,7 +126,7 @@ fn shows_a_picture(object: &JsonObject) -> bool {
 }
 
 fn no_picture() -> Error {
-    Error::upstream("The upstream made no picture.").code("upstream_garbage")
+    Error::upstream("The upstream made no picture.").with_code("upstream_garbage")
 }
 
 /// What is wrong with a picture that the upstream made is the upstream's fault, and not our caller's.
@@ -135,9 +135,9 @@ fn garbage(error: Error) -> Error {
         ErrorKind::Invalid
         | ErrorKind::TooLarge
         | ErrorKind::UnsupportedMediaType
-        | ErrorKind::Unprocessable => {
-            Error::upstream("The upstream's picture cannot be read.").code("upstream_garbage").because(error)
-        }
+        | ErrorKind::Unprocessable => Error::upstream("The upstream's picture cannot be read.")
+            .with_code("upstream_garbage")
+            .because(error),
         _ => error,
     }
 }

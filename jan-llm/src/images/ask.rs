@@ -93,7 +93,7 @@ fn prompt(body: &JsonObject) -> Result<String> {
     };
     if prompt.chars().count() > MAX_PROMPT {
         let message = format!("`prompt` must not be longer than {MAX_PROMPT} characters.");
-        return Err(Error::invalid("prompt", message).code("string_above_max_length"));
+        return Err(Error::invalid("prompt", message).with_code("string_above_max_length"));
     }
     Ok(prompt)
 }

@@ -21,7 +21,7 @@ pub(super) async fn whole_of(mut events: BoxStream<Result<JsonObject>>) -> Resul
         pictures.push(event);
     }
     if pictures.is_empty() {
-        return Err(Error::upstream("The upstream made no picture.").code("upstream_garbage"));
+        return Err(Error::upstream("The upstream made no picture.").with_code("upstream_garbage"));
     }
     reply.set("data", &pictures)?;
     Ok(reply)

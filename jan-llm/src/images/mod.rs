@@ -95,7 +95,7 @@ impl Images {
         let provider = self.pick(ask.provider.as_deref())?;
         if let Some(id) = &ask.conversation {
             // Before anything is made and paid for.
-            self.conversations.get(owner, id).await.map_err(|error| error.param("conversation_id"))?;
+            self.conversations.get(owner, id).await.map_err(|error| error.with_param("conversation_id"))?;
         }
         let request = ImageRequest { members: ask.members.clone(), pictures, mask };
         let streams = ask.streams;
@@ -127,14 +127,14 @@ impl Images {
     fn pick(&self, name: Option<&str>) -> Result<Arc<dyn ImageProvider>> {
         let Some((_, first)) = self.providers.first() else {
             let message = "No pictures are made here: the server has no image provider.";
-            return Err(Error::new(ErrorKind::Invalid, message).code("image_generation_disabled"));
+            return Err(Error::new(ErrorKind::Invalid, message).with_code("image_generation_disabled"));
         };
         let Some(name) = name else { return Ok(first.clone()) };
         let named = self.providers.iter().find(|(known, _)| known == name);
         named.map(|(_, provider)| provider.clone()).ok_or_else(|| {
             Error::not_found(format!("There is no image provider `{name}`."))
-                .code("provider_not_found")
-                .param("provider_id")
+                .with_code("provider_not_found")
+                .with_param("provider_id")
         })
     }
 }

@@ -63,18 +63,20 @@ impl Images {
         }
         let mut ids = Vec::with_capacity(count + 1);
         for picture in beside {
-            ids.push(self.kept(owner, picture).await.map_err(|error| error.param("image"))?);
+            ids.push(self.kept(owner, picture).await.map_err(|error| error.with_param("image"))?);
         }
         for (member, named) in named {
             ids.push(self.known(owner, named, member).await?);
         }
         match (mask, ask.body.get("mask")?) {
-            (Some(mask), _) => ids.push(self.kept(owner, mask).await.map_err(|error| error.param("mask"))?),
+            (Some(mask), _) => {
+                ids.push(self.kept(owner, mask).await.map_err(|error| error.with_param("mask"))?)
+            }
             (None, Some(mask)) => ids.push(self.known(owner, mask, "mask").await?),
             (None, None) => {}
         }
         let resolved = self.resolver.resolve(owner, &ids, Want::DataUrl).await;
-        let mut resolved = resolved.map_err(|error| error.param("image"))?;
+        let mut resolved = resolved.map_err(|error| error.with_param("image"))?;
         let mut pictures = Vec::with_capacity(ids.len());
         for id in &ids {
             // The same picture twice is read once.
@@ -97,7 +99,7 @@ impl Images {
             Named::Object { b64_json: Some(data), .. } => data,
             Named::Object { .. } => {
                 let message = format!("`{param}` needs an `id`, a `url` or `b64_json`.");
-                return Err(Error::invalid(param, message).code("missing_parameter"));
+                return Err(Error::invalid(param, message).with_code("missing_parameter"));
             }
         };
         if let Some(id) = media_id_of(&text) {
@@ -108,7 +110,7 @@ impl Images {
         } else {
             self.kept_bytes(owner, decoded(&text, param)?, None).await
         };
-        kept.map_err(|error| error.param(param))
+        kept.map_err(|error| error.with_param(param))
     }
 
     async fn kept(&self, owner: &UserId, picture: Picture) -> Result<String> {
@@ -133,7 +135,7 @@ pub(super) fn decoded(text: &str, param: &str) -> Result<Bytes> {
     let bytes = STANDARD.decode(text.trim_ascii());
     bytes.map(Bytes::from).map_err(|error| {
         let message = format!("`{param}` is neither an id, a URL nor base64: {error}.");
-        Error::invalid(param, message).code("invalid_base64")
+        Error::invalid(param, message).with_code("invalid_base64")
     })
 }
 

@@ -1,7 +1,7 @@
 //! Pictures over a provider, a keeper of media and conversations that a test can look into.
 
+use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -27,7 +27,7 @@ fn name(at: usize) -> String {
 
 impl Shelf {
     fn put(&self, owner: &UserId, bytes: Bytes) -> MediaObject {
-        let mut kept = self.0.lock().unwrap();
+        let mut kept = self.0.lock();
         kept.push((owner.clone(), bytes.clone()));
         MediaObject {
             id: name(kept.len() - 1),
@@ -73,10 +73,10 @@ impl MediaResolver for Shelf {
     }
 
     async fn resolve(&self, owner: &UserId, ids: &[String], want: Want) -> Result<HashMap<String, Resolved>> {
-        let kept = self.0.lock().unwrap();
+        let kept = self.0.lock();
         let found = ids.iter().map(|id| {
             let at = (0..kept.len()).find(|at| name(*at) == *id && kept[*at].0 == *owner);
-            let at = at.ok_or_else(|| Error::invalid("id", format!("no {id}")).code("unknown_media"))?;
+            let at = at.ok_or_else(|| Error::invalid("id", format!("no {id}")).with_code("unknown_media"))?;
             let url = match want {
                 Want::DataUrl => format!("data:image/png;base64,{}", STANDARD.encode(&kept[at].1)),
                 Want::Link => format!("https://link/{id}"),
@@ -98,7 +98,7 @@ struct Painter {
 impl ImageProvider for Painter {
     async fn paint(&self, request: ImageRequest) -> Result<ImageReply> {
         let streams = request.members.get("stream")?.unwrap_or(false);
-        self.asked.lock().unwrap().push(request);
+        self.asked.lock().push(request);
         if streams {
             let events: Vec<_> =
                 self.data.as_array().unwrap().iter().map(|event| Ok(object(event))).collect();
@@ -147,8 +147,7 @@ impl Studio {
     }
 
     fn told(&self) -> Value {
-        serde_json::from_slice(&self.painter.asked.lock().unwrap().last().unwrap().members.to_bytes())
-            .unwrap()
+        serde_json::from_slice(&self.painter.asked.lock().last().unwrap().members.to_bytes()).unwrap()
     }
 }
 
@@ -169,7 +168,7 @@ async fn a_picture_is_kept_told_and_remembered() {
     assert_eq!(picture["url"], format!("https://link/{}", name(0)));
     assert_eq!((&picture["id"], &picture["revised_prompt"]), (&json!(name(0)), &json!("a red fox")));
     assert!(picture.get("b64_json").is_none());
-    assert_eq!(studio.shelf.0.lock().unwrap()[0].1, "fox");
+    assert_eq!(studio.shelf.0.lock()[0].1, "fox");
     let wanted =
         json!({"prompt": "a fox", "n": 1, "seed": 5, "model": "z-image", "response_format": "b64_json"});
     assert_eq!(studio.told(), wanted);
@@ -225,7 +224,7 @@ async fn pictures_to_be_changed_are_found_by_id_by_url_and_in_base64() {
         "images": [{"image_url": "https://here/linked"}, {"file_id": id}],
     });
     studio.edit(body).await.map(drop).unwrap();
-    let asked = studio.painter.asked.lock().unwrap().pop().unwrap();
+    let asked = studio.painter.asked.lock().pop().unwrap();
     let seen: Vec<_> = asked.pictures.iter().map(|picture| picture.bytes.clone()).collect();
     assert_eq!(seen, ["old", "old", "old", "inline", "linked", "old"]);
     assert_eq!(asked.mask.unwrap().bytes, "mask");
@@ -254,7 +253,7 @@ async fn what_is_wrong_is_named_before_anything_is_made() {
         (json!({"prompt": "x", "store": true, "conversation_id": "conv_none"}), "conversation_id"),
     ] {
         let error = studio.generate(body.clone()).await.unwrap_err();
-        assert_eq!(error.get_param(), Some(param), "{body}: {error:?}");
+        assert_eq!(error.param(), Some(param), "{body}: {error:?}");
     }
     for (body, param) in [
         (json!({"prompt": "x"}), "image"),
@@ -268,10 +267,10 @@ async fn what_is_wrong_is_named_before_anything_is_made() {
         (json!({"prompt": "x", "image": foreign}), "image"),
     ] {
         let error = studio.edit(body.clone()).await.map(drop).unwrap_err();
-        assert_eq!(error.get_param(), Some(param), "{body}: {error:?}");
+        assert_eq!(error.param(), Some(param), "{body}: {error:?}");
     }
-    assert!(studio.painter.asked.lock().unwrap().is_empty());
+    assert!(studio.painter.asked.lock().is_empty());
     let none = Images::new(studio.shelf.clone(), studio.conversations.clone(), ImageSettings::default());
     let error = none.generate(&studio.me, NewImage::new("x")).await.map(drop).unwrap_err();
-    assert_eq!((error.kind(), error.get_code()), (ErrorKind::Invalid, "image_generation_disabled"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "image_generation_disabled"));
 }

@@ -101,15 +101,15 @@ impl<P: ModelProvider> ResolveMedia<P> {
         };
         let may_be_gone = |id: &String| history.is_some_and(|history| history.media.contains(id));
         let found = match self.media.resolve(owner, &ids, want).await {
-            Err(error) if error.get_code() == "unknown_media" && ids.iter().any(may_be_gone) => {
+            Err(error) if error.code() == "unknown_media" && ids.iter().any(may_be_gone) => {
                 let there = self.media.there(owner, &ids).await?;
                 ids.retain(|id| !may_be_gone(id) || there.contains(id));
                 self.media.resolve(owner, &ids, want).await
             }
             found => found,
         };
-        let found = found.map_err(|error| match error.get_code() {
-            "unknown_media" => error.param("messages"),
+        let found = found.map_err(|error| match error.code() {
+            "unknown_media" => error.with_param("messages"),
             _ => error,
         })?;
         put(&mut messages, named, &found)?;
@@ -248,7 +248,7 @@ fn filled(named: Named, media: &Resolved) -> Body {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use parking_lot::Mutex;
 
     use jan_core::ErrorKind;
 
@@ -263,12 +263,11 @@ mod tests {
     impl MediaResolver for Shelf {
         async fn resolve(&self, _: &UserId, ids: &[String], want: Want) -> Result<HashMap<String, Resolved>> {
             assert_eq!(want, Want::DataUrl);
-            self.0.lock().unwrap().push(ids.to_vec());
+            self.0.lock().push(ids.to_vec());
             let one = |id: &String| {
                 if !id.ends_with('0') {
-                    return Err(
-                        Error::invalid("media", format!("There is no media `{id}`.")).code("unknown_media")
-                    );
+                    return Err(Error::invalid("media", format!("There is no media `{id}`."))
+                        .with_code("unknown_media"));
                 }
                 let url = format!("data:image/png;base64,{}", id.len());
                 let resolved =
@@ -308,7 +307,7 @@ mod tests {
             let body = format!(r#"{{ "model":"m", "messages":[{{"role":"user", "content":{content}}}]}}"#);
             assert_eq!(filled(body.clone(), &shelf).await.unwrap(), body);
         }
-        assert!(shelf.0.lock().unwrap().is_empty());
+        assert!(shelf.0.lock().is_empty());
     }
 
     #[tokio::test]
@@ -354,7 +353,7 @@ mod tests {
         for (place, (named, wanted)) in parts.iter().enumerate() {
             assert_eq!(&sent["messages"][1]["content"][place + 1], wanted, "{named}");
         }
-        assert_eq!(*shelf.0.lock().unwrap(), [vec![A.to_owned(), B.to_owned()]], "one call");
+        assert_eq!(*shelf.0.lock(), [vec![A.to_owned(), B.to_owned()]], "one call");
     }
 
     #[tokio::test]
@@ -393,7 +392,7 @@ mod tests {
             r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"{unknown}"}}}}]}}]}}"#
         );
         let error = filled(body, &Arc::new(Shelf::default())).await.unwrap_err();
-        assert_eq!((error.kind(), error.get_param()), (ErrorKind::Invalid, Some("messages")));
+        assert_eq!((error.kind(), error.param()), (ErrorKind::Invalid, Some("messages")));
         assert!(error.message().contains(&unknown));
     }
 }

@@ -44,7 +44,7 @@ impl<P: ModelProvider> ModelProvider for TimeLimit<P> {
 
 fn too_late() -> Error {
     Error::new(ErrorKind::UpstreamTimeout, "The model did not finish by the deadline of the call.")
-        .code("deadline_exceeded")
+        .with_code("deadline_exceeded")
 }
 
 /// A stream that ends with an error when its time is over.
@@ -114,10 +114,10 @@ mod tests {
             call
         };
         let error = limited.chat(call(false)).await.err().unwrap();
-        assert_eq!((error.kind(), error.get_code()), (ErrorKind::UpstreamTimeout, "deadline_exceeded"));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::UpstreamTimeout, "deadline_exceeded"));
         let mut chunks = limited.chat(call(true)).await.unwrap().into_stream().unwrap();
         assert!(chunks.next().await.unwrap().is_ok());
-        assert_eq!(chunks.next().await.unwrap().unwrap_err().get_code(), "deadline_exceeded");
+        assert_eq!(chunks.next().await.unwrap().unwrap_err().code(), "deadline_exceeded");
         assert!(chunks.next().await.is_none());
     }
 }

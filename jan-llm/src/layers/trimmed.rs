@@ -76,7 +76,8 @@ impl<P: ModelProvider> ModelProvider for Trimmed<P> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use parking_lot::Mutex;
+    use std::sync::Arc;
 
     use jan_core::{ChatAnswer, History, Principal};
     use serde_json::json;
@@ -96,7 +97,7 @@ mod tests {
         }
 
         async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
-            self.0.lock().unwrap().push(call.request);
+            self.0.lock().push(call.request);
             Ok(ChatAnswer::text("small", "ok")?.into())
         }
     }
@@ -112,7 +113,7 @@ mod tests {
             call.history = has_history.then(|| Arc::new(History::default()));
             let report = call.report.clone();
             trimmed.chat(call).await.unwrap();
-            let asked = small.0.lock().unwrap().pop().unwrap();
+            let asked = small.0.lock().pop().unwrap();
             assert_eq!(report.trimmed(), has_history);
             assert_eq!(asked.messages().unwrap().len() < 20, has_history);
             assert!(asked.messages().unwrap().last().unwrap().text().starts_with("19 "));

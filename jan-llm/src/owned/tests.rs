@@ -102,10 +102,10 @@ async fn travels(from: Store, to: Store) {
 async fn media_stays_with_its_bytes() {
     let (store, to) = (crate::store::memory_store(), crate::store::memory_store());
     let rows = jan_core::record::Records::<Value>::new(jan_core::media::RECORDS, store.records.clone());
-    let row = jan_core::record::Kept::new("jan_1", 1, json!({"blob": "somebody's"}));
+    let row = jan_core::record::TypedRecord::new("jan_1", 1, json!({"blob": "somebody's"}));
     rows.insert(&me(), &row).await.unwrap();
     let refused = account(&store).export(&me()).unwrap().try_collect::<Vec<_>>().await.unwrap_err();
-    assert_eq!(refused.get_param(), Some("media"), "it is not left behind unsaid");
+    assert_eq!(refused.param(), Some("media"), "it is not left behind unsaid");
     let left = with(&store, RecordData::new(&store).media_apart()).export(&me()).unwrap();
     let lines: Vec<String> = left.try_collect().await.unwrap();
     assert_eq!(lines.len(), 2, "{lines:?}");

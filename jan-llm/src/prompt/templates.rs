@@ -1,10 +1,11 @@
 //! Prompt templates as operators keep them: a text for each key, in the place of the one built in.
 
+use parking_lot::RwLock;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use jan_core::clock::seconds;
-use jan_core::record::{Kept, Millis, Records};
+use jan_core::record::{Millis, Records, TypedRecord};
 use jan_core::{Clock, Error, Result, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -107,7 +108,7 @@ impl Templates {
         let kept = self.records.find(&house(), key).await?.or_else(|| built_in(key));
         let active = kept.filter(|kept| kept.body.is_active);
         active.map(TemplateShape::from).ok_or_else(|| {
-            Error::not_found(format!("There is no template `{key}`.")).code("template_not_found")
+            Error::not_found(format!("There is no template `{key}`.")).with_code("template_not_found")
         })
     }
 
@@ -118,14 +119,14 @@ impl Templates {
     pub async fn all_active(&self) -> Result<Arc<ActiveTemplates>> {
         let now = self.clock.millis();
         let fresh = |(at, known): &Remembered| (now - at < FRESH).then(|| known.clone());
-        let known = self.remembered.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(fresh);
+        let known = self.remembered.read().as_ref().and_then(fresh);
         if let Some(known) = known {
             return Ok(known);
         }
         let kept = self.records.all(&house(), None).await?.into_iter().filter(|kept| kept.body.is_active);
         let texts = kept.filter_map(|kept| Some((kept.key?, kept.body.content)));
         let all = Arc::new(ActiveTemplates(texts.collect()));
-        *self.remembered.write().unwrap_or_else(PoisonError::into_inner) = Some((now, all.clone()));
+        *self.remembered.write() = Some((now, all.clone()));
         Ok(all)
     }
 }
@@ -136,7 +137,7 @@ fn house() -> UserId {
 }
 
 /// The template of a prompt module, as if it were kept.
-fn built_in(key: &str) -> Option<Kept<Template>> {
+fn built_in(key: &str) -> Option<TypedRecord<Template>> {
     let module = MODULES.iter().find(|module| module.name == key)?;
     let template = Template {
         name: module.name.replace('_', " "),
@@ -148,7 +149,7 @@ fn built_in(key: &str) -> Option<Kept<Template>> {
         version: 1,
         ..Template::default()
     };
-    Some(Kept::new(format!("pt_{key}"), 0, template).key(key))
+    Some(TypedRecord::new(format!("pt_{key}"), 0, template).key(key))
 }
 
 /// The names between `{{` and `}}`, each once.
@@ -163,9 +164,9 @@ fn variables(text: &str) -> Vec<String> {
     names
 }
 
-impl From<Kept<Template>> for TemplateShape {
-    fn from(from: Kept<Template>) -> Self {
-        let Kept { id, key, created_at, body, .. } = from;
+impl From<TypedRecord<Template>> for TemplateShape {
+    fn from(from: TypedRecord<Template>) -> Self {
+        let TypedRecord { id, key, created_at, body, .. } = from;
         Self {
             public_id: id.clone(),
             id,
@@ -217,7 +218,7 @@ mod tests {
         for (id, key, template) in
             [("pt_1", "timing", own("It is {{date}}.", true)), ("pt_2", "memory", own("", false))]
         {
-            templates.records.insert(&house(), &Kept::new(id, 7, template).key(key)).await.unwrap();
+            templates.records.insert(&house(), &TypedRecord::new(id, 7, template).key(key)).await.unwrap();
         }
         assert_eq!(templates.active("timing").await.unwrap().content, "It is {{date}}.");
         assert_eq!(templates.active("memory").await.unwrap_err().kind(), ErrorKind::NotFound);

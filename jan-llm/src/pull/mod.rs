@@ -23,8 +23,9 @@ mod reply;
 mod tests;
 mod transfer;
 
+use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jan_core::{Error, Result, Secret};

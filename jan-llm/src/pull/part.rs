@@ -1,10 +1,11 @@
 //! The unfinished file. It belongs to one pull at a time (a lock of the operating system, which ends with its process),
 //! knows of which version it is (a record beside it), hashes what it is given, and becomes the model in one rename.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use jan_core::{Error, ErrorKind, Result, files};
 use sha2::{Digest, Sha256};
@@ -18,7 +19,7 @@ pub(super) type Shared = Arc<Mutex<Part>>;
 
 pub(super) fn lock(part: &Shared) -> MutexGuard<'_, Part> {
     // The lengths in it are set after what they describe, so a panic in between leaves nothing wrong.
-    part.lock().unwrap_or_else(PoisonError::into_inner)
+    part.lock()
 }
 
 /// What was found at the place of the file.
@@ -141,7 +142,7 @@ impl Part {
 
     /// Checks the whole and gives it its name. What fails the check is taken away, or it would be gone on with for ever.
     pub(super) fn finish(&mut self, expected: Option<&str>) -> Result<Pulled> {
-        let sha256 = hex(&self.hash.clone().finalize());
+        let sha256 = hex::encode(self.hash.clone().finalize());
         if expected.is_some_and(|expected| expected != sha256) {
             self.discard();
             return Err(other_digest("What was pulled", expected, &sha256));
@@ -187,7 +188,7 @@ fn claim(path: &Path, target: &Path) -> Result<File> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let message = format!("{} is being pulled already.", target.display());
-            Err(Error::new(ErrorKind::Conflict, message).code("pull_running"))
+            Err(Error::new(ErrorKind::Conflict, message).with_code("pull_running"))
         }
         // Some network disks have no locks; a pull there is better than none.
         Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
@@ -202,7 +203,7 @@ fn claim(path: &Path, target: &Path) -> Result<File> {
 fn already(target: &Path, expected: Option<&str>) -> Result<Pulled> {
     let Some(wanted) = expected else {
         let message = format!("{} is there already.", target.display());
-        return Err(Error::new(ErrorKind::Conflict, message).code("model_exists"));
+        return Err(Error::new(ErrorKind::Conflict, message).with_code("model_exists"));
     };
     let mut file = File::open(target).map_err(|e| disk("Reading", target, e))?;
     let (mut hash, mut buffer, mut bytes) = (Sha256::new(), vec![0; 1 << 20], 0);
@@ -215,18 +216,18 @@ fn already(target: &Path, expected: Option<&str>) -> Result<Pulled> {
             }
         }
     }
-    let sha256 = hex(&hash.finalize());
+    let sha256 = hex::encode(hash.finalize());
     if sha256 == wanted {
         return Ok(Pulled { path: target.to_owned(), bytes, sha256, was_here: true });
     }
     let found = other_digest(&format!("{} is there already and", target.display()), expected, &sha256);
-    Err(Error::new(ErrorKind::Conflict, found.message().to_owned()).code("model_exists"))
+    Err(Error::new(ErrorKind::Conflict, found.message().to_owned()).with_code("model_exists"))
 }
 
 fn other_digest(what: &str, expected: Option<&str>, found: &str) -> Error {
     let expected = expected.unwrap_or_default();
     let message = format!("{what} has the SHA-256 {found}; {expected} was asked for.");
-    Error::upstream(message).code("digest_mismatch")
+    Error::upstream(message).with_code("digest_mismatch")
 }
 
 fn remove(path: &Path) -> Result<()> {
@@ -238,8 +239,4 @@ fn remove(path: &Path) -> Result<()> {
 
 fn disk(doing: &str, path: &Path, error: std::io::Error) -> Error {
     Error::new(ErrorKind::Internal, format!("{doing} {} failed: {error}.", path.display())).because(error)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -77,7 +77,7 @@ impl Failure {
 
     /// The server and we do not agree on what is here: throw it away and ask again at once.
     fn mixed_up(why: &'static str) -> Self {
-        let error = Error::upstream(why).code("bad_range");
+        let error = Error::upstream(why).with_code("bad_range");
         Self { wait: Some(Duration::ZERO), discard: true, ..Self::passing(error) }
     }
 }
@@ -105,7 +105,7 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, held: &Held) -> Resu
 fn goes_on(headers: &HeaderMap, held: &Held) -> Result<Reply, Failure> {
     let Some(asked) = held.resumable() else {
         let message = "The server sends a part of the file though the whole was asked for.";
-        return Err(Failure::last(Error::upstream(message).code("bad_range")));
+        return Err(Failure::last(Error::upstream(message).with_code("bad_range")));
     };
     let range = text(headers, CONTENT_RANGE).and_then(content_range);
     let fits = range.is_some_and(|(first, total)| {
@@ -137,7 +137,7 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
     match code {
         401 | 403 => {
             let message = format!("The server does not give this file to everybody (HTTP {code}).");
-            Failure::last(Error::upstream(message).code("pull_forbidden"))
+            Failure::last(Error::upstream(message).with_code("pull_forbidden"))
         }
         404 | 410 => Failure::last(Error::not_found(format!("The server has no such file (HTTP {code})."))),
         408 | 425 | 429 | 500 | 502 | 503 | 504 => {
@@ -155,7 +155,7 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
 pub(super) fn no_model(why: &str, kind: Option<&str>) -> Error {
     let kind = kind.map_or(String::new(), |kind| format!(" It calls itself `{kind}`."));
     let message = format!("What the server sends is no GGUF model that can be read: it {why}.{kind}");
-    Error::new(ErrorKind::Upstream, message).code("not_a_model")
+    Error::new(ErrorKind::Upstream, message).with_code("not_a_model")
 }
 
 /// What a body calls itself, where that says more than "bytes".

@@ -50,8 +50,8 @@ impl Server {
                     |name: &str| request.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
                 let range =
                     header("range: bytes=").and_then(|r| r.strip_suffix('-')).map(|r| r.parse().unwrap());
-                ranges.lock().unwrap().push(range);
-                let (body, etag) = files.lock().unwrap().clone();
+                ranges.lock().push(range);
+                let (body, etag) = files.lock().clone();
                 let same = header("if-range:") == Some(etag);
                 let manner = manners.pop_front().unwrap_or(Manner::Well);
                 tokio::spawn(answer(tcp, manner, body, etag, range.unwrap_or(0) as usize, same));
@@ -61,11 +61,11 @@ impl Server {
     }
 
     fn change(&self, body: Vec<u8>, etag: &'static str) {
-        *self.files.lock().unwrap() = (body, etag);
+        *self.files.lock() = (body, etag);
     }
 
     fn asked(&self) -> Vec<Option<u64>> {
-        self.ranges.lock().unwrap().clone()
+        self.ranges.lock().clone()
     }
 
     fn pull(&self, dir: &TempDir) -> Pull {
@@ -142,7 +142,7 @@ async fn a_file_comes_whole_checked_and_without_leftovers() {
     // Again: with its digest it is known to be here, without one it is only not overwritten.
     assert!(pull.run(|_| ()).await.unwrap().was_here);
     let again = server.pull(&dir).run(|_| ()).await.unwrap_err();
-    assert_eq!((again.kind(), again.get_code()), (ErrorKind::Conflict, "model_exists"));
+    assert_eq!((again.kind(), again.code()), (ErrorKind::Conflict, "model_exists"));
     assert_eq!(server.asked().len(), 1);
 }
 
@@ -165,7 +165,7 @@ async fn a_later_pull_goes_on_where_an_earlier_one_gave_up() {
     let mut pull = server.pull(&dir);
     pull.retries = 0;
     let cut = pull.run(|_| ()).await.unwrap_err();
-    assert_eq!((cut.get_code(), left(&dir, "m.gguf.part")), ("pull_cut", Some(1000)));
+    assert_eq!((cut.code(), left(&dir, "m.gguf.part")), ("pull_cut", Some(1000)));
     assert!(cut.message().contains("1000 bytes are kept"), "{cut}");
     let silent = pull.run(|_| ()).await.unwrap_err();
     assert_eq!((silent.kind(), left(&dir, "m.gguf.part")), (ErrorKind::UpstreamTimeout, Some(1500)));
@@ -212,7 +212,7 @@ async fn a_wrong_byte_is_found_and_taken_away() {
     let mut pull = server.pull(&dir);
     pull.sha256 = Some(sha256(&body));
     let error = pull.run(|_| ()).await.unwrap_err();
-    assert_eq!((error.get_code(), left(&dir, "m.gguf.part")), ("digest_mismatch", None));
+    assert_eq!((error.code(), left(&dir, "m.gguf.part")), ("digest_mismatch", None));
     assert!(!pull.path.exists());
     server.change(body, "\"v1\"");
     pull.run(|_| ()).await.unwrap();
@@ -225,7 +225,7 @@ async fn what_is_no_model_ends_early_and_half_a_model_never_gets_the_name() {
     let server = Server::start(page, &[]).await;
     let mut most = 0;
     let error = server.pull(&dir).run(|at| most = most.max(at.done)).await.unwrap_err();
-    assert_eq!(error.get_code(), "not_a_model");
+    assert_eq!(error.code(), "not_a_model");
     assert!(most < 1_000_000);
 
     // Without a length the end of the connection looks like the end of the file; only the header knows better.
@@ -233,7 +233,7 @@ async fn what_is_no_model_ends_early_and_half_a_model_never_gets_the_name() {
     let server =
         Server::start(body.clone(), &[Manner::NoLength(200_000), Manner::NoLength(usize::MAX)]).await;
     let error = server.pull(&dir).run(|_| ()).await.unwrap_err();
-    assert_eq!((error.get_code(), server.pull(&dir).path.exists()), ("not_a_model", false));
+    assert_eq!((error.code(), server.pull(&dir).path.exists()), ("not_a_model", false));
     assert_eq!(server.pull(&dir).run(|_| ()).await.unwrap().sha256, sha256(&body));
 }
 
@@ -257,7 +257,7 @@ async fn two_pulls_of_one_file_exclude_each_other_and_a_dropped_one_leaves_its_b
         .await
         .expect("the first pull gets bytes within a minute");
     let second = pull.run(|_| ()).await.unwrap_err();
-    assert_eq!((second.kind(), second.get_code()), (ErrorKind::Conflict, "pull_running"));
+    assert_eq!((second.kind(), second.code()), (ErrorKind::Conflict, "pull_running"));
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     assert!(left(&dir, "m.gguf.part").unwrap() > 0);
@@ -285,13 +285,13 @@ async fn wrong_wishes_are_refused_before_any_byte() {
     let dir = TempDir::new().unwrap();
     for url in ["ftp://host/m.gguf", "model.gguf", "http://"] {
         let error = Pull::new(url, dir.path().join("m.gguf")).run(|_| ()).await.unwrap_err();
-        assert_eq!(error.get_param(), Some("url"));
+        assert_eq!(error.param(), Some("url"));
     }
     let pull =
         Pull { sha256: Some("12".into()), ..Pull::new("http://127.0.0.1:9/m", dir.path().join("m.gguf")) };
-    assert_eq!(pull.run(|_| ()).await.unwrap_err().get_param(), Some("sha256"));
+    assert_eq!(pull.run(|_| ()).await.unwrap_err().param(), Some("sha256"));
     let nobody = Pull { retries: 0, ..Pull::new("http://127.0.0.1:9/m", dir.path().join("m.gguf")) };
-    assert_eq!(nobody.run(|_| ()).await.unwrap_err().get_code(), "upstream_unreachable");
+    assert_eq!(nobody.run(|_| ()).await.unwrap_err().code(), "upstream_unreachable");
 }
 
 #[test]

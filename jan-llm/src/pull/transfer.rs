@@ -117,7 +117,7 @@ async fn receive(
             Ok(None) if total.is_none_or(|total| total == len) => return Ok(()),
             Ok(None) => {
                 let message = format!("The server sent {len} bytes and promised {}.", total.unwrap_or(0));
-                return Err(Failure::passing(Error::upstream(message).code("pull_cut")));
+                return Err(Failure::passing(Error::upstream(message).with_code("pull_cut")));
             }
         }
     }
@@ -150,7 +150,7 @@ fn not_sent(error: reqwest::Error, len: u64) -> Failure {
     }
     if error.is_connect() && !error.is_timeout() {
         let message = format!("The server cannot be reached: {}.", innermost(&error));
-        return Failure::passing(Error::upstream(message).code("upstream_unreachable").because(error));
+        return Failure::passing(Error::upstream(message).with_code("upstream_unreachable").because(error));
     }
     broke_off(error, len)
 }
@@ -165,7 +165,7 @@ fn broke_off(error: reqwest::Error, len: u64) -> Failure {
     Failure::passing(if error.is_timeout() {
         Error::new(ErrorKind::UpstreamTimeout, format!("The server fell silent.{kept}")).because(error)
     } else {
-        Error::upstream(format!("The connection broke off.{kept}")).code("pull_cut").because(error)
+        Error::upstream(format!("The connection broke off.{kept}")).with_code("pull_cut").because(error)
     })
 }
 

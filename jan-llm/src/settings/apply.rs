@@ -133,7 +133,7 @@ mod tests {
             let mut patch = patch;
             patch["enable_trace"] = true.into();
             let error = apply(&mut settings, &patch).unwrap_err();
-            assert_eq!(error.get_param(), Some(param), "{patch}");
+            assert_eq!(error.param(), Some(param), "{patch}");
             assert!(error.message().contains(param), "{}", error.message());
             assert_eq!(settings, UserSettings::default(), "{patch}");
         }
@@ -151,7 +151,7 @@ mod tests {
         assert!(!filled.contains_key("theme"));
         assert_eq!(settings.disabled_modules(), ["timing"]);
         let error = patch_preferences(&mut settings, &json!({"theme": 1})).unwrap_err();
-        assert_eq!((error.get_param(), error.get_code()), (Some("preferences"), "missing_parameter"));
+        assert_eq!((error.param(), error.code()), (Some("preferences"), "missing_parameter"));
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
         patch_preferences(&mut settings, &json!({"preferences": many})).unwrap();
         for body in [json!({"one_more": 1}), json!({"key_1": "x".repeat(MAX_PREFERENCE_BYTES)})] {
             let error = patch_preferences(&mut settings, &json!({"preferences": body})).unwrap_err();
-            assert_eq!(error.get_param(), Some("preferences"));
+            assert_eq!(error.param(), Some("preferences"));
         }
         let swap = json!({"preferences": {"key_1": null, "one_more": 1}});
         patch_preferences(&mut settings, &swap).unwrap();
@@ -173,11 +173,11 @@ mod tests {
         let profile = ProfilePatch { occupation: Some("x".repeat(513)), ..ProfilePatch::default() };
         let patch = SettingsPatch { profile_settings: Some(profile), ..SettingsPatch::default() };
         let error = UserSettings::default().apply(&patch).unwrap_err();
-        assert_eq!(error.get_param(), Some("profile_settings.occupation"));
+        assert_eq!(error.param(), Some("profile_settings.occupation"));
         let memory = MemoryPatch { max_user_items: Some(21), ..MemoryPatch::default() };
         let patch = SettingsPatch { memory_config: Some(memory), ..SettingsPatch::default() };
         let error = UserSettings::default().apply(&patch).unwrap_err();
-        assert_eq!(error.get_param(), Some("memory_config.max_user_items"));
+        assert_eq!(error.param(), Some("memory_config.max_user_items"));
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jan_core::record::{Kept, Records};
+use jan_core::record::{Records, TypedRecord};
 use jan_core::{Clock, Result, UserId, id};
 
 use super::{PreferencesPatch, SettingsPatch, UserSettings};
@@ -58,13 +58,13 @@ impl SettingsStore {
         F: Fn(&mut UserSettings) -> Result<()> + Send + Sync,
     {
         let now = self.clock.unix_seconds();
-        let changed = |kept: &mut Kept<UserSettings>| {
+        let changed = |kept: &mut TypedRecord<UserSettings>| {
             kept.body.updated_at = now;
             change(&mut kept.body)
         };
         let first = || {
             let settings = UserSettings { created_at: now, ..UserSettings::default() };
-            Kept::new(id::short("set_"), self.clock.millis(), settings)
+            TypedRecord::new(id::short("set_"), self.clock.millis(), settings)
         };
         let kept = self.records.update_or_insert(owner, KEY, first, changed).await?;
         Ok((Some(kept.id), kept.body))
@@ -90,7 +90,7 @@ mod tests {
         let memory = MemoryPatch { max_user_items: Some(21), ..MemoryPatch::default() };
         let patch = SettingsPatch { memory_config: Some(memory), ..SettingsPatch::default() };
         let wrong = settings.patch(&me, &patch).await;
-        assert_eq!(wrong.unwrap_err().get_param(), Some("memory_config.max_user_items"));
+        assert_eq!(wrong.unwrap_err().param(), Some("memory_config.max_user_items"));
         assert_eq!(settings.read(&me).await.unwrap().0, None);
 
         let profile = ProfilePatch { nick_name: Some("Ann".into()), ..ProfilePatch::default() };

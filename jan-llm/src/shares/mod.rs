@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use jan_core::conversation::Conversation;
 use jan_core::page::{MAX_LIMIT, Order, Page, PageRequest};
-use jan_core::record::{Kept, Millis, Records};
+use jan_core::record::{Millis, Records, TypedRecord};
 use jan_core::{Clock, Error, ErrorKind, Result, UserId, id};
 use serde::{Deserialize, Serialize};
 
@@ -106,7 +106,12 @@ impl Shares {
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the member, or when there is too little to share; [`ErrorKind::NotFound`];
     /// [`ErrorKind::TooLarge`] over [`MAX_SNAPSHOT`] bytes.
-    pub async fn create(&self, owner: &UserId, conversation: &str, new: NewShare) -> Result<Kept<Share>> {
+    pub async fn create(
+        &self,
+        owner: &UserId,
+        conversation: &str,
+        new: NewShare,
+    ) -> Result<TypedRecord<Share>> {
         let (item, new) = new.split()?;
         self.share(owner, conversation, item, new).await
     }
@@ -121,7 +126,7 @@ impl Shares {
         conversation: &str,
         item: String,
         new: NewItemShare,
-    ) -> Result<Kept<Share>> {
+    ) -> Result<TypedRecord<Share>> {
         self.share(owner, conversation, Some(item), new).await
     }
 
@@ -131,7 +136,7 @@ impl Shares {
         conversation: &str,
         item: Option<String>,
         new: NewItemShare,
-    ) -> Result<Kept<Share>> {
+    ) -> Result<TypedRecord<Share>> {
         let talk = self.conversations.get(owner, conversation).await?;
         let now = self.next(owner, conversation).await?;
         may_be_shared(&talk)?;
@@ -149,7 +154,7 @@ impl Shares {
         let snapshot = collected.frozen(title.clone(), now);
 
         let (id, slug) = (id::short("shr_"), id::base62(SLUG));
-        let public = Kept::new(&id, now, Public { snapshot: Some(snapshot) });
+        let public = TypedRecord::new(&id, now, Public { snapshot: Some(snapshot) });
         let public = public.key(&slug).group(Some(owner.as_str().to_owned()));
         self.public.insert(&system_owner(), &public).await?;
         let share = Share {
@@ -162,7 +167,7 @@ impl Shares {
             last_viewed_at: None,
             updated_at: now,
         };
-        let share = Kept::new(&id, now, share).group(Some(conversation.to_owned()));
+        let share = TypedRecord::new(&id, now, share).group(Some(conversation.to_owned()));
         self.shares.insert(owner, &share).await?;
         self.settle(owner, conversation, share).await
     }
@@ -177,7 +182,12 @@ impl Shares {
 
     /// After a share was made: only the newest of what it shares stays, and none of a conversation that was deleted
     /// meanwhile.
-    async fn settle(&self, owner: &UserId, conversation: &str, new: Kept<Share>) -> Result<Kept<Share>> {
+    async fn settle(
+        &self,
+        owner: &UserId,
+        conversation: &str,
+        new: TypedRecord<Share>,
+    ) -> Result<TypedRecord<Share>> {
         if let Err(gone) = self.conversations.get(owner, conversation).await {
             self.take_back(owner, &new.id).await?;
             return Err(gone);
@@ -202,7 +212,7 @@ impl Shares {
         conversation: Option<&str>,
         include_revoked: bool,
         page: &PageRequest,
-    ) -> Result<Page<Kept<Share>>> {
+    ) -> Result<Page<TypedRecord<Share>>> {
         if let Some(id) = conversation {
             self.conversations.get(owner, id).await?;
         }
@@ -273,12 +283,12 @@ impl Shares {
 
     async fn take_back(&self, owner: &UserId, id: &str) -> Result<()> {
         let now = self.clock.millis();
-        let empty = |public: &mut Kept<Public>| {
+        let empty = |public: &mut TypedRecord<Public>| {
             public.body.snapshot = None;
             Ok(())
         };
         unless_gone(self.public.update(&system_owner(), id, empty).await)?;
-        let mark = |share: &mut Kept<Share>| {
+        let mark = |share: &mut TypedRecord<Share>| {
             share.body.revoked_at = share.body.revoked_at.or(Some(now));
             share.body.updated_at = now;
             Ok(())
@@ -304,10 +314,10 @@ impl Shares {
         self.found(slug).await.map(drop)
     }
 
-    async fn found(&self, slug: &str) -> Result<(Kept<Public>, Snapshot)> {
+    async fn found(&self, slug: &str) -> Result<(TypedRecord<Public>, Snapshot)> {
         let found = self.public.find(&system_owner(), slug).await?;
         let mut found =
-            found.ok_or_else(|| Error::not_found("There is no such share.").code("share_not_found"))?;
+            found.ok_or_else(|| Error::not_found("There is no such share.").with_code("share_not_found"))?;
         let gone = || Error::new(ErrorKind::Gone, "This share was revoked by its owner.");
         let snapshot = found.body.snapshot.take().ok_or_else(gone)?;
         Ok((found, snapshot))
@@ -316,7 +326,7 @@ impl Shares {
     /// Writes down the views counted since the last time. Best effort: what cannot be written is forgotten.
     pub async fn flush(&self) {
         for (id, seen) in self.views.take() {
-            let add = |share: &mut Kept<Share>| {
+            let add = |share: &mut TypedRecord<Share>| {
                 share.body.view_count += seen.count;
                 share.body.last_viewed_at = share.body.last_viewed_at.max(Some(seen.last));
                 Ok(())
@@ -333,7 +343,7 @@ fn may_be_shared(talk: &Conversation) -> Result<()> {
     let marked = |key: &str| talk.metadata.get(key).is_some_and(|value| value == "true");
     if marked("private") || marked("temporary") {
         let message = "A private or temporary conversation cannot be shared.";
-        return Err(Error::invalid("conversation_id", message).code("not_shareable"));
+        return Err(Error::invalid("conversation_id", message).with_code("not_shareable"));
     }
     Ok(())
 }
@@ -345,7 +355,7 @@ fn title(given: Option<String>) -> String {
 }
 
 fn not_found(id: &str) -> Error {
-    Error::not_found(format!("There is no share `{id}`.")).code("share_not_found")
+    Error::not_found(format!("There is no share `{id}`.")).with_code("share_not_found")
 }
 
 /// What was deleted meanwhile needs no change.

@@ -1,7 +1,7 @@
 //! Shares as the API shows them: to their owner, and to the public.
 
 use jan_core::clock::seconds;
-use jan_core::record::{Kept, Millis};
+use jan_core::record::{Millis, TypedRecord};
 use serde::Serialize;
 
 use super::{Share, ShareOptions, Snapshot};
@@ -37,8 +37,8 @@ pub struct ShareShape {
 
 impl ShareShape {
     /// The share, and where it is found.
-    pub fn new(share: Kept<Share>, share_url: String) -> Self {
-        let Kept { id, group, created_at, body, .. } = share;
+    pub fn new(share: TypedRecord<Share>, share_url: String) -> Self {
+        let TypedRecord { id, group, created_at, body, .. } = share;
         Self {
             id,
             object: "share",

@@ -77,7 +77,7 @@ impl Collected {
         all.read(conversations, owner, id, branch.as_deref(), None).await?;
         if all.items.len() < LEAST_ITEMS {
             let message = format!("A conversation can be shared when it has {LEAST_ITEMS} items.");
-            return Err(Error::invalid("conversation_id", message).code("too_few_items"));
+            return Err(Error::invalid("conversation_id", message).with_code("too_few_items"));
         }
         Ok(all)
     }
@@ -95,7 +95,7 @@ impl Collected {
         let is = |member: &str, wanted: &str| answer.text(member).as_deref() == Some(wanted);
         if !(is("type", "message") && is("role", "assistant") && is("status", "completed")) {
             let message = "Only a completed message of the assistant can be shared by itself.";
-            return Err(Error::invalid("item_id", message).code("not_shareable"));
+            return Err(Error::invalid("item_id", message).with_code("not_shareable"));
         }
         let mut one = Self::new(options);
         if options.include_context_messages {
@@ -131,7 +131,7 @@ impl Collected {
             }
         }
         let missing = |item| Error::not_found(format!("There is no item `{item}` on this branch."));
-        until.map_or(Ok(()), |item| Err(missing(item).code("item_not_found")))
+        until.map_or(Ok(()), |item| Err(missing(item).with_code("item_not_found")))
     }
 
     fn add(&mut self, item: &Item) -> Result<()> {
@@ -139,7 +139,7 @@ impl Collected {
         self.bytes += serde_json::to_vec(&shared).map_err(Error::internal)?.len();
         if self.bytes > MAX_SNAPSHOT {
             let message = format!("What is shared must have at most {MAX_SNAPSHOT} bytes.");
-            return Err(Error::new(ErrorKind::TooLarge, message).code("share_too_large"));
+            return Err(Error::new(ErrorKind::TooLarge, message).with_code("share_too_large"));
         }
         if shared.role.as_deref() == Some("assistant") {
             self.model = item.text("model").or(self.model.take());

@@ -55,7 +55,7 @@ impl House {
         (talk.id, items.last().unwrap().id.clone())
     }
 
-    async fn share(&self, talk: &str, wanted: Value) -> Result<Kept<Share>> {
+    async fn share(&self, talk: &str, wanted: Value) -> Result<TypedRecord<Share>> {
         self.clock.advance(Duration::from_secs(1));
         self.shares.create(&me(), talk, NewShare::try_from(&body(wanted))?).await
     }
@@ -121,7 +121,7 @@ async fn one_answer_is_shared_alone_or_with_what_led_to_it() {
     let page = PageRequest { order: Order::Asc, ..PageRequest::default() };
     let items = house.conversations.items(&me(), &talk, None, &page).await.unwrap().items;
     let refused = house.share(&talk, json!({"scope": "item", "item_id": items[1].id})).await.unwrap_err();
-    assert_eq!((refused.get_param(), refused.get_code()), (Some("item_id"), "not_shareable"));
+    assert_eq!((refused.param(), refused.code()), (Some("item_id"), "not_shareable"));
     let refused = house.share(&talk, json!({"scope": "item", "item_id": "msg_nope"})).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound);
 }
@@ -136,18 +136,18 @@ async fn what_cannot_be_shared_is_refused_by_name() {
         (json!({"scope": "item"}), "item_id"),
         (json!({"scope": "conversation", "include_images": 1}), "include_images"),
     ] {
-        assert_eq!(house.share(&talk, wanted).await.unwrap_err().get_param(), Some(param));
+        assert_eq!(house.share(&talk, wanted).await.unwrap_err().param(), Some(param));
     }
     let items = vec![NewItem::message("system", "x"), NewItem::message("user", "x")];
     let short = NewConversation { items, ..NewConversation::default() };
     let (short, _) = house.conversations.create(&me(), short).await.unwrap();
     let refused = house.share(&short.id, json!({"scope": "conversation"})).await.unwrap_err();
-    assert_eq!(refused.get_code(), "too_few_items");
+    assert_eq!(refused.code(), "too_few_items");
     let metadata = [("temporary".to_owned(), "true".to_owned())].into();
     let private = NewConversation { metadata, ..NewConversation::default() };
     let (private, _) = house.conversations.create(&me(), private).await.unwrap();
     let refused = house.share(&private.id, json!({"scope": "conversation"})).await.unwrap_err();
-    assert_eq!(refused.get_code(), "not_shareable");
+    assert_eq!(refused.code(), "not_shareable");
 
     let refused = house.shares.create(&UserId::new("thief"), &talk, NewShare::default()).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound);
@@ -162,7 +162,7 @@ async fn a_snapshot_has_an_end() {
         house.conversations.add_items(&me(), &talk, None, items.clone()).await.unwrap();
     }
     let refused = house.share(&talk, json!({"scope": "conversation"})).await.unwrap_err();
-    assert_eq!((refused.kind(), refused.get_code()), (ErrorKind::TooLarge, "share_too_large"));
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::TooLarge, "share_too_large"));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! How often shares were looked at, gathered in memory: a look costs no write.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jan_core::UserId;
 use jan_core::record::Millis;
@@ -30,7 +30,6 @@ impl Views {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
-        // Nobody panics while holding the lock, so a poisoned one holds good data.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

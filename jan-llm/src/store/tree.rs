@@ -65,7 +65,7 @@ impl Tree {
         let branch = self.named(Some(name))?;
         if name == MAIN || branch.number == self.active {
             let message = "The active branch and MAIN cannot be deleted.";
-            return Err(Error::invalid("name", message).code("branch_in_use"));
+            return Err(Error::invalid("name", message).with_code("branch_in_use"));
         }
         Ok(branch)
     }
@@ -104,22 +104,22 @@ pub(super) fn fitting(mut archived: Archived, items: &[PlacedItem]) -> Result<Ar
 
 pub(super) fn taken(id: &str) -> Error {
     let message = format!("The conversation `{id}`, or an item of it, is there already.");
-    Error::new(ErrorKind::Conflict, message).code("conversation_exists")
+    Error::new(ErrorKind::Conflict, message).with_code("conversation_exists")
 }
 
 pub(super) fn no_conversation(id: &str) -> Error {
-    Error::not_found(format!("There is no conversation `{id}`.")).code("conversation_not_found")
+    Error::not_found(format!("There is no conversation `{id}`.")).with_code("conversation_not_found")
 }
 
 pub(super) fn no_branch(name: &str) -> Error {
-    Error::not_found(format!("There is no branch `{name}`.")).code("branch_not_found")
+    Error::not_found(format!("There is no branch `{name}`.")).with_code("branch_not_found")
 }
 
 pub(super) fn no_item(id: &str) -> Error {
-    Error::not_found(format!("There is no item `{id}` in this conversation.")).code("item_not_found")
+    Error::not_found(format!("There is no item `{id}` in this conversation.")).with_code("item_not_found")
 }
 
 pub(super) fn name_taken(name: &str) -> Error {
     let message = format!("There is a branch `{name}` already.");
-    Error::new(ErrorKind::Conflict, message).code("branch_exists").param("name")
+    Error::new(ErrorKind::Conflict, message).with_code("branch_exists").with_param("name")
 }

@@ -29,7 +29,7 @@ const MAX_COMPARISONS: usize = 8;
 pub(super) type Asked = BoxFuture<'static, Option<String>>;
 
 /// A turn that is to be kept.
-pub(crate) struct Kept {
+pub(crate) struct PendingTurn {
     keeper: Keeper,
     pub(super) owner: UserId,
     model: String,
@@ -60,7 +60,7 @@ pub(super) enum Destination {
     Fork(Box<Fork>),
 }
 
-impl Kept {
+impl PendingTurn {
     /// Nothing yet of what `call` says and is answered.
     pub(super) fn new(keeper: Keeper, call: &ModelCall) -> Self {
         Self {
@@ -237,7 +237,7 @@ impl Kept {
             let append = Append { branch: None, items, title: title.clone(), tip, at };
             let mut tx = store.begin().await?;
             match self.put(&mut tx, &conversation.id, append).await {
-                Err(error) if compares && error.get_code() == BRANCH_MOVED => {
+                Err(error) if compares && error.code() == BRANCH_MOVED => {
                     // The history is read anew: not while a transaction keeps others from writing.
                     drop(tx);
                     comparisons += 1;
@@ -270,7 +270,7 @@ impl Kept {
     async fn put_completion(
         &self,
         tx: &mut Transaction,
-        completion: Option<&record::Kept<Completion>>,
+        completion: Option<&record::TypedRecord<Completion>>,
     ) -> Result<()> {
         match completion {
             Some(completion) => self.keeper.completions.insert_in(tx, &self.owner, completion).await,
@@ -319,7 +319,7 @@ struct New<'a> {
     /// The title that the conversation gets.
     title: Option<String>,
     /// The completion that is kept by itself.
-    completion: Option<&'a record::Kept<Completion>>,
+    completion: Option<&'a record::TypedRecord<Completion>>,
     at: i64,
 }
 

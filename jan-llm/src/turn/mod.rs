@@ -16,7 +16,7 @@ use jan_core::{CallReport, ChatAnswer, ChatStream, JsonObject, ModelCall, ModelP
 
 use crate::layers::report_usage;
 
-pub(crate) use keep::{Kept, tell_branch};
+pub(crate) use keep::{PendingTurn, tell_branch};
 pub use keeper::{Keeper, TitleSettings};
 pub(crate) use prepare::{Again, StoreOptions};
 
@@ -34,13 +34,17 @@ pub struct TurnOptions<'a> {
 pub struct Turn {
     provider: Arc<dyn ModelProvider>,
     call: ModelCall,
-    kept: Option<Box<Kept>>,
+    kept: Option<Box<PendingTurn>>,
     /// Whether the caller of a stream asked for usage.
     shows_usage: bool,
 }
 
 impl Turn {
-    pub(crate) fn new(provider: Arc<dyn ModelProvider>, mut call: ModelCall, kept: Option<Kept>) -> Self {
+    pub(crate) fn new(
+        provider: Arc<dyn ModelProvider>,
+        mut call: ModelCall,
+        kept: Option<PendingTurn>,
+    ) -> Self {
         let shows_usage = call.request.wants_usage();
         if kept.is_some() && call.request.wants_stream() && !shows_usage {
             // The item that holds the answer says what it cost. Options that cannot be read are for the model to refuse.

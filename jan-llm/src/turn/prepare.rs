@@ -7,7 +7,7 @@ use jan_core::{Caller, ChatRequest, Error, ErrorKind, History, JsonObject, Model
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::keep::{Destination, Kept};
+use super::keep::{Destination, PendingTurn};
 use super::plan::Plan;
 use super::{Keeper, TurnOptions};
 use crate::conversations::{check_referrer, in_order, to_messages};
@@ -62,10 +62,10 @@ impl Keeper {
         mut call: ModelCall,
         store: StoreOptions,
         options: &TurnOptions<'_>,
-    ) -> Result<(ModelCall, Kept)> {
+    ) -> Result<(ModelCall, PendingTurn)> {
         let (owner, now) = (call.caller.owner().clone(), self.clock.millis());
         let said = call.request.messages()?;
-        let mut kept = Kept::new(self.clone(), &call);
+        let mut kept = PendingTurn::new(self.clone(), &call);
         kept.store_reasoning = store.reasoning;
         if store.store == Some(true) {
             kept.completion = Some(self.completions.begin(&call.request, &said)?);
@@ -79,7 +79,7 @@ impl Keeper {
         }
         let (conversation, is_new) = match store.conversation {
             Some(Named::Id(id) | Named::Object { id: Some(id) }) => {
-                (self.conversations.get(&owner, &id).await.map_err(|e| e.param("conversation"))?, false)
+                (self.conversations.get(&owner, &id).await.map_err(|e| e.with_param("conversation"))?, false)
             }
             _ => (self.new_conversation(options)?, true),
         };
@@ -106,10 +106,10 @@ impl Keeper {
         body: &JsonObject,
         conversation: Conversation,
         Again { before, fresh, fork, model }: Again,
-    ) -> Result<(ModelCall, Kept)> {
+    ) -> Result<(ModelCall, PendingTurn)> {
         let model = body.get("model")?.or(model).ok_or_else(|| {
             Error::invalid("model", "`model` is required: nothing says which one answered before.")
-                .code("missing_parameter")
+                .with_code("missing_parameter")
         })?;
         let (old, new) = (to_messages(&before), to_messages(&fresh));
         let history = History { media: only_before(&old, &new) };
@@ -125,7 +125,7 @@ impl Keeper {
         asked.set("model", &model)?;
         asked.set("messages", &talk)?;
         let call = ModelCall::new(ChatRequest::parse(asked.to_bytes())?, caller);
-        let mut kept = Kept::new(self.clone(), &call);
+        let mut kept = PendingTurn::new(self.clone(), &call);
         kept.store_reasoning = reasoning;
         kept.fresh = fresh;
         kept.attach(conversation, false, true);
@@ -157,7 +157,7 @@ impl Keeper {
         mut call: ModelCall,
         talk: Vec<Message>,
         history: History,
-        kept: &mut Kept,
+        kept: &mut PendingTurn,
         deep_research: bool,
         options: &TurnOptions<'_>,
     ) -> Result<ModelCall> {
@@ -212,7 +212,7 @@ impl Keeper {
         let mut items = self.history(owner, id).await?.items;
         let at = items.iter().position(|known| known.id == there.id).ok_or_else(|| {
             Error::invalid("item_id", "The item is not on the active branch, or too far back.")
-                .code("not_on_branch")
+                .with_code("not_on_branch")
         })?;
         let model = items.iter().rev().find_map(|item| item.text("model"));
         items.truncate(at + 1);
@@ -222,7 +222,7 @@ impl Keeper {
             }
         }
         Err(Error::invalid("item_id", "No message of a user stands before this item.")
-            .code("nothing_to_answer"))
+            .with_code("nothing_to_answer"))
     }
 }
 

@@ -10,14 +10,14 @@ use futures_util::future::BoxFuture;
 use jan_core::chat::Collector;
 use jan_core::{ChatAnswer, ChatChunk, ChatStream, JsonObject, Result};
 
-use super::keep::{Asked, Kept};
+use super::keep::{Asked, PendingTurn};
 
 pub(super) struct KeptStream {
     state: State,
     /// Nothing was sent yet.
     is_first: bool,
     collector: Option<Collector>,
-    kept: Option<Box<Kept>>,
+    kept: Option<Box<PendingTurn>>,
     /// The conversation's title, asked for while the answer comes.
     asked: Option<Asked>,
     title: Option<String>,
@@ -30,7 +30,7 @@ enum State {
 }
 
 impl KeptStream {
-    pub(super) fn new(chunks: ChatStream, kept: Box<Kept>, asked: Option<Asked>) -> Self {
+    pub(super) fn new(chunks: ChatStream, kept: Box<PendingTurn>, asked: Option<Asked>) -> Self {
         let collector = Some(Collector::default());
         Self {
             state: State::Streaming(chunks),

@@ -1,10 +1,11 @@
 //! Counts in memory, and on their way into the store.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use jan_core::chat::Usage;
-use jan_core::record::{Kept, Records};
+use jan_core::record::{Records, TypedRecord};
 use jan_core::{Clock, ErrorKind, Result, UserId, id};
 
 use super::report::{SECONDS_OF_A_DAY, day_name};
@@ -29,8 +30,7 @@ struct Gathered(Mutex<HashMap<UserId, Vec<Used>>>);
 
 impl Gathered {
     fn lock(&self) -> MutexGuard<'_, HashMap<UserId, Vec<Used>>> {
-        // Nobody panics while holding the lock, so a poisoned one holds good data.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     fn add(&self, owner: &UserId, day: Day, model: &str, project: Option<&str>, counts: &Counts) {
@@ -101,13 +101,13 @@ impl Meter {
         let key =
             format!("{}/{}/{}", day_name(row.day), row.model, row.project.as_deref().unwrap_or_default());
         let key = key.replace('\0', "");
-        let add = |kept: &mut Kept<Used>| {
+        let add = |kept: &mut TypedRecord<Used>| {
             kept.body.counts.add(&row.counts);
             Ok(())
         };
         let first = || {
             let none = Used { counts: Counts::default(), ..row.clone() };
-            Kept::new(id::short("use_"), self.0.clock.millis(), none).group(row.project.clone())
+            TypedRecord::new(id::short("use_"), self.0.clock.millis(), none).group(row.project.clone())
         };
         self.0.records.update_or_insert(owner, &key, first, add).await.map(drop)
     }

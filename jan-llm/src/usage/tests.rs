@@ -76,7 +76,7 @@ async fn a_file_adds_up_too() {
 #[test]
 fn wrong_days_are_named() {
     let (meter, _) = meter(&crate::store::memory_store());
-    let param = |days: Result<Days>| days.unwrap_err().get_param().unwrap_or_default().to_owned();
+    let param = |days: Result<Days>| days.unwrap_err().param().unwrap_or_default().to_owned();
     assert_eq!(param(Days::between(Some("yesterday"), None, &meter)), "from");
     assert_eq!(param(Days::between(None, Some("2026-02-30"), &meter)), "to");
     assert_eq!(param(Days::between(Some("2026-11-24"), Some("2026-11-23"), &meter)), "from");

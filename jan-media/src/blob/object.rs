@@ -137,6 +137,6 @@ pub(super) fn path(key: &str) -> Path {
 
 pub(super) fn broken(error: object_store::Error) -> Error {
     Error::unavailable("The store of media does not answer. Try again later.")
-        .code("media_store_failed")
+        .with_code("media_store_failed")
         .because(error)
 }

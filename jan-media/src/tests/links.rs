@@ -76,7 +76,7 @@ async fn ids_are_resolved_all_at_once_or_not_at_all() {
     for wrong in [foreign, unknown] {
         let error =
             house.media.resolve(&me(), &[ids[0].clone(), wrong.clone()], Want::Link).await.unwrap_err();
-        assert_eq!((error.kind(), error.get_code()), (ErrorKind::Invalid, "unknown_media"));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "unknown_media"));
         assert!(error.message().contains(&wrong), "it is named");
     }
     ids.push(house.keep(&me(), &png(9, 9, &[0; 40])).await.unwrap().id);

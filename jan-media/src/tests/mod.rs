@@ -104,7 +104,7 @@ impl House {
             for row in self.media.rows.all(&owner, None).await.unwrap() {
                 assert!(!row.body.ended, "what was begun to be deleted is");
                 let bytes = self.read(&owner, &row.id).await.unwrap();
-                let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+                let hash = hex::encode(Sha256::digest(&bytes));
                 assert_eq!((&hash, bytes.len() as u64), (&row.body.sha256, row.body.bytes));
                 blobs.insert(row.body.blob);
                 rows += 1;

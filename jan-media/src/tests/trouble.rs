@@ -1,8 +1,9 @@
 //! Stores that fail when they are told to, and what must still hold afterwards.
 
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -35,26 +36,26 @@ struct State {
 impl Trouble {
     /// So many writes from here one fails.
     pub(crate) fn at(&self, writes: u64, done: bool, once: bool) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         (state.left, state.done, state.once) = (Some(writes), done, once);
     }
 
     /// Everything works again. Whether it ever did not.
     pub(crate) fn over(&self) -> bool {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         state.left = None;
         state.struck
     }
 
     /// From here on others have their turn at other moments.
     pub(crate) fn shuffle(&self, seed: u32) {
-        self.0.lock().unwrap().dice = seed;
+        self.0.lock().dice = seed;
     }
 
     /// Time for others, or none.
     async fn pause(&self) {
         let turns = {
-            let mut state = self.0.lock().unwrap();
+            let mut state = self.0.lock();
             state.dice = state.dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             state.dice >> 30
         };
@@ -64,12 +65,12 @@ impl Trouble {
     }
 
     pub(crate) fn stored(&self) -> BTreeSet<String> {
-        self.0.lock().unwrap().stored.clone()
+        self.0.lock().stored.clone()
     }
 
     /// Whether this write is to be done, and how its answer is to be changed.
     fn write(&self) -> (bool, Option<Error>) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         let failed = || Some(Error::unavailable("Out of order."));
         match state.left {
             None => (true, None),
@@ -88,7 +89,7 @@ impl Trouble {
 
     async fn read(&self) -> Result<()> {
         self.pause().await;
-        match self.0.lock().unwrap().left {
+        match self.0.lock().left {
             Some(0) => Err(Error::unavailable("Out of order.")),
             _ => Ok(()),
         }
@@ -114,7 +115,7 @@ impl BlobStore for Shaky<dyn BlobStore> {
     async fn put(&self, key: &str, bytes: BoxStream<Result<Bytes>>) -> Result<u64> {
         let put = async {
             let length = self.store.put(key, bytes).await?;
-            self.trouble.0.lock().unwrap().stored.insert(key.to_owned());
+            self.trouble.0.lock().stored.insert(key.to_owned());
             Ok(length)
         };
         self.trouble.through(put).await
@@ -133,7 +134,7 @@ impl BlobStore for Shaky<dyn BlobStore> {
     async fn delete(&self, key: &str) -> Result<()> {
         let delete = async {
             self.store.delete(key).await?;
-            self.trouble.0.lock().unwrap().stored.remove(key);
+            self.trouble.0.lock().stored.remove(key);
             Ok(())
         };
         self.trouble.through(delete).await

@@ -21,7 +21,7 @@ async fn bytes_come_to_us() {
     let upload = house.media.prepare_upload(&me(), announced(Some(length))).await.unwrap();
     let (id, token) = parts(&upload.url, "https://jan/up/");
     assert_eq!((id, upload.expires_at), (upload.id.as_str(), 1_700_000_900_000));
-    assert_eq!(house.media.complete(&me(), id).await.unwrap_err().get_code(), "not_uploaded");
+    assert_eq!(house.media.complete(&me(), id).await.unwrap_err().code(), "not_uploaded");
 
     let cut = &bytes[..length as usize - 1];
     for (wrong, code) in [
@@ -29,7 +29,7 @@ async fn bytes_come_to_us() {
         (&[&bytes[..], b"x"].concat()[..], "not_as_announced"),
         (b"words", "unsupported_media_type"),
     ] {
-        assert_eq!(house.media.receive(id, token, pieces(wrong)).await.unwrap_err().get_code(), code);
+        assert_eq!(house.media.receive(id, token, pieces(wrong)).await.unwrap_err().code(), code);
     }
     let kept = house.media.receive(id, token, pieces(&bytes)).await.unwrap();
     assert_eq!((kept.id.as_str(), kept.filename.as_deref(), kept.deduped), (id, Some("a.png"), false));
@@ -50,15 +50,15 @@ async fn bytes_come_to_us() {
     let (id, token) = parts(&late.url, "https://jan/up/");
     house.clock.advance(15 * MINUTE);
     let error = house.media.receive(id, token, pieces(&bytes)).await.unwrap_err();
-    assert_eq!(error.get_code(), "link_expired");
+    assert_eq!(error.code(), "link_expired");
     house.clock.advance(2 * 60 * MINUTE);
     house.media.sweep(&nothing()).await.unwrap();
     house.audit().await;
 
     let nameless = NewUpload::default();
-    assert_eq!(house.media.prepare_upload(&me(), nameless).await.unwrap_err().get_param(), Some("mime_type"));
+    assert_eq!(house.media.prepare_upload(&me(), nameless).await.unwrap_err().param(), Some("mime_type"));
     let unhashed = NewUpload { sha256: Some("xy".into()), ..announced(None) };
-    assert_eq!(house.media.prepare_upload(&me(), unhashed).await.unwrap_err().get_param(), Some("sha256"));
+    assert_eq!(house.media.prepare_upload(&me(), unhashed).await.unwrap_err().param(), Some("sha256"));
     let large = announced(Some(u64::MAX));
     assert_eq!(house.media.prepare_upload(&me(), large).await.unwrap_err().kind(), ErrorKind::TooLarge);
 }
@@ -106,7 +106,7 @@ async fn bytes_go_to_the_cloud_and_are_judged_there() {
     let clock = MovedClock::at(1_700_000_000);
     let media = Media::new(cloud.clone(), records, Arc::new(clock.clone()), MediaSettings::default());
     let upload = media.prepare_upload(&me(), announced(None)).await.unwrap();
-    assert_eq!(media.complete(&me(), &upload.id).await.unwrap_err().get_code(), "not_uploaded");
+    assert_eq!(media.complete(&me(), &upload.id).await.unwrap_err().code(), "not_uploaded");
     cloud.put(&upload.url, pieces(b"no picture")).await.unwrap();
     let refused = media.complete(&me(), &upload.id).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::UnsupportedMediaType);

@@ -33,7 +33,7 @@ pub(crate) async fn authenticate(verifier: &dyn AuthVerifier, head: &Parts) -> R
     match verifier.verify(presented).await? {
         // What the server keeps for itself belongs to nobody, whatever an identity provider may call its users.
         Some(principal) if principal.user.is_system() => {
-            Err(Error::unauthenticated("This user id is reserved.").code("reserved_user"))
+            Err(Error::unauthenticated("This user id is reserved.").with_code("reserved_user"))
         }
         Some(principal) => Ok(principal),
         None => Err(refused(presented.credential)),
@@ -53,7 +53,7 @@ fn refused(credential: Credential<'_>) -> Error {
         ),
         _ => ("This kind of credential is not accepted here.", "invalid_credential"),
     };
-    Error::unauthenticated(message).code(code)
+    Error::unauthenticated(message).with_code(code)
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
         let house = Anybody(UserId::system("public-shares"));
         let (head, ()) = http::Request::new(()).into_parts();
         let refused = authenticate(&house, &head).await.unwrap_err();
-        assert_eq!(refused.get_code(), "reserved_user");
+        assert_eq!(refused.code(), "reserved_user");
         assert!(authenticate(&AllowAll::new(), &head).await.is_ok());
     }
 }

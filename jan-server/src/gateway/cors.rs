@@ -217,7 +217,7 @@ mod tests {
             "https://ä.example",
         ] {
             let error = origin(wrong).unwrap_err();
-            assert!(error.get_param() == Some("cors.origins") && error.message().contains(wrong), "{wrong}");
+            assert!(error.param() == Some("cors.origins") && error.message().contains(wrong), "{wrong}");
         }
     }
 

@@ -71,7 +71,7 @@ impl Hosts {
                      should be, list it in `auth.hosts`, set `public_url`, or say so with `ServerBuilder::hosts`.",
                     name_of(asked)
                 );
-                return Err(Error::new(ErrorKind::Forbidden, message).code("host_not_allowed"));
+                return Err(Error::new(ErrorKind::Forbidden, message).with_code("host_not_allowed"));
             }
         }
         admit_page(head, may)
@@ -90,7 +90,7 @@ pub(crate) fn admit_page(head: &Parts, may: impl Fn(&HeaderValue) -> bool) -> Re
         return Ok(());
     }
     let message = "This page may not call: its origin is not among `cors.origins`.";
-    Err(Error::new(ErrorKind::Forbidden, message).code("origin_not_allowed"))
+    Err(Error::new(ErrorKind::Forbidden, message).with_code("origin_not_allowed"))
 }
 
 impl Named {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn refused(hosts: &Hosts, head: &Parts) -> Option<String> {
-        hosts.admit(head, |page| Cors::default().allows(page)).err().map(|error| error.get_code().to_owned())
+        hosts.admit(head, |page| Cors::default().allows(page)).err().map(|error| error.code().to_owned())
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Rate limits as the API reference states them: so many requests a minute or an hour, counted in fixed windows by
 //! address or by caller. Counters live in this process and vanish with their window, so they cannot pile up.
 
+use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -218,15 +218,14 @@ impl Window {
         let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or_default();
         let Some(shard) = self.shards.get(index) else { return Err(Error::internal("no such shard")) };
         // The read lock has to be let go before the write lock is asked for.
-        let seen = shard.read().unwrap_or_else(PoisonError::into_inner).seen(key, number);
-        let used =
-            seen.unwrap_or_else(|| shard.write().unwrap_or_else(PoisonError::into_inner).add(key, number));
+        let seen = shard.read().seen(key, number);
+        let used = seen.unwrap_or_else(|| shard.write().add(key, number));
         let hourly = self.length == HOUR;
         *told = Some(Count { limit: self.limit, remaining: self.limit.saturating_sub(used), reset, hourly });
         if used > self.limit {
             let unit = if hourly { "hour" } else { "minute" };
             let message = format!("Over the limit of {} requests a {unit}.", self.limit);
-            return Err(Error::new(ErrorKind::RateLimited, message).retry_after(reset));
+            return Err(Error::new(ErrorKind::RateLimited, message).with_retry_after(reset));
         }
         Ok(())
     }
@@ -282,7 +281,7 @@ mod tests {
         assert_eq!(told.get().unwrap().remaining, 1);
         v1(A, now).unwrap();
         let error = v1(A, now).unwrap_err();
-        assert_eq!(error.get_retry_after(), Some(Duration::from_secs(45)));
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(45)));
         let mut headers = HeaderMap::new();
         told.get().unwrap().mark(&mut headers);
         assert_eq!(
@@ -317,7 +316,7 @@ mod tests {
             limits.by_address(LimitGroup::Shares, A, Duration::from_secs(60 * minute), &mut None)
         };
         assert!(read(60).is_ok() && read(60).is_ok());
-        assert_eq!(read(60).unwrap_err().get_retry_after(), Some(MINUTE));
+        assert_eq!(read(60).unwrap_err().retry_after(), Some(MINUTE));
         assert!(limits.by_address(LimitGroup::V1, A, Duration::from_secs(60 * 60), &mut None).is_ok());
     }
 

@@ -26,7 +26,7 @@ impl BodyLimit {
     /// What is said of a body that has more.
     pub(crate) fn broken(self) -> Error {
         let message = format!("The body is over {} bytes.", self.bytes);
-        Error::new(ErrorKind::TooLarge, message).code(self.code)
+        Error::new(ErrorKind::TooLarge, message).with_code(self.code)
     }
 
     /// How long a body may have taken of which so much has come.

@@ -88,7 +88,7 @@ struct ErrorBody<'a> {
 /// The error as JSON: the same in a reply's body and in the middle of a stream.
 pub(crate) fn to_json(error: &Error, form: &ErrorForm) -> Bytes {
     let (_, kind) = face(error.kind());
-    let (code, message, param) = (error.get_code(), error.message(), error.get_param());
+    let (code, message, param) = (error.code(), error.message(), error.param());
     let at_top = |text| form.bare.then_some(text);
     let reply = ErrorReply {
         error: ErrorBody { r#type: kind, code, message, param, request_id: form.request_id.as_str() },
@@ -111,7 +111,7 @@ pub(crate) fn to_response(error: &Error, form: &ErrorForm) -> Response<Body> {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     let later = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(LATER);
-    if let Some(wait) = error.get_retry_after().or(later) {
+    if let Some(wait) = error.retry_after().or(later) {
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         headers.insert(HeaderName::from_static("retry-after-ms"), HeaderValue::from(millis));
@@ -125,7 +125,7 @@ pub(crate) fn log(error: &Error, status: StatusCode, request_id: &str) {
         let error = Causes(error);
         tracing::warn!(request_id, status = status.as_u16(), %error, "request failed");
     } else {
-        tracing::debug!(request_id, status = status.as_u16(), code = error.get_code(), "request refused");
+        tracing::debug!(request_id, status = status.as_u16(), code = error.code(), "request refused");
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn patience_is_told_in_every_way_a_client_may_read() {
-        let error = Error::new(ErrorKind::RateLimited, "later").retry_after(Duration::from_millis(1500));
+        let error = Error::new(ErrorKind::RateLimited, "later").with_retry_after(Duration::from_millis(1500));
         let form = ErrorForm { request_id: RequestId::of(&Default::default()), bare: false };
         let response = to_response(&error, &form);
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();

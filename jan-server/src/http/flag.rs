@@ -25,7 +25,7 @@ mod tests {
         }
         assert!(flag("public", Some("true")).unwrap() && flag("public", Some("1")).unwrap());
         for bad in ["maybe", "yes", "on", "2", "true,", "null"] {
-            assert_eq!(flag("public", Some(bad)).unwrap_err().get_param(), Some("public"), "{bad}");
+            assert_eq!(flag("public", Some(bad)).unwrap_err().param(), Some("public"), "{bad}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A form with one file in it: the file comes as a stream, the small fields around it are read. The file's stream ends
 //! well only when the whole form did, so that whoever keeps files keeps nothing of a form that is bent at its end.
 
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
@@ -46,8 +47,8 @@ impl Fields {
         flag(name, self.get(name).as_deref())
     }
 
-    fn unlock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unlock(&self) -> parking_lot::MutexGuard<'_, BTreeMap<String, String>> {
+        self.0.lock()
     }
 
     /// All of them, taken out.
@@ -106,7 +107,7 @@ impl FormFile {
             });
             return Ok(Self { filename, content_type, bytes: bytes.boxed(), fields });
         }
-        Err(Error::invalid(name, format!("The form has no `{name}`.")).code("missing_parameter"))
+        Err(Error::invalid(name, format!("The form has no `{name}`.")).with_code("missing_parameter"))
     }
 }
 
@@ -133,7 +134,7 @@ impl Reading {
 }
 
 fn too_much() -> Error {
-    Error::invalid("form", "The form has too much in it beside the file.").code("invalid_form")
+    Error::invalid("form", "The form has too much in it beside the file.").with_code("invalid_form")
 }
 
 #[cfg(test)]
@@ -203,7 +204,7 @@ mod tests {
         ] {
             let error = read(form.as_bytes(), 1000).await.unwrap_err();
             let start = form.chars().take(80).collect::<String>();
-            assert_eq!((error.kind(), error.get_param()), (ErrorKind::Invalid, param), "{start}");
+            assert_eq!((error.kind(), error.param()), (ErrorKind::Invalid, param), "{start}");
         }
         let none = || stream::empty().boxed();
         let refused = async |kind| FormFile::of(&headers(kind), none(), "file").await.err().unwrap().kind();
@@ -216,12 +217,12 @@ mod tests {
         let read = Arc::new(Mutex::new(0));
         let count = read.clone();
         let endless = stream::repeat_with(move || {
-            *count.lock().unwrap() += 4096;
+            *count.lock() += 4096;
             Ok(Bytes::from_static(&[b'x'; 4096]))
         });
         let headers = headers("multipart/form-data; boundary=XX");
         assert!(FormFile::of(&headers, endless.boxed(), "file").await.is_err());
-        assert!(*read.lock().unwrap() < 128 * 1024, "so much was held");
+        assert!(*read.lock() < 128 * 1024, "so much was held");
     }
 
     proptest! {

@@ -38,7 +38,7 @@ impl Parts {
         let boundary = multer::parse_boundary(kind).map_err(|error| match error {
             multer::Error::NoBoundary => {
                 Error::invalid("Content-Type", "The form's boundary is missing in `Content-Type`.")
-                    .code("invalid_form")
+                    .with_code("invalid_form")
             }
             _ => Error::new(ErrorKind::UnsupportedMediaType, "This route takes `multipart/form-data`.")
                 .because(error),
@@ -127,5 +127,5 @@ fn bent(error: multer::Error) -> Error {
 }
 
 fn invalid(why: &str) -> Error {
-    Error::new(ErrorKind::Invalid, format!("The form is not valid: {why}")).code("invalid_form")
+    Error::new(ErrorKind::Invalid, format!("The form is not valid: {why}")).with_code("invalid_form")
 }

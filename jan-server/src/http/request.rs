@@ -1,7 +1,7 @@
 //! One request as HTTP has it, whoever answers it: its head, its body, and what the server allows of it.
 
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
@@ -155,12 +155,12 @@ impl HttpRequest {
     }
 
     fn reading(&mut self) -> Reading {
-        let body = std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let body = std::mem::take(self.body.get_mut());
         Reading::new(body, self.body_limit)
     }
 
     /// Puts a body that was read back, so that it can be read again.
     pub(crate) fn put_back(&mut self, body: Bytes) {
-        *self.body.get_mut().unwrap_or_else(PoisonError::into_inner) = incoming(Full::new(body));
+        *self.body.get_mut() = incoming(Full::new(body));
     }
 }

@@ -194,7 +194,8 @@ mod tests {
     #[tokio::test]
     async fn a_cut_answer_ends_with_an_error_and_no_done() {
         let text =
-            written(vec![chunk("{}"), Err(Error::upstream("cut").code("upstream_cut")), chunk("{}")]).await;
+            written(vec![chunk("{}"), Err(Error::upstream("cut").with_code("upstream_cut")), chunk("{}")])
+                .await;
         let (first, rest) = text.split_once("\n\n").unwrap();
         assert_eq!(first, "data: {}");
         let error: serde_json::Value =

@@ -109,7 +109,7 @@ async fn known_project(call: &Call, id: Option<&str>) -> Result<()> {
     match id.filter(|id| !id.is_empty()) {
         None => Ok(()),
         Some(id) => {
-            call.rooms.projects.get(call.owner(), id).await.map(drop).map_err(|e| e.param("project_id"))
+            call.rooms.projects.get(call.owner(), id).await.map(drop).map_err(|e| e.with_param("project_id"))
         }
     }
 }

@@ -50,17 +50,17 @@ pub(crate) async fn swagger(call: Call) -> Reply {
 /// This build has no Swagger UI.
 #[cfg(not(feature = "swagger"))]
 pub(crate) async fn swagger(_: Call) -> Reply {
-    Err(Error::not_found("This build has no Swagger UI (feature `swagger`).").code("route_not_found"))
+    Err(Error::not_found("This build has no Swagger UI (feature `swagger`).").with_code("route_not_found"))
 }
 
 /// The document, if the documentation is served here.
 pub(super) fn allowed(call: &Call) -> Result<fn(Option<&str>) -> Bytes> {
     let Some(document) = call.rooms.document else {
         let message = "This build has no OpenAPI document (feature `openapi`).";
-        return Err(Error::not_found(message).code("route_not_found"));
+        return Err(Error::not_found(message).with_code("route_not_found"));
     };
     if call.rooms.settings.docs {
         return Ok(document);
     }
-    Err(Error::not_found("The documentation is switched off here.").code("route_not_found"))
+    Err(Error::not_found("The documentation is switched off here.").with_code("route_not_found"))
 }

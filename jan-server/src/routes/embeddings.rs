@@ -12,7 +12,7 @@ pub(crate) async fn create(mut call: Call) -> Reply {
     call.noted.model(request.model());
     let Some(provider) = call.rooms.chat.provider().embeddings() else {
         let message = format!("The model `{}` gives no embeddings.", request.model());
-        return Err(Error::invalid("model", message).code("unsupported_model"));
+        return Err(Error::invalid("model", message).with_code("unsupported_model"));
     };
     Ok(raw_json(provider.embed(ModelCall::new(request, call.caller())).await?.to_bytes()))
 }

@@ -92,7 +92,8 @@ fn disposition(mime: &str, name: Option<&str>) -> String {
 
 /// The refusal of a range, which says how much there is.
 fn outside(call: &Call, length: u64) -> Reply {
-    let error = Error::new(ErrorKind::OutOfRange, format!("The file has {length} bytes.")).param("Range");
+    let error =
+        Error::new(ErrorKind::OutOfRange, format!("The file has {length} bytes.")).with_param("Range");
     let mut response = to_response(&error, &call.error_form());
     response.headers_mut().insert(CONTENT_RANGE, value(format!("bytes */{length}"))?);
     Ok(response)

@@ -17,7 +17,7 @@ pub(crate) async fn healthz(_: Call) -> Reply {
 /// New requests are welcome: not while the server drains.
 pub(crate) async fn readyz(call: Call) -> Reply {
     if call.rooms.draining.load(Ordering::Relaxed) {
-        return Err(Error::unavailable("The server is shutting down.").code("draining"));
+        return Err(Error::unavailable("The server is shutting down.").with_code("draining"));
     }
     bare(&Status { status: "ready" })
 }

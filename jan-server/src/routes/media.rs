@@ -122,10 +122,10 @@ pub(crate) struct ResolvedMedia {
 
 /// Who asks for links to media asks for the media: it is not found. (In a message an unknown picture is a wrong message.)
 fn not_there(error: Error) -> Error {
-    if error.get_code() != "unknown_media" {
+    if error.code() != "unknown_media" {
         return error;
     }
-    Error::not_found(error.message().to_owned()).code("unknown_media").param("media")
+    Error::not_found(error.message().to_owned()).with_code("unknown_media").with_param("media")
 }
 
 /// Announces an upload, and gives the link to PUT it to.

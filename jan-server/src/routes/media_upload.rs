@@ -28,7 +28,7 @@ pub(crate) async fn put(mut call: Call) -> Reply {
     let (id, query, body) = (call.path("id")?, call.query.clone().unwrap_or_default(), call.stream());
     let token = Token::of_query(&query).ok_or_else(|| {
         Error::new(ErrorKind::Forbidden, "Files are put to a link: see `POST /v1/media/prepare-upload`.")
-            .code("bad_link")
+            .with_code("bad_link")
     })?;
     let kept = call.rooms.media.receive(&id, token, body).await?;
     let MediaObject { id, mime, bytes, deduped, .. } = kept;

@@ -23,7 +23,7 @@ async fn taken(call: &Call, name: &str, error: Error) -> Error {
         return error;
     }
     match call.rooms.projects.named(call.owner(), name).await {
-        Ok(Some(project)) => error.code(project.id),
+        Ok(Some(project)) => error.with_code(project.id),
         _ => error,
     }
 }

@@ -24,7 +24,7 @@ pub(crate) async fn regenerate(mut call: Call) -> Reply {
 pub(crate) async fn edit(mut call: Call) -> Reply {
     let (id, item, body) = (call.path("id")?, call.path("item_id")?, call.object_with_ids().await?);
     match call.rooms.chat.edit(call.caller(), &id, &item, &body).await? {
-        Edit::Kept(outcome) => bare(&shaped(&call, outcome)?),
+        Edit::Saved(outcome) => bare(&shaped(&call, outcome)?),
         Edit::Answered(turn) => told(call, turn, None).await,
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderValue, Response};
 use jan_core::page::{Order, Page};
-use jan_core::record::Kept;
+use jan_core::record::TypedRecord;
 use jan_core::{Error, ErrorKind, Result};
 use jan_llm::shares::{NewItemShare, NewShare, Share, ShareShape};
 
@@ -105,7 +105,7 @@ fn fresh(mut response: Response<Body>, tag: &str) -> Reply {
 }
 
 /// The share, and the link to it.
-fn shape(call: &Call, share: Kept<Share>) -> ShareShape {
+fn shape(call: &Call, share: TypedRecord<Share>) -> ShareShape {
     let url = call.absolute(format!("/v1/public/shares/{}", share.body.slug));
     ShareShape::new(share, url)
 }
@@ -114,5 +114,6 @@ fn enabled(call: &Call) -> Result<()> {
     if call.rooms.settings.sharing {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Forbidden, "Sharing is switched off on this server.").code("sharing_disabled"))
+    Err(Error::new(ErrorKind::Forbidden, "Sharing is switched off on this server.")
+        .with_code("sharing_disabled"))
 }

@@ -33,7 +33,7 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<()> {
             "Transfer-Encoding",
             "The only transfer coding that is known here is `chunked`.",
         )
-        .code("unknown_transfer_coding")),
+        .with_code("unknown_transfer_coding")),
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
             "", " ", "a b", "a/b", "a,b", "me@a", "a:b", "a:99999", "http://a", "a:1:2", "::1", "[::1",
             "[::1]x", "a?b",
         ] {
-            assert_eq!(request(&[("host", bad)]).unwrap_err().get_param(), Some("Host"), "{bad}");
+            assert_eq!(request(&[("host", bad)]).unwrap_err().param(), Some("Host"), "{bad}");
         }
         assert!(request(&[]).is_err() && request(&[("host", "a"), ("host", "a")]).is_err());
         let mut old = Request::new(());
@@ -96,7 +96,7 @@ mod tests {
         for bad in
             [&["gzip, chunked"][..], &["gzip"], &["chunked", "chunked"], &["gzip", "chunked"], &["identity"]]
         {
-            assert_eq!(coded(bad).unwrap_err().get_code(), "unknown_transfer_coding", "{bad:?}");
+            assert_eq!(coded(bad).unwrap_err().code(), "unknown_transfer_coding", "{bad:?}");
         }
     }
 }

@@ -341,7 +341,7 @@ async fn an_edit_takes_the_place_of_whatever_branch_is_active() {
         let question = talk.items(None).await.remove(2);
         let body = JsonObject::parse(r#"{"content":"q2, please"}"#.into()).unwrap();
         let edited = talk.chat.edit(&talk.me, &talk.id, &question.id, &body).await.unwrap();
-        let jan_llm::chat::Edit::Kept(told) = edited else { panic!("a model is asked") };
+        let jan_llm::chat::Edit::Saved(told) = edited else { panic!("a model is asked") };
         assert_eq!(told.get::<String>("branch").unwrap().as_deref(), Some("side"));
         let backup: String = told.get("old_main_backup").unwrap().unwrap();
         assert_eq!(talk.active().await, "side");

@@ -187,7 +187,7 @@ async fn what_cannot_be_reached_is_named_in_the_cause_and_no_password_is() {
         let failed = OpenAi::at(&url).chat(call).await;
         let Err(error) = failed else { panic!("{url} answered") };
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(error.get_code(), code, "{url}: {cause}");
+        assert_eq!(error.code(), code, "{url}: {cause}");
         assert!(cause.contains(shown) && cause.contains(why) && !cause.contains("hidden"), "{url}: {cause}");
         assert!(!error.message().contains(address), "the caller is not told where");
     }

@@ -73,7 +73,7 @@ impl Collector {
             return Ok(());
         }
         let message = format!("The model's answer is over {} bytes.", self.limit);
-        Err(Error::upstream(message).code("upstream_too_large"))
+        Err(Error::upstream(message).with_code("upstream_too_large"))
     }
 
     /// What has been reported as used so far.
@@ -87,7 +87,7 @@ impl Collector {
     /// [`crate::ErrorKind::Upstream`] when no chunk came, or a choice never said why it ended: half an answer is not
     /// shown as a whole one.
     pub fn finish(self) -> Result<AnswerBody> {
-        let cut = || Error::upstream("The model's answer broke off.").code("upstream_cut");
+        let cut = || Error::upstream("The model's answer broke off.").with_code("upstream_cut");
         let head = self.head.ok_or_else(cut)?;
         if self.choices.is_empty() || self.choices.values().any(|choice| choice.finish_reason.is_none()) {
             return Err(cut());
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn half_an_answer_is_an_error() {
         let cut = collect(&[json!({"id":"c","choices":[{"index":0,"delta":{"content":"Par"}}]})]);
-        assert_eq!(cut.unwrap_err().get_code(), "upstream_cut");
+        assert_eq!(cut.unwrap_err().code(), "upstream_cut");
         assert!(collect(&[]).is_err());
     }
 
@@ -244,7 +244,7 @@ mod tests {
             match chunk.pointer("/choices/0/delta/images") {
                 // The same picture again is the same picture.
                 Some(_) => assert!(many.is_none()),
-                None => assert_eq!(many.unwrap().get_code(), "upstream_too_large", "{chunk}"),
+                None => assert_eq!(many.unwrap().code(), "upstream_too_large", "{chunk}"),
             }
         }
     }

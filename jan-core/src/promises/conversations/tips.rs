@@ -15,7 +15,7 @@ pub async fn all(store: &Stores) {
 
 fn moved<T: std::fmt::Debug>(outcome: Result<T, Error>) {
     let error = outcome.expect_err("the branch has moved");
-    assert_eq!((error.kind(), error.get_code()), (ErrorKind::Conflict, BRANCH_MOVED));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, BRANCH_MOVED));
 }
 
 fn item_tip(id: &str) -> Tip {

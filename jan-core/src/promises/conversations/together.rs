@@ -79,7 +79,7 @@ pub async fn a_write_that_is_refused_leaves_nothing_of_the_others(store: &Stores
     store.records.insert_in(&mut tx, &me, vec![record()]).await.unwrap();
     let moved = Append { tip: Tip::Empty, ..append(messages(1)) };
     let error = refused(store.conversations.append_in(&mut tx, &me, &id, moved).await, ErrorKind::Conflict);
-    assert_eq!(error.get_code(), crate::conversation::BRANCH_MOVED);
+    assert_eq!(error.code(), crate::conversation::BRANCH_MOVED);
     drop(tx);
     assert_eq!(kept(store, &me, &id).await, (1, 1, 1, 2));
     assert_eq!(shown_ids(store, &me, &id, MAIN).await, items);

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::*;
-use crate::record::{Kept, Records};
+use crate::record::{Records, TypedRecord};
 
 pub async fn all(store: &Arc<dyn RecordStore>) {
     changes_at_the_same_time_are_all_kept(store).await;
@@ -15,8 +15,8 @@ pub async fn changes_at_the_same_time_are_all_kept(store: &Arc<dyn RecordStore>)
     let me = somebody();
     let counters = Records::<u64>::new("counter", store.clone());
     let id = id::short("rec_");
-    counters.insert(&me, &Kept::new(id.clone(), NOON, 0)).await.unwrap();
-    let count = |counter: &mut Kept<u64>| {
+    counters.insert(&me, &TypedRecord::new(id.clone(), NOON, 0)).await.unwrap();
+    let count = |counter: &mut TypedRecord<u64>| {
         counter.body += 1;
         Ok(())
     };
@@ -31,9 +31,9 @@ pub async fn a_change_that_is_refused_changes_nothing(store: &Arc<dyn RecordStor
     let me = somebody();
     let texts = Records::<String>::new("text", store.clone());
     let id = id::short("rec_");
-    let new = Kept::new(id.clone(), NOON, "before".to_owned()).key("key");
+    let new = TypedRecord::new(id.clone(), NOON, "before".to_owned()).key("key");
     texts.insert(&me, &new).await.unwrap();
-    let change = |text: &mut Kept<String>| {
+    let change = |text: &mut TypedRecord<String>| {
         text.body = "after".to_owned();
         Err(crate::Error::new(ErrorKind::Forbidden, "No."))
     };

@@ -21,7 +21,8 @@ mod slot;
 mod statement;
 mod transaction;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -64,7 +65,7 @@ impl Sqlite {
         });
         let (slot, readers) = opened.await.map_err(Error::internal)?.map_err(|error: rusqlite::Error| {
             Error::unavailable(format!("The database {name} cannot be opened: {error}."))
-                .code("database_unavailable")
+                .with_code("database_unavailable")
                 .because(error)
         })?;
         Ok(Self { slot, readers, durability })
@@ -121,8 +122,8 @@ impl Readers {
         Ok(connection)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> parking_lot::MutexGuard<'_, Option<Vec<Connection>>> {
+        self.idle.lock()
     }
 
     fn close(&self) {

@@ -87,7 +87,7 @@ fn prepare<'c>(
 
 /// The caller learns nothing of the database, the log gets all of it.
 pub(super) fn fault(error: rusqlite::Error) -> Error {
-    let unavailable = |message| Error::unavailable(message).code("database_unavailable");
+    let unavailable = |message| Error::unavailable(message).with_code("database_unavailable");
     let extended = error.sqlite_error().map(|error| error.extended_code);
     match error.sqlite_error_code() {
         _ if matches!(extended, Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY)) => {
@@ -104,7 +104,7 @@ pub(super) fn fault(error: rusqlite::Error) -> Error {
 /// Others held the database for longer than we wait.
 pub(super) fn busy() -> Error {
     let message = "The database is busy: others have been writing to it for too long.";
-    Error::unavailable(message).code("database_unavailable").retry_after(COME_BACK)
+    Error::unavailable(message).with_code("database_unavailable").with_retry_after(COME_BACK)
 }
 
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
@@ -113,5 +113,5 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
 
 /// What is asked of a database that was closed.
 pub(super) fn closed() -> Error {
-    Error::unavailable("The database is closed.").code("database_unavailable")
+    Error::unavailable("The database is closed.").with_code("database_unavailable")
 }

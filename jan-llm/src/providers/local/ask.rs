@@ -85,7 +85,7 @@ impl Ask {
                 tokens.len(),
                 model.context
             );
-            return Err(Error::invalid("messages", message).code("context_length_exceeded"));
+            return Err(Error::invalid("messages", message).with_code("context_length_exceeded"));
         }
         Ok(Self {
             prompt: tokens,
@@ -114,7 +114,8 @@ fn opening(form: &Form, guarded: impl Fn(&str) -> String) -> String {
 
 /// Things that would change the answer and are not done here are refused by name, not ignored.
 fn refuse_unsupported(request: &ChatRequest) -> Result<()> {
-    let refuse = |param: &str, message| Err(Error::invalid(param, message).code("unsupported_parameter"));
+    let refuse =
+        |param: &str, message| Err(Error::invalid(param, message).with_code("unsupported_parameter"));
     if request.get::<u32>("n")?.unwrap_or(1) != 1 {
         return refuse("n", "The local model gives one answer at a time: `n` must be 1.");
     }

@@ -255,11 +255,7 @@ mod tests {
                 Ok(())
             });
             let error = refused.expect_err(&schema.to_string());
-            assert_eq!(
-                (error.kind(), error.get_param()),
-                (jan_core::ErrorKind::Invalid, Some("x")),
-                "{schema}"
-            );
+            assert_eq!((error.kind(), error.param()), (jan_core::ErrorKind::Invalid, Some("x")), "{schema}");
         }
     }
 }

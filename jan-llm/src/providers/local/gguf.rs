@@ -91,7 +91,8 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
 }
 
 fn unreadable(path: &Path, why: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Invalid, format!("The model file {} {why}.", path.display())).code("model_unusable")
+    Error::new(ErrorKind::Invalid, format!("The model file {} {why}.", path.display()))
+        .with_code("model_unusable")
 }
 
 /// Refuses a model that would not fit: running out of memory later takes the whole process, not one request.
@@ -108,7 +109,7 @@ pub(super) fn check_memory(path: &Path, context: usize) -> Result<()> {
         needed >> 20,
         free >> 20
     );
-    Err(Error::unavailable(message).code("not_enough_memory"))
+    Err(Error::unavailable(message).with_code("not_enough_memory"))
 }
 
 /// Free memory where the system says so in a file (Linux, with the limit of a container); elsewhere unknown.

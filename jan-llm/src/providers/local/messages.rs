@@ -117,7 +117,7 @@ fn parts_text(parts: &[Value], message: usize) -> Result<String> {
             None => {
                 let param = format!("messages[{message}].content[{i}]");
                 let message = format!("The local model reads text only: `{param}` is of type `{kind}`.");
-                return Err(Error::invalid(param, message).code("unsupported_content"));
+                return Err(Error::invalid(param, message).with_code("unsupported_content"));
             }
         }
     }
@@ -175,7 +175,7 @@ mod tests {
                 json!({"model": "m", "messages": [{"role": "user", "content": "x"}, {"role": role, "content": "y"}]}),
             );
             let error = read(&request).unwrap_err();
-            assert_eq!(error.get_param(), Some("messages[1].role"), "{role}");
+            assert_eq!(error.param(), Some("messages[1].role"), "{role}");
         }
         let request =
             ask(json!({"model": "m", "messages": [{"role": "function", "name": "f", "content": "x"}]}));
@@ -189,7 +189,7 @@ mod tests {
             {"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "data:"}}]}]}),
         );
         let error = read(&request).unwrap_err();
-        assert_eq!(error.get_param(), Some("messages[1].content[1]"));
+        assert_eq!(error.param(), Some("messages[1].content[1]"));
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
         let tools = [json!({"type": "function", "function": {"name": "f"}})];
         let read = |choice: Value, tools: &[Value]| {
             let request = ask(json!({"model": "m", "messages": [{"role": "user"}], "tool_choice": choice}));
-            Choice::read(&request, tools).map_err(|e| e.get_param().unwrap().to_owned())
+            Choice::read(&request, tools).map_err(|e| e.param().unwrap().to_owned())
         };
         let named = |name| json!({"type": "function", "function": {"name": name}});
         assert_eq!(read(json!(null), &tools), Ok(Choice::Auto));

@@ -186,7 +186,7 @@ impl LocalModel {
             return Ok(());
         }
         let message = format!("There is no model `{model}` here; the local model is `{name}`.");
-        Err(Error::not_found(message).param("model").code("model_not_found"))
+        Err(Error::not_found(message).with_param("model").with_code("model_not_found"))
     }
 
     /// The name to ask for.

@@ -1,8 +1,8 @@
 //! The line in front of a model: first come, first served, and only so long. Who left the line is forgotten before
 //! their turn comes, and leaves their place to the next one at once.
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jan_core::{Error, ErrorKind, Result};
@@ -49,7 +49,7 @@ impl<T: Waiting> Queue<T> {
             let wait = wait.clamp(Duration::from_secs(1), Duration::from_secs(60));
             let message =
                 format!("The model is busy and {} requests wait for it already.", inner.waiting.len());
-            return Err(Error::new(ErrorKind::RateLimited, message).retry_after(wait));
+            return Err(Error::new(ErrorKind::RateLimited, message).with_retry_after(wait));
         }
         inner.waiting.push_back(item);
         self.changed.notify_one();
@@ -64,7 +64,7 @@ impl<T: Waiting> Queue<T> {
                 Some(item) if item.is_abandoned() => {}
                 Some(item) => break item,
                 None if inner.closed => return false,
-                None => inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner),
+                None => self.changed.wait(&mut inner),
             }
         };
         inner.busy = true;
@@ -84,7 +84,7 @@ impl<T: Waiting> Queue<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
         }
         let error = queue.push(Some(9)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::RateLimited);
-        assert!(error.get_retry_after().unwrap() >= Duration::from_secs(1));
+        assert!(error.retry_after().unwrap() >= Duration::from_secs(1));
         let mut served = Vec::new();
         queue.close();
         while queue.serve(|item| served.push(item)) {}

@@ -149,7 +149,7 @@ fn read(request: &CompletionRequest, model: &Loaded) -> Result<VecDeque<Asked>> 
                 tokens.len(),
                 model.context
             );
-            return Err(Error::invalid("prompt", message).code("context_length_exceeded"));
+            return Err(Error::invalid("prompt", message).with_code("context_length_exceeded"));
         }
         let ask = Ask {
             prompt: tokens,
@@ -189,7 +189,7 @@ fn tokens(prompt: Prompt, suffix: Option<&str>, model: &Loaded) -> Result<(Vec<u
     let marks: Option<Vec<u32>> = FILL_IN.iter().find_map(named);
     let Some([before, behind, between]) = marks.as_deref() else {
         let message = "This model cannot fill in: it takes no `suffix`.";
-        return Err(Error::invalid("suffix", message).code("unsupported_parameter"));
+        return Err(Error::invalid("suffix", message).with_code("unsupported_parameter"));
     };
     let pieces = vec![
         Piece::Control(*before),
@@ -203,7 +203,8 @@ fn tokens(prompt: Prompt, suffix: Option<&str>, model: &Loaded) -> Result<(Vec<u
 
 /// Things that would change the answer and are not done here are refused by name, not ignored.
 fn refuse_unsupported(request: &CompletionRequest) -> Result<()> {
-    let refuse = |param: &str, message| Err(Error::invalid(param, message).code("unsupported_parameter"));
+    let refuse =
+        |param: &str, message| Err(Error::invalid(param, message).with_code("unsupported_parameter"));
     for one in ["n", "best_of"] {
         if request.get::<u32>(one)?.unwrap_or(1) != 1 {
             return refuse(one, format!("The local model gives one answer at a time: `{one}` must be 1."));

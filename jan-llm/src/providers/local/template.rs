@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn a_refusal_of_the_template_reaches_the_caller() {
         let error = render("{{ raise_exception('Roles must alternate.') }}", &Prompt::default()).unwrap_err();
-        assert_eq!((error.kind(), error.get_param()), (jan_core::ErrorKind::Invalid, Some("messages")));
+        assert_eq!((error.kind(), error.param()), (jan_core::ErrorKind::Invalid, Some("messages")));
         assert!(error.message().contains("Roles must alternate"), "{error}");
     }
 }

@@ -211,7 +211,7 @@ async fn json_has_the_form_that_was_asked_for() {
     }
     let bad = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "nonsense"}}});
     let error = model.chat(by_me(request.with("response_format", &bad))).await.err().unwrap();
-    assert_eq!((error.kind(), error.get_param()), (ErrorKind::Invalid, Some("response_format")));
+    assert_eq!((error.kind(), error.param()), (ErrorKind::Invalid, Some("response_format")));
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn a_schema_that_cannot_be_kept_names_its_parameter() {
         ] {
             let answered = async { model.chat(by_me(request)).await?.into_answer().await.map(drop) };
             let error = tokio::time::timeout(PATIENCE, answered).await.expect("it ends").unwrap_err();
-            assert_eq!((error.kind(), error.get_param()), (ErrorKind::Invalid, Some(param)), "{schema}");
+            assert_eq!((error.kind(), error.param()), (ErrorKind::Invalid, Some(param)), "{schema}");
         }
     }
 }
@@ -302,7 +302,7 @@ async fn what_cannot_be_done_is_refused_by_name() {
     let Some(model) = model() else { return };
     let long = model.chat(by_me(ask(&"word ".repeat(5000)))).await.err().unwrap();
     assert_eq!(
-        (long.kind(), long.get_code(), long.get_param()),
+        (long.kind(), long.code(), long.param()),
         (ErrorKind::Invalid, "context_length_exceeded", Some("messages"))
     );
     assert!(long.message().contains("4096") && long.message().contains("50"), "{long}");
@@ -324,7 +324,7 @@ async fn what_cannot_be_done_is_refused_by_name() {
     ];
     for (request, param) in table {
         let error = model.chat(by_me(request)).await.err().unwrap();
-        assert_eq!(error.get_param(), Some(param), "{error}");
+        assert_eq!(error.param(), Some(param), "{error}");
     }
 }
 
@@ -345,7 +345,7 @@ async fn who_leaves_frees_the_model_and_who_comes_too_much_is_told_when() {
     let waiting = model.chat(by_me(endless())).await.unwrap();
     let error = model.chat(by_me(ask("Hi"))).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::RateLimited);
-    assert!(error.get_retry_after().unwrap() >= Duration::from_secs(1));
+    assert!(error.retry_after().unwrap() >= Duration::from_secs(1));
 
     // Both leave, and the places of both are free at once.
     drop((running, waiting));
@@ -367,5 +367,5 @@ fn a_file_that_is_no_model_is_refused_in_words() {
     let path = folder.path().join("x.gguf");
     assert!(LocalModel::open(&path).unwrap_err().message().contains("cannot be opened"));
     std::fs::write(&path, b"GGUF but not really").unwrap();
-    assert_eq!(LocalModel::open(&path).unwrap_err().get_code(), "model_unusable");
+    assert_eq!(LocalModel::open(&path).unwrap_err().code(), "model_unusable");
 }

@@ -195,7 +195,7 @@ fn a_file_whose_parts_do_not_fit_together_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let broken = |path: PathBuf, what: &str| {
         let error = Engine::load(path, 64).err().unwrap_or_else(|| panic!("{what} is taken"));
-        let named = error.get_code() == "model_unusable" && error.message().contains(".gguf");
+        let named = error.code() == "model_unusable" && error.message().contains(".gguf");
         assert!(named, "{what}: {error:?}");
         error
     };

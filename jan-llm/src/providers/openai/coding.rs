@@ -20,7 +20,7 @@ pub(super) fn of(headers: &HeaderMap) -> Option<&str> {
 /// A reply in a coding that is not understood here.
 pub(super) fn unexpected(coding: &str) -> Error {
     let message = "The upstream compressed its answer, which it was asked not to do.";
-    Error::upstream(message).code("upstream_garbage").because(format!("Content-Encoding: {coding}"))
+    Error::upstream(message).with_code("upstream_garbage").because(format!("Content-Encoding: {coding}"))
 }
 
 /// The body without its coding, of at most `limit` bytes.
@@ -57,7 +57,7 @@ mod tests {
     fn a_coded_body_is_read_within_its_limit() {
         assert_eq!(decoded(Some("GZIP"), packed(b"hello"), 5).unwrap(), "hello");
         let bomb = decoded(Some("gzip"), packed(&[b'x'; 100_000]), 1000).unwrap_err();
-        assert_eq!(bomb.get_code(), "upstream_too_large");
+        assert_eq!(bomb.code(), "upstream_too_large");
         assert_eq!(decoded(None, Bytes::from_static(b"a"), 1).unwrap(), "a");
         for (coding, body) in [
             ("br", packed(b"a")),

@@ -42,11 +42,11 @@ impl fmt::Display for Place<'_> {
 }
 
 pub(super) fn cut(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::upstream("The model's answer broke off.").code("upstream_cut").because(cause)
+    Error::upstream("The model's answer broke off.").with_code("upstream_cut").because(cause)
 }
 
 pub(super) fn too_large(limit: usize) -> Error {
-    Error::upstream(format!("The upstream's answer is over {limit} bytes.")).code("upstream_too_large")
+    Error::upstream(format!("The upstream's answer is over {limit} bytes.")).with_code("upstream_too_large")
 }
 
 pub(super) fn too_slow() -> Error {

@@ -43,7 +43,9 @@ impl ImageProvider for OpenAi {
             return Err(error);
         }
         let whole = JsonObject::parse(body).map_err(|error| {
-            Error::upstream("The upstream's pictures are not JSON.").code("upstream_garbage").because(error)
+            Error::upstream("The upstream's pictures are not JSON.")
+                .with_code("upstream_garbage")
+                .because(error)
         })?;
         Ok(ImageReply::Whole(whole))
     }
@@ -67,7 +69,7 @@ impl OpenAi {
 
 /// A failure that may be gone a moment later.
 fn is_passing(error: &Error) -> bool {
-    let ours = matches!(error.get_code(), "upstream_auth" | "upstream_quota" | "bad_upstream");
+    let ours = matches!(error.code(), "upstream_auth" | "upstream_quota" | "bad_upstream");
     matches!(error.kind(), ErrorKind::Upstream | ErrorKind::Unavailable) && !ours
 }
 

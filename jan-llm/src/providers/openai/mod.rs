@@ -189,7 +189,9 @@ impl EmbeddingProvider for OpenAi {
             return Err(error);
         }
         JsonObject::parse(body).map_err(|e| {
-            Error::upstream("The upstream's embeddings are not JSON.").code("upstream_garbage").because(e)
+            Error::upstream("The upstream's embeddings are not JSON.")
+                .with_code("upstream_garbage")
+                .because(e)
         })
     }
 }

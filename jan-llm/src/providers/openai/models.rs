@@ -61,7 +61,7 @@ impl Models {
         match (&known.list, &known.failure) {
             (Some(list), _) => Ok(list.clone()),
             (None, Some(Failure { kind, code, message })) => {
-                Err(Error::new(*kind, message.clone()).code(code.clone()))
+                Err(Error::new(*kind, message.clone()).with_code(code.clone()))
             }
             (None, None) => Ok(Vec::new()),
         }
@@ -77,7 +77,7 @@ impl Known {
             Ok(list) => (self.list, self.failure) = (Some(list.into_iter().map(described).collect()), None),
             Err(error) => {
                 tracing::warn!(error = %Causes(&error), "an upstream does not say its models");
-                let (kind, code) = (error.kind(), error.get_code().to_owned());
+                let (kind, code) = (error.kind(), error.code().to_owned());
                 self.failure = Some(Failure { kind, code, message: error.message().to_owned() });
             }
         }
@@ -90,7 +90,8 @@ async fn ask(transport: &Transport) -> Result<Vec<Model>> {
         return Err(transport.blame(PATH, error));
     }
     read(&body).ok_or_else(|| {
-        let error = Error::upstream("The upstream's list of models cannot be read.").code("upstream_garbage");
+        let error =
+            Error::upstream("The upstream's list of models cannot be read.").with_code("upstream_garbage");
         transport.blame(PATH, error)
     })
 }

@@ -4,12 +4,13 @@
 //! task that passes it on, and not a second one first that hands it over; a task, its channel and its wake-ups are most of
 //! what hyper-util's client costs. And dropping a reply under way drops its connection, which is what stops the model.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -124,7 +125,7 @@ impl Idle {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(Instant, Line)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -250,11 +251,11 @@ impl Drop for Lease {
 
 fn unreachable(cause: impl Into<BoxError>) -> Error {
     let message = "The upstream cannot be reached.";
-    Error::new(ErrorKind::Upstream, message).code("upstream_unreachable").because(cause)
+    Error::new(ErrorKind::Upstream, message).with_code("upstream_unreachable").because(cause)
 }
 
 fn no_answer(cause: impl Into<BoxError>) -> Error {
     Error::upstream("The upstream closed the connection without an answer.")
-        .code("upstream_cut")
+        .with_code("upstream_cut")
         .because(cause)
 }

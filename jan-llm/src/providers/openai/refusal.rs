@@ -40,12 +40,12 @@ fn explain(
     let as_error = |kind, fallback| passed_on(said.clone(), kind, fallback);
     let error = match status.as_u16() {
         400 => as_error(ErrorKind::Invalid, "The upstream found the request invalid."),
-        402 => Error::upstream("The upstream asks for payment.").code("upstream_quota"),
-        401 | 403 => Error::upstream("The upstream refused our credentials.").code("upstream_auth"),
+        402 => Error::upstream("The upstream asks for payment.").with_code("upstream_quota"),
+        401 | 403 => Error::upstream("The upstream refused our credentials.").with_code("upstream_auth"),
         404 if place.is_everywhere() && !names_a_model(&text) => {
             let message =
                 "The upstream has no such route. The operator of this server finds the address in its log.";
-            Error::upstream(message).code("upstream_path")
+            Error::upstream(message).with_code("upstream_path")
         }
         404 => as_error(ErrorKind::NotFound, "The upstream does not know this model or route."),
         408 | 504 => Error::new(ErrorKind::UpstreamTimeout, "The upstream ran out of time."),
@@ -55,11 +55,11 @@ fn explain(
         422 => as_error(ErrorKind::Unprocessable, "The upstream cannot process the request."),
         429 => as_error(ErrorKind::RateLimited, "The upstream asks to come back later."),
         501 => as_error(ErrorKind::NotImplemented, "The upstream does not offer this."),
-        503 => Error::unavailable("The upstream is not available now.").code("upstream_unavailable"),
+        503 => Error::unavailable("The upstream is not available now.").with_code("upstream_unavailable"),
         code => Error::upstream(format!("The upstream failed with status {code}.")),
     };
     let error = match retry_after(headers, now) {
-        Some(wait) => error.retry_after(wait),
+        Some(wait) => error.with_retry_after(wait),
         None => error,
     };
     error.because(format!("{place} answered {status}: {logged}"))
@@ -78,10 +78,10 @@ fn passed_on(said: ReportedError, kind: ErrorKind, fallback: &'static str) -> Er
         None => Error::new(kind, fallback),
     };
     if let Some(code) = said.code {
-        error = error.code(code);
+        error = error.with_code(code);
     }
     match said.param {
-        Some(param) => error.param(param),
+        Some(param) => error.with_param(param),
         None => error,
     }
 }
@@ -121,7 +121,7 @@ mod tests {
         let body = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
         let error = at(400, &[], body);
         assert_eq!((error.kind(), error.message()), (ErrorKind::Invalid, "too long"));
-        assert_eq!((error.get_param(), error.get_code()), (Some("messages"), "context_length_exceeded"));
+        assert_eq!((error.param(), error.code()), (Some("messages"), "context_length_exceeded"));
         assert_eq!(at(422, &[], r#"{"detail":"no such tool"}"#).message(), "no such tool");
     }
 
@@ -152,7 +152,7 @@ mod tests {
         }
         for wrong in ["404 page not found", r#"{"detail":"Not Found"}"#, "<html></html>", ""] {
             let error = at(404, &[], wrong);
-            assert_eq!((error.kind(), error.get_code()), (ErrorKind::Upstream, "upstream_path"), "{wrong}");
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Upstream, "upstream_path"), "{wrong}");
             let cause = std::error::Error::source(&error).unwrap().to_string();
             assert!(cause.starts_with("http://up/v1/chat/completions answered 404"), "{cause}");
         }
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn every_way_to_ask_for_patience_is_understood() {
         let wait = |headers: &[(&'static str, &str)]| {
-            at(429, headers, "").get_retry_after().map(|wait| wait.as_millis())
+            at(429, headers, "").retry_after().map(|wait| wait.as_millis())
         };
         assert_eq!(wait(&[("retry-after", "7")]), Some(7000));
         assert_eq!(wait(&[("retry-after", "7"), ("retry-after-ms", "250")]), Some(250));

@@ -67,7 +67,7 @@ impl Chunks {
                 Poll::Ready(None) if self.ends.are_all() && self.says => return Poll::Ready(None),
                 Poll::Ready(None) if self.ends.are_all() => {
                     let nothing =
-                        Error::upstream("The model's answer says nothing.").code("upstream_garbage");
+                        Error::upstream("The model's answer says nothing.").with_code("upstream_garbage");
                     return Poll::Ready(Some(Err(nothing)));
                 }
                 Poll::Ready(None) => {

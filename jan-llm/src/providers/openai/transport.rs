@@ -99,7 +99,7 @@ impl Transport {
         let target = self
             .target
             .as_ref()
-            .map_err(|sentence| Error::unavailable(sentence.clone()).code("bad_upstream"))?;
+            .map_err(|sentence| Error::unavailable(sentence.clone()).with_code("bad_upstream"))?;
         let place = target.place(path);
         let uri = Uri::try_from([&target.base, path].concat()).map_err(Error::internal)?;
         let request = || {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use jan_core::record::{Kept, Millis, Records};
+use jan_core::record::{Millis, Records, TypedRecord};
 use jan_core::{Clock, ErrorKind, Result, UserId, id};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -47,7 +47,7 @@ pub(super) async fn claim(
     for _ in 0..TRIES {
         let now = clock.millis();
         let entry = Entry { asked: asked.to_owned(), outcome: None };
-        let new = Kept::new(id::short("idem_"), now, entry).key(key).expires_at(now + LEASE);
+        let new = TypedRecord::new(id::short("idem_"), now, entry).key(key).expires_at(now + LEASE);
         match records.insert(owner, &new).await {
             Ok(()) => {
                 let holder = Holder { records, clock, owner: owner.clone(), id: new.id };
@@ -152,7 +152,7 @@ impl Holder {
     }
 
     async fn keep(&self, time: Millis, outcome: Option<Outcome>) -> Result<()> {
-        let change = |known: &mut Kept<Entry>| {
+        let change = |known: &mut TypedRecord<Entry>| {
             known.expires_at = Some(self.clock.millis() + time);
             known.body.outcome.clone_from(&outcome);
             Ok(())

@@ -94,7 +94,7 @@ impl Keys {
             }
             Turn::Running => {
                 let message = "The request with this `Idempotency-Key` still runs. Come back for its answer.";
-                Err(conflict("idempotency_in_progress", message).retry_after(PATIENCE))
+                Err(conflict("idempotency_in_progress", message).with_retry_after(PATIENCE))
             }
             Turn::OtherRequest => {
                 let message = "This `Idempotency-Key` was used for another request. Use a new key for each.";
@@ -105,7 +105,7 @@ impl Keys {
 }
 
 fn conflict(code: &'static str, message: &'static str) -> Error {
-    Error::new(ErrorKind::Conflict, message).code(code).param(NAME)
+    Error::new(ErrorKind::Conflict, message).with_code(code).with_param(NAME)
 }
 
 /// Keeps what was answered before it is sent: at once when it is there, as it is sent when it is a stream.

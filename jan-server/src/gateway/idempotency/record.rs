@@ -84,5 +84,5 @@ pub(crate) fn digest(method: &Method, path: &str, body: &Bytes) -> String {
         digest.update([0]);
     }
     digest.update(body);
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest.finalize())
 }

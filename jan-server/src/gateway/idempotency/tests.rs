@@ -86,7 +86,7 @@ async fn a_key_whose_process_died_is_free_after_its_lease() {
     let records = Records::<Entry>::new(KIND, jan_core::record::on(&database).await.unwrap());
     // As a process leaves it that dies in the middle.
     let entry = Entry { asked: "something".into(), outcome: None };
-    let left = jan_core::record::Kept::new("idem_1", clock.millis(), entry).key("k");
+    let left = jan_core::record::TypedRecord::new("idem_1", clock.millis(), entry).key("k");
     let me =
         server.inner.gateway.verifier.verify(jan_core::auth::Presented::nothing()).await.unwrap().unwrap();
     records.insert(&me.user, &left.expires_at(clock.millis() + LEASE)).await.unwrap();
