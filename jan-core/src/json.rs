@@ -86,7 +86,8 @@ impl JsonObject {
         Ok(())
     }
 
-    fn set_raw(&mut self, key: &str, raw: Bytes) {
+    /// Sets a member to JSON that is written already. The caller answers for it being JSON.
+    pub fn set_raw(&mut self, key: &str, raw: Bytes) {
         self.whole = None;
         match self.members.iter_mut().find(|(name, _)| name == key) {
             Some((_, value)) => *value = raw,

@@ -114,6 +114,13 @@ impl<K> ModelRequest<K> {
         self
     }
 
+    /// Sets a parameter to JSON that is written already. The caller answers for it being JSON.
+    #[must_use]
+    pub fn with_raw(mut self, name: &str, json: Bytes) -> Self {
+        self.object.set_raw(name, json);
+        self
+    }
+
     /// Takes a parameter out.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

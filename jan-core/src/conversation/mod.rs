@@ -7,6 +7,7 @@
 
 mod archive;
 mod lineage;
+mod recent;
 #[cfg(feature = "openapi")]
 mod schema;
 mod store;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use archive::{Archived, BranchRow, PlacedItem};
 pub use lineage::{Lineage, Root, Segment};
+pub use recent::{Recent, RecentItem};
 pub use store::{BranchStore, ConversationArchive, ConversationStore};
 
 use crate::json::JsonObject;

@@ -10,10 +10,11 @@
 use async_trait::async_trait;
 
 use super::{
-    Append, Archived, Branch, Change, Conversation, Filter, Fork, Item, ItemRef, PlacedItem, Selection,
+    Append, Archived, Branch, Change, Conversation, Filter, Fork, Item, ItemRef, PlacedItem, Recent,
+    Selection,
 };
 use crate::json::JsonObject;
-use crate::page::{Page, PageRequest};
+use crate::page::{MAX_LIMIT, Order, Page, PageRequest};
 use crate::record::Millis;
 use crate::{Result, Transaction, Transactional, UserId};
 
@@ -111,6 +112,23 @@ pub trait ConversationStore: Transactional {
         branch: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<Item>>;
+
+    /// The conversation and the newest `limit` items of its active branch, for a chat. A store that reads both at once
+    /// writes this itself.
+    async fn recent(&self, owner: &UserId, id: &str, limit: usize) -> Result<Recent> {
+        let conversation = self.get(owner, id).await?;
+        let (mut items, mut whole) = (Vec::new(), false);
+        let mut page = PageRequest { limit: MAX_LIMIT, after: None, order: Order::Desc };
+        while items.len() < limit && !whole {
+            let mut next = self.items(owner, id, None, &page).await?;
+            whole = !next.has_more;
+            page.after = next.items.last().map(|item| item.id.clone());
+            items.append(&mut next.items);
+        }
+        whole &= items.len() <= limit;
+        items.truncate(limit);
+        Ok(Recent { conversation, items: items.iter().rev().map(Into::into).collect(), whole })
+    }
 
     /// One item, whichever branch it stands on.
     async fn item(&self, owner: &UserId, id: &str, which: ItemRef<'_>) -> Result<Item>;

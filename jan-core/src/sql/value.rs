@@ -100,6 +100,22 @@ impl Row {
         }
     }
 
+    /// A column of text, taken out of the row: it is not copied, and is NULL from here on.
+    ///
+    /// # Errors
+    /// As [`Row::text`].
+    pub fn take_text(&mut self, column: &str) -> Result<String> {
+        match &mut self.0 {
+            #[cfg(feature = "sqlite")]
+            Found::Sqlite(row) => match row.get_mut(column)? {
+                Value::Text(text) => text.take().ok_or_else(|| unexpected(column, "NULL")),
+                Value::Int(_) => Err(unexpected(column, "a number")),
+            },
+            #[cfg(feature = "postgres")]
+            Found::Postgres(row) => sqlx::Row::try_get(row, column).map_err(Error::internal),
+        }
+    }
+
     /// A column of whole numbers.
     ///
     /// # Errors

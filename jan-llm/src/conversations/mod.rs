@@ -2,6 +2,7 @@
 //! the store behind keeps what it is given.
 
 mod check;
+mod history;
 mod item;
 mod messages;
 mod new;
@@ -25,13 +26,14 @@ use jan_core::page::{Page, PageRequest};
 use jan_core::{Clock, Error, JsonObject, Result, UserId, id};
 
 pub(crate) use check::{metadata as check_metadata, referrer_text as check_referrer};
+pub(crate) use history::{AsMessage, HistoryMessage, to_json};
 pub use messages::{from_message, reasoning};
 pub use new::{CallReport, ConversationPatch, NewBranch, NewConversation, NewItem, NewItems};
 pub(crate) use order::in_order;
 pub(crate) use original::original_block;
 pub use original::{original_outcome, original_shape};
 pub use replay::to_messages;
-pub(crate) use replay::{Replayed, add_members, replay};
+pub(crate) use replay::{add_members, replay};
 pub(crate) use resent::compare;
 #[cfg(feature = "openapi")]
 pub use schema::{EditItem, Regenerate};

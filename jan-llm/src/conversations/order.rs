@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 
-use jan_core::chat::Message;
+use jan_core::chat::{Content, Message};
+
+use super::history::AsMessage;
 
 /// A call: the message that makes it, and which of its calls it is.
 type Place = (usize, usize);
@@ -12,15 +14,17 @@ type Place = (usize, usize);
 /// The messages in the order that models take. A result is put behind the message whose call it answers; a result
 /// without its call, a second result for one call, and a call without a result are left out, and so is a message that
 /// then says nothing.
-pub(crate) fn in_order(messages: Vec<Message>) -> Vec<Message> {
-    let is_valid = |message: &Message| message.role != "tool" && message.tool_calls.is_none();
+pub(crate) fn in_order<M: AsMessage>(messages: Vec<M>) -> Vec<M> {
+    let is_valid = |message: &M| {
+        message.is_plain() || message.role() != "tool" && message.message().tool_calls.is_none()
+    };
     if messages.iter().all(is_valid) {
         return messages;
     }
-    let mut results: HashMap<Place, Message> = HashMap::new();
+    let mut results: HashMap<Place, M> = HashMap::new();
     let (answers, mut rest) = (answers(&messages), Vec::with_capacity(messages.len()));
     for (at, message) in messages.into_iter().enumerate() {
-        if message.role == "tool" {
+        if message.role() == "tool" {
             if let Some(place) = answers.get(&at) {
                 results.insert(*place, message);
             }
@@ -30,8 +34,12 @@ pub(crate) fn in_order(messages: Vec<Message>) -> Vec<Message> {
     }
     let mut ordered = Vec::new();
     for (at, mut message) in rest {
+        if message.is_plain() {
+            ordered.push(message);
+            continue;
+        }
         let mut behind = Vec::new();
-        if let Some(calls) = message.tool_calls.take() {
+        if let Some(calls) = message.change(|message| message.tool_calls.take()) {
             let mut answered = Vec::with_capacity(calls.len());
             for (n, call) in calls.into_iter().enumerate() {
                 if let Some(result) = results.remove(&(at, n)) {
@@ -39,10 +47,11 @@ pub(crate) fn in_order(messages: Vec<Message>) -> Vec<Message> {
                     behind.push(result);
                 }
             }
-            if answered.is_empty() && !speaks(&message) {
+            if answered.is_empty() && !speaks(message.message()) {
                 continue;
             }
-            message.tool_calls = Some(answered).filter(|answered| !answered.is_empty());
+            let answered = Some(answered).filter(|answered| !answered.is_empty());
+            message.change(|message| message.tool_calls = answered);
         }
         ordered.push(message);
         ordered.append(&mut behind);
@@ -56,18 +65,19 @@ fn speaks(message: &Message) -> bool {
         None => {
             ["audio", "refusal"].iter().any(|member| message.rest.get(*member).is_some_and(|v| !v.is_null()))
         }
-        Some(jan_core::chat::Content::Text(text)) => !text.is_empty(),
-        Some(jan_core::chat::Content::Parts(parts)) => !parts.is_empty(),
+        Some(Content::Text(text)) => !text.is_empty(),
+        Some(Content::Parts(parts)) => !parts.is_empty(),
     }
 }
 
 /// Which call each result answers, by the result's place: the newest before it that has none yet, since some models use
 /// an id again in every turn; otherwise the first behind it.
-fn answers(messages: &[Message]) -> HashMap<usize, Place> {
+fn answers<M: AsMessage>(messages: &[M]) -> HashMap<usize, Place> {
     let mut open: HashMap<&str, Vec<Place>> = HashMap::new();
     let mut early: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut answers = HashMap::new();
-    for (at, message) in messages.iter().enumerate() {
+    let all = messages.iter().enumerate().filter(|(_, message)| !message.is_plain());
+    for (at, message) in all.map(|(at, message)| (at, message.message())) {
         if message.role == "tool" {
             let id = message.tool_call_id.as_deref().unwrap_or_default();
             let calls = open.entry(id).or_default();

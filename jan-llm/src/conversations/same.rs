@@ -18,6 +18,17 @@ pub(super) enum Speaker {
     Tool,
 }
 
+impl Speaker {
+    pub(super) fn of(role: &str) -> Self {
+        match role {
+            "system" | "developer" => Self::Operator,
+            "assistant" => Self::Assistant,
+            "tool" => Self::Tool,
+            _ => Self::User,
+        }
+    }
+}
+
 /// What makes a message the one that it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -32,12 +43,7 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn of(message: &Message) -> Self {
-        let speaker = match message.role.as_str() {
-            "system" | "developer" => Speaker::Operator,
-            "assistant" => Speaker::Assistant,
-            "tool" => Speaker::Tool,
-            _ => Speaker::User,
-        };
+        let speaker = Speaker::of(&message.role);
         let mut text = message.text();
         let parts = match &message.content {
             Some(Content::Parts(parts)) => parts.as_slice(),

@@ -9,13 +9,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jan_core::chat::{Content, Message};
+use jan_core::chat::Content;
 use jan_core::media::{MediaResolver, PREFIX, Resolved, Want, media_id_of};
 use jan_core::{
     ChatReply, ChatRequest, Error, History, JsonObject, Model, ModelCall, ModelProvider, Result, UserId,
 };
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
+
+use crate::conversations::AsMessage;
 
 type Body = Map<String, Value>;
 
@@ -36,7 +38,7 @@ enum Kind {
 }
 
 /// The media that only what was said `before` names, and nothing of what is said anew.
-pub(crate) fn only_before(before: &[Message], anew: &[Message]) -> HashSet<String> {
+pub(crate) fn only_before<M: AsMessage>(before: &[M], anew: &[M]) -> HashSet<String> {
     let mut old = named_in(before);
     if !old.is_empty() {
         let new = named_in(anew);
@@ -45,8 +47,9 @@ pub(crate) fn only_before(before: &[Message], anew: &[Message]) -> HashSet<Strin
     old
 }
 
-fn named_in(messages: &[Message]) -> HashSet<String> {
-    let parts = messages.iter().filter_map(|message| match &message.content {
+fn named_in<M: AsMessage>(messages: &[M]) -> HashSet<String> {
+    let others = messages.iter().filter(|message| !message.is_plain());
+    let parts = others.filter_map(|message| match &message.message().content {
         Some(Content::Parts(parts)) => Some(parts),
         _ => None,
     });
@@ -251,6 +254,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use jan_core::ErrorKind;
+    use jan_core::chat::Message;
 
     use super::*;
     use crate::Echo;

@@ -11,6 +11,7 @@ mod templates;
 
 use jan_core::chat::{Content, Message, Part};
 
+use crate::conversations::AsMessage;
 use crate::settings::ProfileSettings;
 use modules::MODULES;
 pub use templates::{ActiveTemplates, Template, TemplateShape, Templates};
@@ -73,8 +74,16 @@ pub struct Orchestration {
 /// Puts what applies before the conversation, in one system message; the second value names the modules that applied,
 /// in their order.
 pub fn compose(messages: Vec<Message>, inputs: &PromptInputs<'_>) -> (Vec<Message>, Vec<&'static str>) {
-    let question =
-        messages.iter().rfind(|message| message.role == "user").map(Message::text).unwrap_or_default();
+    compose_messages(messages, inputs)
+}
+
+/// The same for messages that need not be parsed.
+pub(crate) fn compose_messages<M: AsMessage + From<Message>>(
+    mut messages: Vec<M>,
+    inputs: &PromptInputs<'_>,
+) -> (Vec<M>, Vec<&'static str>) {
+    let question = messages.iter().rfind(|message| message.role() == "user");
+    let question = question.map(|message| message.message().text()).unwrap_or_default();
     let (mut applied, mut texts) = (Vec::new(), Vec::new());
     for module in MODULES.iter().filter(|module| !inputs.disabled.contains(&module.name)) {
         let Some(mut variables) = (module.says)(inputs, &question) else { continue };
@@ -89,7 +98,8 @@ pub fn compose(messages: Vec<Message>, inputs: &PromptInputs<'_>) -> (Vec<Messag
     if applied.is_empty() {
         return (messages, applied);
     }
-    (put_first(texts.join("\n\n"), messages), applied)
+    put_first(texts.join("\n\n"), &mut messages);
+    (messages, applied)
 }
 
 /// Replaces every `{{name}}` by the variable of that name. A name that is not known stays as it stands, and what a
@@ -118,19 +128,18 @@ fn fill(template: &str, variables: &[(&'static str, String)]) -> String {
 }
 
 /// Puts `text` before the conversation; see the module for the rule.
-fn put_first(text: String, mut messages: Vec<Message>) -> Vec<Message> {
-    match messages.first_mut().filter(|first| matches!(first.role.as_str(), "system" | "developer")) {
-        None => messages.insert(0, Message::new("system", text)),
-        Some(own) => match &mut own.content {
+fn put_first<M: AsMessage + From<Message>>(text: String, messages: &mut Vec<M>) {
+    match messages.first_mut().filter(|first| matches!(first.role(), "system" | "developer")) {
+        None => messages.insert(0, Message::new("system", text).into()),
+        Some(own) => own.change(|own| match &mut own.content {
             None => own.content = Some(Content::Text(text)),
             Some(Content::Text(own)) => *own = format!("{text}\n\n{own}"),
             Some(Content::Parts(parts)) => {
                 let text = Some(format!("{text}\n\n"));
                 parts.insert(0, Part { kind: "text".into(), text, ..Part::default() });
             }
-        },
+        }),
     }
-    messages
 }
 
 #[cfg(test)]

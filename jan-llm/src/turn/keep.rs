@@ -17,7 +17,7 @@ use super::Keeper;
 #[cfg(feature = "client")]
 use super::keeper::TITLE_TIME;
 use crate::completions::{Completion, Pending};
-use crate::conversations::{from_message, item_shape, reasoning};
+use crate::conversations::{AsMessage, HistoryMessage, from_message, item_shape, reasoning};
 #[cfg(feature = "client")]
 use crate::layers::TimeLimit;
 use crate::titles;
@@ -105,9 +105,10 @@ impl PendingTurn {
         self.report.trimmed()
     }
 
-    pub(super) fn count_user_messages(&mut self, talk: &[Message]) {
-        let mut users = talk.iter().filter(|message| message.role == "user").peekable();
-        self.first_words = users.peek().map(|first| first.text()).unwrap_or_default();
+    /// Counts the user's messages, for the title that may be due.
+    pub(super) fn count_user_messages(&mut self, messages: &[HistoryMessage]) {
+        let mut users = messages.iter().filter(|message| message.role() == "user").peekable();
+        self.first_words = users.peek().map(|first| first.message().text()).unwrap_or_default();
         self.user_messages = users.count();
     }
 

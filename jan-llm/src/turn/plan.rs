@@ -4,30 +4,22 @@
 use std::collections::HashSet;
 
 use jan_core::chat::Message;
-use jan_core::conversation::{ForkPoint, Item, Tip};
-use jan_core::page::{MAX_LIMIT, Order, PageRequest};
+use jan_core::conversation::{ForkPoint, Item, Recent, Tip};
 use jan_core::{Result, UserId};
 
 use super::Keeper;
 use super::keep::Destination;
-use crate::conversations::{Replayed, add_members, compare, from_message, replay};
+use crate::conversations::{HistoryMessage, add_members, compare, from_message, replay};
 use crate::layers::media::only_before;
 
 /// The most items of a conversation that one turn looks at, the newest.
 const MAX_HISTORY: usize = 1000;
 
-/// A stretch of a conversation.
-pub(crate) struct History {
-    pub(crate) items: Vec<Item>,
-    /// These are all items of the branch.
-    pub(crate) whole: bool,
-}
-
 /// What a request adds, and where.
 #[derive(Default)]
 pub(super) struct Plan {
     /// What the model is told: what was said before and what is new.
-    pub(super) talk: Vec<Message>,
+    pub(super) talk: Vec<HistoryMessage>,
     /// What is new, as it is kept.
     pub(super) fresh: Vec<Item>,
     /// Media that only what was said before names. It may be gone.
@@ -42,7 +34,8 @@ impl Plan {
     /// The plan for messages that are all new.
     pub(super) fn of_new(said: Vec<Message>, now: i64) -> Result<Self> {
         let fresh = fresh(&said, now)?;
-        Ok(Self { talk: said, fresh, tip: Tip::Empty, ..Self::default() })
+        let talk = said.into_iter().map(HistoryMessage::from).collect();
+        Ok(Self { talk, fresh, tip: Tip::Empty, ..Self::default() })
     }
 }
 
@@ -55,11 +48,14 @@ fn fresh(messages: &[Message], now: i64) -> Result<Vec<Item>> {
 impl Keeper {
     /// Compares what is said with what the active branch shows now.
     pub(super) async fn plan(&self, owner: &UserId, id: &str, said: &[Message]) -> Result<Plan> {
-        let history = self.history(owner, id).await?;
-        let tip = Tip::of(history.items.last());
-        let (mut told, items): (Vec<Message>, Vec<String>) =
-            replay(&history.items).into_iter().map(|Replayed { message, item }| (message, item)).unzip();
-        let found = compare(&told, history.whole, said);
+        let recent = self.recent(owner, id).await?;
+        self.plan_after(&recent, said)
+    }
+
+    /// Compares what is said with what the active branch shows.
+    pub(super) fn plan_after(&self, recent: &Recent, said: &[Message]) -> Result<Plan> {
+        let mut told = replay(&recent.items);
+        let found = compare(&told, recent.whole, said);
         for (stored, sent) in &found.known {
             if let (Some(stored), Some(sent)) = (told.get_mut(*stored), said.get(*sent)) {
                 add_members(stored, sent);
@@ -67,13 +63,14 @@ impl Keeper {
         }
         let again = found.again.and_then(|again| {
             told.truncate(again.after + 1);
-            Some((items.get(again.after)?.clone(), again.is_answered))
+            Some((told.last()?.item.clone()?, again.is_answered))
         });
         let new: Vec<Message> = found.new.iter().filter_map(|at| said.get(*at).cloned()).collect();
         let fresh = fresh(&new, self.clock.millis())?;
+        let new: Vec<HistoryMessage> = new.into_iter().map(HistoryMessage::from).collect();
         let old_media = only_before(&told, &new);
         told.extend(new);
-        Ok(Plan { talk: told, fresh, old_media, tip, again })
+        Ok(Plan { talk: told, fresh, old_media, tip: recent.tip(), again })
     }
 
     /// Where a plan's turn goes.
@@ -85,17 +82,8 @@ impl Keeper {
         })
     }
 
-    /// What the active branch shows, oldest first: its newest [`MAX_HISTORY`] items.
-    pub(crate) async fn history(&self, owner: &UserId, id: &str) -> Result<History> {
-        let (mut items, mut whole) = (Vec::new(), false);
-        let mut page = PageRequest { limit: MAX_LIMIT, after: None, order: Order::Desc };
-        while items.len() < MAX_HISTORY && !whole {
-            let mut next = self.conversations.store().conversations.items(owner, id, None, &page).await?;
-            items.append(&mut next.items);
-            whole = !next.has_more;
-            page.after = items.last().map(|item| item.id.clone());
-        }
-        items.reverse();
-        Ok(History { items, whole })
+    /// The conversation and what its active branch shows: its newest [`MAX_HISTORY`] items.
+    pub(crate) async fn recent(&self, owner: &UserId, id: &str) -> Result<Recent> {
+        self.conversations.store().conversations.recent(owner, id, MAX_HISTORY).await
     }
 }

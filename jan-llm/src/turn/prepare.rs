@@ -1,8 +1,7 @@
 //! From a request to a turn: which conversation is meant, what was said in it, what of the request is new, and what the
 //! model is told first.
 
-use jan_core::chat::Message;
-use jan_core::conversation::{Conversation, Fork, Item, ItemRef};
+use jan_core::conversation::{Conversation, Fork, Item, ItemRef, RecentItem};
 use jan_core::{Caller, ChatRequest, Error, ErrorKind, History, JsonObject, ModelCall, Result, UserId, id};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -10,9 +9,9 @@ use serde::Deserialize;
 use super::keep::{Destination, PendingTurn};
 use super::plan::Plan;
 use super::{Keeper, TurnOptions};
-use crate::conversations::{check_referrer, in_order, to_messages};
+use crate::conversations::{AsMessage, HistoryMessage, check_referrer, in_order, to_json, to_messages};
 use crate::layers::media::only_before;
-use crate::prompt::{PromptInputs, compose};
+use crate::prompt::{PromptInputs, compose_messages};
 
 /// What a request says about keeping it; these members are ours and do not reach the model.
 pub(crate) struct StoreOptions {
@@ -77,15 +76,13 @@ impl Keeper {
         if !store.attaches(options) {
             return Ok((call, kept));
         }
-        let (conversation, is_new) = match store.conversation {
+        let (conversation, is_new, plan) = match store.conversation {
             Some(Named::Id(id) | Named::Object { id: Some(id) }) => {
-                (self.conversations.get(&owner, &id).await.map_err(|e| e.with_param("conversation"))?, false)
+                let recent = self.recent(&owner, &id).await.map_err(|e| e.with_param("conversation"))?;
+                let plan = self.plan_after(&recent, &said)?;
+                (recent.conversation, false, plan)
             }
-            _ => (self.new_conversation(options)?, true),
-        };
-        let plan = match is_new {
-            true => Plan::of_new(said.clone(), now)?,
-            false => self.plan(&owner, &conversation.id, &said).await?,
+            _ => (self.new_conversation(options)?, true, Plan::of_new(said.clone(), now)?),
         };
         let stores = store.store != Some(false);
         kept.fresh = plan.fresh;
@@ -113,7 +110,7 @@ impl Keeper {
         })?;
         let (old, new) = (to_messages(&before), to_messages(&fresh));
         let history = History { media: only_before(&old, &new) };
-        let talk: Vec<Message> = old.into_iter().chain(new).collect();
+        let talk: Vec<HistoryMessage> = old.into_iter().chain(new).map(HistoryMessage::from).collect();
         let mut asked = body.clone();
         let reasoning = body.get("store_reasoning")?.unwrap_or(false);
         let deep_research = body.get("deep_research")?.unwrap_or(false);
@@ -123,7 +120,7 @@ impl Keeper {
             asked.remove(ours);
         }
         asked.set("model", &model)?;
-        asked.set("messages", &talk)?;
+        asked.set_raw("messages", to_json(&talk)?);
         let call = ModelCall::new(ChatRequest::parse(asked.to_bytes())?, caller);
         let mut kept = PendingTurn::new(self.clone(), &call);
         kept.store_reasoning = reasoning;
@@ -155,17 +152,16 @@ impl Keeper {
     async fn with_history(
         &self,
         mut call: ModelCall,
-        talk: Vec<Message>,
+        talk: Vec<HistoryMessage>,
         history: History,
         kept: &mut PendingTurn,
         deep_research: bool,
         options: &TurnOptions<'_>,
     ) -> Result<ModelCall> {
-        let (instructions, rest): (Vec<Message>, Vec<Message>) = in_order(talk)
-            .into_iter()
-            .partition(|message| matches!(message.role.as_str(), "system" | "developer"));
+        let (mut talk, rest): (Vec<HistoryMessage>, Vec<HistoryMessage>) =
+            in_order(talk).into_iter().partition(|message| matches!(message.role(), "system" | "developer"));
         kept.count_user_messages(&rest);
-        let talk: Vec<Message> = instructions.into_iter().chain(rest).collect();
+        talk.extend(rest);
         let owner = call.caller.owner();
         let project = match kept.project_id() {
             Some(id) => match self.projects.get(owner, id).await {
@@ -191,9 +187,9 @@ impl Keeper {
             templates: &|key| templates.get(key),
             memory: &[],
         };
-        let (talk, applied) = compose(talk, &inputs);
+        let (talk, applied) = compose_messages(talk, &inputs);
         kept.applied = applied;
-        call.request = call.request.with("messages", &talk);
+        call.request = call.request.with_raw("messages", to_json(&talk)?);
         call.history = Some(history.into());
         call.caller.conversation = kept.conversation_id().map(str::to_owned);
         call.caller.project = kept.project_id().map(str::to_owned);
@@ -209,7 +205,8 @@ impl Keeper {
         item: &str,
     ) -> Result<(Vec<Item>, Item, Option<String>)> {
         let there = self.conversations.item(owner, id, ItemRef::Id(item)).await?;
-        let mut items = self.history(owner, id).await?.items;
+        let recent = self.recent(owner, id).await?;
+        let mut items = recent.items.iter().map(RecentItem::read).collect::<Result<Vec<Item>>>()?;
         let at = items.iter().position(|known| known.id == there.id).ok_or_else(|| {
             Error::invalid("item_id", "The item is not on the active branch, or too far back.")
                 .with_code("not_on_branch")

@@ -7,6 +7,7 @@ pub mod items;
 pub mod kept;
 pub mod lists;
 pub mod owners;
+pub mod recent;
 pub mod sweeping;
 pub mod tips;
 pub mod together;
@@ -24,6 +25,7 @@ pub async fn conversations(stores: Stores) {
     lists::all(store).await;
     owners::all(store).await;
     items::all(store).await;
+    recent::all(store).await;
     branches::all(store).await;
     forks::all(store).await;
     tips::all(store).await;

@@ -23,8 +23,18 @@ impl Cells {
     /// The column of this name.
     pub(in crate::sql) fn get(&self, column: &str) -> Result<&Value> {
         let at = self.columns.iter().position(|name| &**name == column);
-        at.and_then(|at| self.cells.get(at)).ok_or_else(|| Error::internal(format!("no column {column}")))
+        at.and_then(|at| self.cells.get(at)).ok_or_else(|| no_column(column))
     }
+
+    /// The same, to be changed.
+    pub(in crate::sql) fn get_mut(&mut self, column: &str) -> Result<&mut Value> {
+        let at = self.columns.iter().position(|name| &**name == column);
+        at.and_then(|at| self.cells.get_mut(at)).ok_or_else(|| no_column(column))
+    }
+}
+
+fn no_column(name: &str) -> Error {
+    Error::internal(format!("no column {name}"))
 }
 
 /// Runs a statement and says how many rows it touched.

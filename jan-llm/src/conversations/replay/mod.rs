@@ -1,54 +1,34 @@
 //! Items of a conversation as the messages that a model is told: what was kept is said again as it was said.
 
+mod plain;
+
+use bytes::Bytes;
 use jan_core::chat::{Content, FunctionCall, Message, Part, ToolCall};
-use jan_core::conversation::Item;
+use jan_core::conversation::{Item, RecentItem};
 use serde_json::{Map, Value, json};
 
+use super::history::{AsMessage, HistoryMessage};
 use super::messages::{WITH_FUNCTION, WITH_MESSAGE};
 use super::order::in_order;
 use super::same::Identity;
 
 type Body = Map<String, Value>;
 
-/// A message that was kept, and the last item that it was made of.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Replayed {
-    pub(crate) message: Message,
-    pub(crate) item: String,
-}
-
 /// The messages that a stretch of a conversation replays as, in the order that models take: calls and their results side
 /// by side. What no model can be told is left out: calls that nobody answered, searches and the like.
 pub fn to_messages(items: &[Item]) -> Vec<Message> {
-    in_order(replay(items).into_iter().map(|replayed| replayed.message).collect())
+    let items: Vec<RecentItem> = items.iter().map(RecentItem::from).collect();
+    in_order(replay(&items)).into_iter().map(HistoryMessage::into_message).collect()
 }
 
 /// The messages that items replay as, in the order in which they were kept, with all calls and all results.
-pub(crate) fn replay(items: &[Item]) -> Vec<Replayed> {
+pub(crate) fn replay(items: &[RecentItem]) -> Vec<HistoryMessage> {
     let mut said = Said::default();
-    for item in items {
-        let Ok(body) = item.body.to::<Body>() else { continue };
-        let body = &body;
-        let unfinished = matches!(text(body, "status"), "incomplete" | "failed" | "cancelled");
-        match text(body, "type") {
-            "message" if !unfinished => said.message(item, body),
-            "reasoning" => said.thought.push_str(&thought(body)),
-            "function_call" | "mcp_call" | "custom_tool_call" => {
-                let call = text(body, "call_id");
-                said.call(item, body);
-                let result =
-                    body.get("output").or_else(|| body.get("error")).filter(|result| !result.is_null());
-                // A call may carry its own result.
-                if let Some(result) = result {
-                    said.push(item, tool(call, result));
-                }
-            }
-            _ if is_output(body) => {
-                let mut result = tool(text(body, "call_id"), body.get("output").unwrap_or(&Value::Null));
-                result.rest = others(body);
-                said.push(item, result);
-            }
-            _ => {}
+    for RecentItem { id, body, .. } in items {
+        // What was thought before belongs to the next message, which then is no plain one.
+        match plain::plain(body).filter(|_| said.thought.is_empty()) {
+            Some((role, json)) => said.messages.push(HistoryMessage::plain(id.clone(), role, json)),
+            None => said.item(id, body),
         }
     }
     said.finish()
@@ -56,13 +36,21 @@ pub(crate) fn replay(items: &[Item]) -> Vec<Replayed> {
 
 /// Tells a stored message with the members that its client sends back with it and the store does not have: what a model
 /// thought, a signature that its upstream wants to see again.
-pub(crate) fn add_members(stored: &mut Message, sent: &Message) {
-    let is_told = |name: &str| name == "reasoning_content" || !OWN.contains(&name);
+pub(crate) fn add_members(stored: &mut HistoryMessage, sent: &Message) {
+    let is_told =
+        |name: &str, value: &Value| !value.is_null() && (name == "reasoning_content" || !OWN.contains(&name));
+    if stored.is_plain() && !sent.rest.iter().any(|(name, value)| is_told(name, value)) {
+        return;
+    }
     let add = |to: &mut Body, from: &Body| {
-        for (name, value) in from.iter().filter(|(name, value)| is_told(name) && !value.is_null()) {
+        for (name, value) in from.iter().filter(|(name, value)| is_told(name, value)) {
             to.entry(name).or_insert_with(|| value.clone());
         }
     };
+    stored.change(|stored| add_to(stored, sent, add));
+}
+
+fn add_to(stored: &mut Message, sent: &Message, add: impl Fn(&mut Body, &Body)) {
     if !sent.rest.is_empty() && Identity::of(stored).is(&Identity::of(sent)) {
         add(&mut stored.rest, &sent.rest);
     }
@@ -82,17 +70,43 @@ fn is_output(body: &Body) -> bool {
 /// The messages so far.
 #[derive(Default)]
 struct Said {
-    messages: Vec<Replayed>,
+    messages: Vec<HistoryMessage>,
     /// What the model thought before what it says next.
     thought: String,
 }
 
 impl Said {
-    fn push(&mut self, item: &Item, message: Message) {
-        self.messages.push(Replayed { message, item: item.id.clone() });
+    /// Adds what an item says.
+    fn item(&mut self, id: &str, body: &Bytes) {
+        let Ok(body) = serde_json::from_slice::<Body>(body) else { return };
+        let unfinished = matches!(text(&body, "status"), "incomplete" | "failed" | "cancelled");
+        match text(&body, "type") {
+            "message" if !unfinished => self.message(id, &body),
+            "reasoning" => self.thought.push_str(&thought(&body)),
+            "function_call" | "mcp_call" | "custom_tool_call" => {
+                let call = text(&body, "call_id");
+                self.call(id, &body);
+                let result =
+                    body.get("output").or_else(|| body.get("error")).filter(|result| !result.is_null());
+                // A call may carry its own result.
+                if let Some(result) = result {
+                    self.push(id, tool(call, result));
+                }
+            }
+            _ if is_output(&body) => {
+                let mut result = tool(text(&body, "call_id"), body.get("output").unwrap_or(&Value::Null));
+                result.rest = others(&body);
+                self.push(id, result);
+            }
+            _ => {}
+        }
     }
 
-    fn message(&mut self, item: &Item, body: &Body) {
+    fn push(&mut self, item: &str, message: Message) {
+        self.messages.push(HistoryMessage::of(item.to_owned(), message));
+    }
+
+    fn message(&mut self, item: &str, body: &Body) {
         let blocks = body.get("content").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let parts: Vec<Part> = blocks.iter().filter_map(part).collect();
         let plain = parts.iter().all(|part| part.kind == "text" && part.rest.is_empty());
@@ -145,12 +159,12 @@ impl Said {
     }
 
     /// Adds a call to the assistant's last words, or to an assistant's message of its own.
-    fn call(&mut self, item: &Item, body: &Body) {
+    fn call(&mut self, item: &str, body: &Body) {
         let starts_a_message = body.contains_key(WITH_MESSAGE) || !self.thought.is_empty();
-        let last = self.messages.last_mut().filter(|last| last.message.role == "assistant");
+        let last = self.messages.last_mut().filter(|last| last.role() == "assistant");
         if let Some(last) = last.filter(|_| !starts_a_message) {
-            last.message.tool_calls.get_or_insert_default().push(call(body));
-            last.item.clone_from(&item.id);
+            last.change(|message| message.tool_calls.get_or_insert_default().push(call(body)));
+            last.item = Some(item.to_owned());
             return;
         }
         let mut message = Message {
@@ -172,12 +186,15 @@ impl Said {
     }
 
     /// What was thought is told with calls only: there some models want it back, elsewhere some refuse it.
-    fn finish(self) -> Vec<Replayed> {
+    fn finish(self) -> Vec<HistoryMessage> {
         let mut messages = self.messages;
-        for Replayed { message, .. } in &mut messages {
-            if message.tool_calls.is_none() {
-                message.rest.remove("reasoning_content");
-            }
+        let thinks = |message: &HistoryMessage| {
+            !message.is_plain()
+                && message.message().tool_calls.is_none()
+                && message.message().rest.contains_key("reasoning_content")
+        };
+        for message in messages.iter_mut().filter(|message| thinks(message)) {
+            message.change(|message| message.rest.remove("reasoning_content"));
         }
         messages
     }

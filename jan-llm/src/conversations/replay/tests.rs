@@ -14,6 +14,10 @@ fn round(messages: &[Message]) -> Vec<Message> {
     to_messages(&kept(messages))
 }
 
+fn recent(items: &[Item]) -> Vec<RecentItem> {
+    items.iter().map(RecentItem::from).collect()
+}
+
 fn item(value: Value) -> Item {
     Item::new("msg_1", 0, JsonObject::parse(value.to_string().into()).unwrap())
 }
@@ -111,7 +115,7 @@ fn what_was_thought_is_told_with_its_call_and_with_nothing_else() {
 fn a_call_that_nobody_answered_is_not_told() {
     let items = kept(&[message(json!({"role": "assistant", "tool_calls": [call("c1")]}))]);
     assert!(to_messages(&items).is_empty());
-    assert_eq!(replay(&items).len(), 1);
+    assert_eq!(replay(&recent(&items)).len(), 1);
     let mut answered = items;
     answered[0].body.set("output", "a cat").unwrap();
     let told = to_messages(&answered);
@@ -141,17 +145,74 @@ fn tool_turns_as_the_originals_clients_keep_them() {
 
 #[test]
 fn what_a_client_sends_back_is_told_where_the_store_lacks_it() {
-    let mut stored = message(json!({"role": "assistant", "content": "", "tool_calls": [call("c1")]}));
+    let stored = message(json!({"role": "assistant", "content": "", "tool_calls": [call("c1")]}));
+    let mut stored = HistoryMessage::from(stored);
     let mut signed = call("c1");
     signed["extra_content"] = json!({"signature": "S"});
     let sent = message(json!({"role": "assistant", "content": null, "refusal": null, "annotations": [],
                               "reasoning_content": "hm", "tool_calls": [signed.clone()]}));
     add_members(&mut stored, &sent);
     assert_eq!(
-        serde_json::to_value(&stored).unwrap(),
+        serde_json::to_value(stored.message()).unwrap(),
         json!({"role": "assistant", "content": "", "tool_calls": [signed], "reasoning_content": "hm"})
     );
-    let mut other = Message::new("assistant", "another answer");
+    let mut other = HistoryMessage::from(Message::new("assistant", "another answer"));
     add_members(&mut other, &sent);
-    assert!(other.rest.is_empty());
+    assert!(other.message().rest.is_empty());
+}
+
+/// Every way in which a block, a member or a status may make a message more than plain text.
+fn any_item() -> impl proptest::strategy::Strategy<Value = Value> {
+    use proptest::prelude::*;
+    let text = "[a-z\"\\\\é\n]{0,6}";
+    let block = prop_oneof![
+        4 => text.prop_map(|text| json!({"type": "input_text", "text": text})),
+        4 => text.prop_map(|text| json!({"type": "output_text", "text": text, "annotations": [], "logprobs": null})),
+        1 => text.prop_map(|text| json!({"type": "refusal", "refusal": text})),
+        1 => Just(json!({"type": "input_image", "image_url": "jan_1"})),
+        1 => Just(json!({"type": "input_text", "text": 7})),
+        1 => Just(json!({"type": "reasoning_text", "text": "hm"})),
+    ];
+    let content = prop_oneof![
+        8 => prop::collection::vec(block, 0..3).prop_map(Value::from),
+        1 => text.prop_map(Value::from),
+    ];
+    let kind = prop_oneof![8 => Just("message"), 1 => Just("reasoning"), 1 => Just("web_search_call")];
+    let role = prop_oneof![3 => Just("user"), 3 => Just("assistant"), 1 => Just("system"), 1 => Just("tool"), 1 => Just("critic")];
+    let status =
+        prop_oneof![3 => Just(json!("completed")), 1 => Just(json!("incomplete")), 1 => Just(Value::Null)];
+    let more = prop_oneof![
+        4 => Just(("model", json!("m"))),
+        1 => Just(("name", json!("Ann"))),
+        1 => Just(("name", Value::Null)),
+        1 => Just(("signature", json!("S"))),
+        1 => Just(("signature", Value::Null)),
+        1 => Just(("tool_calls", json!([call("c1")]))),
+        1 => Just(("usage", json!({"total_tokens": 3}))),
+    ];
+    (kind, role, status, content, more).prop_map(|(kind, role, status, content, (name, value))| {
+        json!({"type": kind, "role": role, "status": status, "content": content, name: value})
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn plain_text_is_replayed_as_if_it_were_read(items in proptest::collection::vec(any_item(), 1..5)) {
+        let items: Vec<Item> = items.into_iter().map(item).collect();
+        let mut read = Said::default();
+        for RecentItem { id, body, .. } in recent(&items) {
+            read.item(&id, &body);
+        }
+        let read: Vec<Message> = read.finish().into_iter().map(HistoryMessage::into_message).collect();
+        let replayed: Vec<Message> = replay(&recent(&items)).into_iter().map(HistoryMessage::into_message).collect();
+        proptest::prop_assert_eq!(replayed, read);
+    }
+}
+
+#[test]
+fn plain_text_is_not_parsed() {
+    let items = kept(&[Message::new("user", "Tea? \"now\""), Message::new("assistant", "Yes.")]);
+    let replayed = replay(&recent(&items));
+    assert!(replayed.iter().all(AsMessage::is_plain));
+    assert_eq!(replayed[0].message().text(), "Tea? \"now\"");
 }

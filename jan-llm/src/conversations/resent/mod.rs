@@ -5,8 +5,9 @@
 //! A talk is compared turn by turn; a turn is a message of the user and what follows it until the next. Questions decide:
 //! an answer that the client has changed, shows in part, or leaves out makes no other turn.
 
-use jan_core::chat::Message;
+use std::cell::OnceCell;
 
+use super::history::AsMessage;
 use super::same::{Identity, Speaker};
 
 /// What a request adds to its conversation.
@@ -32,7 +33,7 @@ pub(crate) struct Again {
 
 /// Compares a request with the messages of its conversation; `whole` says that these are all of them and not only the
 /// newest.
-pub(crate) fn compare(stored: &[Message], whole: bool, request: &[Message]) -> Comparison {
+pub(crate) fn compare<S: AsMessage, R: AsMessage>(stored: &[S], whole: bool, request: &[R]) -> Comparison {
     let stored = Talk::of(stored);
     let request = Talk::of(request);
     let has_answers = request.talk().any(|message| message.speaker == Speaker::Assistant);
@@ -53,9 +54,52 @@ pub(crate) fn compare(stored: &[Message], whole: bool, request: &[Message]) -> C
 }
 
 /// A talk, and its turns.
-struct Talk {
-    messages: Vec<Identity>,
+struct Talk<'a> {
+    messages: Vec<Compared<'a>>,
     turns: Vec<Turn>,
+}
+
+/// A message that may be compared. Most of a long history never is, so what makes it the one that it is is found late.
+struct Compared<'a> {
+    speaker: Speaker,
+    message: &'a dyn Look,
+    identity: OnceCell<Identity>,
+}
+
+/// What a comparison reads of a message.
+trait Look {
+    fn is_plain(&self) -> bool;
+    fn identity(&self) -> Identity;
+}
+
+impl<M: AsMessage> Look for M {
+    fn is_plain(&self) -> bool {
+        AsMessage::is_plain(self)
+    }
+
+    fn identity(&self) -> Identity {
+        Identity::of(self.message())
+    }
+}
+
+impl Compared<'_> {
+    fn identity(&self) -> &Identity {
+        self.identity.get_or_init(|| self.message.identity())
+    }
+
+    fn is(&self, other: &Compared<'_>) -> bool {
+        self.speaker == other.speaker && self.identity().is(other.identity())
+    }
+
+    /// The ids of the calls that it makes.
+    fn calls(&self) -> &[String] {
+        if self.message.is_plain() { &[] } else { &self.identity().calls }
+    }
+
+    /// The call that it answers.
+    fn answers(&self) -> Option<&String> {
+        if self.speaker == Speaker::Tool { self.identity().answers.as_ref() } else { None }
+    }
 }
 
 /// A message of the user and what follows until the next; the first turn of a talk may have no such message.
@@ -80,9 +124,14 @@ enum Stop {
     Differs,
 }
 
-impl Talk {
-    fn of(messages: &[Message]) -> Self {
-        let messages: Vec<Identity> = messages.iter().map(Identity::of).collect();
+impl<'a> Talk<'a> {
+    fn of<M: AsMessage>(messages: &'a [M]) -> Self {
+        let compared = |message: &'a M| Compared {
+            speaker: Speaker::of(message.role()),
+            message,
+            identity: OnceCell::new(),
+        };
+        let messages: Vec<Compared<'a>> = messages.iter().map(compared).collect();
         let mut turns: Vec<Turn> = Vec::new();
         for (at, message) in messages.iter().enumerate() {
             match (message.speaker, turns.last_mut()) {
@@ -96,7 +145,7 @@ impl Talk {
     }
 
     /// The messages that are no instructions.
-    fn talk(&self) -> impl Iterator<Item = &Identity> {
+    fn talk(&self) -> impl Iterator<Item = &Compared<'a>> {
         self.messages.iter().filter(|message| message.speaker != Speaker::Operator)
     }
 
@@ -107,7 +156,7 @@ impl Talk {
         talk.filter(|(_, message)| message.speaker != Speaker::Operator).map(|(at, _)| at)
     }
 
-    fn is(&self, here: usize, other: &Self, there: usize) -> bool {
+    fn is(&self, here: usize, other: &Talk<'_>, there: usize) -> bool {
         match (self.messages.get(here), other.messages.get(there)) {
             (Some(here), Some(there)) => here.is(there),
             _ => false,
@@ -118,7 +167,7 @@ impl Talk {
         self.messages.get(at).map(|message| message.speaker)
     }
 
-    fn same_question(&self, here: &Turn, other: &Self, there: &Turn) -> bool {
+    fn same_question(&self, here: &Turn, other: &Talk<'_>, there: &Turn) -> bool {
         match (here.question, there.question) {
             (Some(here), Some(there)) => self.is(here, other, there),
             (None, None) => true,
@@ -128,7 +177,7 @@ impl Talk {
 
     /// What a request with answers in it says that is new: the whole talk sent again, else its newest part, else
     /// something else altogether.
-    fn find(&self, whole: bool, request: &Self) -> Comparison {
+    fn find(&self, whole: bool, request: &Talk<'_>) -> Comparison {
         let from_the_start = self.walk(0, request, 0);
         if whole && from_the_start.stopped != Some(Stop::Differs) {
             return request.plan(from_the_start.known);
@@ -151,7 +200,7 @@ impl Talk {
     }
 
     /// What is known of a request that holds the newest part of the talk, from the turn on that both have.
-    fn find_newest(&self, request: &Self) -> Option<Vec<(usize, usize)>> {
+    fn find_newest(&self, request: &Talk<'_>) -> Option<Vec<(usize, usize)>> {
         let (mut here, mut there) = self.anchor(request)?;
         let (other, turn) = (self.turns.get(here)?, request.turns.get(there)?);
         let mut known = Vec::new();
@@ -165,7 +214,7 @@ impl Talk {
     }
 
     /// What a request without answers says that is new: all, except for questions that are not answered yet.
-    fn find_alone(&self, whole: bool, request: &Self) -> Comparison {
+    fn find_alone(&self, whole: bool, request: &Talk<'_>) -> Comparison {
         let walk = self.walk(0, request, 0);
         // More questions than are kept, beginning with those that are: the whole talk without its answers.
         if whole && !self.turns.is_empty() && walk.stopped == Some(Stop::Ended) && !walk.known.is_empty() {
@@ -181,11 +230,11 @@ impl Talk {
     }
 
     /// Walks through both talks, turn by turn, for as long as their questions are the same.
-    fn walk(&self, here: usize, request: &Self, there: usize) -> Walk {
+    fn walk(&self, here: usize, request: &Talk<'_>, there: usize) -> Walk {
         let mut known = Vec::new();
         // A greeting that only the stored talk has.
         let greeting =
-            |talk: &Self, turn: usize| talk.turns.get(turn).is_some_and(|turn| turn.question.is_none());
+            |talk: &Talk<'_>, turn: usize| talk.turns.get(turn).is_some_and(|turn| turn.question.is_none());
         let here = here + usize::from(greeting(self, here) && !greeting(request, there));
         let mut stored = self.turns.iter().skip(here);
         for turn in request.turns.iter().skip(there) {
@@ -201,7 +250,7 @@ impl Talk {
 
     /// Which answers, calls and results of a turn are the same. An answer that was changed, or is shown in part, is the
     /// one that the turn has beside those that are the same.
-    fn match_rest(&self, other: &Turn, request: &Self, turn: &Turn, known: &mut Vec<(usize, usize)>) {
+    fn match_rest(&self, other: &Turn, request: &Talk<'_>, turn: &Turn, known: &mut Vec<(usize, usize)>) {
         let mut left: Vec<usize> = other.rest.clone();
         let mut changed = Vec::new();
         for &there in &turn.rest {
@@ -210,10 +259,10 @@ impl Talk {
                 None => changed.push(there),
             }
         }
-        let is_answer = |talk: &Self, at: &usize| {
-            talk.messages.get(*at).is_some_and(|m| m.speaker == Speaker::Assistant && m.speaks())
+        let is_answer = |talk: &Talk<'_>, at: &usize| {
+            talk.messages.get(*at).is_some_and(|m| m.speaker == Speaker::Assistant && m.identity().speaks())
         };
-        let makes_calls = |at: &usize| request.messages.get(*at).is_some_and(|m| !m.calls.is_empty());
+        let makes_calls = |at: &usize| request.messages.get(*at).is_some_and(|m| !m.calls().is_empty());
         if let Some(&answer) = left.iter().find(|here| is_answer(self, here)) {
             let changed = changed.iter().filter(|there| is_answer(request, there) && !makes_calls(there));
             known.extend(changed.map(|there| (answer, *there)));
@@ -222,7 +271,7 @@ impl Talk {
 
     /// A turn of each that is the same, the newest of the request with an answer in it: from there both are compared. Of
     /// several that it may be, the one with the most that is the same right before it, then the newest.
-    fn anchor(&self, request: &Self) -> Option<(usize, usize)> {
+    fn anchor(&self, request: &Talk<'_>) -> Option<(usize, usize)> {
         let answered = request
             .turns
             .iter()
@@ -245,15 +294,15 @@ impl Talk {
     }
 
     /// How many questions right before these turns are the same in both.
-    fn same_before(&self, here: usize, request: &Self, there: usize) -> usize {
+    fn same_before(&self, here: usize, request: &Talk<'_>, there: usize) -> usize {
         let before = self.turns.iter().take(here).rev().zip(request.turns.iter().take(there).rev());
         before.take_while(|(here, there)| self.same_question(here, request, there)).count()
     }
 
     /// The questions that the request begins with, behind `after`, and that the stored talk ends with, unanswered.
-    fn unanswered(&self, request: &Self, after: Option<usize>) -> Vec<(usize, usize)> {
+    fn unanswered(&self, request: &Talk<'_>, after: Option<usize>) -> Vec<(usize, usize)> {
         let answered = self.messages.iter().rposition(|message| message.speaker == Speaker::Assistant);
-        let questions = |talk: &Self, after: Option<usize>| -> Vec<usize> {
+        let questions = |talk: &Talk<'_>, after: Option<usize>| -> Vec<usize> {
             talk.after(after).filter(|at| talk.speaker(*at) == Some(Speaker::User)).collect()
         };
         let (here, there) = (questions(self, answered), questions(request, after));
@@ -267,15 +316,15 @@ impl Talk {
     }
 
     /// What follows the last message of a request that is known altogether, if anything does.
-    fn asked_again(&self, request: &Self, found: &Comparison) -> Option<Again> {
+    fn asked_again(&self, request: &Talk<'_>, found: &Comparison) -> Option<Again> {
         if !found.new.is_empty() {
             return None;
         }
         let last = found.known.iter().map(|(here, _)| *here).max()?;
         // A result that the request shows before its last question may be kept behind it.
         let is_shown = |at: &usize| {
-            let answers = self.messages.get(*at).and_then(|message| message.answers.as_ref());
-            answers.is_some() && request.messages.iter().any(|message| message.answers.as_ref() == answers)
+            let answers = self.messages.get(*at).and_then(|message| message.answers());
+            answers.is_some() && request.messages.iter().any(|message| message.answers() == answers)
         };
         let results = self.after(Some(last)).take_while(is_shown).last();
         self.goes_on(results.unwrap_or(last))
@@ -289,13 +338,13 @@ impl Talk {
     }
 
     /// Results that are all there already, sent alone: what the model said to them is asked for again.
-    fn results_again(&self, request: &Self) -> Option<Again> {
+    fn results_again(&self, request: &Talk<'_>) -> Option<Again> {
         if !request.talk().all(|message| message.speaker == Speaker::Tool) {
             return None;
         }
         let mut last = None;
         for message in request.talk() {
-            let call = message.answers.as_deref()?;
+            let call = message.answers()?;
             let (calls, results) = self.of_call(call);
             let result =
                 results.last().copied().filter(|result| calls.last().is_none_or(|call| call < result))?;
@@ -309,25 +358,25 @@ impl Talk {
     /// The messages that make a call of this id, and those that answer it.
     fn of_call(&self, id: &str) -> (Vec<usize>, Vec<usize>) {
         let all = self.messages.iter().enumerate();
-        let calls = all.clone().filter(|(_, message)| message.calls.iter().any(|call| call == id));
-        let results = all.filter(|(_, message)| message.answers.as_deref() == Some(id));
+        let calls = all.clone().filter(|(_, message)| message.calls().iter().any(|call| call == id));
+        let results = all.filter(|(_, message)| message.answers().is_some_and(|answered| answered == id));
         (calls.map(|(at, _)| at).collect(), results.map(|(at, _)| at).collect())
     }
 
     /// Results are the same by the call that they answer, wherever they stand: one that is stored is not new, and one that
     /// a stored call still waits for is, even where the client shows it before what is known.
-    fn leave_out_known_results(&self, request: &Self, found: &mut Comparison) {
+    fn leave_out_known_results(&self, request: &Talk<'_>, found: &mut Comparison) {
         let made_anew: Vec<String> = found
             .new
             .iter()
             .filter_map(|at| request.messages.get(*at))
-            .flat_map(|m| m.calls.clone())
+            .flat_map(|m| m.calls().to_vec())
             .collect();
         let is_waited_for = |id: &str| {
             let (calls, results) = self.of_call(id);
             calls.len() > results.len()
         };
-        let result_of = |at: usize| request.messages.get(at).and_then(|message| message.answers.clone());
+        let result_of = |at: usize| request.messages.get(at).and_then(|message| message.answers().cloned());
         found.new.retain(|at| {
             result_of(*at).is_none_or(|id| {
                 made_anew.contains(&id) || is_waited_for(&id) || self.of_call(&id).1.is_empty()
@@ -345,8 +394,8 @@ impl Talk {
     }
 
     /// The instructions of a request that nothing up to `until` says.
-    fn unknown_instructions(&self, until: usize, request: &Self) -> Vec<usize> {
-        let told = |wanted: &Identity| self.messages.iter().take(until).any(|known| known.is(wanted));
+    fn unknown_instructions(&self, until: usize, request: &Talk<'_>) -> Vec<usize> {
+        let told = |wanted: &Compared<'_>| self.messages.iter().take(until).any(|known| known.is(wanted));
         let all = request.messages.iter().enumerate();
         all.filter(|(_, message)| message.speaker == Speaker::Operator && !told(message))
             .map(|(at, _)| at)

@@ -1,5 +1,5 @@
 use super::*;
-use jan_core::chat::{FunctionCall, ToolCall};
+use jan_core::chat::{FunctionCall, Message, ToolCall};
 use proptest::prelude::*;
 
 /// A talk in short: `u1` a question, `a1` an answer, `c1` a call, `r1` its result, `s1` an instruction, `p1` another answer.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jan_core::conversation::{
     Append, Archived, Branch, BranchStore, Change, Conversation, ConversationArchive, ConversationStore,
-    Filter, Fork, Item, ItemRef, PlacedItem, Selection,
+    Filter, Fork, Item, ItemRef, PlacedItem, Recent, RecentItem, Selection,
 };
 use jan_core::database::{Memory, Part};
 use jan_core::page::{Page, PageRequest};
@@ -199,6 +199,15 @@ impl ConversationStore for MemoryConversations {
             let shown = stored.shown(branch.number);
             let page = page.cut(shown.into_iter(), after, |item| item.sequence_number);
             Ok(page.map(|item| Item { branch: branch.name.clone(), ..item }))
+        })
+    }
+
+    async fn recent(&self, owner: &UserId, id: &str, limit: usize) -> Result<Recent> {
+        self.read(owner, id, |stored| {
+            let shown = stored.shown(stored.tree.active);
+            let newest = shown.iter().skip(shown.len().saturating_sub(limit));
+            let items = newest.map(|item| RecentItem::from(*item)).collect();
+            Ok(Recent { conversation: stored.conversation.clone(), items, whole: shown.len() <= limit })
         })
     }
 

@@ -51,7 +51,7 @@ pub(super) async fn insert(tx: &mut Tx, owner: &UserId, new: &Conversation, acti
 pub(super) async fn get(store: &SqlConversations, owner: &UserId, id: &str) -> Result<Conversation> {
     let sql = "SELECT * FROM conversation WHERE id = $1 AND owner = $2 AND deleted_at IS NULL";
     let row = store.db.one(sql, &[id.into(), owner.into()]).await?;
-    conversation(&row.ok_or_else(|| no_conversation(id))?)
+    read(&row.ok_or_else(|| no_conversation(id))?)
 }
 
 /// A list by last change, narrowed by what the macro is given.
@@ -97,7 +97,7 @@ pub(super) async fn list(
     values.extend(filter.project_id.as_ref().map(Value::from));
     values.extend(filter.referrer.as_ref().map(Value::from));
     let rows = store.db.all(sql, &values).await?;
-    Ok(page.of(rows.iter().map(conversation).collect::<Result<_>>()?))
+    Ok(page.of(rows.iter().map(read).collect::<Result<_>>()?))
 }
 
 pub(super) async fn count(store: &SqlConversations, owner: &UserId, filter: &Filter) -> Result<u64> {
@@ -130,7 +130,7 @@ pub(super) async fn update(
 ) -> Result<Conversation> {
     let mut tx = store.begin_on(owner, id, change.at).await?;
     let row = tx.one("SELECT * FROM conversation WHERE id = $1", &[id.into()]).await?;
-    let mut now = conversation(&row.ok_or_else(|| no_conversation(id))?)?;
+    let mut now = read(&row.ok_or_else(|| no_conversation(id))?)?;
     now.apply(change);
     tx.execute(
         "UPDATE conversation SET title = $2, title_locked = $3, metadata = $4, referrer = $5, project_id = $6
@@ -197,7 +197,7 @@ fn metadata_text(metadata: &Metadata) -> Result<Value> {
     Ok(serde_json::to_string(metadata).map_err(Error::internal)?.into())
 }
 
-fn conversation(row: &Row) -> Result<Conversation> {
+pub(super) fn read(row: &Row) -> Result<Conversation> {
     Ok(Conversation {
         id: row.text("id")?,
         title: row.opt_text("title")?,

@@ -2,6 +2,7 @@
 
 use super::*;
 use jan_core::ErrorKind;
+use jan_core::conversation::{Lineage, RecentItem};
 use jan_core::page::Order;
 
 /// Adds items to a branch that this transaction holds, after place `last`. Gives them with their places, and the new last
@@ -129,6 +130,48 @@ pub(super) async fn list(
         }
     }
     Ok(page.of(items))
+}
+
+/// The conversation with a row for each branch. The conversation's own columns come first.
+const WITH_BRANCHES: &str = "SELECT c.*, b.number, b.parent, b.fork FROM conversation c
+    JOIN branch b ON b.conversation = c.id
+    WHERE c.id = $1 AND c.owner = $2 AND c.deleted_at IS NULL ORDER BY b.number";
+
+pub(super) async fn recent(
+    store: &SqlConversations,
+    owner: &UserId,
+    id: &str,
+    limit: usize,
+) -> Result<Recent> {
+    let branches = store.db.all(WITH_BRANCHES, &[id.into(), owner.into()]).await?;
+    let first = branches.first().ok_or_else(|| no_conversation(id))?;
+    let conversation = conversations::read(first)?;
+    let active = first.int("active_branch")?;
+    let mut lineage = Lineage::default();
+    for branch in &branches {
+        let fork = branch.int("fork")?;
+        lineage.add(branch.int("number")?, branch.opt_int("parent")?.map(|parent| Root { parent, fork }));
+    }
+    let newest = "SELECT id, created_at, body FROM item
+                  WHERE conversation = $1 AND branch = $2 AND place > $3 AND place <= $4
+                  AND deleted_at IS NULL ORDER BY place DESC LIMIT $5";
+    let wanted = i64::try_from(limit).map_err(Error::internal)?.saturating_add(1);
+    let mut items = Vec::new();
+    for Segment { branch, after, until } in lineage.segments(active).into_iter().rev() {
+        let missing = wanted - i64::try_from(items.len()).map_err(Error::internal)?;
+        if after >= until || missing == 0 {
+            continue;
+        }
+        let values = [id.into(), branch.into(), after.into(), until.into(), missing.into()];
+        for mut row in store.db.all(newest, &values).await? {
+            let (id, created_at) = (row.take_text("id")?, row.int("created_at")?);
+            items.push(RecentItem { id, created_at, body: row.take_text("body")?.into() });
+        }
+    }
+    let whole = items.len() <= limit;
+    items.truncate(limit);
+    items.reverse();
+    Ok(Recent { conversation, items, whole })
 }
 
 const BY_ID: &str = "SELECT i.*, b.name AS branch_name FROM conversation c

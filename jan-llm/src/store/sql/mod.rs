@@ -9,7 +9,7 @@ mod items;
 use async_trait::async_trait;
 use jan_core::conversation::{
     Append, Archived, Branch, BranchStore, Change, Conversation, ConversationArchive, ConversationStore,
-    Filter, Fork, Item, ItemRef, PlacedItem, Root, Segment, Selection, Tip,
+    Filter, Fork, Item, ItemRef, PlacedItem, Recent, Root, Segment, Selection, Tip,
 };
 use jan_core::page::{Page, PageRequest};
 use jan_core::record::Millis;
@@ -147,6 +147,10 @@ impl ConversationStore for SqlConversations {
         page: &PageRequest,
     ) -> Result<Page<Item>> {
         items::list(self, owner, id, branch, page).await
+    }
+
+    async fn recent(&self, owner: &UserId, id: &str, limit: usize) -> Result<Recent> {
+        items::recent(self, owner, id, limit).await
     }
 
     async fn item(&self, owner: &UserId, id: &str, which: ItemRef<'_>) -> Result<Item> {
