@@ -19,6 +19,7 @@ store_part() {
       say "conversations, durability $durability, round $round of $rounds"
       measure_turns "$durability"
       measure_lists "$durability"
+      measure_lengths "$durability"
     done
     stop_one "$store_pid"
   done
@@ -66,6 +67,16 @@ measure_lists() { # durability
   done
 }
 
+# One turn at a time in a conversation of so many items, and the same messages sent whole by the client.
+conversation_lengths="10 100 400 1000"
+measure_lengths() { # durability
+  local line length way
+  line=$("$reader" lengths --url "$(base_of jan)/v1/chat/completions" --token "$few_key" --items "${conversation_lengths// /,}")
+  for length in $conversation_lengths; do
+    for way in kept sent; do note "$1" "${way}_$length" "$(field "$line" "${way}_${length}_ms")"; done
+  done
+}
+
 # The median of the rounds; of two metrics, of the second less the first.
 median() { # durability, metric, metric to be taken off
   awk -v target="$1" -v metric="$2" -v off="${3:-}" '
@@ -96,6 +107,11 @@ store_table() {
   store_row "added by keeping a turn, 64 connections, p99 (ms)" kept_busy_p99_ms plain_busy_p99_ms
   store_row "added by keeping a turn, $rate a second, p50 (ms)" kept_paced_p50_ms plain_paced_p50_ms
   store_row "added by keeping a turn, $rate a second, p99 (ms)" kept_paced_p99_ms plain_paced_p99_ms
+  local length
+  for length in $conversation_lengths; do
+    store_row "a turn kept in a conversation of $length items, p50 (ms)" "kept_$length"
+    store_row "the same messages sent by the client, p50 (ms)" "sent_$length"
+  done
   store_row "list of 50 of $few, p50 (ms)" list_few_p50_ms
   store_row "list of 50 of $few, p99 (ms)" list_few_p99_ms
   store_row "list of 50 of $many, p50 (ms)" list_many_p50_ms

@@ -4,6 +4,7 @@
 
 mod client;
 mod fill;
+mod lengths;
 mod numbers;
 mod requests;
 mod start;
@@ -72,6 +73,16 @@ enum Mode {
         #[arg(long)]
         ids: PathBuf,
     },
+    /// Turns in conversations of these many items, kept and sent whole by turns, one at a time.
+    Lengths {
+        #[command(flatten)]
+        target: Target,
+        #[arg(long, value_delimiter = ',', default_value = "10,100,400,1000")]
+        items: Vec<usize>,
+        /// How many turns of each way.
+        #[arg(long, default_value_t = 53)]
+        count: usize,
+    },
     /// Starts a server and measures the time to its first good answer to GET; then stops it.
     Start {
         /// What to ask for, for example http://127.0.0.1:8000/healthz
@@ -122,6 +133,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Mode::Rate { target, rate, secs } => requests::rate(&target, rate, secs).await?,
         Mode::Closed { target, conns, secs } => requests::closed(&target, conns, secs).await?,
         Mode::Fill { target, count, conns, ids } => fill::fill(&target, count, conns, &ids).await?,
+        Mode::Lengths { target, items, count } => lengths::lengths(&target, &items, count).await?,
         Mode::Start { url, command } => start::start(&url, &command).await?,
         Mode::Table { file } => table::table(&std::fs::read_to_string(file)?),
     };
