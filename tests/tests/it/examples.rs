@@ -146,6 +146,13 @@ fn tables_of_ones_own_live_in_the_same_file() {
 }
 
 #[test]
+fn a_layer_of_ones_own_counts_calls() {
+    let done = output(&mut Command::new(binary("13_own_layer")));
+    let wanted = "ann: Some(2)\nann: Some(2)\nann: You have asked enough for today.\nbob: Some(2)\n";
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), wanted);
+}
+
+#[test]
 fn media_are_kept_without_a_server() {
     let folder = tempfile::tempdir().unwrap();
     let done = output(Command::new(binary("08_media_without_server")).arg(folder.path()));
