@@ -1,4 +1,4 @@
-//! Conversations, their items and branches, in words.
+//! Documentation of conversations, their items and branches, and of stored chat completions.
 
 use jan_core::chat::Message;
 use jan_core::conversation::Item;
@@ -41,7 +41,7 @@ pub(crate) static CREATE: Doc = Doc::new(
     "Make a conversation",
     "With up to 20 items and 16 pairs of metadata. A title given here stays; without one it is made from what is said.",
 )
-.takes(named::<NewConversation>)
+.body(named::<NewConversation>)
 .example(r#"{"title": "Lisbon", "metadata": {"topic": "travel"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}"#)
 .json(200, named::<ConversationShape>);
 
@@ -60,7 +60,7 @@ pub(crate) static BULK_DELETE: Doc = Doc::new(
     "Delete some of your conversations",
     "1 to 100 of them; ids that are not yours are passed over.",
 )
-.takes(named::<BulkDeleteConversations>)
+.body(named::<BulkDeleteConversations>)
 .example(r#"{"conversation_ids": ["conv_0123456789abcdef"]}"#)
 .enveloped(200, named::<DeletedCount>);
 
@@ -71,12 +71,12 @@ const UPDATE_WORDS: &str = "Metadata is replaced whole; an empty `referrer` or `
                             stays.";
 
 pub(crate) static UPDATE: Doc = Doc::new("updateConversation", TAG, "Change a conversation", UPDATE_WORDS)
-    .takes(named::<ConversationPatch>)
+    .body(named::<ConversationPatch>)
     .example(r#"{"title": "Porto", "metadata": {"topic": "travel"}}"#)
     .json(200, named::<ConversationShape>);
 
 pub(crate) static PATCH: Doc = Doc::new("patchConversation", TAG, "Change a conversation", UPDATE_WORDS)
-    .takes(named::<ConversationPatch>)
+    .body(named::<ConversationPatch>)
     .example(r#"{"title": "Porto", "metadata": {"topic": "travel"}}"#)
     .json(200, named::<ConversationShape>);
 
@@ -91,7 +91,7 @@ pub(crate) static ITEMS_CREATE: Doc = Doc::new(
     "1 to 20, kept in one piece at the end of a branch. Every member comes back as it was given, known here or not.",
 )
 .query(BRANCH)
-.takes(named::<NewItems>)
+.body(named::<NewItems>)
 .example(r#"{"items": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello!"}]}]}"#)
 .list(named::<Item>);
 
@@ -124,7 +124,7 @@ pub(crate) static ITEMS_REPORT: Doc = Doc::new(
     "Say how a call went",
     "Status, output, error. The model is told in the next turn.",
 )
-.takes(named::<CallReport>)
+.body(named::<CallReport>)
 .example(r#"{"status": "completed", "output": "42"}"#)
 .json(200, named::<Item>);
 
@@ -137,7 +137,7 @@ pub(crate) static BRANCHES_CREATE: Doc = Doc::new(
     "Make a branch",
     "It shows what its parent shows, up to and with `fork_from_item_id`.",
 )
-.takes(named::<NewBranch>)
+.body(named::<NewBranch>)
 .example(r#"{"name": "draft", "description": "Another way to say it."}"#)
 .json(201, named::<BranchShape>);
 
@@ -160,12 +160,12 @@ const EDIT_WORDS: &str = "The new wording stands on a branch that takes the acti
                           `stream` and all other parameters of a chat count); when it fails, nothing is changed.";
 
 pub(crate) static ITEMS_EDIT: Doc = Doc::new("editConversationItem", TAG, "Reword a message", EDIT_WORDS)
-    .takes(named::<EditItem>)
+    .body(named::<EditItem>)
     .example(r#"{"content": "Hello again!"}"#)
     .json_or_events(200, named::<Regenerated>, named::<ChatChunk>);
 
 pub(crate) static ITEMS_PUT: Doc = Doc::new("putConversationItemEdit", TAG, "Reword a message", EDIT_WORDS)
-    .takes(named::<EditItem>)
+    .body(named::<EditItem>)
     .example(r#"{"content": "Hello again!"}"#)
     .json_or_events(200, named::<Regenerated>, named::<ChatChunk>);
 
@@ -178,7 +178,7 @@ pub(crate) static ITEMS_REGENERATE: Doc = Doc::new(
      is answered here. Then every parameter of a chat counts (`model`, `temperature`, `max_tokens`, …); without `model` \
      the one that answered before is asked; when it fails, nothing is changed.",
 )
-.takes(named::<Regenerate>)
+.body(named::<Regenerate>)
 .example(r#"{"model": "$first-model"}"#)
 .json_or_events(200, named::<Regenerated>, named::<ChatChunk>);
 
@@ -215,7 +215,7 @@ pub(crate) static COMPLETIONS_UPDATE: Doc = Doc::new(
     "Change a kept chat completion's metadata",
     "It is replaced whole.",
 )
-.takes(named::<CompletionPatch>)
+.body(named::<CompletionPatch>)
 .example(r#"{"metadata": {"topic": "travel"}}"#)
 .json(200, named::<ChatAnswer>);
 
@@ -233,7 +233,7 @@ pub(crate) static COMPLETIONS_MESSAGES: Doc = Doc::new(
 .list(named::<Message>);
 
 pub(crate) mod projects {
-    //! Projects in words.
+    //! Documentation of projects.
 
     use jan_llm::projects::{NewProject, ProjectPatch, ProjectShape};
 
@@ -247,7 +247,7 @@ pub(crate) mod projects {
 
     pub(crate) static CREATE: Doc =
         Doc::new("createProject", TAG, "Make a project", "No two of yours have one name.")
-            .takes(named::<NewProject>)
+            .body(named::<NewProject>)
             .example(r#"{"name": "Travel", "instruction": "Answer in one sentence."}"#)
             .enveloped(201, named::<ProjectShape>);
 
@@ -256,7 +256,7 @@ pub(crate) mod projects {
 
     pub(crate) static UPDATE: Doc =
         Doc::new("updateProject", TAG, "Change a project", "What is not named stays.")
-            .takes(named::<ProjectPatch>)
+            .body(named::<ProjectPatch>)
             .example(r#"{"instruction": "Answer in two sentences.", "is_favorite": true}"#)
             .enveloped(200, named::<ProjectShape>);
 

@@ -1,4 +1,4 @@
-//! OpenAI's files in words.
+//! Documentation of OpenAI's Files API.
 
 use jan_media::FileShape;
 
@@ -20,7 +20,7 @@ const KEEP_WORDS: &str = "A form with one `file` and its `purpose`, kept while i
                           `expires_after[anchor]` (`created_at`) and `expires_after[seconds]` say how long it is kept.";
 
 pub(crate) static CREATE: Doc = Doc::new("createFile", TAG, "Upload a file", KEEP_WORDS)
-    .takes_as("multipart/form-data", named::<CreateFile>)
+    .body_as("multipart/form-data", named::<CreateFile>)
     .json(200, named::<FileShape>);
 
 pub(crate) static UPLOAD: Doc = Doc::new(
@@ -29,7 +29,7 @@ pub(crate) static UPLOAD: Doc = Doc::new(
     "Upload a file (older path)",
     "The same; `purpose` is `user_data` unless told.",
 )
-.takes_as("multipart/form-data", named::<CreateFile>)
+.body_as("multipart/form-data", named::<CreateFile>)
 .json(200, named::<FileShape>);
 
 pub(crate) static LIST: Doc = Doc::new(

@@ -1,4 +1,4 @@
-//! Making pictures in words.
+//! Documentation of image generation.
 
 use jan_core::image::{ImageEvent, ImageReply};
 use jan_llm::images::{ImageEdit, NewImage};
@@ -18,7 +18,7 @@ pub(crate) static GENERATE: Doc = Doc::new(
      upstream as they are. 400 where pictures are not made, 404 for a provider or conversation that is not there, 502 \
      after three tries.",
 )
-.takes(named::<NewImage>)
+.body(named::<NewImage>)
 .example(r#"{"prompt": "A red fox in the snow"}"#)
 .json_or_events(200, named::<ImageReply>, named::<ImageEvent>);
 
@@ -29,7 +29,7 @@ pub(crate) static EDIT: Doc = Doc::new(
     "As JSON, where `image` (one or several) is a `jan_` id, a URL, base64, or an object with one of them; or as OpenAI's form \
      with files. Otherwise as for making them.",
 )
-.takes(named::<ImageEdit>)
+.body(named::<ImageEdit>)
 .example(r#"{"prompt": "Make it blue", "image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="}"#)
 .json_or_events(200, named::<ImageReply>, named::<ImageEvent>);
 

@@ -1,4 +1,4 @@
-//! What the document says of each route: one entry per row of the table.
+//! The documentation entries of the routes: one for each row of the table.
 
 use jan_core::auth::Tokens;
 use jan_core::model::{EmbeddingList, EmbeddingRequest};
@@ -40,7 +40,7 @@ pub(crate) static CHAT_CREATE: Doc =
             usage if `stream_options.include_usage` is true, and `[DONE]` follows a whole answer and only that: an \
             answer that breaks off ends with an error event instead. With `conversation` the turn is kept in it.")
         .query(ASKED_BY)
-        .takes(named::<ChatRequest>)
+        .body(named::<ChatRequest>)
         .example(r#"{"model": "$first-model", "messages": [{"role": "user", "content": "Hello!"}]}"#)
         .json_or_events(200, named::<ChatAnswer>, named::<ChatChunk>);
 
@@ -51,7 +51,7 @@ pub(crate) static COMPLETIONS_CREATE: Doc = Doc::new(
     "OpenAI's older API: a prompt without messages and without a chat template, as editors complete code by it. Fields that \
      are not listed pass through to the model. Streamed as a chat is. A model whose provider answers chats only refuses it.",
 )
-.takes(named::<CompletionRequest>)
+.body(named::<CompletionRequest>)
 .example(r#"{"model": "$first-model", "prompt": "Once upon a time", "max_tokens": 16}"#)
 .json_or_events(200, named::<CompletionReply>, named::<CompletionReply>);
 
@@ -83,7 +83,7 @@ pub(crate) static EMBEDDINGS_CREATE: Doc = Doc::new(
     "Turn texts into vectors",
     "OpenAI's embeddings, by a model whose provider gives them.",
 )
-.takes(named::<EmbeddingRequest>)
+.body(named::<EmbeddingRequest>)
 .example(r#"{"model": "$first-model", "input": ["Hello!"]}"#)
 .json(200, named::<EmbeddingList>);
 
@@ -105,7 +105,7 @@ pub(crate) static GUEST_LOGIN: Doc = Doc::new(
 
 pub(crate) static REFRESH_TOKEN: Doc =
     Doc::new("refreshToken", "Auth", "Get the next pair of tokens", "For the owner of a refresh token.")
-        .takes(named::<RefreshRequest>)
+        .body(named::<RefreshRequest>)
         .example(r#"{"refresh_token": "the refresh_token that came with the login"}"#)
         .json(200, named::<Tokens>);
 

@@ -1,4 +1,4 @@
-//! Shares in words.
+//! Documentation of shares.
 
 use jan_llm::shares::{NewItemShare, NewShare, PublicShareShape, ShareShape};
 
@@ -25,7 +25,7 @@ pub(crate) static CREATE: Doc = Doc::new(
      sees holds nothing of its owner: no instructions, metadata, project or thoughts.",
 )
 .query(BRANCH)
-.takes(named::<NewShare>)
+.body(named::<NewShare>)
 .example(r#"{"scope": "conversation"}"#)
 .enveloped(201, named::<ShareShape>);
 
@@ -36,7 +36,7 @@ pub(crate) static CREATE_OF_ITEM: Doc = Doc::new(
     "A completed message of the assistant. No body is needed.",
 )
 .query(BRANCH)
-.takes(named::<NewItemShare>)
+.body(named::<NewItemShare>)
 .example(r#"{"include_context_messages": true}"#)
 .enveloped(201, named::<ShareShape>);
 

@@ -1,4 +1,4 @@
-//! Usage in words.
+//! Documentation of usage reports.
 
 use jan_llm::usage::Report;
 
@@ -29,7 +29,7 @@ pub(crate) static OF_PROJECT: Doc =
         .enveloped(200, named::<Report>);
 
 pub(crate) mod templates {
-    //! Prompt templates in words.
+    //! Documentation of prompt templates.
 
     use jan_llm::prompt::TemplateShape;
 

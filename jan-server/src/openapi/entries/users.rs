@@ -1,4 +1,4 @@
-//! Users in words: who they are, what they chose.
+//! Documentation of users and their settings.
 
 use jan_llm::settings::{PreferencesPatch, PreferencesShape, SettingsPatch, SettingsShape};
 
@@ -29,7 +29,7 @@ pub(crate) static CHANGE_SETTINGS: Doc = Doc::new(
     "Change your settings",
     "Merged field by field: what is not named stays. When anything is wrong, nothing changes.",
 )
-.takes(named::<SettingsPatch>)
+.body(named::<SettingsPatch>)
 .example(r#"{"profile_settings": {"base_style": "Concise", "nick_name": "Ann"}}"#)
 .enveloped(200, named::<SettingsShape>);
 
@@ -47,6 +47,6 @@ pub(crate) static CHANGE_PREFERENCES: Doc = Doc::new(
     "Change your preferences",
     "Merged key by key; `null` takes a key out. Up to 64 keys and 16 KiB, known here or not.",
 )
-.takes(named::<PreferencesPatch>)
+.body(named::<PreferencesPatch>)
 .example(r#"{"preferences": {"enable_search": true}}"#)
 .enveloped(200, named::<PreferencesShape>);
