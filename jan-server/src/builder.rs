@@ -106,7 +106,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Limits the number of requests in a minute and an hour. Default: no limit.
+    /// Limits the number of requests per minute and per hour. Default: no limit.
     pub fn rate_limits(mut self, settings: RateSettings) -> Self {
         self.rate = Some(settings);
         self

@@ -31,7 +31,7 @@ pub(crate) async fn dispatch(
     body: RequestBody,
     head_error: Option<Error>,
 ) -> Response<Body> {
-    let mut exchange = Exchange::begin(&mut head);
+    let mut exchange = Exchange::start(&mut head);
     let form = ErrorForm { request_id: exchange.request_id.clone(), bare: inner.services.settings.bare };
     let answering = async {
         match head_error {

@@ -1,5 +1,5 @@
-//! How an answer is shown while it comes: thoughts dimmed and only to people, text as it is, and nothing that could
-//! steer the terminal.
+//! Prints an answer while it arrives: reasoning dimmed and only on a terminal, text unchanged, and on a terminal no
+//! control characters, which could change its state.
 
 use std::io::Write;
 
@@ -12,14 +12,14 @@ const PLAIN: &str = "\x1b[0m";
 
 pub(super) struct Screen<W> {
     out: W,
-    /// A person looks at it.
+    /// The output is a terminal.
     terminal: bool,
-    shown: Shown,
+    last: Printed,
 }
 
-/// What was shown last of the present answer.
+/// What was printed last of the current answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shown {
+enum Printed {
     Nothing,
     Thought,
     Text,
@@ -27,36 +27,36 @@ enum Shown {
 
 impl<W: Write> Screen<W> {
     pub(super) fn new(out: W, terminal: bool) -> Self {
-        Self { out, terminal, shown: Shown::Nothing }
+        Self { out, terminal, last: Printed::Nothing }
     }
 
-    /// A piece of what the model thinks before it speaks.
+    /// Prints a piece of the model's reasoning.
     pub(super) fn thought(&mut self, text: &str) -> Result<()> {
         if !self.terminal || text.is_empty() {
             return Ok(());
         }
-        let before = if self.shown == Shown::Text { "\n" } else { "" };
-        self.shown = Shown::Thought;
+        let before = if self.last == Printed::Text { "\n" } else { "" };
+        self.last = Printed::Thought;
         self.write(&format!("{before}{DIM}{}{PLAIN}", harmless(text)))
     }
 
-    /// A piece of what the model says.
+    /// Prints a piece of the answer.
     pub(super) fn text(&mut self, text: &str) -> Result<()> {
         if text.is_empty() {
             return Ok(());
         }
-        let before = if self.shown == Shown::Thought { "\n\n" } else { "" };
-        self.shown = Shown::Text;
-        // Into a file goes what was said; a terminal is not steered by it.
+        let before = if self.last == Printed::Thought { "\n\n" } else { "" };
+        self.last = Printed::Text;
+        // A file gets the text unchanged; a terminal gets no control characters.
         let text = if self.terminal { harmless(text) } else { text.to_owned() };
         self.write(&format!("{before}{text}"))
     }
 
-    /// The answer is over, however it ended.
+    /// Ends the answer, whether it is complete or not.
     pub(super) fn end(&mut self) -> Result<()> {
-        match std::mem::replace(&mut self.shown, Shown::Nothing) {
-            Shown::Nothing => Ok(()),
-            Shown::Thought | Shown::Text => self.write("\n"),
+        match std::mem::replace(&mut self.last, Printed::Nothing) {
+            Printed::Nothing => Ok(()),
+            Printed::Thought | Printed::Text => self.write("\n"),
         }
     }
 
@@ -74,7 +74,7 @@ fn harmless(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn shown(terminal: bool) -> String {
+    fn printed(terminal: bool) -> String {
         let mut out = Vec::new();
         let mut screen = Screen::new(&mut out, terminal);
         screen.thought("hm").unwrap();
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn people_see_thoughts_and_programs_see_the_answer_as_it_is() {
-        assert_eq!(shown(true), "\x1b[2mhm\x1b[0m\n\na[31mb\n");
-        assert_eq!(shown(false), "a\x1b[31mb\n");
+        assert_eq!(printed(true), "\x1b[2mhm\x1b[0m\n\na[31mb\n");
+        assert_eq!(printed(false), "a\x1b[31mb\n");
     }
 }

@@ -1,15 +1,15 @@
-//! Secrets as they come from files and variables: the line end that an editor or `echo` left is taken off, and one that no
-//! header could carry is refused by its name. What it says is never repeated.
+//! Cleans secrets from files and variables: a line end that an editor or `echo` added is removed, and a secret that no
+//! header can carry is refused. Errors name the key and never contain the secret.
 
 use jan_core::secret::ExposeSecret;
 use jan_core::{Error, Result, Secret};
 
 use super::Config;
 
-/// Trims all secrets.
+/// Trims all secrets of the configuration.
 ///
 /// # Errors
-/// [`jan_core::ErrorKind::Invalid`] naming the key of one that a header cannot carry.
+/// [`jan_core::ErrorKind::Invalid`] naming the key of a secret that a header cannot carry.
 pub(super) fn trim(config: &mut Config) -> Result<()> {
     for (name, provider) in &mut config.providers {
         if let Some(key) = &mut provider.api_key {
@@ -59,7 +59,7 @@ mod tests {
     use crate::config::{Overrides, load};
 
     #[test]
-    fn a_line_end_is_no_part_of_a_secret() {
+    fn line_ends_are_removed_from_secrets() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("jan.toml");
         let text = "[providers.x]\nurl = \"http://h/v1\"\napi_key = \"sk-a\\r\\n\"\nheaders = { X-Key = \" k\\n\" }\n";

@@ -16,7 +16,7 @@ use super::request_log::{LogFields, RequestLog};
 use crate::http::body::Body;
 use crate::http::request_id::{self, RequestId};
 
-const X_AUTH_METHOD: HeaderName = HeaderName::from_static("x-auth_method-method");
+const X_AUTH_METHOD: HeaderName = HeaderName::from_static("x-auth-method");
 
 /// The gateway's state of one request until its reply.
 pub(crate) struct Exchange {
@@ -63,7 +63,7 @@ impl Exchange {
         self.allow = Some(methods);
     }
 
-    /// Sets the set_principal caller.
+    /// Sets the authenticated caller.
     pub(super) fn set_principal(&mut self, principal: &Arc<Principal>) {
         self.auth_method = Some(principal.method);
         if let Some(log) = &mut self.log {

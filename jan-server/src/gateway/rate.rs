@@ -1,6 +1,6 @@
-//! Rate limits of the API reference: a number of requests in a minute or an hour, counted in fixed windows, by address
-//! or by caller. The counters are in this process only. The counts of a window are dropped when the next window begins,
-//! so their memory is bounded.
+//! Rate limits of the API reference: a number of requests per minute or hour, counted in fixed windows, by address or
+//! by caller. The counters are in this process only. All counts of a window are dropped when the next window begins, so
+//! that counters of former callers do not accumulate.
 
 use parking_lot::RwLock;
 use std::collections::HashMap;

@@ -42,7 +42,7 @@ impl BaseUrl {
         None
     }
 
-    /// The build of links: the host of the request, then `mounted_at`, the path under which the server is mounted, or
+    /// The base of links: the host of the request, then `mounted_at`, the path under which the server is mounted, or
     /// else the path that axum reports. Without a host, the path alone.
     pub(crate) fn build(&self, headers: &HeaderMap, mounted_at: Option<&str>) -> String {
         let mounted = mounted_at.or(self.axum_path()).unwrap_or_default().trim_matches('/');

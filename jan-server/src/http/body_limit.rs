@@ -1,4 +1,4 @@
-//! The limits on the size and the slowness of a request body, and reading a body within them.
+//! The limits on the size and the speed of a request body, and reading a body within them.
 
 use std::num::NonZeroU64;
 use std::time::Duration;

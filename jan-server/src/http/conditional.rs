@@ -33,9 +33,9 @@ pub(crate) fn not_modified() -> Response<Body> {
     response
 }
 
-/// The requested_range of a content with `length` bytes and the entity tag `tag` that the request asks for. The whole is the
-/// answer to several ranges, which the standard allows, to a range that cannot be parsed, and to an `If-Range` for
-/// other content.
+/// The part of a content with `length` bytes and the entity tag `tag` that the request asks for. The whole is returned
+/// for several ranges, which the standard allows, for a range that cannot be parsed, and if `If-Range` names other
+/// content.
 pub(crate) fn requested_range(headers: &HeaderMap, tag: &str, length: u64) -> RequestedRange {
     let Some(range) = only(headers, RANGE) else { return RequestedRange::Whole };
     if headers.contains_key(IF_RANGE) && only(headers, IF_RANGE) != Some(tag) {

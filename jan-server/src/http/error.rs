@@ -54,7 +54,7 @@ pub(crate) struct ErrorForm {
     pub(crate) bare: bool,
 }
 
-/// What every error looks like.
+/// The body of every error reply.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct ErrorReply<'a> {
@@ -78,11 +78,11 @@ struct ErrorBody<'a> {
     /// A narrower reason, for programs.
     #[cfg_attr(feature = "openapi", schema(example = "invalid_parameter"))]
     code: &'a str,
-    /// The reason in words.
+    /// The reason, for people.
     message: &'a str,
     /// The field of the request that is at fault.
     param: Option<&'a str>,
-    /// To find the request in the log.
+    /// The id of the request, to find it in the log.
     request_id: &'a str,
 }
 

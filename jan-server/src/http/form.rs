@@ -13,7 +13,7 @@ use jan_core::{BoxStream, Error, Result};
 use super::flag::flag;
 use super::multipart::{Part, Parts};
 
-/// The most bytes of take_all small fields together, names included.
+/// The most bytes of all small fields together, names included.
 const MAX_FIELDS: usize = 256 * 1024;
 /// The most small fields.
 const MAX_COUNT: usize = 64;
@@ -51,7 +51,7 @@ impl Fields {
         self.0.lock()
     }
 
-    /// Takes take_all fields out.
+    /// Removes and returns all fields.
     pub(crate) fn take_all(&self) -> BTreeMap<String, String> {
         std::mem::take(&mut *self.lock())
     }

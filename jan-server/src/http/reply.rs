@@ -25,7 +25,7 @@ pub(crate) fn bare<T: Serialize>(value: &T) -> Reply {
     Ok(raw_json(serde_json::to_vec(value).map_err(Error::internal)?.into()))
 }
 
-/// The same with status 201.
+/// As [`bare`], with status 201.
 pub(crate) fn created<T: Serialize>(value: &T) -> Reply {
     let mut response = bare(value)?;
     *response.status_mut() = StatusCode::CREATED;
@@ -59,7 +59,7 @@ pub(crate) struct ListMeta<'a> {
     next_after: Option<&'a str>,
 }
 
-/// The same with status 201.
+/// As [`enveloped`], with status 201.
 pub(crate) fn enveloped_created<T: Serialize>(request: &HttpRequest, value: &T) -> Reply {
     let mut response = enveloped(request, value)?;
     *response.status_mut() = StatusCode::CREATED;

@@ -58,7 +58,7 @@ pub(crate) fn headers(turn: &Turn) -> Vec<(HeaderName, HeaderValue)> {
 
 /// Waits a short time for the first chunk, so that an early failure gets its own status, then streams.
 pub(crate) async fn events(call: Call, mut chunks: ChatStream) -> Reply {
-    let first = tokio::time::timeout(call.services.settings.first_word, chunks.next()).await.ok().flatten();
+    let first = tokio::time::timeout(call.services.settings.first_chunk, chunks.next()).await.ok().flatten();
     if let Some(Err(error)) = first {
         return Err(error);
     }

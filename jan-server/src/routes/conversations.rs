@@ -82,7 +82,7 @@ pub(crate) async fn bulk_delete(mut call: Call) -> Reply {
 /// The conversations to delete.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct BulkDeleteConversations {
-    /// 1 to 100.
+    /// 1 to 100 ids.
     conversation_ids: Vec<String>,
 }
 

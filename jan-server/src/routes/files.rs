@@ -43,10 +43,10 @@ pub(crate) struct CreateFile {
     /// `assistants`, `batch`, `evals`, `fine-tune`, `user_data` or `vision`.
     #[cfg_attr(feature = "openapi", schema(example = "user_data"))]
     purpose: String,
-    /// `created_at`, with `expires_after[seconds]`.
+    /// `created_at`, together with `expires_after[seconds]`.
     #[cfg_attr(feature = "openapi", schema(rename = "expires_after[anchor]"))]
     anchor: Option<String>,
-    /// 3600 to 2592000.
+    /// The seconds from then on, 3600 to 2592000.
     #[cfg_attr(feature = "openapi", schema(rename = "expires_after[seconds]"))]
     seconds: Option<u64>,
 }

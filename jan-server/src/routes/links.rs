@@ -21,7 +21,7 @@ impl Call {
 
     /// The absolute form of a link of ours. Links to other servers stay as they are.
     pub(crate) fn absolute(&self, link: String) -> String {
-        absolute(&self.home(), link)
+        absolute(&self.base_url(), link)
     }
 
     /// The hosts under which this server is reached.

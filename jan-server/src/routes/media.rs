@@ -37,7 +37,7 @@ pub(crate) async fn all(call: Call) -> Reply {
     Listing::of(&Page { items, has_more: page.has_more }).enveloped(&call, MediaShape::id)
 }
 
-/// Returns the metadata of one.
+/// Returns the metadata of a file.
 pub(crate) async fn metadata(call: Call) -> Reply {
     let media = call.services.media.get(call.owner(), &call.path("id")?).await?;
     enveloped(&call, &shape(&call, media).await?)
@@ -50,7 +50,7 @@ pub(crate) async fn update(mut call: Call) -> Reply {
     enveloped(&call, &shape(&call, media).await?)
 }
 
-/// Deletes one.
+/// Deletes a file.
 pub(crate) async fn delete(call: Call) -> Reply {
     let deleted = call.services.media.delete(call.owner(), &call.path("id")?).await?;
     enveloped(&call, &Deleted::one(&deleted.id, "media.deleted"))
@@ -71,7 +71,7 @@ pub(crate) struct BulkDeleted {
     deleted_ids: Vec<String>,
 }
 
-/// Returns a link to one that works for a limited time.
+/// Returns a link to a file that is valid for a limited time.
 pub(crate) async fn presign(call: Call) -> Reply {
     let id = call.path("id")?;
     let links = call.services.media.links(call.owner(), std::slice::from_ref(&id), None).await?;
@@ -81,7 +81,7 @@ pub(crate) async fn presign(call: Call) -> Reply {
     enveloped(&call, &links.next())
 }
 
-/// Returns links to several, by their ids or in a payload that contains the ids.
+/// Returns links to several files, by their ids or in a payload that contains the ids.
 pub(crate) async fn resolve(mut call: Call) -> Reply {
     let hosts = call.own_hosts();
     let resolvable = call.read::<ResolveMedia>().await?.resolvable(&hosts);

@@ -2,7 +2,7 @@
 //!
 //! The rule for others: they can read what its owner marked as public, and with a signed link the file that the link
 //! was made for, until the link expires. Everything else is not found. With `media.public = true` everything that is
-//! stored is marked as public, as in the original, scope clients know an id and no link.
+//! stored is marked as public, as in the original, whose clients know an id and no link.
 
 use http::HeaderValue;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName};

@@ -201,7 +201,7 @@ async fn stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Reads until the bytes read_until_known the protocol.
+/// Reads until the bytes decide the protocol.
 async fn read_until_known(socket: &mut TcpStream) -> Option<(Version, Bytes)> {
     let mut read = BytesMut::with_capacity(PREFACE.len());
     loop {

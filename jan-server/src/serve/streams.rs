@@ -24,12 +24,12 @@ tokio::task_local! {
     static PROGRESS: Cell<Progress>;
 }
 
-/// The progress of one reply. hyper does not tell a body whether its bytes were progress, but it asks for the next piece
-/// only when there is capacity for it: a piece that is not followed by another request is waiting.
+/// The progress of one reply. hyper does not report whether a piece was sent, but it asks for the next piece only when
+/// there is capacity for it: until then the last piece is waiting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Progress {
     pieces: u64,
-    /// The last piece still is_waiting for capacity: hyper has not asked for another.
+    /// The last piece waits for capacity: hyper has not asked for another.
     is_waiting: bool,
 }
 

@@ -17,14 +17,14 @@ use super::record::{KeyRecord, Outcome, StoredReply};
 pub(super) const REPLY_LIFETIME: Millis = 24 * 60 * 60 * 1000;
 /// How long a key stays taken after the last renewal, in milliseconds: this long, if the process dies.
 pub(super) const LEASE: Millis = 60 * 1000;
-/// The time between two renewals of a lease. Two renewals may fail before it expires.
+/// The time between two renewals. A failed renewal is followed by another before the lease expires.
 const RENEWAL: Duration = Duration::from_secs(20);
 /// The most attempts to acquire a key that other requests acquire and release at the same time.
 const ATTEMPTS: usize = 8;
 
 /// The state of a key for a request that carries it.
 pub(super) enum KeyState {
-    /// The key was release and is now held by this request, which must run.
+    /// The key was free and is now held by this request, which must run.
     Acquired(KeyLease),
     /// The same request was answered before with this reply.
     Answered(StoredReply),
@@ -36,9 +36,9 @@ pub(super) enum KeyState {
     OtherRequest,
 }
 
-/// Acquires the key, or returns its state. The insert decides: the store accepts only one record with this key, so that
-/// of two requests at the same time only one acquires it. Dropping the future after the insert leaves the key taken
-/// until its lease expires.
+/// Acquires the key, or returns its state. The insert decides: the store accepts only one record with this key, so of
+/// two requests at the same time only one acquires it. Dropping the future after the insert leaves the key taken until
+/// its lease expires.
 pub(super) async fn acquire(
     records: Records<KeyRecord>,
     clock: Arc<dyn Clock>,
@@ -63,6 +63,8 @@ pub(super) async fn acquire(
         if known.expires_at.is_none_or(|at| at > now) {
             return Ok(state_of(known.body, digest));
         }
+        // The lease has expired. The record is deleted by its id, not by the key: if another request has replaced it in the
+        // meantime, the new record stays.
         records.delete(owner, &known.id).await?;
     }
     Ok(KeyState::Running)

@@ -32,7 +32,7 @@ const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const KIND: &str = "idempotency";
 const MAX_KEY_LENGTH: usize = 255;
-/// The `Retry-After` of a request whose first sending still runs.
+/// The `Retry-After` for a repetition that arrives while the first request still runs.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Reads the key from the headers of a request; `None` without one.

@@ -1,4 +1,4 @@
-//! The talk: everything said so far, and the next answer as it comes.
+//! The conversation: all messages so far, and the next answer as it arrives.
 
 use std::future::Future;
 use std::io::Write;
@@ -10,38 +10,38 @@ use jan_llm::Chat;
 
 use super::screen::Screen;
 
-/// How an answer ended that did not fail.
+/// How an answer ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    Whole,
-    /// The person had heard enough.
+    Complete,
+    /// Stopped by the user.
     Stopped,
 }
 
-pub(super) struct Talk {
+pub(super) struct Conversation {
     chat: Chat,
-    who: Principal,
+    principal: Principal,
     model: String,
     system: Option<String>,
-    said: Vec<Message>,
+    messages: Vec<Message>,
 }
 
-impl Talk {
+impl Conversation {
     pub(super) fn new(chat: Chat, model: String, system: Option<String>) -> Self {
-        Self { chat, who: Principal::open("terminal"), model, system, said: Vec::new() }
+        Self { chat, principal: Principal::open("terminal"), model, system, messages: Vec::new() }
     }
 
     pub(super) fn model(&self) -> &str {
         &self.model
     }
 
-    /// The names of all models on offer.
+    /// The names of all available models.
     pub(super) async fn models(&self) -> Result<Vec<String>> {
         Ok(self.chat.provider().models().await?.into_iter().map(|model| model.id).collect())
     }
 
-    /// Goes on with another model. One that is not on the list is tried all the same where the list cannot be had:
-    /// some servers have models that they do not list.
+    /// Continues with another model. A name that is not in the list is refused, unless the list is empty or cannot be
+    /// read: some servers have models that they do not list.
     pub(super) async fn use_model(&mut self, name: &str) -> Result<()> {
         let listed = self.models().await.unwrap_or_default();
         if !listed.is_empty() && !listed.iter().any(|known| known == name) {
@@ -52,44 +52,44 @@ impl Talk {
         Ok(())
     }
 
-    pub(super) fn forget(&mut self) {
-        self.said.clear();
+    pub(super) fn clear(&mut self) {
+        self.messages.clear();
     }
 
-    /// Says something and shows the answer as it comes, until it ends or `stop` comes. What was heard of a stopped
-    /// answer belongs to the talk; of a failed one, nothing does, and neither does the question.
-    pub(super) async fn say(
+    /// Sends a message and prints the answer as it arrives, until it ends or `stop` completes. The received part of a
+    /// stopped answer stays in the conversation. If the answer fails, neither it nor the message stays.
+    pub(super) async fn send(
         &mut self,
         text: &str,
         screen: &mut Screen<impl Write>,
         stop: impl Future<Output = ()>,
     ) -> Result<Outcome> {
-        self.said.push(Message::new("user", text));
-        let mut heard = String::new();
+        self.messages.push(Message::new("user", text));
+        let mut answer = String::new();
         let answered = tokio::select! {
-            answered = self.hear(screen, &mut heard) => answered.map(|()| Outcome::Whole),
+            answered = self.receive(screen, &mut answer) => answered.map(|()| Outcome::Complete),
             () = stop => Ok(Outcome::Stopped),
         };
         let ended = screen.end();
-        if answered.is_err() || heard.is_empty() {
-            self.said.pop();
+        if answered.is_err() || answer.is_empty() {
+            self.messages.pop();
         } else {
-            self.said.push(Message::new("assistant", heard));
+            self.messages.push(Message::new("assistant", answer));
         }
         answered.and_then(|outcome| ended.map(|()| outcome))
     }
 
-    /// Dropping the future stops the model.
-    async fn hear(&self, screen: &mut Screen<impl Write>, heard: &mut String) -> Result<()> {
+    /// Receives the answer, prints it and appends it to `answer`. Dropping the future stops the model.
+    async fn receive(&self, screen: &mut Screen<impl Write>, answer: &mut String) -> Result<()> {
         let system = self.system.iter().map(|text| Message::new("system", text));
-        let messages: Vec<_> = system.chain(self.said.iter().cloned()).collect();
+        let messages: Vec<_> = system.chain(self.messages.iter().cloned()).collect();
         let request = ChatRequest::new(&self.model).with("messages", &messages);
-        let mut chunks = self.chat.stream(request, &self.who).await?;
+        let mut chunks = self.chat.stream(request, &self.principal).await?;
         while let Some(chunk) = chunks.next().await {
             let Some(choice) = chunk?.parse()?.choices.into_iter().next() else { continue };
             screen.thought(&choice.delta.reasoning_content.unwrap_or_default())?;
             let text = choice.delta.content.unwrap_or_default();
-            heard.push_str(&text);
+            answer.push_str(&text);
             screen.text(&text)?;
         }
         Ok(())
@@ -105,11 +105,11 @@ mod tests {
 
     use super::*;
 
-    /// Answers with the number of messages and what the first one says; `break` breaks off, `stay` never ends.
-    struct Counts;
+    /// Answers with the number of messages and the text of the first; `break` fails in the middle, `stay` never ends.
+    struct CountingModel;
 
     #[async_trait]
-    impl ModelProvider for Counts {
+    impl ModelProvider for CountingModel {
         async fn models(&self) -> Result<Vec<Model>> {
             Ok(vec![Model::new("one", "test"), Model::new("two", "test")])
         }
@@ -117,9 +117,9 @@ mod tests {
         async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
             let request = call.request;
             let messages = request.messages()?;
-            let said = format!("{} {}", messages.len(), messages[0].text());
+            let text = format!("{} {}", messages.len(), messages[0].text());
             let chunk = |delta| ChatChunk::new(&ChunkBody::new("c", request.model(), 0).delta(delta));
-            let mut items = vec![chunk(Delta::text(said))];
+            let mut items = vec![chunk(Delta::text(text))];
             let last = messages[messages.len() - 1].text();
             if last == "break" {
                 items.push(Err(Error::upstream("It broke.")));
@@ -133,31 +133,34 @@ mod tests {
         }
     }
 
-    async fn ask(talk: &mut Talk, text: &str) -> (Result<Outcome>, String) {
+    async fn send(conversation: &mut Conversation, text: &str) -> (Result<Outcome>, String) {
         let mut out = Vec::new();
         let stop = tokio::time::sleep(std::time::Duration::from_millis(200));
-        let outcome = talk.say(text, &mut Screen::new(&mut out, false), stop).await;
+        let outcome = conversation.send(text, &mut Screen::new(&mut out, false), stop).await;
         (outcome, String::from_utf8(out).unwrap())
     }
 
     #[tokio::test]
-    async fn the_talk_remembers_what_was_said_and_not_what_failed() {
-        let mut talk = Talk::new(Chat::new(Counts), "one".into(), Some("be brief".into()));
-        assert_eq!(ask(&mut talk, "a").await.1, "2 be brief\n");
-        assert_eq!(ask(&mut talk, "b").await.1, "4 be brief\n");
-        assert!(ask(&mut talk, "break").await.0.is_err());
-        let (stopped, heard) = ask(&mut talk, "stay").await;
-        assert_eq!((stopped.unwrap(), heard.as_str()), (Outcome::Stopped, "6 be brief\n"));
-        assert_eq!(ask(&mut talk, "c").await.1, "8 be brief\n");
-        talk.forget();
-        assert_eq!(ask(&mut talk, "d").await.1, "2 be brief\n");
+    async fn the_conversation_keeps_messages_but_not_failed_ones() {
+        let mut conversation =
+            Conversation::new(Chat::new(CountingModel), "one".into(), Some("be brief".into()));
+        assert_eq!(send(&mut conversation, "a").await.1, "2 be brief\n");
+        assert_eq!(send(&mut conversation, "b").await.1, "4 be brief\n");
+        assert!(send(&mut conversation, "break").await.0.is_err());
+        let (stopped, printed) = send(&mut conversation, "stay").await;
+        assert_eq!((stopped.unwrap(), printed.as_str()), (Outcome::Stopped, "6 be brief\n"));
+        assert_eq!(send(&mut conversation, "c").await.1, "8 be brief\n");
+        conversation.clear();
+        assert_eq!(send(&mut conversation, "d").await.1, "2 be brief\n");
     }
 
     #[tokio::test]
-    async fn only_a_model_that_is_there_can_be_chosen() {
-        let mut talk = Talk::new(Chat::new(Counts), "one".into(), None);
-        assert!(talk.use_model("three").await.is_err_and(|error| error.message().contains("one, two")));
-        talk.use_model("two").await.unwrap();
-        assert_eq!(talk.model(), "two");
+    async fn only_a_listed_model_can_be_chosen() {
+        let mut conversation = Conversation::new(Chat::new(CountingModel), "one".into(), None);
+        assert!(
+            conversation.use_model("three").await.is_err_and(|error| error.message().contains("one, two"))
+        );
+        conversation.use_model("two").await.unwrap();
+        assert_eq!(conversation.model(), "two");
     }
 }
