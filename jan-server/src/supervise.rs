@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_panics_or_ends_is_started_again() {
+    async fn work_that_panics_or_ends_is_restarted() {
         let runs = AtomicU32::new(0);
         let work = || {
             let run = runs.fetch_add(1, Ordering::SeqCst);

@@ -44,16 +44,16 @@ impl Sweeper {
         let retention = Millis::try_from(self.retention.as_millis()).unwrap_or(Millis::MAX);
         let sweep =
             Sweep { now, deleted_before: now.saturating_sub(retention), limit: BATCH, media: account };
-        let mut all = 0;
+        let mut total = 0;
         for part in account.parts() {
             let count = in_batches(|| part.sweep(&sweep)).await?;
             if count > 0 {
                 let what = part.kinds().first().copied().unwrap_or_default();
                 tracing::info!(what, count, "swept: what was deleted long ago or has expired is gone");
             }
-            all += count;
+            total += count;
         }
-        Ok(all)
+        Ok(total)
     }
 
     /// Sweeps now and every hour. If another loop of this server does so already, waits until that one is dropped and
@@ -72,13 +72,13 @@ impl Sweeper {
 /// Repeats `batch` until it removes nothing, and returns the total. Yields after each batch, so that other tasks of
 /// this thread run in between.
 async fn in_batches<F: Future<Output = Result<u64>>>(batch: impl Fn() -> F) -> Result<u64> {
-    let mut all = 0;
+    let mut total = 0;
     loop {
         let removed = batch().await?;
         if removed == 0 {
-            return Ok(all);
+            return Ok(total);
         }
-        all += removed;
+        total += removed;
         tokio::task::yield_now().await;
     }
 }

@@ -87,7 +87,7 @@ impl Conversation {
         let mut chunks = self.chat.stream(request, &self.principal).await?;
         while let Some(chunk) = chunks.next().await {
             let Some(choice) = chunk?.parse()?.choices.into_iter().next() else { continue };
-            screen.thought(&choice.delta.reasoning_content.unwrap_or_default())?;
+            screen.reasoning(&choice.delta.reasoning_content.unwrap_or_default())?;
             let text = choice.delta.content.unwrap_or_default();
             answer.push_str(&text);
             screen.text(&text)?;

@@ -56,7 +56,7 @@ pub(crate) async fn run(config: &Config, args: ChatArgs) -> Result<ExitCode> {
         if let Err(error) = &outcome {
             print_error(error);
         }
-        return Ok(exit(matches!(outcome, Ok(Outcome::Stopped)), outcome.is_err()));
+        return Ok(exit_code(matches!(outcome, Ok(Outcome::Stopped)), outcome.is_err()));
     }
     if !on_terminal {
         return piped(&mut conversation, &mut screen).await;
@@ -105,8 +105,8 @@ async fn piped(conversation: &mut Conversation, screen: &mut Screen<Stdout>) -> 
         match event {
             InputEvent::Line(line) => match run_line(conversation, screen, &line).await {
                 Ok(AfterLine::Continue) => {}
-                Ok(AfterLine::Stopped) => return Ok(exit(true, failed)),
-                Ok(AfterLine::Quit) => return Ok(exit(false, failed)),
+                Ok(AfterLine::Stopped) => return Ok(exit_code(true, failed)),
+                Ok(AfterLine::Quit) => return Ok(exit_code(false, failed)),
                 // Standard output is closed: nobody reads the answers.
                 Err(error) if error.code() == OUTPUT_FAILED => return Err(error),
                 Err(error) => {
@@ -114,8 +114,8 @@ async fn piped(conversation: &mut Conversation, screen: &mut Screen<Stdout>) -> 
                     print_error(&error);
                 }
             },
-            InputEvent::Interrupt => return Ok(exit(true, failed)),
-            InputEvent::End => return Ok(exit(false, failed)),
+            InputEvent::Interrupt => return Ok(exit_code(true, failed)),
+            InputEvent::End => return Ok(exit_code(false, failed)),
         }
     }
 }
@@ -168,7 +168,7 @@ async fn interrupt() {
     }
 }
 
-fn exit(interrupted: bool, failed: bool) -> ExitCode {
+fn exit_code(interrupted: bool, failed: bool) -> ExitCode {
     match (interrupted, failed) {
         (true, _) => ExitCode::from(INTERRUPTED),
         (false, true) => ExitCode::FAILURE,

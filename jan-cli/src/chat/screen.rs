@@ -21,7 +21,7 @@ pub(super) struct Screen<W> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Printed {
     Nothing,
-    Thought,
+    Reasoning,
     Text,
 }
 
@@ -31,13 +31,13 @@ impl<W: Write> Screen<W> {
     }
 
     /// Prints a piece of the model's reasoning.
-    pub(super) fn thought(&mut self, text: &str) -> Result<()> {
+    pub(super) fn reasoning(&mut self, text: &str) -> Result<()> {
         if !self.terminal || text.is_empty() {
             return Ok(());
         }
         let before = if self.last == Printed::Text { "\n" } else { "" };
-        self.last = Printed::Thought;
-        self.write(&format!("{before}{DIM}{}{PLAIN}", harmless(text)))
+        self.last = Printed::Reasoning;
+        self.write(&format!("{before}{DIM}{}{PLAIN}", without_control(text)))
     }
 
     /// Prints a piece of the answer.
@@ -45,10 +45,10 @@ impl<W: Write> Screen<W> {
         if text.is_empty() {
             return Ok(());
         }
-        let before = if self.last == Printed::Thought { "\n\n" } else { "" };
+        let before = if self.last == Printed::Reasoning { "\n\n" } else { "" };
         self.last = Printed::Text;
         // A file gets the text unchanged; a terminal gets no control characters.
-        let text = if self.terminal { harmless(text) } else { text.to_owned() };
+        let text = if self.terminal { without_control(text) } else { text.to_owned() };
         self.write(&format!("{before}{text}"))
     }
 
@@ -56,7 +56,7 @@ impl<W: Write> Screen<W> {
     pub(super) fn end(&mut self) -> Result<()> {
         match std::mem::replace(&mut self.last, Printed::Nothing) {
             Printed::Nothing => Ok(()),
-            Printed::Thought | Printed::Text => self.write("\n"),
+            Printed::Reasoning | Printed::Text => self.write("\n"),
         }
     }
 
@@ -66,7 +66,7 @@ impl<W: Write> Screen<W> {
     }
 }
 
-fn harmless(text: &str) -> String {
+fn without_control(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
@@ -77,7 +77,7 @@ mod tests {
     fn printed(terminal: bool) -> String {
         let mut out = Vec::new();
         let mut screen = Screen::new(&mut out, terminal);
-        screen.thought("hm").unwrap();
+        screen.reasoning("hm").unwrap();
         screen.text("a\x1b[31m").unwrap();
         screen.text("b").unwrap();
         screen.end().unwrap();
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn people_see_thoughts_and_programs_see_the_answer_as_it_is() {
+    fn a_terminal_gets_reasoning_and_a_file_gets_the_answer_unchanged() {
         assert_eq!(printed(true), "\x1b[2mhm\x1b[0m\n\na[31mb\n");
         assert_eq!(printed(false), "a\x1b[31mb\n");
     }

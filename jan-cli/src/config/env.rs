@@ -28,12 +28,12 @@ impl Environment for Vec<(String, String)> {
 pub(super) struct Alias {
     pub(super) name: &'static str,
     pub(super) path: &'static str,
-    pub(super) read: Read,
+    pub(super) form: ValueForm,
 }
 
 /// The form of a variable's text.
 #[derive(Clone, Copy)]
-pub(super) enum Read {
+pub(super) enum ValueForm {
     /// The text is the value.
     Text,
     /// `1`, `true`, `on`, `yes` or their opposites.
@@ -45,19 +45,19 @@ pub(super) enum Read {
 }
 
 const fn text(name: &'static str, path: &'static str) -> Alias {
-    Alias { name, path, read: Read::Text }
+    Alias { name, path, form: ValueForm::Text }
 }
 
 const fn switch(name: &'static str, path: &'static str) -> Alias {
-    Alias { name, path, read: Read::Switch }
+    Alias { name, path, form: ValueForm::Switch }
 }
 
 const fn list(name: &'static str, path: &'static str) -> Alias {
-    Alias { name, path, read: Read::List }
+    Alias { name, path, form: ValueForm::List }
 }
 
 const fn days(name: &'static str, path: &'static str) -> Alias {
-    Alias { name, path, read: Read::Days }
+    Alias { name, path, form: ValueForm::Days }
 }
 
 /// Short names first, then those of the original. If several variables of one value are set, the first in this table is
@@ -129,11 +129,11 @@ pub(super) const ALIASES: &[Alias] = &[
 ];
 
 /// Variables with our prefix that other parts of the project read (the command line, the scripts).
-pub(super) const OTHERS: &[&str] = &["JAN_CONFIG", "JAN_CACHE_DIR"];
+pub(super) const OTHER_NAMES: &[&str] = &["JAN_CONFIG", "JAN_CACHE_DIR"];
 /// The start of variables that only tests read.
-pub(super) const TESTS: &str = "JAN_TEST_";
+pub(super) const TEST_PREFIX: &str = "JAN_TEST_";
 
-impl Read {
+impl ValueForm {
     /// The text as a value of the configuration.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use jan_server::cors_origin as origin;
 /// The file that is read from the working directory if it exists.
 const FILE: &str = "jan.toml";
 /// The start of variables that set a value by its path.
-pub(super) const BY_PATH: &str = "JAN__";
+pub(super) const PATH_PREFIX: &str = "JAN__";
 
 /// Values of the command line; they override all other layers.
 #[derive(Debug, Clone, Default)]
@@ -79,14 +79,14 @@ fn add_environment(
             continue;
         }
         let value = alias
-            .read
+            .form
             .value(text)
             .map_err(|accepted| wrong(&format!("{}={text} is not valid: it takes {accepted}", alias.name)))?;
         let failed = |e| wrong(&format!("{} cannot be set: {e}", alias.name));
         builder = builder.set_override(alias.path, value).map_err(failed)?;
     }
     for (name, value) in variables {
-        if let Some(path) = name.strip_prefix(BY_PATH) {
+        if let Some(path) = name.strip_prefix(PATH_PREFIX) {
             let path = path.to_ascii_lowercase().replace("__", ".");
             let value = value.trim_end_matches(['\r', '\n']);
             let failed = |e| wrong(&format!("{name} cannot be set: {e}"));

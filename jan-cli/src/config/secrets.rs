@@ -13,14 +13,14 @@ use super::Config;
 pub(super) fn trim(config: &mut Config) -> Result<()> {
     for (name, provider) in &mut config.providers {
         if let Some(key) = &mut provider.api_key {
-            for_header(key, || format!("providers.{name}.api_key"))?;
+            trim_for_header(key, || format!("providers.{name}.api_key"))?;
         }
         for (header, value) in &mut provider.headers {
-            for_header(value, || format!("providers.{name}.headers.{header}"))?;
+            trim_for_header(value, || format!("providers.{name}.headers.{header}"))?;
         }
     }
     for key in &mut config.auth.api_keys {
-        for_header(key, || "auth.api_keys".to_owned())?;
+        trim_for_header(key, || "auth.api_keys".to_owned())?;
     }
     let others = [
         &mut config.database.url,
@@ -29,12 +29,12 @@ pub(super) fn trim(config: &mut Config) -> Result<()> {
         &mut config.pull.http_proxy,
         &mut config.pull.https_proxy,
     ];
-    others.into_iter().flatten().for_each(trimmed);
+    others.into_iter().flatten().for_each(trim_secret);
     Ok(())
 }
 
-fn for_header(secret: &mut Secret, name: impl Fn() -> String) -> Result<()> {
-    trimmed(secret);
+fn trim_for_header(secret: &mut Secret, name: impl Fn() -> String) -> Result<()> {
+    trim_secret(secret);
     if secret.expose_secret().chars().any(|c| c.is_control()) {
         let name = name();
         let message = format!(
@@ -45,7 +45,7 @@ fn for_header(secret: &mut Secret, name: impl Fn() -> String) -> Result<()> {
     Ok(())
 }
 
-fn trimmed(secret: &mut Secret) {
+fn trim_secret(secret: &mut Secret) {
     let text = secret.expose_secret();
     let short = text.trim();
     if short.len() < text.len() {

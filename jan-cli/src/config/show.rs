@@ -59,9 +59,9 @@ fn section(text: &mut String, path: &str, values: &Table, keys: &Table) {
     names.sort();
     names.dedup();
     let is_section = |name: &str| {
-        let of = |table: &Table| table.get(name).is_some_and(Value::is_table);
+        let is_table = |table: &Table| table.get(name).is_some_and(Value::is_table);
         // The keys of `headers` and `models` are free names, so these count as values.
-        (of(values) || of(keys)) && !["headers", "models"].contains(&name)
+        (is_table(values) || is_table(keys)) && !["headers", "models"].contains(&name)
     };
     for name in names.iter().filter(|name| !is_section(name)) {
         // Writing to a string cannot fail.
@@ -145,7 +145,7 @@ mod tests {
 
     /// The paths of the keys of `all` that are missing in `some`.
     fn missing(path: &str, all: &Table, some: &Table) -> Vec<String> {
-        let each = all.iter().flat_map(|(name, value)| {
+        let paths = all.iter().flat_map(|(name, value)| {
             let path = format!("{path}.{name}");
             match (value, some.get(name)) {
                 (Value::Table(all), Some(Value::Table(some))) => missing(&path, all, some),
@@ -154,7 +154,7 @@ mod tests {
                 (_, Some(_)) => Vec::new(),
             }
         });
-        each.collect()
+        paths.collect()
     }
 
     /// Finds all keys of the types: the error for an unknown key lists the known ones.

@@ -2,13 +2,13 @@
 //! other programs set such variables (Kubernetes sets `JAN_PORT` in every pod if a Service is named `jan`), but a
 //! typing error should be visible.
 
-use super::env::{ALIASES, Environment, OTHERS, TESTS};
-use super::load::BY_PATH;
+use super::env::{ALIASES, Environment, OTHER_NAMES, TEST_PREFIX};
+use super::load::PATH_PREFIX;
 
 /// The start of all our own names.
 const PREFIX: &str = "JAN_";
 /// The most letters that differ in a mistyped name.
-const TYPING_ERRORS: usize = 2;
+const MAX_TYPOS: usize = 2;
 
 /// One sentence that names the unknown variables; `None` if there are none.
 pub fn unknown_variables(environment: &dyn Environment) -> Option<String> {
@@ -29,18 +29,18 @@ pub fn unknown_variables(environment: &dyn Environment) -> Option<String> {
 }
 
 fn is_known(name: &str) -> bool {
-    ours().any(|known| known == name) || name.starts_with(BY_PATH) || name.starts_with(TESTS)
+    known_names().any(|known| known == name) || name.starts_with(PATH_PREFIX) || name.starts_with(TEST_PREFIX)
 }
 
-fn ours() -> impl Iterator<Item = &'static str> {
+fn known_names() -> impl Iterator<Item = &'static str> {
     let aliases = ALIASES.iter().map(|alias| alias.name).filter(|name| name.starts_with(PREFIX));
-    aliases.chain(OTHERS.iter().copied())
+    aliases.chain(OTHER_NAMES.iter().copied())
 }
 
 /// The known name that was probably meant.
 fn nearest(name: &str) -> Option<&'static str> {
-    let (distance, known) = ours().map(|known| (strsim::osa_distance(name, known), known)).min()?;
-    (distance <= TYPING_ERRORS).then_some(known)
+    let (distance, known) = known_names().map(|known| (strsim::osa_distance(name, known), known)).min()?;
+    (distance <= MAX_TYPOS).then_some(known)
 }
 
 #[cfg(test)]

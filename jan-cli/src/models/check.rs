@@ -20,8 +20,10 @@ const ENGINE: &str = "engine         ";
 const MIN_SHARE: u64 = 5;
 
 pub(super) async fn run(config: &Config, path: &Path) -> Result<ExitCode> {
-    let at = path.to_owned();
-    let file = tokio::task::spawn_blocking(move || ModelFile::read(&at)).await.map_err(Error::internal)??;
+    let owned_path = path.to_owned();
+    let file = tokio::task::spawn_blocking(move || ModelFile::read(&owned_path))
+        .await
+        .map_err(Error::internal)??;
     print!("{}", table(&rows(config, path, &file)))?;
     match engine::load_and_run(config, path).await {
         Ok(how) => println!("{ENGINE}{how}")?,
@@ -38,8 +40,8 @@ pub(super) async fn run(config: &Config, path: &Path) -> Result<ExitCode> {
 pub(super) fn rows(config: &Config, path: &Path, file: &ModelFile) -> Vec<[String; 2]> {
     let or_unknown = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or("not said".into());
     let longest = file.own("context_length");
-    let wanted = config.local.context.map_or(DEFAULT_CONTEXT, |tokens| tokens as u64);
-    let context = longest.unwrap_or(wanted).min(wanted);
+    let configured = config.local.context.map_or(DEFAULT_CONTEXT, |tokens| tokens as u64);
+    let context = longest.unwrap_or(configured).min(configured);
     let template = if file.text("tokenizer.chat_template").is_some() { "yes" } else { "no" };
     [
         ("file", path.display().to_string()),
@@ -58,9 +60,9 @@ pub(super) fn rows(config: &Config, path: &Path, file: &ModelFile) -> Vec<[Strin
 
 /// The number types that make up most of the file, the largest first.
 pub(super) fn quantisation(file: &ModelFile) -> String {
-    let all = file.tensors.values().fold(0u64, |sum, bytes| sum.saturating_add(*bytes)).max(1);
+    let total = file.tensors.values().fold(0u64, |sum, bytes| sum.saturating_add(*bytes)).max(1);
     let mut types: Vec<_> =
-        file.tensors.iter().map(|(kind, bytes)| (bytes.saturating_mul(100) / all, kind)).collect();
+        file.tensors.iter().map(|(kind, bytes)| (bytes.saturating_mul(100) / total, kind)).collect();
     types.sort_by_key(|(share, _)| std::cmp::Reverse(*share));
     let named = types.iter().filter(|(share, _)| *share >= MIN_SHARE).map(|(share, kind)| match share {
         95.. => kind.to_string(),

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_can_be_pasted() {
+    fn the_printed_command_works_in_a_shell() {
         assert_eq!(
             serve_command(Path::new("data/models/a.gguf")),
             "jan-server --set local.model=data/models/a.gguf"

@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_per_twentieth_is_printed() {
+    fn a_line_is_printed_for_every_five_percent() {
         let mut steps = Steps::default();
         let lines: Vec<_> =
             (0..=1000).filter_map(|done| steps.line(Progress { done, total: Some(1000) })).collect();
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stays_in_its_folder() {
+    fn a_name_cannot_point_outside_of_the_models_folder() {
         let named = |name: &str| {
             name_of("https://h/m.gguf", Some(name)).map_err(|error| error.param().map(str::to_owned))
         };

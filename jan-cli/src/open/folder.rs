@@ -9,7 +9,7 @@ use jan_core::{Error, Result, files};
 use super::DATABASE;
 
 /// The start of the names of all files and folders that this server creates in a data folder.
-const OURS: [&str; 5] = [DATABASE, "signing-key", "link-key", "media", "models"];
+const OWN_NAMES: [&str; 5] = [DATABASE, "signing-key", "link-key", "media", "models"];
 
 /// Creates the data folder if it does not exist. If it contains nothing but the server's own files, access is
 /// restricted to its owner. A folder with other files (a home folder, a project) keeps its mode; the server's files in
@@ -42,7 +42,7 @@ pub fn open(folder: &Path) -> Result<()> {
 
 fn is_ours(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    OURS.iter().any(|known| name.starts_with(known))
+    OWN_NAMES.iter().any(|known| name.starts_with(known))
 }
 
 #[cfg(all(test, unix))]

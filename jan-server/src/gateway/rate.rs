@@ -96,7 +96,7 @@ pub(crate) struct RateLimits {
 
 /// What identifies the requests that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
+enum CountedBy {
     Address(Option<IpAddr>),
     Caller(UserId),
 }
@@ -127,16 +127,16 @@ impl RateLimits {
         now: Duration,
         count: &mut Option<Count>,
     ) -> Result<()> {
-        let own: &[&Window] = match group {
+        let group_windows: &[&Window] = match group {
             LimitGroup::V1 => &[&self.v1],
             LimitGroup::Shares => &[&self.shares_hour, &self.shares_minute],
             LimitGroup::Media => &[&self.media],
             LimitGroup::PublicMedia => &[&self.public_media],
             LimitGroup::GlobalOnly | LimitGroup::Llm => &[],
         };
-        let key = Key::Address(peer.map(network));
-        let all = [&self.global_hour, &self.global_minute];
-        all.iter().chain(own).try_for_each(|window| window.count(&key, now, count))
+        let key = CountedBy::Address(peer.map(network));
+        let global_windows = [&self.global_hour, &self.global_minute];
+        global_windows.iter().chain(group_windows).try_for_each(|window| window.count(&key, now, count))
     }
 
     /// Counts a request by its caller, on routes that are limited by caller.
@@ -151,7 +151,7 @@ impl RateLimits {
         count: &mut Option<Count>,
     ) -> Result<()> {
         match group {
-            LimitGroup::Llm => self.llm.count(&Key::Caller(user.clone()), now, count),
+            LimitGroup::Llm => self.llm.count(&CountedBy::Caller(user.clone()), now, count),
             LimitGroup::V1
             | LimitGroup::Shares
             | LimitGroup::Media
@@ -211,7 +211,7 @@ struct Window {
 struct Shard {
     /// The number of the window since the Unix epoch. When a later window begins, all counts are dropped together.
     number: u64,
-    used: HashMap<Key, AtomicU32>,
+    used: HashMap<CountedBy, AtomicU32>,
 }
 
 impl Window {
@@ -219,16 +219,16 @@ impl Window {
         Self { limit, length, hasher: RandomState::new(), shards: Default::default() }
     }
 
-    fn count(&self, key: &Key, now: Duration, count: &mut Option<Count>) -> Result<()> {
+    fn count(&self, key: &CountedBy, now: Duration, count: &mut Option<Count>) -> Result<()> {
         let (number, length) = (now.as_secs() / self.length.as_secs(), self.length.as_secs());
         let reset = Duration::from_secs((number + 1) * length).saturating_sub(now);
         let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or_default();
         let Some(shard) = self.shards.get(index) else { return Err(Error::internal("no such shard")) };
-        // `seen` is computed in a statement of its own, so that the read lock is released before the write lock is
-        // taken; otherwise the thread would wait for itself. Between the two locks another thread may add the same key
-        // or begin the next window; `add` handles both.
-        let seen = shard.read().seen(key, number);
-        let used = seen.unwrap_or_else(|| shard.write().add(key, number));
+        // The read lock is released at the end of this statement, before the write lock is taken; otherwise the thread
+        // would wait for itself. Between the two locks another thread may count the same key or begin the next window;
+        // `count_new` handles both.
+        let used = shard.read().count_known(key, number);
+        let used = used.unwrap_or_else(|| shard.write().count_new(key, number));
         let hourly = self.length == HOUR;
         *count = Some(Count { limit: self.limit, remaining: self.limit.saturating_sub(used), reset, hourly });
         if used > self.limit {
@@ -243,13 +243,14 @@ impl Window {
 impl Shard {
     /// Counts a request of a key that was counted in this window before. Returns its count; `None` if the key or the
     /// window is new.
-    fn seen(&self, key: &Key, number: u64) -> Option<u32> {
+    fn count_known(&self, key: &CountedBy, number: u64) -> Option<u32> {
         let used = self.used.get(key).filter(|_| self.number == number)?;
         Some(used.fetch_add(1, Ordering::Relaxed).saturating_add(1))
     }
 
-    /// Counts a request of any key, and begins the window `number` if it is not the current one. Returns the key's count.
-    fn add(&mut self, key: &Key, number: u64) -> u32 {
+    /// Counts a request of any key, also of one that another thread has just added. Begins the window `number` if it is
+    /// not the current one. Returns the key's count.
+    fn count_new(&mut self, key: &CountedBy, number: u64) -> u32 {
         if self.number != number {
             *self = Self { number, used: HashMap::new() };
         }

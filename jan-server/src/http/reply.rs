@@ -110,9 +110,9 @@ impl<'a, T: Serialize> Listing<'a, T> {
     pub(crate) async fn counted(
         request: &HttpRequest,
         page: &'a Page<T>,
-        all: impl Future<Output = Result<u64>>,
+        total: impl Future<Output = Result<u64>>,
     ) -> Result<Self> {
-        let total = if request.bare { Some(all.await?) } else { None };
+        let total = if request.bare { Some(total.await?) } else { None };
         Ok(Self { page, total })
     }
 

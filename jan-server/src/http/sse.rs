@@ -18,7 +18,7 @@ use super::error::{ErrorForm, to_json};
 /// After this time without an event a comment is sent, so that proxies do not close the connection as idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Chunks that are ready at the same time are sent in one write, up to about this many bytes.
-const WRITE: usize = 32 * 1024;
+const MAX_WRITE: usize = 32 * 1024;
 
 /// The end marker of a complete answer.
 const DONE: &[u8] = b"data: [DONE]\n\n";
@@ -100,7 +100,7 @@ impl Events {
 impl EventBytes for Events {
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut out = BytesMut::new();
-        while out.len() < WRITE {
+        while out.len() < MAX_WRITE {
             match self.poll_event(cx, &mut out) {
                 Poll::Pending => break,
                 Poll::Ready(Some(Ok(()))) => {}

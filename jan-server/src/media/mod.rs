@@ -14,12 +14,12 @@ pub use fetch::FetchUrls;
 
 /// The path under which media that are public, and media with a signed link, can be read without a credential. Uploads
 /// to links go there as well.
-pub(crate) const PATH: &str = "/api/media/";
+pub(crate) const MEDIA_PATH: &str = "/api/media/";
 
 /// The start of links to media on a server with the public URL `public_url`. Without one, links are paths, and each
 /// reply puts the host of its request before them.
 pub fn links(public_url: Option<&str>) -> String {
-    format!("{}{PATH}", public_url.unwrap_or_default().trim_end_matches('/'))
+    format!("{}{MEDIA_PATH}", public_url.unwrap_or_default().trim_end_matches('/'))
 }
 
 /// The media service of a server that was given none: bytes in memory.

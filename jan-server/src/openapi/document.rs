@@ -17,9 +17,9 @@ use crate::router::{Repeat, Row, TABLE};
 
 /// Adds `T`'s schema, and those it refers to, to the components, and returns the reference to it.
 pub(super) fn named<T: ToSchema>(components: &mut Components) -> Value {
-    let mut found: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
-    T::schemas(&mut found);
-    for (name, schema) in found {
+    let mut schemas: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut schemas);
+    for (name, schema) in schemas {
         if let Ok(schema) = serde_json::to_value(schema) {
             components.add(name, schema);
         }
@@ -41,8 +41,8 @@ fn build() -> (Value, Components) {
     let mut paths: Map<String, Value> = Map::new();
     for row in TABLE {
         let operation = operation(row, &error, &mut components);
-        let at = paths.entry(row.path.replace("{*", "{")).or_insert_with(|| json!({}));
-        if let Some(methods) = at.as_object_mut() {
+        let path_item = paths.entry(row.path.replace("{*", "{")).or_insert_with(|| json!({}));
+        if let Some(methods) = path_item.as_object_mut() {
             methods.insert(row.method.as_str().to_ascii_lowercase(), operation);
         }
     }

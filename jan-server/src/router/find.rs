@@ -8,14 +8,14 @@ use super::row::Row;
 use super::table::TABLE;
 
 /// A matched path: its variable parts, and whether the request has the prefix of its service.
-pub(crate) struct Path {
+pub(crate) struct MatchedPath {
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) prefixed: bool,
 }
 
 /// The result of looking up a method and a path.
 pub(crate) enum Lookup {
-    Row(&'static Row, Path),
+    Row(&'static Row, MatchedPath),
     /// The path exists, with these methods only (`GET, HEAD`).
     OtherMethods(String),
     /// There is no such path.
@@ -58,7 +58,7 @@ pub(crate) fn find(method: &Method, path: &str) -> Lookup {
         Some(row) => {
             let variables =
                 matched.params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-            Lookup::Row(row, Path { variables, prefixed: path_rows.prefixed })
+            Lookup::Row(row, MatchedPath { variables, prefixed: path_rows.prefixed })
         }
         None => {
             let mut methods: Vec<_> = path_rows.rows.iter().map(|row| row.method.as_str()).collect();

@@ -11,8 +11,8 @@ pub(crate) async fn all(call: Call) -> Reply {
     let filter = Filter { model: call.query("model"), metadata: call.query_map("metadata") };
     let page = call.services.completions.list(call.owner(), &filter, &call.page(Order::Asc)?).await?;
     let page = as_json(&page)?;
-    let all = call.services.completions.count(call.owner(), &filter);
-    Listing::counted(&call, &page, all).await?.reply(&call, id_member)
+    let total = call.services.completions.count(call.owner(), &filter);
+    Listing::counted(&call, &page, total).await?.reply(&call, id_member)
 }
 
 /// Returns a stored chat completion.

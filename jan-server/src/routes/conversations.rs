@@ -33,8 +33,8 @@ pub(crate) async fn of_project(call: Call) -> Reply {
 async fn page_of(call: &Call, filter: &Filter) -> Reply {
     let page = call.services.conversations.list(call.owner(), filter, &call.page(Order::Desc)?).await?;
     let page: Page<ConversationShape> = page.map(Into::into);
-    let all = call.services.conversations.count(call.owner(), filter);
-    Listing::counted(call, &page, all).await?.reply(call, ConversationShape::id)
+    let total = call.services.conversations.count(call.owner(), filter);
+    Listing::counted(call, &page, total).await?.reply(call, ConversationShape::id)
 }
 
 /// Returns one conversation.

@@ -39,10 +39,10 @@ pub(crate) async fn swagger(call: Call) -> Reply {
     use crate::openapi::swagger;
 
     allowed(&call)?;
-    let file = call.path("file")?;
-    let found = swagger::file(&file)?.ok_or_else(|| Error::not_found("There is no such page."))?;
-    let mut response = Response::new(Body::full(Bytes::from(found.bytes.into_owned())));
-    let kind = HeaderValue::try_from(found.content_type).map_err(Error::internal)?;
+    let name = call.path("file")?;
+    let file = swagger::file(&name)?.ok_or_else(|| Error::not_found("There is no such page."))?;
+    let mut response = Response::new(Body::full(Bytes::from(file.bytes.into_owned())));
+    let kind = HeaderValue::try_from(file.content_type).map_err(Error::internal)?;
     response.headers_mut().insert(CONTENT_TYPE, kind);
     Ok(response)
 }

@@ -24,8 +24,8 @@ pub(crate) async fn all(call: Call) -> Reply {
     let (id, branch, page) = (call.path("id")?, call.query("branch"), call.page(Order::Desc)?);
     let conversations = &call.services.conversations;
     let page = shapes(&call, conversations.items(call.owner(), &id, branch.as_deref(), &page).await?)?;
-    let all = conversations.count_items(call.owner(), &id, branch.as_deref());
-    Listing::counted(&call, &page, all).await?.reply(&call, id_member)
+    let total = conversations.count_items(call.owner(), &id, branch.as_deref());
+    Listing::counted(&call, &page, total).await?.reply(&call, id_member)
 }
 
 fn shapes(call: &Call, page: Page<Item>) -> Result<Page<Value>> {

@@ -6,7 +6,7 @@ use http::uri::Authority;
 use jan_core::media::OwnHosts;
 
 use super::call::Call;
-use crate::media::PATH;
+use crate::media::MEDIA_PATH;
 
 impl Call {
     /// The base of links: the public URL, or else the host of this request and the path under which the server is
@@ -43,7 +43,7 @@ pub(crate) fn absolute(base_url: &str, link: String) -> String {
     match link.as_bytes().first() {
         Some(b'/') if !link.starts_with("//") => format!("{base_url}{link}"),
         // A media service without a configured base for links returns only the id.
-        _ if link.starts_with(jan_core::media::PREFIX) => format!("{base_url}{PATH}{link}"),
+        _ if link.starts_with(jan_core::media::PREFIX) => format!("{base_url}{MEDIA_PATH}{link}"),
         _ => link,
     }
 }

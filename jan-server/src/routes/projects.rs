@@ -33,8 +33,8 @@ async fn name_conflict(call: &Call, name: &str, error: Error) -> Error {
 pub(crate) async fn all(call: Call) -> Reply {
     let page = call.services.projects.list(call.owner(), &call.page(Order::Desc)?).await?;
     let page: Page<ProjectShape> = page.map(Into::into);
-    let all = call.services.projects.count(call.owner());
-    Listing::counted(&call, &page, all).await?.enveloped(&call, ProjectShape::id)
+    let total = call.services.projects.count(call.owner());
+    Listing::counted(&call, &page, total).await?.enveloped(&call, ProjectShape::id)
 }
 
 /// Returns one project.

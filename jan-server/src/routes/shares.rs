@@ -50,8 +50,8 @@ async fn page_of(call: &Call, conversation: Option<&str>) -> Reply {
     let (page, revoked) = (call.page(Order::Desc)?, call.flag("include_revoked")?);
     let page = call.services.shares.list(call.owner(), conversation, revoked, &page).await?;
     let page: Page<ShareShape> = page.map(|share| shape(call, share));
-    let all = call.services.shares.count(call.owner(), conversation, revoked);
-    Listing::counted(call, &page, all).await?.enveloped(call, ShareShape::id)
+    let total = call.services.shares.count(call.owner(), conversation, revoked);
+    Listing::counted(call, &page, total).await?.enveloped(call, ShareShape::id)
 }
 
 /// Revokes a share.

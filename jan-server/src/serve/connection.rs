@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::head;
-use super::remainder::{self, RequestBody};
+use super::remainder::{self, IncomingBody};
 use super::settings::ServeSettings;
 use super::socket::Socket;
 use super::source::Accepted;
@@ -41,19 +41,19 @@ const READ_BUFFER: usize = 128 * 1024;
 const GOAWAY_WAIT: Duration = Duration::from_secs(1);
 
 /// Serves connections with the protocol that each client uses.
-pub(super) struct Protocols {
+pub(super) struct ConnectionHandler {
     limits: ServeSettings,
     http1: http1::Builder,
 }
 
 /// The protocol of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
+enum Protocol {
     Http1,
     Http2,
 }
 
-impl Version {
+impl Protocol {
     /// The protocol of a connection that begins with these bytes; `None` while it can be either.
     fn of(start: &[u8]) -> Option<Self> {
         match PREFACE.strip_prefix(start) {
@@ -64,7 +64,7 @@ impl Version {
     }
 }
 
-impl Protocols {
+impl ConnectionHandler {
     pub(super) fn new(limits: &ServeSettings) -> Self {
         // hyper applies its time limits only if it has a timer.
         let mut http1 = http1::Builder::new();
@@ -82,19 +82,19 @@ impl Protocols {
         let Accepted { socket, peer, guard: _guard } = accepted;
         let detected = tokio::select! {
             detected = self.detect(socket) => detected,
-            () = stop(&mut stopped) => None,
+            () = wait_for_stop(&mut stopped) => None,
         };
         match detected {
             None => {}
-            Some((Version::Http1, socket)) => self.http1(server, socket, peer, stopped).await,
-            Some((Version::Http2, socket)) => Box::pin(self.http2(server, socket, peer, stopped)).await,
+            Some((Protocol::Http1, socket)) => self.http1(server, socket, peer, stopped).await,
+            Some((Protocol::Http2, socket)) => Box::pin(self.http2(server, socket, peer, stopped)).await,
         }
     }
 
     /// Detects the protocol. It peeks first, which is mostly enough and leaves the bytes in the socket, so that nothing
     /// has to be buffered. hyper's own detection adds a cost to every request and every open stream, and has no time
     /// limit.
-    async fn detect(&self, mut socket: TcpStream) -> Option<(Version, Socket)> {
+    async fn detect(&self, mut socket: TcpStream) -> Option<(Protocol, Socket)> {
         let mut start = [0; PREFACE.len()];
         let Ok(Ok(seen @ 1..)) = timeout(self.limits.first_byte, socket.peek(&mut start)).await else {
             return None;
@@ -102,11 +102,11 @@ impl Protocols {
         // Streamed chunks are small: without this, the kernel would hold a chunk back until the one before is
         // acknowledged.
         let _ = socket.set_nodelay(true);
-        let (version, read) = match Version::of(start.get(..seen)?) {
-            Some(version) => (version, Bytes::new()),
+        let (protocol, read) = match Protocol::of(start.get(..seen)?) {
+            Some(protocol) => (protocol, Bytes::new()),
             None => timeout(self.limits.head, read_until_known(&mut socket)).await.ok()??,
         };
-        Some((version, Socket::new(socket, read, self.limits.write)))
+        Some((protocol, Socket::new(socket, read, self.limits.write)))
     }
 
     async fn http1(
@@ -126,7 +126,7 @@ impl Protocols {
         let ended = tokio::select! {
             biased;
             ended = &mut serving => Some(ended),
-            () = stop(&mut stopped) => None,
+            () = wait_for_stop(&mut stopped) => None,
         };
         let ended = match ended {
             Some(ended) => ended,
@@ -145,7 +145,7 @@ impl Protocols {
             let mut socket = serving.into_parts().io.into_inner();
             tokio::select! {
                 () = remainder::discard_socket(&mut socket) => {}
-                () = stop(&mut stopped) => {}
+                () = wait_for_stop(&mut stopped) => {}
             }
         }
     }
@@ -159,7 +159,7 @@ impl Protocols {
     ) {
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(PeerAddr(peer));
-            let request = request.map(|body| RequestBody::new(body, None));
+            let request = request.map(|body| IncomingBody::new(body, None));
             server.handle(request).map(|reply| Ok::<_, Infallible>(reply.map(SplitBody::new)))
         });
         let (streams, mut opened) = Streams::new(self.limits.write);
@@ -178,7 +178,7 @@ impl Protocols {
             biased;
             end = serving.as_mut() => return ended(end),
             () = streams::idle(&mut opened, self.limits.head) => {}
-            () = stop(&mut stopped) => {}
+            () = wait_for_stop(&mut stopped) => {}
         }
         // GOAWAY: the client may open no more streams. Streams that are open are finished.
         serving.as_mut().graceful_shutdown();
@@ -188,7 +188,7 @@ impl Protocols {
             end = serving => ended(end),
             () = streams::idle(&mut opened, self.limits.head) => {}
             () = async {
-                stop(&mut stopped).await;
+                wait_for_stop(&mut stopped).await;
                 streams::idle(&mut seen, GOAWAY_WAIT).await;
             } => {}
         }
@@ -196,21 +196,21 @@ impl Protocols {
 }
 
 /// Waits until the server stops.
-async fn stop(stopped: &mut watch::Receiver<bool>) {
+async fn wait_for_stop(stopped: &mut watch::Receiver<bool>) {
     // An error means that the sender was dropped, which happens only with the server.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// Reads until the bytes decide the protocol.
-async fn read_until_known(socket: &mut TcpStream) -> Option<(Version, Bytes)> {
+async fn read_until_known(socket: &mut TcpStream) -> Option<(Protocol, Bytes)> {
     let mut read = BytesMut::with_capacity(PREFACE.len());
     loop {
         let missing = PREFACE.len() - read.len();
         if socket.read_buf(&mut (&mut read).limit(missing)).await.ok()? == 0 {
             return None;
         }
-        if let Some(version) = Version::of(&read) {
-            return Some((version, read.freeze()));
+        if let Some(protocol) = Protocol::of(&read) {
+            return Some((protocol, read.freeze()));
         }
     }
 }
@@ -236,7 +236,7 @@ async fn answer(
     let head_error = head::check(&request).err();
     let expects_continue = head::expects_continue(request.headers());
     let request =
-        request.map(|body| RequestBody::new(body, Some((state.must_close.clone(), expects_continue))));
+        request.map(|body| IncomingBody::new(body, Some((state.must_close.clone(), expects_continue))));
     let mut reply = match head_error {
         None => server.handle(request).await,
         Some(error) => server.refuse(request, error).await,
@@ -254,11 +254,11 @@ mod tests {
     #[test]
     fn the_protocol_is_detected_from_as_few_bytes_as_possible() {
         for undecided in [&b"P"[..], b"PRI", &PREFACE[..23]] {
-            assert_eq!(Version::of(undecided), None);
+            assert_eq!(Protocol::of(undecided), None);
         }
         for http1 in [&b"G"[..], b"PO", b"PRI * HTTP/1.1", b"\x16\x03"] {
-            assert_eq!(Version::of(http1), Some(Version::Http1));
+            assert_eq!(Protocol::of(http1), Some(Protocol::Http1));
         }
-        assert_eq!(Version::of(PREFACE), Some(Version::Http2));
+        assert_eq!(Protocol::of(PREFACE), Some(Protocol::Http2));
     }
 }

@@ -36,7 +36,7 @@ use tokio::task::JoinSet;
 
 pub use self::settings::ServeSettings;
 
-use self::connection::Protocols;
+use self::connection::ConnectionHandler;
 use self::source::{ACCEPT_PAUSE, Source};
 use crate::server::Server;
 use crate::supervise::supervise;
@@ -89,8 +89,8 @@ impl Server {
         stop: F,
         limits: &ServeSettings,
     ) -> io::Result<()> {
-        let (slots, protocols) =
-            (Arc::new(Semaphore::new(limits.connections)), Arc::new(Protocols::new(limits)));
+        let (slots, handler) =
+            (Arc::new(Semaphore::new(limits.connections)), Arc::new(ConnectionHandler::new(limits)));
         let (stopping, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         // Background tasks of this listener. A `JoinSet`, because dropping it ends its tasks.
@@ -117,7 +117,7 @@ impl Server {
             };
             match accepted {
                 Ok(accepted) => {
-                    let serving = protocols.clone().serve(self.clone(), accepted, stopped.clone());
+                    let serving = handler.clone().serve(self.clone(), accepted, stopped.clone());
                     connections.spawn(async move {
                         serving.await;
                         drop(slot);

@@ -25,10 +25,10 @@ const MAX_TIME: Duration = Duration::from_secs(30);
 const MAX_SILENCE: Duration = Duration::from_secs(5);
 /// After a rest of at most this many bytes the connection can be used again. After a larger one, or one of unknown
 /// length, it is closed.
-const REUSABLE: u64 = 64 * 1024;
+const MAX_REUSABLE: u64 = 64 * 1024;
 
 /// The body of a request. Dropping it before its end discards the rest in a task of its own.
-pub(super) struct RequestBody {
+pub(super) struct IncomingBody {
     /// `None` after the end.
     body: Option<Incoming>,
     http1: Option<Http1>,
@@ -42,8 +42,8 @@ struct Http1 {
     expects_continue: bool,
 }
 
-impl RequestBody {
-    /// `http1` is the flag that is set if the connection must be closed, and whether the client expects_continue for `100
+impl IncomingBody {
+    /// `http1` is the flag that is set if the connection must be closed, and whether the client waits for `100
     /// Continue`.
     pub(super) fn new(body: Incoming, http1: Option<(Arc<AtomicBool>, bool)>) -> Self {
         let ended = HttpBody::is_end_stream(&body);
@@ -54,7 +54,7 @@ impl RequestBody {
     }
 }
 
-impl HttpBody for RequestBody {
+impl HttpBody for IncomingBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -82,11 +82,11 @@ impl HttpBody for RequestBody {
     }
 }
 
-impl Drop for RequestBody {
+impl Drop for IncomingBody {
     fn drop(&mut self) {
         let Some(body) = self.body.take().filter(|body| !HttpBody::is_end_stream(body)) else { return };
         if let Some(http1) = &self.http1 {
-            let is_small = HttpBody::size_hint(&body).upper().is_some_and(|rest| rest <= REUSABLE);
+            let is_small = HttpBody::size_hint(&body).upper().is_some_and(|rest| rest <= MAX_REUSABLE);
             if !is_small || http1.expects_continue {
                 http1.must_close.store(true, Ordering::Relaxed);
             }

@@ -17,7 +17,7 @@ use crate::http::body::{Body, BoxError};
 
 /// How much of a reply is passed to hyper at once, in bytes. These bytes wait in memory, without a time limit of their
 /// own, until the client opens its window or the connection ends.
-const PIECE: usize = 64 * 1024;
+const MAX_PIECE: usize = 64 * 1024;
 
 tokio::task_local! {
     /// The progress of the reply of the stream that is being polled.
@@ -87,7 +87,7 @@ pub(super) async fn idle(opened: &mut watch::Receiver<usize>, limit: Duration) {
     }
 }
 
-/// Runs a stream. If its reply is_waiting for capacity for too long, drops it, which resets the stream.
+/// Runs a stream. If its reply waits for capacity for too long, drops the stream, which resets it.
 async fn run_with_limit(stream: impl Future<Output = ()>, write_timeout: Duration) {
     let mut stream = pin!(stream);
     let (mut progress, mut timer) = (Progress::default(), None::<Pin<Box<Sleep>>>);
@@ -110,7 +110,7 @@ async fn run_with_limit(stream: impl Future<Output = ()>, write_timeout: Duratio
     .await;
 }
 
-/// The body of a reply, split into pieces of at most [`PIECE`] bytes, which reports its progress.
+/// The body of a reply, split into pieces of at most [`MAX_PIECE`] bytes, which reports its progress.
 pub(super) struct SplitBody {
     body: Body,
     rest: Bytes,
@@ -122,7 +122,7 @@ impl SplitBody {
     }
 
     fn piece(&mut self, mut bytes: Bytes) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.rest = bytes.split_off(bytes.len().min(PIECE));
+        self.rest = bytes.split_off(bytes.len().min(MAX_PIECE));
         report(|progress| Progress { pieces: progress.pieces.wrapping_add(1), is_waiting: true });
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
