@@ -22,7 +22,7 @@
 //! | `openapi` | the OpenAPI document, generated from the table |
 //! | `router` | THE TABLE: every route of the API, on one page |
 //! | `routes` | the handlers, one file per group of routes |
-//! | `services`, `sweep`, `media` | the services that handlers call; permanent deletion; the media service's links and defaults |
+//! | `services`, `sweep`, `media` | the services that handlers call; permanent deletion; defaults of media |
 //! | `gateway` | applied to every request: id, hosts, limits, credentials, CORS, idempotency |
 //! | `http` | bodies, replies, event streams, forms, errors as statuses |
 //!

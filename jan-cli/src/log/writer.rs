@@ -32,8 +32,8 @@ struct Shared {
     capacity: usize,
 }
 
-/// What the lock protects. The thread moves lines out of it and writes them without the lock, so that logging never waits
-/// for a write.
+/// What the lock protects. The thread moves lines out of it and writes them without the lock, so that logging never
+/// waits for a write.
 #[derive(Default)]
 struct State {
     /// Complete lines that are not written yet.

@@ -59,8 +59,8 @@ impl Gateway {
     /// because a credential can be expensive to verify.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::RateLimited`], [`jan_core::ErrorKind::Unauthenticated`], or [`jan_core::ErrorKind::Forbidden`] for a
-    /// page that may not use a browser's session.
+    /// [`ErrorKind::RateLimited`](jan_core::ErrorKind::RateLimited), `Unauthenticated`, or `Forbidden` for a page that
+    /// may not use a browser's session.
     pub(crate) async fn admit(
         &self,
         rule: Rule,

@@ -63,8 +63,8 @@ pub(super) async fn acquire(
         if known.expires_at.is_none_or(|at| at > now) {
             return Ok(state_of(known.body, digest));
         }
-        // The lease has expired. The record is deleted by its id, not by the key: if another request has replaced it in the
-        // meantime, the new record stays.
+        // The lease has expired. The record is deleted by its id, not by the key: if another request has replaced it in
+        // the meantime, the new record stays.
         records.delete(owner, &known.id).await?;
     }
     Ok(KeyState::Running)
@@ -127,7 +127,9 @@ impl KeyLease {
 }
 
 /// The task that holds one key: renews its record, and stores the outcome at the end. It is a task of its own, so that
-/// the record is also updated when the future of the request is dropped.
+/// the record is also updated when the future of the request is dropped. If the process is suspended for longer than
+/// the lease, another request may delete the record and run; the next update then finds no record, which is only
+/// logged.
 struct LeaseTask {
     records: Records<KeyRecord>,
     clock: Arc<dyn Clock>,
