@@ -1,4 +1,4 @@
-//! `jan-server export` and `jan-server import`: what a user has, as lines of JSON in a file or a pipe.
+//! `jan-server export` and `jan-server import`: all data of a user, as lines of JSON in a file or a pipe.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -47,8 +47,8 @@ pub(super) struct ImportArgs {
 pub(super) async fn export(config: &Config, args: ExportArgs) -> Result<ExitCode> {
     let account = account(config, args.without_media).await?;
     let mut lines = account.export(&UserId::new(args.user.clone()))?;
-    // The first line says whose it is and the last one that it is the last: with nothing in between there is nobody. Read
-    // before the file is made.
+    // The first line names the user and the last line marks the end. With only these two, the user has no data. The
+    // three lines are read before the file is created, so that no file is left in that case.
     let (head, next, third) = (lines.try_next().await?, lines.try_next().await?, lines.try_next().await?);
     let (Some(head), Some(next), Some(third)) = (head, next, third) else {
         let message = format!("Nothing is kept of a user `{}`. GET /v1/users/me tells an id.", args.user);
@@ -94,7 +94,7 @@ pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// The accounts of the configured store, with their media unless it is left out.
+/// All parts of the configured store that hold a user's data, with media unless they are left out.
 async fn account(config: &Config, without_media: bool) -> Result<Account> {
     let database = open::database(config).await?;
     let account = match without_media {

@@ -1,5 +1,5 @@
 //! The binary `jan-server`: its command line (`serve`, which is the default, `chat`, `models`, `export`, `import`,
-//! `config`), its configuration, and what becomes of that.
+//! `config`), its configuration, and the server that it builds from that.
 //!
 //! | file | holds |
 //! |---|---|
@@ -85,10 +85,10 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(told) => return help(&told),
+        Err(error) => return print_clap(&error),
     };
     let outcome = read_config(&cli).and_then(|config| {
-        threads::settle(&config)?;
+        threads::set(&config)?;
         let command = cli.command.unwrap_or(Command::Serve(serve::ServeArgs::default()));
         run(command, config, unknown_variables(&ProcessEnvironment))
     });
@@ -98,13 +98,14 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Help and the version go to standard output, what is wrong with the arguments to standard error.
-fn help(told: &clap::Error) -> ExitCode {
-    if let Err(error) = told.print() {
+/// Prints what clap returned instead of arguments: help and the version to standard output, wrong arguments to standard
+/// error.
+fn print_clap(message: &clap::Error) -> ExitCode {
+    if let Err(error) = message.print() {
         note!("jan-server: {}", output::failed(&error));
         return ExitCode::FAILURE;
     }
-    ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2))
+    ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2))
 }
 
 fn read_config(cli: &Cli) -> Result<Config> {

@@ -1,4 +1,4 @@
-//! The binary: everything it does is in the library beside it.
+//! The binary; its code is in the library of this crate.
 
 fn main() -> std::process::ExitCode {
     jan_cli::main()

@@ -1,4 +1,4 @@
-//! From the configuration to a server: the one place where its values become parts.
+//! Builds a server from the configuration: the only place where configured values become parts of a server.
 
 mod folder;
 mod images;
@@ -21,13 +21,13 @@ use jan_server::{AllowAll, ApiKeys, Hosts, LocalIssuer, RateSettings, ServeSetti
 pub use folder::open as data_folder;
 pub use media::media;
 
-/// The file in the data folder that holds everything else, unless another database is named.
+/// The database file in the data folder, used unless the configuration names another database.
 const DATABASE: &str = "jan.db";
 
 /// The server that the configuration describes.
 ///
 /// # Errors
-/// What cannot be opened, in a sentence: a model file, the data folder, a key.
+/// When a part cannot be opened, such as a model file, the data folder or a key; the message names it.
 pub async fn server(config: &Config) -> Result<Server> {
     let mut builder = Server::builder().settings(settings(config)).cors_origins(config.cors.origins.clone());
     let database = database(config).await?;
@@ -55,7 +55,7 @@ pub async fn server(config: &Config) -> Result<Server> {
     builder.build().await
 }
 
-/// The hosts that an open server answers for.
+/// The host names of a server that needs no credential.
 fn hosts(config: &Config) -> Hosts {
     let hosts = config.auth.hosts.iter().fold(Hosts::local(), Hosts::and);
     let media = config.media.public_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
@@ -66,7 +66,7 @@ fn hosts(config: &Config) -> Hosts {
 /// The database that the configuration names.
 ///
 /// # Errors
-/// A database that cannot be opened.
+/// When the database cannot be opened.
 pub async fn database(config: &Config) -> Result<Database> {
     let durability = match config.database.durability {
         DurabilityMode::Process => Durability::Process,
@@ -81,10 +81,10 @@ pub async fn database(config: &Config) -> Result<Database> {
     }
 }
 
-/// The models that the configuration names, behind one provider; `None` when it names none.
+/// One provider for all models of the configuration; `None` when it has none.
 ///
 /// # Errors
-/// A model file that cannot be opened, an upstream that cannot be talked to as described.
+/// When a model file cannot be opened, or an upstream's description is invalid.
 pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>> {
     let mut providers: Vec<(Arc<dyn ModelProvider>, bool)> = Vec::new();
     if let Some(local) = local(config).await? {
@@ -94,7 +94,7 @@ pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>>
         providers.push((Arc::new(Echo::default()), false));
     }
     providers.extend(upstreams(config)?.into_iter().map(|(_, provider)| (provider, true)));
-    // One upstream needs no router in front of it: it knows its names best.
+    // A single upstream needs no router: it resolves the names of its models itself.
     if let [] | [(_, true)] = providers.as_slice() {
         return Ok(providers.pop().map(|(provider, _)| provider));
     }
@@ -104,10 +104,10 @@ pub async fn provider(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>>
     Ok(Some(Arc::new(router)))
 }
 
-/// The upstreams, by their names.
+/// The configured upstreams and their names.
 ///
 /// # Errors
-/// One that cannot be talked to as it is described.
+/// When an upstream's description is invalid.
 pub fn upstreams(config: &Config) -> Result<Vec<(String, Arc<dyn ModelProvider>)>> {
     let open = |(name, described): (&String, _)| {
         let provider = OpenAi::new(&upstream(name, described))
@@ -117,7 +117,7 @@ pub fn upstreams(config: &Config) -> Result<Vec<(String, Arc<dyn ModelProvider>)
     config.providers.iter().map(open).collect()
 }
 
-/// An upstream as it is described.
+/// The settings of an upstream.
 fn upstream(name: &str, described: &config::Provider) -> Upstream {
     let mut upstream = Upstream::at(&described.url);
     upstream.name = Some(name.to_owned());
@@ -145,7 +145,7 @@ async fn local(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>> {
         queue: config.local.queue,
         seed: None,
     };
-    // Reading the file takes a while and must not hold up other work.
+    // Loading the file takes seconds and would block other work of this thread.
     let model = tokio::task::spawn_blocking(move || LocalModel::open_with(path, options)).await;
     Ok(Some(Arc::new(model.map_err(Error::internal)??)))
 }
@@ -158,7 +158,7 @@ async fn local(config: &Config) -> Result<Option<Arc<dyn ModelProvider>>> {
     }
 }
 
-/// What one listener allows, as configured.
+/// The limits of the listener, as configured.
 pub fn serve_settings(config: &Config) -> ServeSettings {
     let (limits, mut settings) = (&config.limits, ServeSettings::default());
     settings.connections = limits.connections;

@@ -1,5 +1,5 @@
-//! `jan-server serve`: opens what the configuration names, listens, and with `--demo` shows that it works by asking the
-//! model one question through the server's own API.
+//! `jan-server serve`: builds the configured server and serves it. With `--demo` it also sends the model one question
+//! through the server's own API, to show that it works.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -24,11 +24,11 @@ pub(super) struct ServeArgs {
     demo: bool,
 }
 
-/// A small model answers better when it is told who it is.
-const MANNER: &str = "You are a helpful assistant.";
+/// The system prompt of the question: a small model answers better with one.
+const SYSTEM_PROMPT: &str = "You are a helpful assistant.";
 const QUESTION: &str = "What is the capital of France?";
 
-/// `warning` is what is to be said of the configuration.
+/// Runs the command. `warning` is a message about the configuration, to be logged.
 pub(super) async fn run(config: &Config, warning: Option<String>, args: ServeArgs) -> Result<ExitCode> {
     let _log = log::start(config)?;
     if let Some(warning) = warning {
@@ -58,7 +58,7 @@ pub(super) async fn run(config: &Config, warning: Option<String>, args: ServeArg
     Ok(ExitCode::SUCCESS)
 }
 
-/// Comes with Ctrl-C, or with SIGTERM from whoever runs us. Signals count from this call on, also before it is awaited.
+/// Completes at Ctrl-C or SIGTERM. Signals are caught from this call on, also before the future is polled.
 pub(super) fn stop_signal() -> impl Future<Output = ()> + Send {
     #[cfg(unix)]
     let mut signals = {
@@ -75,23 +75,28 @@ pub(super) fn stop_signal() -> impl Future<Output = ()> + Send {
             return;
         }
         if tokio::signal::ctrl_c().await.is_err() {
-            // There are no signals here.
+            // This platform has no signals.
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// One guest, one question, one answer as it streams: the same requests that a client would send.
+/// Logs in as a guest and sends one question, with the same requests as a client would, and prints the answer as it
+/// arrives.
 async fn demo(server: &Server, url: &str) -> Result<()> {
-    let login = ask(server, "POST", "/llm/auth/guest-login", None, String::new()).await?;
+    let login = send_for_json(server, "POST", "/llm/auth/guest-login", None, String::new()).await?;
     let token = login.get("access_token").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let models = ask(server, "GET", "/v1/models", Some(&token), String::new()).await?;
+    let models = send_for_json(server, "GET", "/v1/models", Some(&token), String::new()).await?;
     let model = models.pointer("/data/0/id").and_then(Value::as_str);
     let model = model.ok_or_else(|| Error::unavailable("no model is configured; see `jan-server --help`"))?;
 
     println!("\nAsking {model}: {QUESTION}\n")?;
-    let body =
-        ChatRequest::new(model).system(MANNER).user(QUESTION).with("temperature", &0).stream(true).to_bytes();
+    let body = ChatRequest::new(model)
+        .system(SYSTEM_PROMPT)
+        .user(QUESTION)
+        .with("temperature", &0)
+        .stream(true)
+        .to_bytes();
     let body = String::from_utf8_lossy(&body).into_owned();
     let mut events =
         send(server, "POST", "/v1/chat/completions", Some(&token), body).await?.into_data_stream();
@@ -107,13 +112,19 @@ async fn demo(server: &Server, url: &str) -> Result<()> {
     println!(
         "\n\nIt works. Ask it yourself (the token is good for five minutes; POST {url}/llm/auth/guest-login gives another):\n\n\
          curl -N {url}/v1/chat/completions \\\n  -H 'Authorization: Bearer {token}' \\\n  -H 'Content-Type: application/json' \\\n  \
-         -d '{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"system\",\"content\":\"{MANNER}\"}},{{\"role\":\"user\",\"content\":\"Hello!\"}}],\"stream\":true}}'\n\n\
+         -d '{{\"model\":\"{model}\",\"messages\":[{{\"role\":\"system\",\"content\":\"{SYSTEM_PROMPT}\"}},{{\"role\":\"user\",\"content\":\"Hello!\"}}],\"stream\":true}}'\n\n\
          In a browser: {url}/api/swagger/index.html\nCtrl-C stops the server.\n"
     )?;
     Ok(())
 }
 
-async fn ask(server: &Server, method: &str, path: &str, token: Option<&str>, body: String) -> Result<Value> {
+async fn send_for_json(
+    server: &Server,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: String,
+) -> Result<Value> {
     let bytes =
         send(server, method, path, token, body).await?.collect().await.map_err(Error::internal)?.to_bytes();
     serde_json::from_slice(&bytes).map_err(Error::internal)
@@ -130,8 +141,8 @@ async fn send(server: &Server, method: &str, path: &str, token: Option<&str>, bo
         return Ok(response.into_body());
     }
     let body = response.into_body().collect().await.map_err(Error::internal)?.to_bytes();
-    let said: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let reply: Value = serde_json::from_slice(&body).unwrap_or_default();
     Err(Error::unavailable(
-        said.pointer("/error/message").and_then(Value::as_str).unwrap_or("no answer").to_owned(),
+        reply.pointer("/error/message").and_then(Value::as_str).unwrap_or("no answer").to_owned(),
     ))
 }

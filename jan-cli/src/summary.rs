@@ -1,4 +1,5 @@
-//! What a server says of itself when it starts: where it listens, who may come in, where it keeps things, who answers.
+//! The summary that a server logs when it starts: where it listens, how callers authenticate, where it stores data, and
+//! which models it has.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,7 +10,8 @@ use jan_core::{ModelProvider, Result};
 use crate::config::{AuthMode, Config};
 use crate::open;
 
-/// Says it in the log. Whether the upstreams answer is found out in the background: nobody waits for them.
+/// Logs the summary. Whether the upstreams answer is checked in the background, so that the start does not wait for
+/// them.
 pub(super) fn log(config: &Config, address: SocketAddr) -> Result<()> {
     let (models, database) = (models(config), database(config));
     let auth = match config.auth.mode {
@@ -32,20 +34,20 @@ pub(super) fn log(config: &Config, address: SocketAddr) -> Result<()> {
         );
     }
     for (name, upstream) in open::upstreams(config)? {
-        let url = config.providers.get(&name).map(|provider| shown(&provider.url)).unwrap_or_default();
+        let url = config.providers.get(&name).map(|provider| redacted(&provider.url)).unwrap_or_default();
         tokio::spawn(async move { check(&name, &url, &*upstream).await });
     }
     Ok(())
 }
 
 async fn check(name: &str, url: &str, upstream: &dyn ModelProvider) {
-    // The provider waits for its list no longer than ten seconds, and logs by itself what went wrong.
+    // The provider limits the wait for its list to ten seconds, and logs errors itself.
     if let Ok(models) = upstream.models().await {
         tracing::info!(upstream = name, url, models = models.len(), "the upstream answers");
     }
 }
 
-/// Who answers chats, by name.
+/// The names of the models that answer chats.
 fn models(config: &Config) -> Vec<String> {
     let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let local = config.local.model.as_deref().map(|path| {
@@ -57,21 +59,21 @@ fn models(config: &Config) -> Vec<String> {
     local.into_iter().chain(echo).chain(upstreams).collect()
 }
 
-/// Where things are kept, without the password.
+/// Where data is stored, without the password.
 fn database(config: &Config) -> String {
     match config.database.url.as_ref().map(ExposeSecret::expose_secret) {
         None => format!("sqlite in {}", config.data_dir.display()),
         Some("memory") => "memory, until the process ends".to_owned(),
-        Some(url) => shown(url),
+        Some(url) => redacted(url),
     }
 }
 
-/// A URL without what stands before the host's `@`, nor its query: both may hold passwords.
-fn shown(url: &str) -> String {
+/// A URL without user information and query: both may contain passwords.
+fn redacted(url: &str) -> String {
     let url = url.split_once('?').map_or(url, |(url, _)| url);
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
-    // A password may hold the `/` that it should not.
+    // A password may contain an unescaped `/`.
     let rest = if path.is_some_and(|path| path.contains('@')) { rest } else { host };
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     match path {
@@ -85,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_password_is_shown() {
+    fn no_password_is_logged() {
         for (url, wanted) in [
             ("postgres://jan:secret@db:5432/jan?sslmode=require", "postgres://db:5432/jan"),
             ("postgres://jan:sec/ret@db/jan", "postgres://db/jan"),
@@ -93,7 +95,7 @@ mod tests {
             ("https://u:secret@h", "https://h"),
             ("sqlite:data/jan.db", "sqlite:data/jan.db"),
         ] {
-            assert_eq!(shown(url), wanted);
+            assert_eq!(redacted(url), wanted);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Puts a server together. Setters do not fail and do not depend on their order; `build()` wires what was collected and
-//! says in a plain sentence what is missing. Nothing is open unless it is opened by name.
+//! Builds a server. Setters cannot fail and do not depend on their order; `build()` connects the parts and reports a
+//! missing one in a plain sentence. Nothing is open to unauthenticated callers unless the app asks for it by name.
 
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ use crate::gateway::idempotency::Keys;
 use crate::gateway::rate::{RateLimits, RateSettings};
 use crate::inner::Inner;
 use crate::media;
-use crate::rooms::{Rooms, Settings};
 use crate::server::Server;
+use crate::services::{Services, Settings};
 use crate::sweep::Sweeper;
 
-/// The parts of a server, being collected.
+/// Collects the parts of a [`Server`]. Made by [`Server::builder`].
 #[derive(Default)]
 #[must_use]
 pub struct ServerBuilder {
@@ -35,7 +35,7 @@ pub struct ServerBuilder {
     database: Option<Database>,
     store: Option<Store>,
     media: Option<Media>,
-    painters: Vec<(String, Arc<dyn ImageProvider>)>,
+    image_providers: Vec<(String, Arc<dyn ImageProvider>)>,
     image_settings: ImageSettings,
     issuer: Option<Arc<LocalIssuer>>,
     verifier: AnyOf,
@@ -49,105 +49,110 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// Who answers chats. Without a model the server starts and says what is missing when it is asked.
+    /// The model provider that answers chats. Without one the server starts, and every chat fails with a message that
+    /// says how to configure a model.
     pub fn model(mut self, model: impl ModelProvider) -> Self {
         self.model = Some(Arc::new(model));
         self
     }
 
-    /// The app's database, in which everything is kept; one in memory unless it is given.
+    /// The app's database, which holds everything that the server stores. Default: an in-memory database.
     pub fn database(mut self, database: Database) -> Self {
         self.database = Some(database);
         self
     }
 
-    /// Stores of your own for conversations and all that belongs to them, in place of those that are made on the database.
+    /// The app's own stores for conversations and all that belongs to them, instead of those that are made on the
+    /// database.
     pub fn store(mut self, store: Store) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// What keeps pictures and files. Without it their bytes are in memory, beside the store's records, and what lies
-    /// elsewhere is not fetched. Its links should lead to `/api/media/` of this server
+    /// The media service, which stores pictures and files. Without it their bytes are held in memory, their records are
+    /// in the store, and remote URLs are not fetched. Its links should point to `/api/media/` of this server
     /// ([`jan_media::MediaSettings::links`], `upload_links`).
     pub fn media(mut self, media: Media) -> Self {
         self.media = Some(media);
         self
     }
 
-    /// Who makes pictures, by the name that a caller may give as `provider_id`; the first added is asked unless another is
-    /// named. Without any, making pictures is refused.
+    /// Adds an image provider under the name that a caller may send as `provider_id`. A request that names no provider
+    /// goes to the first one added. Without any, requests to generate images are refused.
     pub fn images(mut self, name: impl Into<String>, provider: Arc<dyn ImageProvider>) -> Self {
-        self.painters.push((name.into(), provider));
+        self.image_providers.push((name.into(), provider));
         self
     }
 
-    /// What is said of pictures where a caller says nothing.
+    /// Defaults for image requests that leave a setting out.
     pub fn image_settings(mut self, settings: ImageSettings) -> Self {
         self.image_settings = settings;
         self
     }
 
-    /// Who may come in: `AllowAll`, `ApiKeys`, `HostPrincipal` (whom the app around the server signed in), or a verifier of
-    /// your own, which sees the credential, all headers and what your layers attached to the request. Several are asked
-    /// in turn. Required, unless [`ServerBuilder::issue_tokens`] is used.
+    /// Adds a verifier of credentials: `AllowAll`, `ApiKeys`, `HostPrincipal` (for callers whom the app around the
+    /// server signed in), or your own, which gets the credential, all headers and the request's extensions. Several
+    /// verifiers are tried in the order they were added. At least one is required, unless
+    /// [`ServerBuilder::issue_tokens`] is used.
     pub fn auth(mut self, verifier: impl AuthVerifier) -> Self {
         self.verifier = self.verifier.or(verifier);
         self.has_verifier = true;
         self
     }
 
-    /// Issues tokens to guests (`POST /auth/guest-login`) and lets in whoever shows one.
+    /// Issues tokens to guests (`POST /auth/guest-login`) and accepts these tokens as credentials.
     pub fn issue_tokens(mut self, issuer: LocalIssuer) -> Self {
         self.issuer = Some(Arc::new(issuer));
         self
     }
 
-    /// Limits how many requests are let in. Without it there is no limit.
+    /// Limits the number of requests per minute and per hour. Default: no limit.
     pub fn rate_limits(mut self, settings: RateSettings) -> Self {
         self.rate = Some(settings);
         self
     }
 
-    /// Pages of these origins may call from a browser (`https://chat.example`; `*` for all). Without any, pages served
-    /// from this very computer may.
+    /// Allows web pages of these origins to call the API (`https://chat.example`; `*` for all). Default: pages that are
+    /// served from this computer.
     pub fn cors_origins(mut self, origins: impl IntoIterator<Item = String>) -> Self {
         self.origins.extend(origins);
         self
     }
 
-    /// Under which hosts requests are answered. Unless told: a server that lets everybody in ([`crate::AllowAll`]) only under
-    /// names of this computer and of the public URL ([`Hosts::local`]), so that pages which its user visits cannot use it; any
-    /// other under all. Where another application is in front that checks its callers itself, say [`Hosts::any`]. Where
-    /// callers are known by a cookie, which browsers send for every page, name the hosts: `Hosts::local().and("chat.example")`.
+    /// The host names under which requests are answered. Default for a server that accepts callers without a credential
+    /// ([`crate::AllowAll`]): names of this computer and of the public URL ([`Hosts::local`]), so that web pages which
+    /// the user visits cannot use the server. Default for any other server: all names. Pass [`Hosts::any`] if an
+    /// application in front of the server checks this itself. List the names if callers are authenticated by a cookie,
+    /// because browsers send cookies for requests of every page: `Hosts::local().and("chat.example")`.
     pub fn hosts(mut self, hosts: Hosts) -> Self {
         self.hosts = Some(hosts);
         self
     }
 
-    /// What the shell does in its own right.
+    /// The server's own settings.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Says under which path the server is mounted in another (`/ai`), so that the links that it gives lead there. A
-    /// router of axum's says it itself (`nest_service`, feature `axum`); with a public URL it is not needed.
+    /// The path under which the server is mounted in another app (`/ai`), so that links in replies lead there. Not
+    /// needed with axum's `nest_service` (feature `axum`), which reports the path itself, nor with a public URL.
     pub fn mounted_at(mut self, path: impl Into<String>) -> Self {
         self.mounted_at = Some(path.into());
         self
     }
 
-    /// Where the time comes from; the system unless told.
+    /// The clock. Default: the system's.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// The server. It is asynchronous because the tables of the database are made here, or brought up to date.
+    /// Builds the server. Asynchronous, because it creates the database tables or migrates them.
     ///
     /// # Errors
-    /// When nobody was said to be let in, or one of the origins is none; as [`Store::on`].
+    /// When there is no verifier and no token issuer, or one of the CORS origins is not an origin; and as
+    /// [`Store::on`].
     pub async fn build(self) -> Result<Server> {
         if !self.has_verifier && self.issuer.is_none() {
             let message = "Say who may come in: `.auth(AllowAll::new())` for everybody, `.auth(ApiKeys::new([&key])?)`, \
@@ -158,7 +163,8 @@ impl ServerBuilder {
         let mut settings = self.settings;
         settings.mounted_at = self.mounted_at.or(settings.mounted_at);
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        // Cheap to check comes first; tokens are the rule, and their signature is remembered.
+        // The app's own verifiers are usually cheap (an API key), so they are tried before the token's signature. Most
+        // requests carry a token, so verified tokens are cached.
         let verifier: Arc<dyn AuthVerifier> = match &self.issuer {
             None => Arc::new(self.verifier),
             Some(issuer) => Arc::new(self.verifier.or(Cached::new(issuer.clone(), clock.clone()))),
@@ -173,15 +179,17 @@ impl ServerBuilder {
             Some(store) => store,
             None => Store::on(&self.database.unwrap_or_else(Database::memory)).await?,
         };
-        let home = settings.public_url.as_deref();
+        let public_url = settings.public_url.as_deref();
         let media =
-            self.media.unwrap_or_else(|| media::in_memory(store.records.clone(), clock.clone(), home));
+            self.media.unwrap_or_else(|| media::in_memory(store.records.clone(), clock.clone(), public_url));
         let conversations = Conversations::new(&store, clock.clone());
         let images = Images::new(Arc::new(media.clone()), conversations.clone(), self.image_settings);
-        let images =
-            self.painters.into_iter().fold(images, |images, (name, painter)| images.provider(name, painter));
+        let images = self
+            .image_providers
+            .into_iter()
+            .fold(images, |images, (name, provider)| images.provider(name, provider));
         let usage = Meter::new(&store, clock.clone());
-        // What every call of the model goes through, whoever makes it.
+        // These layers apply to every model call, whichever service makes it.
         let model = ResolveMedia::new(model, Arc::new(media.clone()));
         let model = TimeLimit::new(Metered::new(Trimmed::new(model), usage.clone()));
         let records = RecordData::new(&store).meter(usage.clone()).media_apart();
@@ -198,7 +206,7 @@ impl ServerBuilder {
             keys: Keys::new(store.records.clone(), clock.clone()),
         };
         let sweeper = Sweeper::new(account.clone(), clock.clone(), settings.retention);
-        let rooms = Rooms {
+        let services = Services {
             chat: Chat::new(model).keeper(keeper),
             completions: Completions::new(&store, clock.clone()),
             conversations,
@@ -220,12 +228,12 @@ impl ServerBuilder {
             #[cfg(not(feature = "openapi"))]
             document: None,
         };
-        Ok(Server { inner: Arc::new(Inner { gateway, rooms: Arc::new(rooms), sweeper }) })
+        Ok(Server { inner: Arc::new(Inner { gateway, services: Arc::new(services), sweeper }) })
     }
 }
 
 impl Server {
-    /// A server to be put together.
+    /// A builder without any parts.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }

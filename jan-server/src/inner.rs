@@ -1,15 +1,15 @@
-//! What the clones of one [`crate::Server`] share.
+//! The state that all clones of one [`crate::Server`] share.
 
 use std::sync::Arc;
 
 use crate::gateway::admit::Gateway;
-use crate::rooms::Rooms;
+use crate::services::Services;
 use crate::sweep::Sweeper;
 
-/// A server that was put together: what stands before the routes, what answers them, and what tidies up behind them.
+/// The parts of a built server: the checks before the routes, the services, and the removal of old data.
 pub(crate) struct Inner {
     pub(crate) gateway: Gateway,
-    /// Apart, because every request that is answered holds it for as long as its reply streams.
-    pub(crate) rooms: Arc<Rooms>,
+    /// Behind its own `Arc`, because each request holds it until its reply has been streamed to the end.
+    pub(crate) services: Arc<Services>,
     pub(crate) sweeper: Sweeper,
 }

@@ -1,33 +1,34 @@
-//! The API of Jan Server and OpenAI over the rooms: thin routes, one gateway, no logic of its own.
+//! The HTTP API of Jan Server and of OpenAI over the service crates (`jan-llm`, `jan-media`): thin handlers behind one
+//! gateway, without logic of their own.
 //!
 //! ```
 //! use jan_core::auth::AllowAll;
 //! use jan_server::{Echo, Server};
 //!
-//! # async fn made() -> jan_core::Result<()> {
+//! # async fn build() -> jan_core::Result<()> {
 //! let server = Server::builder().auth(AllowAll::new()).model(Echo::default()).build().await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! [`Server`] is a `tower` service over `http` types: serve it ([`Server::serve`]), mount it in another app, or ask it
-//! without a socket ([`Server::handle`]).
+//! [`Server`] is a `tower` service over `http` types: serve it on a listener ([`Server::serve`]), mount it in another
+//! app, or call it without a socket ([`Server::handle`]).
 //!
 //! | file | holds |
 //! |---|---|
 //! | `serve` | the accept loop, and the limits of a connection |
-//! | `server`, `builder` | the server as a value, and how it is put together |
-//! | `dispatch` | the way of a request through all that is below |
-//! | `openapi` | the document, made from the table |
-//! | `router` | THE TABLE: the whole API on one page |
-//! | `routes` | the handlers, a file per family |
-//! | `rooms`, `sweep`, `media` | the services that handlers use; what is taken away for good; what is around media |
-//! | `gateway` | what is done with every request: id, hosts, limits, credentials, CORS, repeated requests |
-//! | `http` | bodies, replies, events, forms, errors as statuses |
+//! | `server`, `builder` | the server as a value, and its builder |
+//! | `dispatch` | the steps of every request: gateway, table, handler |
+//! | `openapi` | the OpenAPI document, generated from the table |
+//! | `router` | THE TABLE: every route of the API, on one page |
+//! | `routes` | the handlers, one file per group of routes |
+//! | `services`, `sweep`, `media` | the services that handlers call; permanent deletion; defaults of media |
+//! | `gateway` | applied to every request: id, hosts, limits, credentials, CORS, idempotency |
+//! | `http` | bodies, replies, event streams, forms, errors as statuses |
 //!
-//! Each imports only what stands below it; a test reads the imports.
+//! Each file imports only files that are listed below it; a test reads the imports.
 
-// On docs.rs each item says which feature it needs.
+// On docs.rs each item shows the feature that it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
@@ -39,11 +40,11 @@ mod media;
 mod no_model;
 #[cfg(feature = "openapi")]
 mod openapi;
-mod rooms;
 mod router;
 mod routes;
 mod serve;
 mod server;
+mod services;
 mod supervise;
 mod sweep;
 
@@ -63,13 +64,14 @@ pub use jan_llm::{Echo, OpenAi, Router, Store, Upstream};
 #[cfg(feature = "fetch")]
 pub use media::FetchUrls;
 pub use media::links as media_links;
-pub use rooms::Settings;
 pub use serve::{ServeSettings, bind};
 pub use server::Server;
-/// The rooms whole, in the versions that this server was built with: a host needs no dependency of its own on them.
+pub use services::Settings;
+/// The service crates in the versions that this server was built with, so that a host needs no dependency of its own on
+/// them.
 pub use {jan_core, jan_llm, jan_media};
 
-// The examples of the crate's page are compiled.
+// Compiles the examples of README.md.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct ReadMe;

@@ -1,4 +1,5 @@
-//! The model of a server that has none: an honest 503 with the command that changes it.
+//! The model provider of a server without a configured model: every request fails with 503 and a message that says how
+//! to configure one.
 
 use async_trait::async_trait;
 use jan_core::{

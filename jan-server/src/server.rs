@@ -1,5 +1,4 @@
-//! The server as a value: a `tower` service that anything which speaks `http` types can mount, and the entrance for
-//! callers without a socket.
+//! The server as a value: a `tower` service over `http` types, and a method for callers without a socket.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -17,39 +16,40 @@ use crate::dispatch::dispatch;
 use crate::http::body::{Body, BoxError, incoming};
 use crate::inner::Inner;
 
-/// The whole API. Cheap to clone; clones are the same server.
+/// The whole API. Cheap to clone; all clones share the same state.
 ///
 /// Mount it as a [`tower_service::Service`] (`axum::Router::nest_service("/ai", server)`), serve it on a listener with
-/// [`Server::serve`], or ask it directly with [`Server::handle`]. Dropping the future of a request, or its reply's
-/// body, stops the work behind it.
+/// [`Server::serve`], or call it directly with [`Server::handle`]. Dropping the future of a request, or the body of its
+/// reply, stops the work that it caused.
 #[derive(Clone)]
 pub struct Server {
     pub(crate) inner: Arc<Inner>,
 }
 
 impl Server {
-    /// Writes down what was counted in memory: tokens used, shares looked at. [`Server::serve`] does so every second and
-    /// at its end; whoever mounts the service elsewhere calls it when it suits them, and before they stop.
+    /// Writes the counters that are held in memory (tokens used, views of shares) to the store. [`Server::serve`] calls
+    /// it every second and when it stops. An app that mounts the service calls it as often as it likes, and before it
+    /// exits.
     ///
     /// # Errors
-    /// The store's; what could not be written is kept for the next time.
+    /// The store's. What could not be written stays in memory for the next call.
     pub async fn flush(&self) -> Result<()> {
-        self.inner.rooms.shares.flush().await;
-        self.inner.rooms.usage.flush().await
+        self.inner.services.shares.flush().await;
+        self.inner.services.usage.flush().await
     }
 
-    /// Takes away for good what was deleted longer ago than [`crate::Settings::retention`], and what has expired, media
-    /// included that nothing shows any more, and says how much it was. A server that serves a listener does so by itself,
-    /// every hour; one that is mounted elsewhere is swept by whoever mounts it. Dropping the future stops between two
-    /// batches or undoes the last.
+    /// Permanently removes what was deleted longer ago than [`crate::Settings::retention`], what has expired, and
+    /// expired media that nothing refers to any more. Returns how many things were removed. A server that serves a
+    /// listener does this by itself, every hour; an app that mounts the service calls this method. Dropping the future
+    /// stops between two batches or rolls the current one back.
     ///
     /// # Errors
-    /// The store's; what was taken away before is gone.
+    /// The store's. What was removed before the error stays removed.
     pub async fn sweep(&self) -> Result<u64> {
         self.inner.sweeper.sweep().await
     }
 
-    /// Answers one request. What goes wrong is a reply as well.
+    /// Answers one request. An error is a reply as well.
     pub fn handle<B>(&self, request: Request<B>) -> impl Future<Output = Response<Body>> + Send + use<B>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
@@ -58,30 +58,30 @@ impl Server {
         self.answer(request, None)
     }
 
-    /// Answers a request whose head is at fault.
+    /// Answers a request whose head is invalid, with that error.
     pub(crate) fn refuse<B>(
         &self,
         request: Request<B>,
-        fault: Error,
+        error: Error,
     ) -> impl Future<Output = Response<Body>> + Send + use<B>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.answer(request, Some(fault))
+        self.answer(request, Some(error))
     }
 
     fn answer<B>(
         &self,
         request: Request<B>,
-        fault: Option<Error>,
+        head_error: Option<Error>,
     ) -> impl Future<Output = Response<Body>> + Send + use<B>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
         let (head, body) = request.into_parts();
-        dispatch(self.inner.clone(), head, incoming(body), fault)
+        dispatch(self.inner.clone(), head, incoming(body), head_error)
     }
 }
 

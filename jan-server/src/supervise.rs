@@ -1,4 +1,4 @@
-//! Background work that must not end: started again when it does, and said so.
+//! Restarts background tasks that must run for as long as the server does, and logs each restart.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-/// The pause before work is started again, twice as long after each time up to [`LONGEST`].
+/// The pause before a restart. It doubles with each restart in a row, up to [`LONGEST`].
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Runs what `work` makes for as long as this future is polled: when it ends or panics it is made anew after a pause.
-/// Dropping the future stops the work.
+/// Polls the future that `work` returns. When that future ends or panics, calls `work` for a new one after a pause.
+/// Dropping this future stops the work.
 pub(crate) async fn supervise<F: Future>(name: &'static str, mut work: impl FnMut() -> F) {
     let mut pause = SHORTEST;
     loop {
         let started = tokio::time::Instant::now();
         let ended = AssertUnwindSafe(work()).catch_unwind().await;
-        // Who ran for long without a fault begins with a short pause again.
+        // Work that ran for long without a fault starts again with the short pause.
         if started.elapsed() > LONGEST {
             pause = SHORTEST;
         }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_panics_or_ends_is_started_again() {
+    async fn work_that_panics_or_ends_is_restarted() {
         let runs = AtomicU32::new(0);
         let work = || {
             let run = runs.fetch_add(1, Ordering::SeqCst);

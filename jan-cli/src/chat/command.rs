@@ -1,6 +1,6 @@
-//! What a line means: something to say, or one of a few commands. Pure.
+//! Parses a line: a message to send, or one of a few commands. Without side effects.
 
-/// What `/help` says.
+/// The text of `/help`.
 pub(super) const HELP: &str = "\
 /new          forget everything said so far
 /model        list the models
@@ -11,7 +11,7 @@ Ctrl-C stops an answer. A line that starts with a space is said as it is, also w
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command<'a> {
     Nothing,
-    Say(&'a str),
+    Send(&'a str),
     New,
     Model(Option<&'a str>),
     Help,
@@ -20,14 +20,14 @@ pub(super) enum Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    pub(super) fn read(line: &'a str) -> Self {
+    pub(super) fn parse(line: &'a str) -> Self {
         let text = line.trim();
         if text.is_empty() {
             return Self::Nothing;
         }
-        // Several lines are something that was pasted.
+        // Several lines were pasted, and are a message.
         if !line.starts_with('/') || text.contains('\n') {
-            return Self::Say(text);
+            return Self::Send(text);
         }
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         match (name, rest.trim()) {
@@ -46,13 +46,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_told_apart() {
+    fn messages_and_commands_are_told_apart() {
         for (line, command) in [
             ("", Command::Nothing),
             ("  \t", Command::Nothing),
-            ("hello /new", Command::Say("hello /new")),
-            (" /etc/hosts is what?", Command::Say("/etc/hosts is what?")),
-            ("/usr/bin\nlists programs", Command::Say("/usr/bin\nlists programs")),
+            ("hello /new", Command::Send("hello /new")),
+            (" /etc/hosts is what?", Command::Send("/etc/hosts is what?")),
+            ("/usr/bin\nlists programs", Command::Send("/usr/bin\nlists programs")),
             ("/new", Command::New),
             ("/model", Command::Model(None)),
             ("/model  a/b ", Command::Model(Some("a/b"))),
@@ -61,7 +61,7 @@ mod tests {
             ("/neww", Command::Unknown("/neww")),
             ("/new talk", Command::Unknown("/new")),
         ] {
-            assert_eq!(Command::read(line), command, "{line:?}");
+            assert_eq!(Command::parse(line), command, "{line:?}");
         }
     }
 }

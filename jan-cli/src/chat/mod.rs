@@ -1,10 +1,11 @@
-//! `jan-server chat`: a talk with the model in the terminal, in this process, over the same chat service that the API
-//! uses. With a message it answers once; piped, it reads a message per line.
+//! `jan-server chat`: a conversation with the model in the terminal. The model runs in this process or upstream, behind
+//! the same chat service that the API uses; no server is needed. With a message as argument it prints one answer; with
+//! piped input it reads one message per line.
 
 mod command;
+mod conversation;
 mod input;
 mod screen;
-mod talk;
 
 use std::io::{IsTerminal, Stdout};
 use std::process::ExitCode;
@@ -17,11 +18,11 @@ use super::output::{OUTPUT_FAILED, note};
 use crate::config::Config;
 use crate::open;
 use command::{Command, HELP};
-use input::{Input, Said};
+use conversation::{Conversation, Outcome};
+use input::{Input, InputEvent};
 use screen::Screen;
-use talk::{Outcome, Talk};
 
-/// What shells say of a program that Ctrl-C ended.
+/// The exit code by convention of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
 /// Whom to talk to, and about what.
@@ -37,7 +38,7 @@ pub(crate) struct ChatArgs {
     message: Vec<String>,
 }
 
-/// Talks until one side has said everything. Only answers go to standard output.
+/// Runs the command until the input ends. Only answers go to standard output.
 pub(crate) async fn run(config: &Config, args: ChatArgs) -> Result<ExitCode> {
     let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if on_terminal && config.local.model.is_some() {
@@ -48,120 +49,126 @@ pub(crate) async fn run(config: &Config, args: ChatArgs) -> Result<ExitCode> {
         Some(name) => name,
         None => provider.models().await?.into_iter().next().map(|model| model.id).ok_or_else(no_model)?,
     };
-    let mut talk = Talk::new(Chat::over(provider), model, args.system);
+    let mut conversation = Conversation::new(Chat::over(provider), model, args.system);
     let mut screen = Screen::new(std::io::stdout(), std::io::stdout().is_terminal());
     if !args.message.is_empty() {
-        let outcome = talk.say(&args.message.join(" "), &mut screen, interrupt()).await;
+        let outcome = conversation.send(&args.message.join(" "), &mut screen, interrupt()).await;
         if let Err(error) = &outcome {
-            complain(error);
+            print_error(error);
         }
-        return Ok(exit(matches!(outcome, Ok(Outcome::Stopped)), outcome.is_err()));
+        return Ok(exit_code(matches!(outcome, Ok(Outcome::Stopped)), outcome.is_err()));
     }
     if !on_terminal {
-        return piped(&mut talk, &mut screen).await;
+        return piped(&mut conversation, &mut screen).await;
     }
-    note(&format!("Talking to {}. /help lists the commands, Ctrl-D leaves.", talk.model()));
-    typed(&mut talk, &mut screen).await
+    note(&format!("Talking to {}. /help lists the commands, Ctrl-D leaves.", conversation.model()));
+    typed(&mut conversation, &mut screen).await
 }
 
-/// A person at the keyboard: errors and Ctrl-C end an answer and not the talk.
-async fn typed(talk: &mut Talk, screen: &mut Screen<Stdout>) -> Result<ExitCode> {
+/// Reads lines that a person types. Errors and Ctrl-C end an answer, not the conversation.
+async fn typed(conversation: &mut Conversation, screen: &mut Screen<Stdout>) -> Result<ExitCode> {
     let mut input = Input::keyboard();
     let mut interrupted = false;
     loop {
         let line = match input.next().await? {
-            Said::Line(line) => line,
-            Said::Interrupt if !interrupted => {
+            InputEvent::Line(line) => line,
+            InputEvent::Interrupt if !interrupted => {
                 interrupted = true;
                 note("Ctrl-C once more, or Ctrl-D, leaves.");
                 continue;
             }
-            Said::Interrupt | Said::End => return Ok(ExitCode::SUCCESS),
+            InputEvent::Interrupt | InputEvent::End => return Ok(ExitCode::SUCCESS),
         };
         interrupted = false;
-        match turn(talk, screen, &line).await {
-            Ok(Turn::Done) => {}
-            Ok(Turn::Stopped) => {
+        match run_line(conversation, screen, &line).await {
+            Ok(AfterLine::Continue) => {}
+            Ok(AfterLine::Stopped) => {
                 interrupted = true;
                 note("Stopped.");
             }
-            Ok(Turn::Leave) => return Ok(ExitCode::SUCCESS),
+            Ok(AfterLine::Quit) => return Ok(ExitCode::SUCCESS),
             Err(error) if error.code() == OUTPUT_FAILED => return Err(error),
-            Err(error) => complain(&error),
+            Err(error) => print_error(&error),
         }
     }
 }
 
-/// A program that sends lines: Ctrl-C ends the program, and an error is remembered for the exit code.
-async fn piped(talk: &mut Talk, screen: &mut Screen<Stdout>) -> Result<ExitCode> {
+/// Reads lines from a pipe. Ctrl-C ends the program, and an error is remembered for the exit code.
+async fn piped(conversation: &mut Conversation, screen: &mut Screen<Stdout>) -> Result<ExitCode> {
     let mut input = Input::pipe();
     let mut failed = false;
     loop {
-        let said = tokio::select! {
-            said = input.next() => said?,
-            () = interrupt() => Said::Interrupt,
+        let event = tokio::select! {
+            event = input.next() => event?,
+            () = interrupt() => InputEvent::Interrupt,
         };
-        match said {
-            Said::Line(line) => match turn(talk, screen, &line).await {
-                Ok(Turn::Done) => {}
-                Ok(Turn::Stopped) => return Ok(exit(true, failed)),
-                Ok(Turn::Leave) => return Ok(exit(false, failed)),
-                // Nobody reads the answers any more.
+        match event {
+            InputEvent::Line(line) => match run_line(conversation, screen, &line).await {
+                Ok(AfterLine::Continue) => {}
+                Ok(AfterLine::Stopped) => return Ok(exit_code(true, failed)),
+                Ok(AfterLine::Quit) => return Ok(exit_code(false, failed)),
+                // Standard output is closed: nobody reads the answers.
                 Err(error) if error.code() == OUTPUT_FAILED => return Err(error),
                 Err(error) => {
                     failed = true;
-                    complain(&error);
+                    print_error(&error);
                 }
             },
-            Said::Interrupt => return Ok(exit(true, failed)),
-            Said::End => return Ok(exit(false, failed)),
+            InputEvent::Interrupt => return Ok(exit_code(true, failed)),
+            InputEvent::End => return Ok(exit_code(false, failed)),
         }
     }
 }
 
-enum Turn {
-    Done,
+/// What follows after a line has been executed.
+enum AfterLine {
+    Continue,
+    /// Ctrl-C stopped the answer.
     Stopped,
-    Leave,
+    Quit,
 }
 
-/// One line, carried out.
-async fn turn(talk: &mut Talk, screen: &mut Screen<Stdout>, line: &str) -> Result<Turn> {
-    match Command::read(line) {
+/// Executes one line.
+async fn run_line(
+    conversation: &mut Conversation,
+    screen: &mut Screen<Stdout>,
+    line: &str,
+) -> Result<AfterLine> {
+    match Command::parse(line) {
         Command::Nothing => {}
-        Command::Say(text) => {
-            if talk.say(text, screen, interrupt()).await? == Outcome::Stopped {
-                return Ok(Turn::Stopped);
+        Command::Send(text) => {
+            if conversation.send(text, screen, interrupt()).await? == Outcome::Stopped {
+                return Ok(AfterLine::Stopped);
             }
         }
         Command::New => {
-            talk.forget();
+            conversation.clear();
             note("Everything said so far is forgotten.");
         }
         Command::Model(Some(name)) => {
-            talk.use_model(name).await?;
+            conversation.use_model(name).await?;
             note(&format!("Talking to {name} from now on."));
         }
         Command::Model(None) => {
-            for model in talk.models().await? {
-                note(&format!("{} {}", if model == talk.model() { "*" } else { " " }, model));
+            for model in conversation.models().await? {
+                note(&format!("{} {}", if model == conversation.model() { "*" } else { " " }, model));
             }
         }
         Command::Help => note(HELP),
-        Command::Quit => return Ok(Turn::Leave),
+        Command::Quit => return Ok(AfterLine::Quit),
         Command::Unknown(name) => note(&format!("There is no command {name}; /help lists those that are.")),
     }
-    Ok(Turn::Done)
+    Ok(AfterLine::Continue)
 }
 
-/// Comes when Ctrl-C does; never, where there are no signals.
+/// Completes at Ctrl-C; never, where there are no signals.
 async fn interrupt() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-fn exit(interrupted: bool, failed: bool) -> ExitCode {
+fn exit_code(interrupted: bool, failed: bool) -> ExitCode {
     match (interrupted, failed) {
         (true, _) => ExitCode::from(INTERRUPTED),
         (false, true) => ExitCode::FAILURE,
@@ -169,7 +176,7 @@ fn exit(interrupted: bool, failed: bool) -> ExitCode {
     }
 }
 
-/// Something about the talk that is no part of it.
+/// Prints a message about the conversation to standard error, dimmed on a terminal.
 fn note(text: &str) {
     if std::io::stderr().is_terminal() {
         note!("\x1b[2m{text}\x1b[0m");
@@ -178,8 +185,8 @@ fn note(text: &str) {
     }
 }
 
-/// An error in one line, whatever it quotes.
-fn complain(error: &Error) {
+/// Prints an error in one line, whatever it contains.
+fn print_error(error: &Error) {
     let line = Causes(error).to_string();
     let words: Vec<_> = line.split_whitespace().collect();
     note!("error: {}", words.join(" "));

@@ -1,5 +1,5 @@
-//! How an answer is shown while it comes: thoughts dimmed and only to people, text as it is, and nothing that could
-//! steer the terminal.
+//! Prints an answer while it arrives: reasoning dimmed and only on a terminal, text unchanged, and on a terminal no
+//! control characters, which could change its state.
 
 use std::io::Write;
 
@@ -12,51 +12,51 @@ const PLAIN: &str = "\x1b[0m";
 
 pub(super) struct Screen<W> {
     out: W,
-    /// A person looks at it.
+    /// The output is a terminal.
     terminal: bool,
-    shown: Shown,
+    last: Printed,
 }
 
-/// What was shown last of the present answer.
+/// What was printed last of the current answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shown {
+enum Printed {
     Nothing,
-    Thought,
+    Reasoning,
     Text,
 }
 
 impl<W: Write> Screen<W> {
     pub(super) fn new(out: W, terminal: bool) -> Self {
-        Self { out, terminal, shown: Shown::Nothing }
+        Self { out, terminal, last: Printed::Nothing }
     }
 
-    /// A piece of what the model thinks before it speaks.
-    pub(super) fn thought(&mut self, text: &str) -> Result<()> {
+    /// Prints a piece of the model's reasoning.
+    pub(super) fn reasoning(&mut self, text: &str) -> Result<()> {
         if !self.terminal || text.is_empty() {
             return Ok(());
         }
-        let before = if self.shown == Shown::Text { "\n" } else { "" };
-        self.shown = Shown::Thought;
-        self.write(&format!("{before}{DIM}{}{PLAIN}", harmless(text)))
+        let before = if self.last == Printed::Text { "\n" } else { "" };
+        self.last = Printed::Reasoning;
+        self.write(&format!("{before}{DIM}{}{PLAIN}", without_control(text)))
     }
 
-    /// A piece of what the model says.
+    /// Prints a piece of the answer.
     pub(super) fn text(&mut self, text: &str) -> Result<()> {
         if text.is_empty() {
             return Ok(());
         }
-        let before = if self.shown == Shown::Thought { "\n\n" } else { "" };
-        self.shown = Shown::Text;
-        // Into a file goes what was said; a terminal is not steered by it.
-        let text = if self.terminal { harmless(text) } else { text.to_owned() };
+        let before = if self.last == Printed::Reasoning { "\n\n" } else { "" };
+        self.last = Printed::Text;
+        // A file gets the text unchanged; a terminal gets no control characters.
+        let text = if self.terminal { without_control(text) } else { text.to_owned() };
         self.write(&format!("{before}{text}"))
     }
 
-    /// The answer is over, however it ended.
+    /// Ends the answer, whether it is complete or not.
     pub(super) fn end(&mut self) -> Result<()> {
-        match std::mem::replace(&mut self.shown, Shown::Nothing) {
-            Shown::Nothing => Ok(()),
-            Shown::Thought | Shown::Text => self.write("\n"),
+        match std::mem::replace(&mut self.last, Printed::Nothing) {
+            Printed::Nothing => Ok(()),
+            Printed::Reasoning | Printed::Text => self.write("\n"),
         }
     }
 
@@ -66,7 +66,7 @@ impl<W: Write> Screen<W> {
     }
 }
 
-fn harmless(text: &str) -> String {
+fn without_control(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
@@ -74,10 +74,10 @@ fn harmless(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn shown(terminal: bool) -> String {
+    fn printed(terminal: bool) -> String {
         let mut out = Vec::new();
         let mut screen = Screen::new(&mut out, terminal);
-        screen.thought("hm").unwrap();
+        screen.reasoning("hm").unwrap();
         screen.text("a\x1b[31m").unwrap();
         screen.text("b").unwrap();
         screen.end().unwrap();
@@ -86,8 +86,8 @@ mod tests {
     }
 
     #[test]
-    fn people_see_thoughts_and_programs_see_the_answer_as_it_is() {
-        assert_eq!(shown(true), "\x1b[2mhm\x1b[0m\n\na[31mb\n");
-        assert_eq!(shown(false), "a\x1b[31mb\n");
+    fn a_terminal_gets_reasoning_and_a_file_gets_the_answer_unchanged() {
+        assert_eq!(printed(true), "\x1b[2mhm\x1b[0m\n\na[31mb\n");
+        assert_eq!(printed(false), "a\x1b[31mb\n");
     }
 }

@@ -1,13 +1,13 @@
-//! Which environment variables mean which value. Any value is reached by its path (`JAN__LIMITS__BODY=16MiB`); the short
-//! names and the original's names stand in the table below.
+//! The environment variables of the configuration. Every value can be set by its path (`JAN__LIMITS__BODY=16MiB`);
+//! short names, and the names of the original Jan Server, are in the table below.
 
-/// Reads variables; a trait so that tests need not touch the process's own.
+/// A source of environment variables; a trait, so that tests need not change those of the process.
 pub trait Environment {
     /// All variables, as (name, value).
     fn vars(&self) -> Vec<(String, String)>;
 }
 
-/// The process's own environment. Variables that are not UTF-8 are not ours.
+/// The environment of the process. Variables that are not UTF-8 are ignored.
 pub struct ProcessEnvironment;
 
 impl Environment for ProcessEnvironment {
@@ -24,43 +24,44 @@ impl Environment for Vec<(String, String)> {
     }
 }
 
-/// A variable, the value it sets, and how to read it.
+/// A variable, the path of the value that it sets, and its form.
 pub(super) struct Alias {
     pub(super) name: &'static str,
     pub(super) path: &'static str,
-    pub(super) read: Read,
+    pub(super) form: ValueForm,
 }
 
-/// How the text of a variable becomes a value.
+/// The form of a variable's text.
 #[derive(Clone, Copy)]
-pub(super) enum Read {
-    /// As it is.
+pub(super) enum ValueForm {
+    /// The text is the value.
     Text,
     /// `1`, `true`, `on`, `yes` or their opposites.
     Switch,
-    /// Parts between commas.
+    /// Parts that are separated by commas.
     List,
     /// A number of days.
     Days,
 }
 
 const fn text(name: &'static str, path: &'static str) -> Alias {
-    Alias { name, path, read: Read::Text }
+    Alias { name, path, form: ValueForm::Text }
 }
 
 const fn switch(name: &'static str, path: &'static str) -> Alias {
-    Alias { name, path, read: Read::Switch }
+    Alias { name, path, form: ValueForm::Switch }
 }
 
 const fn list(name: &'static str, path: &'static str) -> Alias {
-    Alias { name, path, read: Read::List }
+    Alias { name, path, form: ValueForm::List }
 }
 
 const fn days(name: &'static str, path: &'static str) -> Alias {
-    Alias { name, path, read: Read::Days }
+    Alias { name, path, form: ValueForm::Days }
 }
 
-/// Short names first, then the original's; of those that mean the same value the first counts.
+/// Short names first, then those of the original. If several variables of one value are set, the first in this table is
+/// used.
 pub(super) const ALIASES: &[Alias] = &[
     text("JAN_ADDR", "addr"),
     text("JAN_DATA_DIR", "data_dir"),
@@ -114,7 +115,7 @@ pub(super) const ALIASES: &[Alias] = &[
     text("LOG_FORMAT", "log.format"),
     text("SHUTDOWN_TIMEOUT", "limits.drain"),
     switch("ENABLE_SWAGGER", "api.swagger"),
-    // What downloaders everywhere read, in both spellings.
+    // The usual proxy variables, in both spellings.
     text("http_proxy", "pull.http_proxy"),
     text("HTTP_PROXY", "pull.http_proxy"),
     text("https_proxy", "pull.https_proxy"),
@@ -127,12 +128,12 @@ pub(super) const ALIASES: &[Alias] = &[
     text("NO_PROXY", "pull.no_proxy"),
 ];
 
-/// Variables of the same prefix that mean something elsewhere (the scripts, the tests).
-pub(super) const OTHERS: &[&str] = &["JAN_CONFIG", "JAN_CACHE_DIR"];
-/// Variables that only tests read.
-pub(super) const TESTS: &str = "JAN_TEST_";
+/// Variables with our prefix that other parts of the project read (the command line, the scripts).
+pub(super) const OTHER_NAMES: &[&str] = &["JAN_CONFIG", "JAN_CACHE_DIR"];
+/// The start of variables that only tests read.
+pub(super) const TEST_PREFIX: &str = "JAN_TEST_";
 
-impl Read {
+impl ValueForm {
     /// The text as a value of the configuration.
     ///
     /// # Errors

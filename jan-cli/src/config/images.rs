@@ -1,4 +1,4 @@
-//! What the binary is told of making pictures.
+//! The configuration of image generation.
 
 use std::time::Duration;
 
@@ -6,39 +6,39 @@ use serde::{Deserialize, Serialize};
 
 use super::span;
 
-/// Making pictures.
+/// Image generation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Images {
-    /// Makes pictures through the upstreams of `providers`.
+    /// Generates images through the upstreams of `providers`.
     pub enabled: bool,
-    /// The upstream that is asked unless a caller names another; the first by name unless told.
+    /// The upstream for requests that name none. Default: the first by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// The model where a caller names none.
+    /// The model for requests that name none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The size where a caller names none, `1024x1024` or `auto`.
+    /// The size for requests that state none: `1024x1024` or `auto`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
-    /// The quality where a caller names none.
+    /// The quality for requests that state none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<String>,
-    /// The style where a caller names none.
+    /// The style for requests that state none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub style: Option<String>,
-    /// How pictures are told where a caller says nothing: `url` or `b64_json`.
+    /// How images are returned to requests that do not state it: `url` or `b64_json`.
     pub response_format: PictureForm,
-    /// The most pictures that one request makes.
+    /// The most images that one request generates.
     pub max_n: u32,
-    /// How long an upstream may take.
+    /// How long the upstream may take to reply.
     #[serde(with = "span")]
     pub timeout: Duration,
 }
 
 impl Default for Images {
     fn default() -> Self {
-        let room = jan_llm::images::ImageSettings::default();
+        let defaults = jan_llm::images::ImageSettings::default();
         Self {
             enabled: false,
             provider: None,
@@ -47,13 +47,13 @@ impl Default for Images {
             quality: None,
             style: None,
             response_format: PictureForm::default(),
-            max_n: room.max_n,
+            max_n: defaults.max_n,
             timeout: Duration::from_secs(120),
         }
     }
 }
 
-/// How pictures are told.
+/// How generated images are returned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", try_from = "String")]
 pub enum PictureForm {

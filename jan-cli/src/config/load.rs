@@ -1,4 +1,5 @@
-//! Puts the layers together. A wrong key or value names itself, where it came from, and what is accepted.
+//! Merges the layers of the configuration. An error names the invalid key or value, where it was read, and what is
+//! accepted.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,16 +9,16 @@ use config::{ConfigBuilder, File, FileFormat};
 use jan_core::{Error, Result};
 
 use super::env::{ALIASES, Environment};
-use super::sentence::sentence;
+use super::error_text::sentence;
 use super::{Config, MediaBackend, MediaForm, secrets};
 use jan_server::cors_origin as origin;
 
-/// The file that is read from the working directory if it is there.
+/// The file that is read from the working directory if it exists.
 const FILE: &str = "jan.toml";
-/// What starts a variable that reaches a value by its path.
-pub(super) const BY_PATH: &str = "JAN__";
+/// The start of variables that set a value by its path.
+pub(super) const PATH_PREFIX: &str = "JAN__";
 
-/// What the command line says; it has the last word.
+/// Values of the command line; they override all other layers.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     /// A configuration file other than `jan.toml`.
@@ -29,7 +30,7 @@ pub struct Overrides {
 /// Reads the configuration from all its layers.
 ///
 /// # Errors
-/// [`jan_core::ErrorKind::Invalid`] with a sentence that names the wrong key or value and what is accepted.
+/// [`jan_core::ErrorKind::Invalid`] with a sentence that names the invalid key or value and what is accepted.
 pub fn load(environment: &dyn Environment, overrides: &Overrides) -> Result<Config> {
     let variables = environment.vars();
     let mut builder = config::Config::builder();
@@ -50,7 +51,7 @@ pub fn load(environment: &dyn Environment, overrides: &Overrides) -> Result<Conf
     Ok(config)
 }
 
-/// Whether there is a file to read. One that cannot be read is never passed over: it may say who may come in.
+/// Whether there is a file to read. A file that exists and cannot be read is an error, because it may restrict access.
 fn readable(file: &Path, named: bool) -> Result<bool> {
     match std::fs::read_to_string(file) {
         Ok(_) => Ok(true),
@@ -63,29 +64,29 @@ fn variable<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str
     variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-/// Adds the variables, the original's names under ours.
+/// Adds the environment variables; the project's own names override those of the original.
 fn add_environment(
     mut builder: ConfigBuilder<DefaultState>,
     variables: &[(String, String)],
 ) -> Result<ConfigBuilder<DefaultState>> {
-    // Later settings win: the names at the top of the table come last.
+    // Later calls override earlier ones, so the first names of the table are set last.
     for alias in ALIASES.iter().rev() {
         let Some(text) = variable(variables, alias.name) else { continue };
-        // The line end that `echo` leaves in the file of a secret is no part of it.
+        // A line end that `echo` added to the file of a secret is not part of the value.
         let text = text.trim_end_matches(['\r', '\n']);
-        // An empty variable is an unset one: that is what shells and compose files leave behind.
+        // An empty variable counts as unset: shells and compose files leave such variables.
         if text.is_empty() {
             continue;
         }
         let value = alias
-            .read
+            .form
             .value(text)
             .map_err(|accepted| wrong(&format!("{}={text} is not valid: it takes {accepted}", alias.name)))?;
         let failed = |e| wrong(&format!("{} cannot be set: {e}", alias.name));
         builder = builder.set_override(alias.path, value).map_err(failed)?;
     }
     for (name, value) in variables {
-        if let Some(path) = name.strip_prefix(BY_PATH) {
+        if let Some(path) = name.strip_prefix(PATH_PREFIX) {
             let path = path.to_ascii_lowercase().replace("__", ".");
             let value = value.trim_end_matches(['\r', '\n']);
             let failed = |e| wrong(&format!("{name} cannot be set: {e}"));
@@ -95,7 +96,7 @@ fn add_environment(
     Ok(builder)
 }
 
-/// Lists are the only values that a text cannot be read as by itself.
+/// Splits the text of a list. All other values are parsed from text by their own types.
 fn scalar(path: &str, text: &str) -> config::Value {
     if matches!(
         path,
@@ -106,7 +107,7 @@ fn scalar(path: &str, text: &str) -> config::Value {
     text.into()
 }
 
-/// What the types cannot say.
+/// Checks that the types cannot make.
 fn check(config: &Config) -> Result<()> {
     for (name, provider) in &config.providers {
         if !provider.url.starts_with("http://") && !provider.url.starts_with("https://") {
@@ -135,7 +136,7 @@ fn check(config: &Config) -> Result<()> {
     if config.limits.connections == 0 {
         return Err(wrong("`limits.connections` must be at least 1"));
     }
-    config.log.filter().map_err(|said| wrong(&said))?;
+    config.log.filter().map_err(|message| wrong(&message))?;
     Ok(())
 }
 
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn short_names_paths_and_flags_are_layers() {
+    fn short_names_paths_and_flags_override_each_other_in_order() {
         let config = load_with(
             &[
                 ("JAN_ADDR", "127.0.0.1:9000"),
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn media_answers_to_the_names_of_the_original() {
+    fn media_is_configured_by_the_variable_names_of_the_original() {
         let variables = [
             ("MEDIA_STORAGE_BACKEND", "s3"),
             ("MEDIA_S3_BUCKET", "jan"),
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_a_model_is_told_by_its_id() {
+    fn facts_about_a_model_are_configured_by_its_id() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("jan.toml");
         let text = r#"
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn the_proxy_for_one_scheme_counts_before_the_one_for_all() {
+    fn the_proxy_of_one_scheme_overrides_the_proxy_of_all() {
         let variables =
             [("ALL_PROXY", "http://me:very-secret@all:1"), ("HTTPS_PROXY", "http://tls:1"), ("no_proxy", "")];
         let config = load_with(&variables, &[]).unwrap();
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_names_itself_and_what_is_accepted() {
+    fn errors_name_the_invalid_value_and_what_is_accepted() {
         for (variables, set, words) in [
             (&[("JAN_RATE_LIMIT", "maybe")][..], &[][..], &["JAN_RATE_LIMIT", "maybe", "off"][..]),
             (&[], &[("limits.body", "16XB")], &["limits.body", "16XB", "16MiB"]),

@@ -1,20 +1,20 @@
-//! What is logged, and in which form.
+//! The configuration of the log.
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
-/// The words that a level has.
+/// The accepted levels.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// What is logged.
+/// What is logged, and in which form.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// `error`, `warn`, `info`, `debug`, `trace`, `off`, or a filter such as `info,jan_server=debug`.
     pub level: String,
-    /// One line a request: what was asked, what became of it, how long it took. Never a body or a credential.
+    /// Logs one line for each request: route, status, times, tokens. Never a body or a credential.
     pub requests: bool,
-    /// For people or for programs.
+    /// The form of log lines.
     pub format: LogFormat,
 }
 
@@ -24,13 +24,13 @@ impl Default for Log {
     }
 }
 
-/// How a log line looks.
+/// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
 pub enum LogFormat {
-    /// For people.
+    /// Text, for people.
     Console,
-    /// One JSON object a line.
+    /// One JSON object per line, for programs.
     Json,
 }
 
@@ -38,7 +38,8 @@ impl Log {
     /// The filter that the level describes.
     ///
     /// # Errors
-    /// A sentence that says what is accepted. The filter itself would take any other word for the name of a module.
+    /// A sentence that states the accepted values. They are checked here because the filter would take any other word
+    /// as the name of a module.
     pub fn filter(&self) -> Result<EnvFilter, String> {
         let wrong = |part: &str| {
             format!(
@@ -48,13 +49,13 @@ impl Log {
             )
         };
         for part in self.level.split(',').map(str::trim) {
-            // A part with `[` selects spans, which only the filter itself can read.
+            // A part with `[` selects spans; only the filter itself can parse it.
             let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
             if !part.contains('[') && !LEVELS.iter().any(|known| level.eq_ignore_ascii_case(known)) {
                 return Err(wrong(part));
             }
         }
-        // The filter itself takes no spaces.
+        // The filter's own parser accepts no spaces.
         let level: String = self.level.split_whitespace().collect();
         EnvFilter::try_new(level).map_err(|_| wrong(&self.level))
     }
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_levels_and_filters_are_taken() {
+    fn only_levels_and_filters_are_accepted() {
         let filter = |level: &str| Log { level: level.into(), ..Log::default() }.filter();
         for good in
             ["info", "WARN", "off", "info,jan_server=debug", "warn, jan_llm=trace", "info,[x{id=1}]=debug"]
@@ -83,8 +84,8 @@ mod tests {
             "a=[",
             "[=x",
         ] {
-            let said = filter(bad).unwrap_err();
-            assert!(said.contains("log.level") && said.contains("debug, trace"), "{bad}: {said}");
+            let message = filter(bad).unwrap_err();
+            assert!(message.contains("log.level") && message.contains("debug, trace"), "{bad}: {message}");
         }
     }
 }

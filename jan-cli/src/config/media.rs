@@ -1,4 +1,4 @@
-//! What the binary is told of pictures and files.
+//! The configuration of media: pictures and files.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,47 +10,47 @@ use serde::{Deserialize, Serialize};
 
 use super::{age, hidden, size, span};
 
-/// Pictures and files.
+/// Media: pictures and files.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Media {
-    /// Where their bytes are: `folder` (the original's `local`), `s3` or `memory`. What is known of them is in the database.
+    /// Where the bytes are stored: `folder` (`local` in the original), `s3` or `memory`. Metadata is in the database.
     pub backend: MediaBackend,
-    /// The folder; `media` in the data folder unless told.
+    /// The folder for `backend = "folder"`. Default: `media` in the data folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
-    /// The bucket.
+    /// The bucket for `backend = "s3"`.
     pub s3: MediaS3,
     /// The most bytes that one file may have.
     #[serde(deserialize_with = "size")]
     pub max_bytes: ByteSize,
-    /// Which types are taken: `image/png`, or all of a kind, `audio/*`. What a browser would run (SVG, HTML) is taken only
-    /// when it is named itself, and never shown in place.
+    /// The accepted types: `image/png`, or all types of a kind, `audio/*`. A type that a browser would run (SVG, HTML)
+    /// is accepted only if it is listed itself, and is never shown in the browser.
     pub types: Vec<String>,
-    /// How long files are kept; longer while a conversation shows them. `0d` keeps them for good.
+    /// How long files are kept; longer while a conversation refers to them. `0d` keeps them forever.
     #[serde(with = "age")]
     pub retention: Duration,
-    /// How long links are good.
+    /// How long links are valid.
     #[serde(with = "age")]
     pub link_valid: Duration,
-    /// How long something may be uploaded after it was announced.
+    /// How long an announced upload may take.
     #[serde(with = "span")]
     pub upload_valid: Duration,
-    /// What signs links where the store signs none; kept in the data folder unless told. Servers that share a database
-    /// share it too.
+    /// The key that signs links if the store cannot sign them. Default: a key in the data folder. Servers that share a
+    /// database need the same key.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hidden")]
     pub link_key: Option<Secret>,
-    /// Where the world finds `/api/media`; the server's `public_url` unless told.
+    /// The public URL before `/api/media`. Default: the server's `public_url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
-    /// Shows all that is brought from now on to everybody who knows its id, as the original did. Without it others see only
-    /// what its owner marked as public, and what they have a link to.
+    /// Makes every new file public: everyone who knows its id can read it, as in the original. Otherwise others can
+    /// read only what its owner marked as public, and what they have a link to.
     pub public: bool,
-    /// Keeps pictures without where they were taken (GPS in EXIF and XMP). How they are turned stays.
+    /// Removes the location from pictures (GPS in EXIF and XMP). Their orientation stays.
     pub strip_location: bool,
-    /// Gives bytes under `/v1/media/{id}`; without it, the link to them.
+    /// `true`: `/v1/media/{id}` replies with the bytes. `false`: with a link to them.
     pub proxy: bool,
-    /// Gives the store's own links for what is public too.
+    /// Returns links of the store itself also for public files.
     pub store_links: bool,
     /// How long fetching a file from its URL may take.
     #[serde(with = "span")]
@@ -59,48 +59,48 @@ pub struct Media {
 
 impl Default for Media {
     fn default() -> Self {
-        let room = MediaSettings::default();
+        let defaults = MediaSettings::default();
         Self {
             backend: MediaBackend::default(),
             folder: None,
             s3: MediaS3::default(),
-            max_bytes: ByteSize::b(room.max_bytes),
-            types: room.allowed,
-            retention: room.retention.unwrap_or_default(),
-            link_valid: room.link_valid,
-            upload_valid: room.upload_valid,
+            max_bytes: ByteSize::b(defaults.max_bytes),
+            types: defaults.allowed,
+            retention: defaults.retention.unwrap_or_default(),
+            link_valid: defaults.link_valid,
+            upload_valid: defaults.upload_valid,
             link_key: None,
             public_url: None,
-            public: room.public,
-            strip_location: room.strip_location,
+            public: defaults.public,
+            strip_location: defaults.strip_location,
             proxy: jan_server::Settings::default().media_proxy,
-            store_links: room.stores_links,
+            store_links: defaults.stores_links,
             fetch_timeout: Duration::from_secs(15),
         }
     }
 }
 
-/// How a provider is shown pictures.
+/// How a provider gets images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", try_from = "String")]
 pub enum MediaForm {
     /// In the request.
     #[default]
     DataUrl,
-    /// By a link.
+    /// As a link.
     Link,
 }
 
-/// Where bytes are.
+/// Where the bytes of media are stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
 pub enum MediaBackend {
-    /// Files of a folder.
+    /// In files of a folder.
     #[default]
     Folder,
-    /// A bucket of S3, or of a server that speaks like it.
+    /// In a bucket of S3, or of a compatible server.
     S3,
-    /// Memory, until the process ends.
+    /// In memory, until the process ends.
     Memory,
 }
 
@@ -108,22 +108,22 @@ pub enum MediaBackend {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MediaS3 {
-    /// Its name. It must be there.
+    /// The bucket's name. It must exist.
     pub bucket: String,
-    /// Its region.
+    /// The bucket's region.
     pub region: String,
-    /// Where the server is; Amazon's unless told.
+    /// The URL of the server. Default: Amazon's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Where clients reach the same server, for links; the endpoint unless told.
+    /// The URL under which clients reach the same server, for links. Default: the endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_endpoint: Option<String>,
-    /// Whether the bucket stands in the path (MinIO) and not in the host's name.
+    /// Puts the bucket's name into the path (MinIO) instead of the host name.
     pub path_style: bool,
-    /// The key's id; what Amazon's own machines are told without one.
+    /// The id of the access key. Default: credentials from Amazon's instance metadata.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<String>,
-    /// The key.
+    /// The secret access key.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hidden")]
     pub secret_access_key: Option<Secret>,
 }

@@ -1,17 +1,17 @@
-//! What the binary can be told: defaults < file (`jan.toml`) < environment < flags. This folder is the only place that
-//! reads the environment or a configuration file; everything below it takes plain structs.
+//! The configuration: defaults < file (`jan.toml`) < environment < flags. These files are the only ones that read the
+//! environment or a configuration file; the rest of the project takes plain structs.
 
+mod choices;
 mod env;
+mod error_text;
 mod images;
 mod load;
 mod log;
 mod media;
 mod secrets;
-mod sentence;
 mod show;
 mod unknown;
 mod values;
-mod words;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -34,43 +34,43 @@ pub use unknown::unknown_variables;
 
 use values::{address, age, size, span};
 
-/// The whole configuration. Every value has a default, so an empty file is a good one.
+/// The whole configuration. Every value has a default, so an empty file is valid.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where the gateway listens.
+    /// The address on which the server listens.
     #[serde(deserialize_with = "address")]
     pub addr: SocketAddr,
-    /// Where everything that is kept lies: keys, database, media, models.
+    /// The folder of all stored data: keys, database, media, models.
     pub data_dir: PathBuf,
-    /// Where conversations and all that belongs to them are kept.
+    /// The database of conversations and everything else except the bytes of media.
     pub database: Database,
-    /// Upstreams that speak OpenAI's API, by a name of your own.
+    /// Upstreams with OpenAI's API, by names of your choice.
     pub providers: BTreeMap<String, Provider>,
-    /// The model in this process.
+    /// The model that runs in this process.
     pub local: Local,
-    /// The built-in model that repeats what it is told.
+    /// The built-in model that repeats the message it gets.
     pub echo: Echo,
-    /// Who may come in.
+    /// How callers authenticate.
     pub auth: Auth,
-    /// How much, how long.
+    /// Limits on sizes and times.
     pub limits: Limits,
-    /// How many requests are let in.
+    /// How many requests are accepted.
     pub rate_limit: RateLimit,
     /// How conversations get their titles.
     pub titles: Titles,
-    /// What the model is told before a conversation.
+    /// Prompt modules that are added before a conversation.
     pub prompts: Prompts,
-    /// Making pictures.
+    /// Image generation.
     pub images: Images,
-    /// Which web pages may call.
+    /// Which web pages may call the API.
     pub cors: Cors,
-    /// Where the world finds this server, for links that it gives away; the host of each request unless told.
+    /// The public URL of this server, for links in replies. Default: the host of each request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
-    /// What is shown to whoever has the link.
+    /// Sharing of conversations by link.
     pub sharing: Sharing,
-    /// How replies look.
+    /// The form of replies.
     pub api: Api,
     /// Pictures and files.
     pub media: Media,
@@ -109,16 +109,16 @@ impl Default for Config {
     }
 }
 
-/// Where conversations and all that belongs to them are kept.
+/// The database of conversations and everything else except the bytes of media.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
-    /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/NAME`, or `memory`; the file `jan.db` in the data folder unless told.
+    /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/NAME`, or `memory`. Default: the file `jan.db` in the data folder.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hidden")]
     pub url: Option<Secret>,
-    /// `process`: an acknowledged write survives the death of the process. `full`: of the machine.
+    /// `process`: an acknowledged write survives a crash of the process. `full`: also of the machine.
     pub durability: DurabilityMode,
-    /// How long what was deleted is kept before it is taken away for good.
+    /// How long deleted data is kept before it is removed for good.
     #[serde(with = "age")]
     pub retention: Duration,
 }
@@ -134,10 +134,10 @@ impl Default for Database {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
 pub enum DurabilityMode {
-    /// The death of the process.
+    /// A crash of the process.
     #[default]
     Process,
-    /// The death of the machine.
+    /// A crash of the machine.
     Full,
 }
 
@@ -145,49 +145,49 @@ pub enum DurabilityMode {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
-    /// Its base URL, ending in `/v1`.
+    /// The upstream's base URL, ending in `/v1`.
     pub url: String,
     /// Sent as a Bearer token.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "hidden")]
     pub api_key: Option<Secret>,
-    /// More headers.
+    /// Additional headers.
     #[serde(default, serialize_with = "hidden_values")]
     pub headers: BTreeMap<String, Secret>,
-    /// Until the connection stands.
+    /// How long connecting may take.
     #[serde(default = "connect_timeout", with = "span")]
     pub connect_timeout: Duration,
-    /// Until the head of the reply.
+    /// How long the upstream may take to send the head of its reply.
     #[serde(default = "reply_timeout", with = "span")]
     pub reply_timeout: Duration,
-    /// Between two pieces of the reply.
+    /// The longest time between two pieces of the reply.
     #[serde(default = "idle_timeout", with = "span")]
     pub idle_timeout: Duration,
-    /// How it is shown pictures that chats name by their ids: `data_url`, in the request, or `link`, for it to fetch.
+    /// How the upstream gets images that chats name by id: `data_url`, in the request, or `link`, to fetch itself.
     #[serde(default)]
     pub media: MediaForm,
-    /// What its models are and can do, by their ids, beyond what it says itself: `display_name`, `category`, `order`,
-    /// `supports.images` and the like.
+    /// Facts about its models that its own list does not state, by model id: `display_name`, `category`, `order`,
+    /// `supports.images` and others.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub models: BTreeMap<String, ModelInfo>,
 }
 
-/// The model in this process.
+/// The model that runs in this process.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Local {
-    /// A GGUF file; none means no local model.
+    /// A GGUF file. Default: no local model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<PathBuf>,
-    /// The name it answers to; the file's own unless told.
+    /// The model's name. Default: the file's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The longest conversation in tokens; as long as the model and the engine allow unless told.
+    /// The context in tokens. Default: as long as the model and the engine allow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<usize>,
-    /// Threads for arithmetic; one less than the processor's cores unless told.
+    /// The number of threads of the engine. Default: one less than the processor's cores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
-    /// How many chats may wait for their turn; more are refused with 429.
+    /// How many chats may wait while another is answered; more are refused with 429.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<usize>,
 }
@@ -196,71 +196,72 @@ pub struct Local {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Echo {
-    /// Offers it under the name `echo`.
+    /// Offers the echo model under the name `echo`.
     pub enabled: bool,
 }
 
-/// Who may come in.
+/// How callers authenticate.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Auth {
-    /// `local`: guests get signed tokens. `open`: everybody is let in as one user.
+    /// `local`: guests get signed tokens. `open`: no credential is needed, and all callers are the same user.
     pub mode: AuthMode,
-    /// Keys that are let in as well, each starting with `sk_`.
+    /// API keys that are accepted too, each starting with `sk_`.
     #[serde(serialize_with = "hidden_list")]
     pub api_keys: Vec<Secret>,
-    /// Names under which an open server answers, besides those of this computer and of `public_url`: without a credential
-    /// every web page could use it otherwise. Addresses in figures count where `addr` is not this computer's alone.
+    /// Host names under which an open server answers, besides those of this computer and of `public_url`. Without this
+    /// check every web page could use the server, because it needs no credential. Numeric IP addresses are accepted if
+    /// `addr` is reachable from other machines.
     pub hosts: Vec<String>,
 }
 
-/// How callers prove who they are.
+/// How callers authenticate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
 pub enum AuthMode {
     /// Tokens signed by this server.
     #[default]
     Local,
-    /// Not at all.
+    /// No credential is needed.
     Open,
 }
 
-/// How much, how long.
+/// Limits on sizes and times.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// The largest JSON body.
     #[serde(deserialize_with = "size")]
     pub body: ByteSize,
-    /// How long a body may take to come in.
+    /// How long a request body may take to arrive.
     #[serde(with = "span")]
     pub body_timeout: Duration,
-    /// How much of a body must come a second for it to be given more time; 0 gives none.
+    /// The average rate, in bytes per second, at which a body may take longer than that; 0 allows no extra time.
     #[serde(deserialize_with = "size")]
     pub body_rate: ByteSize,
-    /// Connections open at once.
+    /// The most connections that are open at once.
     pub connections: usize,
-    /// How long a new connection may say nothing.
+    /// How long a new connection may send nothing.
     #[serde(with = "span")]
     pub first_byte: Duration,
-    /// How long a request's head may take, and a connection may be idle.
+    /// How long a request's head may take to arrive, and how long a connection may be idle.
     #[serde(with = "span")]
     pub head: Duration,
-    /// How long a reply waits for a client that takes no more of it.
+    /// How long a reply waits for a client that does not read.
     #[serde(with = "span")]
     pub write: Duration,
-    /// How long running requests may take to finish after a stop.
+    /// How long running requests may take to finish after the stop signal.
     #[serde(with = "span")]
     pub drain: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        let (shell, serve) = (jan_server::Settings::default(), jan_server::ServeSettings::default());
+        let (settings, serve) = (jan_server::Settings::default(), jan_server::ServeSettings::default());
         Self {
-            body: ByteSize::b(shell.body_limit as u64),
-            body_timeout: shell.body_timeout,
-            body_rate: ByteSize::b(shell.body_rate),
+            body: ByteSize::b(settings.body_limit as u64),
+            body_timeout: settings.body_timeout,
+            body_rate: ByteSize::b(settings.body_rate),
             connections: serve.connections,
             first_byte: serve.first_byte,
             head: serve.head,
@@ -270,27 +271,27 @@ impl Default for Limits {
     }
 }
 
-/// How many requests are let in.
+/// How many requests are accepted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RateLimit {
     /// Whether requests are counted at all.
     pub enabled: bool,
-    /// All routes, a minute, by address.
+    /// All routes, per minute and address.
     pub global_minute: u32,
-    /// All routes, an hour, by address.
+    /// All routes, per hour and address.
     pub global_hour: u32,
-    /// `/v1`, a minute, by address.
+    /// `/v1`, per minute and address.
     pub v1_minute: u32,
-    /// `/llm`, a minute, by caller.
+    /// `/llm`, per minute and caller.
     pub llm_minute: u32,
-    /// Public shares, a minute, by address.
+    /// Public shares, per minute and address.
     pub shares_minute: u32,
-    /// Public shares, an hour, by address.
+    /// Public shares, per hour and address.
     pub shares_hour: u32,
-    /// The Media API, a minute, by address.
+    /// The Media API, per minute and address.
     pub media_minute: u32,
-    /// Media under `/api/media`, a minute, by address.
+    /// Media under `/api/media`, per minute and address.
     pub public_media_minute: u32,
 }
 
@@ -315,34 +316,34 @@ impl Default for RateLimit {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Titles {
-    /// The model that makes them; without one they are made of the first message's words.
+    /// The model that writes titles. Default: none; titles are the first words of the first message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
 }
 
-/// What the model is told before a conversation, besides the project's instruction and the user's profile.
+/// Prompt modules that are added before a conversation, besides the project's instruction and the user's profile.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Prompts {
-    /// The date; and whether the following count.
+    /// Adds the date, and enables the modules below.
     pub enabled: bool,
-    /// What is remembered of the user.
+    /// Adds what is remembered of the user.
     pub memory: bool,
-    /// How to use tools.
+    /// Adds instructions for using tools.
     pub tools: bool,
-    /// Help with code, and with questions that take several steps.
+    /// Adds instructions for code, and for questions that take several steps.
     pub templates: bool,
 }
 
-/// Which web pages may call.
+/// Which web pages may call the API.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cors {
-    /// Origins as a browser writes them; pages of this computer when empty.
+    /// Origins as browsers send them. Default: empty, which allows pages of this computer.
     pub origins: Vec<String>,
 }
 
-/// What is shown to whoever has the link.
+/// Sharing of conversations by link.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sharing {
@@ -356,12 +357,12 @@ impl Default for Sharing {
     }
 }
 
-/// How replies look.
+/// The form of replies.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
-    /// For clients of the original: no `{data, meta}` envelope around single objects, and the original's shapes of texts,
-    /// pictures, errors and lists.
+    /// For clients of the original Jan Server: no `{data, meta}` envelope around single objects, and the original's
+    /// shapes of text parts, images, errors and lists.
     pub bare: bool,
     /// Serves the OpenAPI document and Swagger UI.
     pub swagger: bool,
@@ -377,11 +378,12 @@ impl Default for Api {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fetch {
-    /// Lets callers name addresses of the private network.
+    /// Allows URLs with addresses of private networks.
     pub allow_private_urls: bool,
-    /// Hosts of one's own that are open all the same: names, addresses, ranges (`files.corp.example`, `10.1.0.0/16`).
+    /// Hosts that are allowed although they are private: names, addresses, ranges (`files.corp.example`,
+    /// `10.1.0.0/16`).
     pub allow: Vec<String>,
-    /// The ports that may be asked, there too.
+    /// The allowed ports, also for these hosts.
     pub ports: Vec<u16>,
 }
 
@@ -396,13 +398,13 @@ impl Default for Fetch {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pull {
-    /// The proxy for `http` URLs. It may hold a password.
+    /// The proxy for `http` URLs. It may contain a password.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hidden")]
     pub http_proxy: Option<Secret>,
     /// The proxy for `https` URLs.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hidden")]
     pub https_proxy: Option<Secret>,
-    /// Hosts that are asked directly, between commas.
+    /// Hosts that are reached without the proxy, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_proxy: Option<String>,
 }

@@ -1,26 +1,26 @@
-//! Secrets as they come from files and variables: the line end that an editor or `echo` left is taken off, and one that no
-//! header could carry is refused by its name. What it says is never repeated.
+//! Cleans secrets from files and variables: a line end that an editor or `echo` added is removed, and a secret that no
+//! header can carry is refused. Errors name the key and never contain the secret.
 
 use jan_core::secret::ExposeSecret;
 use jan_core::{Error, Result, Secret};
 
 use super::Config;
 
-/// Trims all secrets.
+/// Trims all secrets of the configuration.
 ///
 /// # Errors
-/// [`jan_core::ErrorKind::Invalid`] naming the key of one that a header cannot carry.
+/// [`jan_core::ErrorKind::Invalid`] naming the key of a secret that a header cannot carry.
 pub(super) fn trim(config: &mut Config) -> Result<()> {
     for (name, provider) in &mut config.providers {
         if let Some(key) = &mut provider.api_key {
-            for_header(key, || format!("providers.{name}.api_key"))?;
+            trim_for_header(key, || format!("providers.{name}.api_key"))?;
         }
         for (header, value) in &mut provider.headers {
-            for_header(value, || format!("providers.{name}.headers.{header}"))?;
+            trim_for_header(value, || format!("providers.{name}.headers.{header}"))?;
         }
     }
     for key in &mut config.auth.api_keys {
-        for_header(key, || "auth.api_keys".to_owned())?;
+        trim_for_header(key, || "auth.api_keys".to_owned())?;
     }
     let others = [
         &mut config.database.url,
@@ -29,12 +29,12 @@ pub(super) fn trim(config: &mut Config) -> Result<()> {
         &mut config.pull.http_proxy,
         &mut config.pull.https_proxy,
     ];
-    others.into_iter().flatten().for_each(trimmed);
+    others.into_iter().flatten().for_each(trim_secret);
     Ok(())
 }
 
-fn for_header(secret: &mut Secret, name: impl Fn() -> String) -> Result<()> {
-    trimmed(secret);
+fn trim_for_header(secret: &mut Secret, name: impl Fn() -> String) -> Result<()> {
+    trim_secret(secret);
     if secret.expose_secret().chars().any(|c| c.is_control()) {
         let name = name();
         let message = format!(
@@ -45,7 +45,7 @@ fn for_header(secret: &mut Secret, name: impl Fn() -> String) -> Result<()> {
     Ok(())
 }
 
-fn trimmed(secret: &mut Secret) {
+fn trim_secret(secret: &mut Secret) {
     let text = secret.expose_secret();
     let short = text.trim();
     if short.len() < text.len() {
@@ -59,7 +59,7 @@ mod tests {
     use crate::config::{Overrides, load};
 
     #[test]
-    fn a_line_end_is_no_part_of_a_secret() {
+    fn line_ends_are_removed_from_secrets() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("jan.toml");
         let text = "[providers.x]\nurl = \"http://h/v1\"\napi_key = \"sk-a\\r\\n\"\nheaders = { X-Key = \" k\\n\" }\n";

@@ -1,4 +1,4 @@
-//! The configuration as text: what counts, and the commented sample in which every key stands.
+//! The configuration as text: the effective values, and the commented sample with every key.
 
 use std::fmt::Write;
 
@@ -7,11 +7,11 @@ use toml::{Table, Value};
 
 use super::Config;
 
-/// Every key with its default and what it is for; a line `#key = …` is a key that is not set.
+/// Every key with its default and a comment; a line `#key = …` is a key without a default.
 pub const SAMPLE: &str = include_str!("../../../jan.sample.toml");
 
 impl Config {
-    /// The effective values as TOML, secrets hidden. What is not set is left out.
+    /// The effective values as TOML, with secrets hidden. Keys without a value are omitted.
     ///
     /// # Errors
     /// When a path is not UTF-8.
@@ -19,14 +19,14 @@ impl Config {
         toml::to_string_pretty(self).map_err(Error::internal)
     }
 
-    /// The same with every key: one that is not set stands there as a comment.
+    /// The effective values with every key: a key without a value is a comment.
     ///
     /// # Errors
     /// As [`Config::to_toml`].
     pub fn with_every_key(&self) -> Result<String> {
         let mut values = Table::try_from(self).map_err(Error::internal)?;
         let mut keys = every_key()?;
-        // A section for each upstream, with the keys that an upstream has.
+        // Each configured upstream gets a section with the keys of the sample's upstream.
         if let (Some(Value::Table(described)), Some(Value::Table(known))) =
             (values.get_mut("providers"), keys.get_mut("providers"))
         {
@@ -42,7 +42,7 @@ impl Config {
     }
 }
 
-/// The sample with nothing commented out.
+/// The sample with every key set.
 fn every_key() -> Result<Table> {
     let line = |line: &str| {
         let set = line
@@ -53,18 +53,18 @@ fn every_key() -> Result<Table> {
     SAMPLE.lines().map(line).collect::<String>().parse().map_err(Error::internal)
 }
 
-/// Writes a section: its own keys first, then the sections in it.
+/// Writes a section: first its own keys, then its subsections.
 fn section(text: &mut String, path: &str, values: &Table, keys: &Table) {
     let mut names: Vec<&String> = values.keys().chain(keys.keys()).collect();
     names.sort();
     names.dedup();
     let is_section = |name: &str| {
-        let of = |table: &Table| table.get(name).is_some_and(Value::is_table);
-        // Headers and models are values of an upstream, whatever their names are.
-        (of(values) || of(keys)) && !["headers", "models"].contains(&name)
+        let is_table = |table: &Table| table.get(name).is_some_and(Value::is_table);
+        // The keys of `headers` and `models` are free names, so these count as values.
+        (is_table(values) || is_table(keys)) && !["headers", "models"].contains(&name)
     };
     for name in names.iter().filter(|name| !is_section(name)) {
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = match values.get(name.as_str()) {
             Some(value) => writeln!(text, "{} = {value}", quoted(name)),
             None => writeln!(text, "# {name} is not set"),
@@ -75,7 +75,7 @@ fn section(text: &mut String, path: &str, values: &Table, keys: &Table) {
         let inner = |table: &'_ Table| table.get(name.as_str()).and_then(Value::as_table).cloned();
         let path = if path.is_empty() { quoted(name) } else { format!("{path}.{}", quoted(name)) };
         let values = inner(values).unwrap_or_else(|| empty.clone());
-        // A section of sections has no line of its own.
+        // A section that has only subsections needs no heading.
         if path != "providers" {
             let _ = writeln!(text, "\n[{path}]");
         }
@@ -83,7 +83,7 @@ fn section(text: &mut String, path: &str, values: &Table, keys: &Table) {
     }
 }
 
-/// A name as TOML takes it: those of providers may be any text.
+/// A name as a TOML key, quoted if necessary: names of providers may be any text.
 fn quoted(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if plain { name.to_owned() } else { Value::String(name.to_owned()).to_string() }
@@ -102,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_says_what_the_defaults_are() {
+    fn the_sample_contains_the_defaults() {
         assert_eq!(loaded(SAMPLE).unwrap().to_toml().unwrap(), Config::default().to_toml().unwrap());
-        // Nothing that has a default is commented out, so that the sample stays true when a default changes.
+        // No key with a default is commented out, so that this test fails when a default changes.
         let (sample, defaults): (Table, _) =
             (SAMPLE.parse().unwrap(), Table::try_from(Config::default()).unwrap());
         let missing = missing("", &defaults, &sample);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_stands_in_the_sample_and_loads() {
+    fn every_key_is_in_the_sample_and_loads() {
         let every = every_key().unwrap();
         loaded(&every.to_string()).unwrap();
         let mut keys = Table::new();
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_is_printed_and_what_is_printed_loads() {
+    fn every_key_is_printed_and_the_printed_text_loads() {
         let text = Config::default().with_every_key().unwrap();
         for part in [
             "# public_url is not set",
@@ -143,9 +143,9 @@ mod tests {
         loaded(&text).unwrap();
     }
 
-    /// The keys of `all` that `some` lacks, by their paths.
+    /// The paths of the keys of `all` that are missing in `some`.
     fn missing(path: &str, all: &Table, some: &Table) -> Vec<String> {
-        let each = all.iter().flat_map(|(name, value)| {
+        let paths = all.iter().flat_map(|(name, value)| {
             let path = format!("{path}.{name}");
             match (value, some.get(name)) {
                 (Value::Table(all), Some(Value::Table(some))) => missing(&path, all, some),
@@ -154,25 +154,25 @@ mod tests {
                 (_, Some(_)) => Vec::new(),
             }
         });
-        each.collect()
+        paths.collect()
     }
 
-    /// All keys, as the types know them: a key that does not exist is answered with those that do.
+    /// Finds all keys of the types: the error for an unknown key lists the known ones.
     fn known(path: &mut Vec<String>, keys: &mut Table) {
         const NONE: &str = "no-such-key";
         let mut whole = Value::Boolean(true);
         for name in path.iter().map(String::as_str).chain([NONE]).collect::<Vec<_>>().iter().rev() {
             whole = Value::Table(Table::from_iter([((*name).to_owned(), whole)]));
         }
-        let said = match loaded(&whole.to_string()) {
-            // A value, or names of one's own.
+        let message = match loaded(&whole.to_string()) {
+            // A plain value, or a section with free names.
             Ok(_) => return,
             Err(error) => error.to_string(),
         };
-        if !said.contains(&format!("unknown field `{NONE}`")) {
+        if !message.contains(&format!("unknown field `{NONE}`")) {
             return;
         }
-        let (_, expected) = said.split_once("expected").unwrap();
+        let (_, expected) = message.split_once("expected").unwrap();
         for name in expected.split('`').skip(1).step_by(2) {
             let mut inner = Table::new();
             path.push(name.to_owned());

@@ -1,15 +1,16 @@
-//! Variables that begin like ours and are none: others set them too (Kubernetes injects `JAN_PORT` into every pod beside a
-//! Service named `jan`), so they do not stop the start; a typing error should not pass in silence either.
+//! A warning about environment variables that start with `JAN_` and are unknown. They do not stop the start, because
+//! other programs set such variables (Kubernetes sets `JAN_PORT` in every pod if a Service is named `jan`), but a
+//! typing error should be visible.
 
-use super::env::{ALIASES, Environment, OTHERS, TESTS};
-use super::load::BY_PATH;
+use super::env::{ALIASES, Environment, OTHER_NAMES, TEST_PREFIX};
+use super::load::PATH_PREFIX;
 
-/// What all names of ours begin with.
+/// The start of all our own names.
 const PREFIX: &str = "JAN_";
-/// So many letters may differ in a name that was mistyped.
-const TYPING_ERRORS: usize = 2;
+/// The most letters that differ in a mistyped name.
+const MAX_TYPOS: usize = 2;
 
-/// One sentence that names the variables which begin like ours and mean nothing here; none, if there are none.
+/// One sentence that names the unknown variables; `None` if there are none.
 pub fn unknown_variables(environment: &dyn Environment) -> Option<String> {
     let mut names: Vec<String> = environment.vars().into_iter().map(|(name, _)| name).collect();
     names.retain(|name| name.starts_with(PREFIX) && !is_known(name));
@@ -28,18 +29,18 @@ pub fn unknown_variables(environment: &dyn Environment) -> Option<String> {
 }
 
 fn is_known(name: &str) -> bool {
-    ours().any(|known| known == name) || name.starts_with(BY_PATH) || name.starts_with(TESTS)
+    known_names().any(|known| known == name) || name.starts_with(PATH_PREFIX) || name.starts_with(TEST_PREFIX)
 }
 
-fn ours() -> impl Iterator<Item = &'static str> {
+fn known_names() -> impl Iterator<Item = &'static str> {
     let aliases = ALIASES.iter().map(|alias| alias.name).filter(|name| name.starts_with(PREFIX));
-    aliases.chain(OTHERS.iter().copied())
+    aliases.chain(OTHER_NAMES.iter().copied())
 }
 
-/// The name that was probably meant.
+/// The known name that was probably meant.
 fn nearest(name: &str) -> Option<&'static str> {
-    let (distance, known) = ours().map(|known| (strsim::osa_distance(name, known), known)).min()?;
-    (distance <= TYPING_ERRORS).then_some(known)
+    let (distance, known) = known_names().map(|known| (strsim::osa_distance(name, known), known)).min()?;
+    (distance <= MAX_TYPOS).then_some(known)
 }
 
 #[cfg(test)]
@@ -47,17 +48,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn foreign_names_are_named_and_mistyped_ones_explained() {
-        let told = |names: &[&str]| {
+    fn unknown_names_are_listed_and_mistyped_ones_get_a_suggestion() {
+        let warning = |names: &[&str]| {
             unknown_variables(
                 &names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect::<Vec<_>>(),
             )
         };
         assert_eq!(
-            told(&["JAN_ADDR", "JAN_CONFIG", "JAN__LIMITS__BODY", "JAN_TEST_X", "PATH", "JANUARY"]),
+            warning(&["JAN_ADDR", "JAN_CONFIG", "JAN__LIMITS__BODY", "JAN_TEST_X", "PATH", "JANUARY"]),
             None
         );
-        let text = told(&["JAN_PORT", "JAN_ADRR", "JAN_PORT_80_TCP_ADDR"]).unwrap();
+        let text = warning(&["JAN_PORT", "JAN_ADRR", "JAN_PORT_80_TCP_ADDR"]).unwrap();
         assert!(text.contains("JAN_ADRR (did you mean JAN_ADDR?)"), "{text}");
         assert!(text.contains("JAN_PORT,") && text.contains("JAN_PORT_80_TCP_ADDR."), "{text}");
     }

@@ -1,4 +1,4 @@
-//! How values are written: addresses, durations, sizes. What is none of them is answered with what is accepted.
+//! Parsing of values: addresses, durations, sizes. The error for an invalid value states the accepted forms.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
@@ -25,13 +25,13 @@ fn resolve(text: &str) -> Option<SocketAddr> {
     let port: u16 = port.parse().ok()?;
     match host {
         "" | "*" => Some(SocketAddr::from(([0, 0, 0, 0], port))),
-        // Not asked of the system: some give ::1 first, where many clients do not look.
+        // Not resolved by the system: some systems return ::1 first, where many clients do not connect.
         _ if host.eq_ignore_ascii_case("localhost") => Some(SocketAddr::from(([127, 0, 0, 1], port))),
         _ => (host, port).to_socket_addrs().ok()?.next(),
     }
 }
 
-/// A size as people write it, or a number of bytes.
+/// A size with a unit, or a number of bytes.
 pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.trim().parse().map_err(|_| {
@@ -39,7 +39,7 @@ pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ByteSiz
     })
 }
 
-/// Durations are written as people write them: `90s`, `10m`, `1h 30m`.
+/// Durations with units: `90s`, `10m`, `1h 30m`.
 pub(super) mod span {
     use std::time::Duration;
 
@@ -65,7 +65,7 @@ pub(super) mod span {
     }
 }
 
-/// Longer durations, where a day is 24 hours: `30d`, or as `span`.
+/// Longer durations, also in days of 24 hours: `30d`, or any form of `span`.
 pub(super) mod age {
     use std::time::Duration;
 
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_have_the_forms_that_people_try() {
+    fn addresses_are_read_in_the_usual_forms() {
         let address = |text: &str| resolve(text).map(|address| address.to_string());
         for (text, wanted) in [
             ("127.0.0.1:8000", Some("127.0.0.1:8000")),

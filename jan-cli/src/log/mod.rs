@@ -1,5 +1,5 @@
-//! The log of a server that serves: lines for people or JSON for programs, on standard error. Logging never fails, waits
-//! or panics, whatever becomes of standard error; see `writer`.
+//! The log of a running server, on standard error: lines of text for people or JSON for programs. Logging never fails,
+//! waits or panics, even if standard error does; see `writer`.
 
 mod writer;
 
@@ -14,10 +14,10 @@ use self::writer::{BoundedWriter, Report};
 use crate::config::{Config, Log, LogFormat};
 use jan_server::REQUEST_LOG_TARGET as TARGET;
 
-/// The running log. Dropping it writes what is waiting.
-pub(super) struct Started(Option<BoundedWriter>);
+/// The running log. Dropping it writes the lines that are still in the buffer.
+pub(super) struct RunningLog(Option<BoundedWriter>);
 
-impl Drop for Started {
+impl Drop for RunningLog {
     fn drop(&mut self) {
         if let Some(writer) = &self.0 {
             writer.close();
@@ -25,12 +25,12 @@ impl Drop for Started {
     }
 }
 
-/// Starts the log. Panics are logged too: the standard library's own message could wait for ever for a pipe that nobody
-/// reads.
+/// Starts the log. Panics are logged too, because the standard library's own message could wait forever on a pipe that
+/// nobody reads.
 ///
 /// # Errors
-/// [`jan_core::ErrorKind::Invalid`] when `log.level` is none.
-pub(super) fn start(config: &Config) -> Result<Started> {
+/// [`jan_core::ErrorKind::Invalid`] when `log.level` is not a filter.
+pub(super) fn start(config: &Config) -> Result<RunningLog> {
     let filter = filter(&config.log)?;
     let report: Report = match config.log.format {
         LogFormat::Console => console_report,
@@ -42,18 +42,18 @@ pub(super) fn start(config: &Config) -> Result<Started> {
         LogFormat::Console => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => log.json().try_init(),
     };
-    // A host that embeds the command line may have its own log already.
+    // An app that embeds this command line may have started a log before.
     if started.is_err() {
         tracing::debug!("a log was started before");
-        return Ok(Started(None));
+        return Ok(RunningLog(None));
     }
     std::panic::set_hook(Box::new(log_panic));
-    Ok(Started(Some(writer)))
+    Ok(RunningLog(Some(writer)))
 }
 
-/// What is logged, as configured.
+/// The filter of the log, as configured.
 fn filter(log: &Log) -> Result<EnvFilter> {
-    let wrong = |said: String| Error::invalid("log.level", format!("{said}."));
+    let wrong = |message: String| Error::invalid("log.level", format!("{message}."));
     let filter = log.filter().map_err(wrong)?;
     if log.requests {
         return Ok(filter);

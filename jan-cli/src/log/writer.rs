@@ -1,6 +1,6 @@
-//! Where log lines go: into a bounded buffer, and from there to standard error by a thread of its own. Whoever logs never
-//! waits for a full pipe or a slow disk and never sees an error: a line that finds no room, or that cannot be written, is
-//! counted, and the count is logged as soon as writing works again.
+//! The log writer: lines go into a bounded buffer, and a thread of its own writes them to standard error. A thread that
+//! logs never waits for a full pipe or a slow disk, and never sees an error. A line that does not fit into the buffer
+//! or cannot be written is counted, and the count is logged as soon as writing works again.
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::io::{self, ErrorKind, Write};
@@ -9,19 +9,20 @@ use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes of lines that may wait to be written.
+/// The size of the buffer, in bytes.
 const CAPACITY: usize = 1024 * 1024;
-/// After each write a moment is left for lines to gather: one write for many lines, and no thread woken for each.
-const GATHER: Duration = Duration::from_millis(10);
-/// How long the end of the process waits for lines that are not written yet.
+/// The pause after each write. Lines gather in the meantime, so that one write takes many lines and the thread is not
+/// woken for each.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How long [`BoundedWriter::close`] waits for lines that are not written yet.
 const LAST_WAIT: Duration = Duration::from_secs(1);
-/// How often a report about lost lines is tried again while nothing else is logged.
+/// How often the report of lost lines is tried again while nothing else is logged.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Makes the line that says how many lines were lost.
+/// Makes the line that reports how many lines were lost.
 pub(super) type Report = fn(lost: u64) -> String;
 
-/// Takes lines. Clones share one buffer.
+/// Takes log lines. Clones share one buffer.
 #[derive(Clone)]
 pub(super) struct BoundedWriter(Arc<Shared>);
 
@@ -31,15 +32,20 @@ struct Shared {
     capacity: usize,
 }
 
+/// What the lock protects. The thread moves lines out of it and writes them without the lock, so that logging never
+/// waits for a write.
 #[derive(Default)]
 struct State {
-    /// Whole lines.
+    /// Complete lines that are not written yet.
     waiting: Vec<u8>,
-    /// Lines that found no room or could not be written, and are not reported yet.
+    /// Lines that did not fit or could not be written, and are not reported yet.
     lost: u64,
-    /// The thread waits for something to write.
+    /// The thread waits for lines. A line that finds this flag set clears it and wakes the thread; further lines need
+    /// not.
     idle: bool,
+    /// Set by `close`: the thread ends when the buffer is empty.
     closing: bool,
+    /// The thread has ended.
     closed: bool,
 }
 
@@ -55,23 +61,23 @@ impl BoundedWriter {
     fn with_capacity(capacity: usize, sink: impl Write + Send + 'static, report: Report) -> io::Result<Self> {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), capacity });
         let writing = shared.clone();
-        let work = move || Writing { shared: &writing, sink, report, half: false }.run();
+        let work = move || Writing { shared: &writing, sink, report, partial: false }.run();
         std::thread::Builder::new().name("log".to_owned()).spawn(work)?;
         Ok(Self(shared))
     }
 
-    /// Writes what is waiting and ends the thread; gives up after a second.
+    /// Asks the thread to write the buffer and end, and waits at most [`LAST_WAIT`] for that.
     pub(super) fn close(&self) {
         let mut state = self.0.state();
         state.closing = true;
         self.0.changed.notify_all();
         let end = Instant::now() + LAST_WAIT;
         while !state.closed {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let remaining = end.saturating_duration_since(Instant::now());
+            if remaining.is_zero() {
                 return;
             }
-            self.0.changed.wait_for(&mut state, left);
+            self.0.changed.wait_for(&mut state, remaining);
         }
     }
 }
@@ -90,7 +96,7 @@ impl<'a> MakeWriter<'a> for BoundedWriter {
     }
 }
 
-/// Each write is one line, and none fails.
+/// Each call writes one line, and no call fails.
 impl Write for BoundedWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut state = self.0.state();
@@ -110,13 +116,13 @@ impl Write for BoundedWriter {
     }
 }
 
-/// The thread's side.
+/// The state of the writing thread.
 struct Writing<'a, W> {
     shared: &'a Shared,
     sink: W,
     report: Report,
-    /// A line was written in part: the next one begins with a line break.
-    half: bool,
+    /// The last line was written only in part: the next write begins with a line break.
+    partial: bool,
 }
 
 impl<W: Write> Writing<'_, W> {
@@ -125,7 +131,8 @@ impl<W: Write> Writing<'_, W> {
         loop {
             let (lost, closing) = self.next(&mut batch);
             let lost = lost + self.write(&batch);
-            // Reported at the first success after a loss, the end included.
+            // The report is tried after every batch with losses, also after the last one. If it fails, its count is
+            // added to `state.lost`, to which other threads may have added in the meantime.
             let unreported = if lost > 0 { self.report(lost) } else { 0 };
             batch.clear();
             let mut state = self.shared.state();
@@ -137,12 +144,13 @@ impl<W: Write> Writing<'_, W> {
             }
             drop(state);
             if !closing {
-                std::thread::sleep(GATHER);
+                std::thread::sleep(PAUSE);
             }
         }
     }
 
-    /// Waits for lines; tells how many were lost before them, and whether these are the last.
+    /// Waits for lines and moves them to `batch`. Returns how many lines were lost before them, and whether they are
+    /// the last. Also returns, without lines, when a loss has been unreported for [`RETRY`].
     fn next(&self, batch: &mut Vec<u8>) -> (u64, bool) {
         let mut state = self.shared.state();
         let mut waited = false;
@@ -156,27 +164,27 @@ impl<W: Write> Writing<'_, W> {
         (std::mem::take(&mut state.lost), state.closing)
     }
 
-    /// Tells how many lines are still unreported: none, or all again.
+    /// Writes the report. Returns the number of lines that stay unreported: none, or all if the write failed.
     fn report(&mut self, lost: u64) -> u64 {
         let line = (self.report)(lost);
         if self.write(line.as_bytes()) == 0 { 0 } else { lost }
     }
 
-    /// Writes lines; tells how many of them could not be written.
+    /// Writes lines. Returns how many of them could not be written in full.
     fn write(&mut self, lines: &[u8]) -> u64 {
         let mut rest = lines;
-        if self.half && !rest.is_empty() && self.sink.write_all(b"\n").is_ok() {
-            self.half = false;
+        if self.partial && !rest.is_empty() && self.sink.write_all(b"\n").is_ok() {
+            self.partial = false;
         }
         while !rest.is_empty() {
             match self.sink.write(rest) {
                 Ok(written @ 1..) => rest = rest.get(written..).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // A pipe that its other end made non-blocking.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(GATHER),
+                // A pipe that another process has made non-blocking.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(PAUSE),
                 Ok(_) | Err(_) => {
                     let written = lines.len() - rest.len();
-                    self.half |= !lines.get(..written).unwrap_or_default().ends_with(b"\n") && written > 0;
+                    self.partial |= !lines.get(..written).unwrap_or_default().ends_with(b"\n") && written > 0;
                     return rest.iter().filter(|byte| **byte == b'\n').count() as u64;
                 }
             }
@@ -191,7 +199,7 @@ mod tests {
 
     use super::*;
 
-    /// A disk that is full at times, or a pipe that nobody reads.
+    /// A disk that can be full, or a pipe that nobody reads.
     #[derive(Clone, Default)]
     struct Sink {
         written: Arc<Mutex<Vec<u8>>>,
@@ -224,8 +232,8 @@ mod tests {
         format!("lost {lost}\n")
     }
 
-    /// Until the thread has taken everything.
-    fn taken(log: &BoundedWriter) {
+    /// Waits until the thread has taken all lines.
+    fn wait_until_taken(log: &BoundedWriter) {
         let end = Instant::now() + Duration::from_secs(30);
         while !log.0.state().waiting.is_empty() {
             assert!(Instant::now() < end, "the lines were not taken within 30 s");
@@ -234,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_written_in_order_and_all_of_them_before_the_end() {
+    fn all_lines_are_written_in_order_before_the_end() {
         let sink = Sink::default();
         let mut log = BoundedWriter::start(sink.clone(), report).unwrap();
         let mut wanted = String::new();
@@ -248,16 +256,16 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_counted_and_reported_when_it_works_again() {
+    fn lost_lines_are_counted_and_reported_when_writing_works_again() {
         let sink = Sink::default();
         sink.full.store(true, Ordering::SeqCst);
         let mut log = BoundedWriter::start(sink.clone(), report).unwrap();
         log.write_all(b"a\n").unwrap();
         log.write_all(b"b\n").unwrap();
-        taken(&log);
+        wait_until_taken(&log);
         // Another batch fails too.
         log.write_all(b"c\n").unwrap();
-        taken(&log);
+        wait_until_taken(&log);
         sink.full.store(false, Ordering::SeqCst);
         log.write_all(b"d\n").unwrap();
         log.close();
@@ -269,17 +277,17 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_is_stuck_costs_lines_and_no_time() {
+    fn a_reader_that_does_not_read_loses_lines_but_blocks_no_logging_thread() {
         let sink = Sink::default();
         let stuck = sink.stuck.clone();
         let held = stuck.lock();
         let mut log = BoundedWriter::with_capacity(100, sink.clone(), report).unwrap();
         log.write_all(b"first\n").unwrap();
-        taken(&log);
+        wait_until_taken(&log);
         for _ in 0..100 {
             log.write_all(b"123456789\n").unwrap();
         }
-        // Gives up, because the reader still does not read.
+        // Times out, because the reader still does not read.
         log.close();
         drop(held);
         let end = Instant::now() + Duration::from_secs(30);

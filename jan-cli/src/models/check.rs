@@ -1,5 +1,5 @@
-//! `models check`: what a model file is, what it needs, and whether the engine here runs it. The last is found out by
-//! doing it: the file is loaded and one token is made, so a yes is a yes.
+//! `models check`: describes a model file, estimates the memory it needs, and tests whether the engine of this build
+//! runs it: the file is loaded and generates one token.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,18 +12,20 @@ use super::{serve_command, size};
 use crate::config::Config;
 use crate::output::{print, println};
 
-/// The context that a model is given unless the configuration says another.
+/// The context, in tokens, unless the configuration states another.
 const DEFAULT_CONTEXT: u64 = 4096;
-/// The last line of the table, which takes its time; as wide as the rows above it.
+/// The label of the last line of the table, as wide as those above. It is printed later, because the test takes time.
 const ENGINE: &str = "engine         ";
-/// Types of numbers that make up less of a file than this are not worth a word (norms are always F32).
-const WORTH_A_WORD: u64 = 5;
+/// Number types below this share of a file, in percent, are not listed (norms are always F32).
+const MIN_SHARE: u64 = 5;
 
 pub(super) async fn run(config: &Config, path: &Path) -> Result<ExitCode> {
-    let at = path.to_owned();
-    let file = tokio::task::spawn_blocking(move || ModelFile::read(&at)).await.map_err(Error::internal)??;
+    let owned_path = path.to_owned();
+    let file = tokio::task::spawn_blocking(move || ModelFile::read(&owned_path))
+        .await
+        .map_err(Error::internal)??;
     print!("{}", table(&rows(config, path, &file)))?;
-    match engine::try_it(config, path).await {
+    match engine::load_and_run(config, path).await {
         Ok(how) => println!("{ENGINE}{how}")?,
         Err(error) => {
             println!("{ENGINE}does not run it")?;
@@ -34,17 +36,17 @@ pub(super) async fn run(config: &Config, path: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is known from the header alone.
+/// The rows that are read from the header alone.
 pub(super) fn rows(config: &Config, path: &Path, file: &ModelFile) -> Vec<[String; 2]> {
     let or_unknown = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or("not said".into());
     let longest = file.own("context_length");
-    let wanted = config.local.context.map_or(DEFAULT_CONTEXT, |tokens| tokens as u64);
-    let context = longest.unwrap_or(wanted).min(wanted);
+    let configured = config.local.context.map_or(DEFAULT_CONTEXT, |tokens| tokens as u64);
+    let context = longest.unwrap_or(configured).min(configured);
     let template = if file.text("tokenizer.chat_template").is_some() { "yes" } else { "no" };
     [
         ("file", path.display().to_string()),
-        ("name", or_unknown(file.text("general.name").map(plain))),
-        ("architecture", or_unknown(Some(plain(file.architecture())))),
+        ("name", or_unknown(file.text("general.name").map(without_control))),
+        ("architecture", or_unknown(Some(without_control(file.architecture())))),
         ("context", or_unknown(longest.map(|tokens| format!("{tokens} tokens")))),
         ("quantisation", or_unknown(Some(quantisation(file)))),
         ("vocabulary", or_unknown(file.vocabulary().map(|tokens| format!("{tokens} tokens")))),
@@ -56,21 +58,21 @@ pub(super) fn rows(config: &Config, path: &Path, file: &ModelFile) -> Vec<[Strin
     .into()
 }
 
-/// How the weights are packed: the types that make up most of the file, the largest first.
+/// The number types that make up most of the file, the largest first.
 pub(super) fn quantisation(file: &ModelFile) -> String {
-    let all = file.tensors.values().fold(0u64, |sum, bytes| sum.saturating_add(*bytes)).max(1);
+    let total = file.tensors.values().fold(0u64, |sum, bytes| sum.saturating_add(*bytes)).max(1);
     let mut types: Vec<_> =
-        file.tensors.iter().map(|(kind, bytes)| (bytes.saturating_mul(100) / all, kind)).collect();
+        file.tensors.iter().map(|(kind, bytes)| (bytes.saturating_mul(100) / total, kind)).collect();
     types.sort_by_key(|(share, _)| std::cmp::Reverse(*share));
-    let named = types.iter().filter(|(share, _)| *share >= WORTH_A_WORD).map(|(share, kind)| match share {
+    let named = types.iter().filter(|(share, _)| *share >= MIN_SHARE).map(|(share, kind)| match share {
         95.. => kind.to_string(),
         share => format!("{kind} {share} %"),
     });
     named.collect::<Vec<_>>().join(", ")
 }
 
-/// A text from a file that somebody else wrote: it must not steer the terminal.
-fn plain(text: &str) -> String {
+/// A text from the file without control characters, which could change the state of the terminal.
+fn without_control(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
@@ -85,8 +87,8 @@ mod engine {
 
     use crate::config::Config;
 
-    /// Loads the model and lets it say one token.
-    pub(super) async fn try_it(config: &Config, path: &Path) -> Result<String> {
+    /// Loads the model and generates one token.
+    pub(super) async fn load_and_run(config: &Config, path: &Path) -> Result<String> {
         let started = Instant::now();
         let options = LocalOptions { context: config.local.context, ..LocalOptions::default() };
         let path = path.to_owned();
@@ -112,8 +114,8 @@ mod engine {
 
     use crate::config::Config;
 
-    #[expect(clippy::unused_async, reason = "the same face as with an engine")]
-    pub(super) async fn try_it(_: &Config, _: &Path) -> Result<String> {
+    #[expect(clippy::unused_async, reason = "the same signature as with an engine")]
+    pub(super) async fn load_and_run(_: &Config, _: &Path) -> Result<String> {
         Ok("none in this build (feature `local`)".to_owned())
     }
 }

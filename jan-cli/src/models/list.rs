@@ -1,5 +1,4 @@
-//! `models list`: two questions people mix up, answered one after the other: what can be asked with this
-//! configuration, and which model files are here to be served.
+//! `models list`: first the models that this configuration offers, then the model files in the data folder.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -26,7 +25,7 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode> {
             let rows: Vec<_> = std::iter::once(headings(["MODEL", "FROM", "CONTEXT"])).chain(rows).collect();
             print!("{}", table(&rows))?;
         }
-        // An upstream that is down must not hide the files.
+        // The files are listed even if an upstream does not answer.
         Err(error) => note!("The models on offer cannot be listed: {}", Causes(error)),
     }
     println!("")?;
@@ -45,14 +44,14 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode> {
                 .collect();
         print!("{}", table(&rows))?;
     }
-    if let Some(whole) = files.iter().find_map(|file| file.whole.as_deref()) {
-        println!("\nTo serve one: {}", serve_command(whole))?;
+    if let Some(model) = files.iter().find_map(|file| file.model.as_deref()) {
+        println!("\nTo serve one: {}", serve_command(model))?;
     }
     Ok(if offered.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The models of the configured providers. The local model is named from its file: reading gigabytes to say a name
-/// would be rude.
+/// The models of the configured providers. The local model's name is taken from its file name: loading gigabytes to
+/// find a name would take too long.
 async fn offered(config: &Config) -> Result<Vec<Model>> {
     let mut others = config.clone();
     let local = others.local.model.take();
@@ -67,48 +66,49 @@ async fn offered(config: &Config) -> Result<Vec<Model>> {
     Ok(models)
 }
 
-/// How many tokens a model takes, under the names that servers have for it.
+/// A model's context in tokens, under the names that different servers use for it.
 fn context(model: &Model) -> String {
     let names = ["context_length", "max_model_len", "context_window"];
     let length = names.iter().find_map(|name| model.rest.get(*name)?.as_u64());
     length.map(|tokens| tokens.to_string()).unwrap_or_default()
 }
 
-struct Found {
+/// A row of the table of files.
+struct FileRow {
     row: [String; 5],
-    /// Where it is, if it is a whole model.
-    whole: Option<PathBuf>,
+    /// The path of the file, if it is a complete model.
+    model: Option<PathBuf>,
 }
 
-/// The model files in a folder, then the unfinished ones.
-fn files(folder: &Path) -> Vec<Found> {
-    let mut found: Vec<Found> = with_extension(folder, "gguf").iter().map(|path| describe(path)).collect();
+/// The model files in a folder, then the unfinished downloads.
+fn files(folder: &Path) -> Vec<FileRow> {
+    let mut found: Vec<FileRow> = with_extension(folder, "gguf").iter().map(|path| describe(path)).collect();
     for part in with_extension(&folder.join(UNFINISHED), "part") {
-        // One without a byte is what a killed pull left before anything came.
+        // An empty file was left by a download that was killed before the first byte arrived.
         if std::fs::metadata(&part).is_ok_and(|meta| meta.len() == 0) {
             continue;
         }
-        found.push(broken(&part, part.file_stem(), "not whole yet: pull it again to go on"));
+        found.push(incomplete(&part, part.file_stem(), "not whole yet: pull it again to go on"));
     }
     found
 }
 
-fn describe(path: &Path) -> Found {
+fn describe(path: &Path) -> FileRow {
     let Ok(file) = ModelFile::read(path) else {
-        return broken(path, path.file_name(), "not a whole model");
+        return incomplete(path, path.file_name(), "not a whole model");
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let row = [name, size(file.bytes), file.architecture().to_owned(), quantisation(&file), String::new()];
-    Found { row, whole: Some(path.to_owned()) }
+    FileRow { row, model: Some(path.to_owned()) }
 }
 
-fn broken(path: &Path, name: Option<&OsStr>, note: &str) -> Found {
+fn incomplete(path: &Path, name: Option<&OsStr>, note: &str) -> FileRow {
     let name = name.unwrap_or_default().to_string_lossy().into_owned();
     let bytes = std::fs::metadata(path).map_or(0, |meta| meta.len());
-    Found { row: [name, size(bytes), String::new(), String::new(), note.to_owned()], whole: None }
+    FileRow { row: [name, size(bytes), String::new(), String::new(), note.to_owned()], model: None }
 }
 
-/// The files of a folder that end so, by name; a folder that is not there has none.
+/// The files of a folder with this extension, by name; none if the folder does not exist.
 fn with_extension(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut paths: Vec<_> = entries.filter(|path| path.extension() == Some(OsStr::new(extension))).collect();

@@ -1,4 +1,4 @@
-//! `jan-server models`: what can be asked here, what lies on the disk, and how a model gets there.
+//! `jan-server models`: lists, checks and downloads models.
 
 mod check;
 mod list;
@@ -26,7 +26,7 @@ pub(crate) enum ModelsCommand {
     Pull(pull::PullArgs),
 }
 
-/// Carries out one of the commands. What it finds goes to standard output, how it goes on to standard error.
+/// Runs one of the commands. Results go to standard output, messages to standard error.
 pub(crate) async fn run(config: &Config, command: ModelsCommand) -> Result<ExitCode> {
     match command {
         ModelsCommand::List => list::run(config).await,
@@ -35,7 +35,7 @@ pub(crate) async fn run(config: &Config, command: ModelsCommand) -> Result<ExitC
     }
 }
 
-/// Where pulled models lie.
+/// The folder of downloaded models.
 fn folder(config: &Config) -> PathBuf {
     config.data_dir.join("models")
 }
@@ -44,12 +44,12 @@ fn folder(config: &Config) -> PathBuf {
 fn serve_command(file: &Path) -> String {
     let setting = format!("local.model={}", file.display());
     let plain = setting.chars().all(|c| c.is_ascii_alphanumeric() || "/\\._-=:+".contains(c));
-    // Single quotes end inside single quotes only by the four characters '\''.
+    // In a shell, a single quote inside single quotes is written as the four characters '\''.
     let setting = if plain { setting } else { format!("'{}'", setting.replace('\'', r"'\''")) };
     format!("jan-server --set {setting}")
 }
 
-/// A size as people read it.
+/// A size in KiB, MiB or GiB.
 fn size(bytes: u64) -> String {
     bytesize::ByteSize::b(bytes).display().iec().to_string()
 }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_can_be_pasted() {
+    fn the_printed_command_works_in_a_shell() {
         assert_eq!(
             serve_command(Path::new("data/models/a.gguf")),
             "jan-server --set local.model=data/models/a.gguf"

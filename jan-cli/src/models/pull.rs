@@ -1,4 +1,5 @@
-//! `models pull`: the library's pull, shown: a bar on a terminal, a line per twentieth where nobody watches.
+//! `models pull`: downloads a model with the library's `Pull` and shows the progress: as a bar on a terminal, otherwise
+//! as one line for every five percent.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -18,11 +19,11 @@ use crate::config::Config;
 use crate::output::{note, print, println};
 use crate::serve::stop_signal;
 
-/// What shells say of a program that Ctrl-C ended.
+/// The exit code by convention of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
-/// A server that says nothing for so long is asked anew, or given up.
+/// A server that sends nothing for so long is tried again, or given up.
 const SILENCE: Duration = Duration::from_secs(30);
-/// A line is printed for each so many percent, or bytes where the whole is unknown.
+/// A line is printed for each step of so many percent, or bytes if the size is unknown.
 const STEP_PERCENT: u64 = 5;
 const STEP_BYTES: u64 = 64 << 20;
 
@@ -47,14 +48,14 @@ pub(super) async fn run(config: &Config, args: PullArgs) -> Result<ExitCode> {
     pull.idle_timeout = SILENCE;
     let crate::config::Pull { http_proxy, https_proxy, no_proxy } = config.pull.clone();
     pull.proxies = Proxies { http: http_proxy, https: https_proxy, except: no_proxy };
-    let mut shown = Shown::new();
+    let mut output = ProgressOutput::new();
     note!("Asking for {} …", without_query(&pull.url));
-    let pulling = pull.run_told(|progress| shown.at(progress), told_to_wait);
+    let pulling = pull.run_told(|progress| output.at(progress), print_wait);
     let pulled = tokio::select! {
         pulled = pulling => Some(pulled),
         () = stop_signal() => None,
     };
-    shown.end();
+    output.end();
     match pulled {
         None => {
             note!("Stopped. The same command goes on from here.");
@@ -78,17 +79,17 @@ pub(super) async fn run(config: &Config, args: PullArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says why nothing goes on, and for how long.
-fn told_to_wait(error: &Error, wait: Duration) {
+/// Prints why the download waits, and for how long.
+fn print_wait(error: &Error, wait: Duration) {
     note!("{} Trying again in {} s …", Causes(error), wait.as_secs().max(1));
 }
 
-/// The query of a URL may be a signature.
+/// The URL without its query, which may contain a signature.
 fn without_query(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or(url)
 }
 
-/// The name of the file in the models folder, which no name leaves.
+/// The file's name in the models folder. A name cannot point outside of that folder.
 fn name(args: &PullArgs) -> Result<String> {
     let Some(name) = &args.name else {
         return file_name(&args.url)
@@ -104,13 +105,13 @@ fn name(args: &PullArgs) -> Result<String> {
     Ok(if name.to_ascii_lowercase().ends_with(".gguf") { name.clone() } else { format!("{name}.gguf") })
 }
 
-/// Where progress is shown, on standard error.
-enum Shown {
+/// Shows the progress on standard error.
+enum ProgressOutput {
     Bar(ProgressBar),
     Lines(Steps),
 }
 
-impl Shown {
+impl ProgressOutput {
     fn new() -> Self {
         if !std::io::stderr().is_terminal() {
             return Self::Lines(Steps::default());
@@ -136,7 +137,7 @@ impl Shown {
                     && let Some(total) = progress.total
                 {
                     bar.set_length(total);
-                    // What was here before did not come in this second.
+                    // Bytes of an earlier download must not count for the present speed.
                     bar.set_position(progress.done);
                     bar.reset_eta();
                 }
@@ -152,7 +153,7 @@ impl Shown {
     }
 }
 
-/// Picks the moments that are worth a line.
+/// Decides when a line is printed: once for each step.
 #[derive(Default)]
 struct Steps {
     last: Option<u64>,
@@ -179,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_per_twentieth_is_printed() {
+    fn a_line_is_printed_for_every_five_percent() {
         let mut steps = Steps::default();
         let lines: Vec<_> =
             (0..=1000).filter_map(|done| steps.line(Progress { done, total: Some(1000) })).collect();
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stays_in_its_folder() {
+    fn a_name_cannot_point_outside_of_the_models_folder() {
         let named = |name: &str| {
             name_of("https://h/m.gguf", Some(name)).map_err(|error| error.param().map(str::to_owned))
         };

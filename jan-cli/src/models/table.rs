@@ -1,4 +1,4 @@
-//! Columns of text under each other, and nothing else: what is printed can be read and cut by other programs.
+//! Aligned columns of text without borders, so that other programs can parse them.
 
 /// Rows as lines, each column as wide as its widest cell, two spaces between them.
 pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned_by_letters_and_lines_end_where_they_end() {
+    fn columns_are_aligned_by_characters_and_lines_have_no_trailing_spaces() {
         let rows = [headings(["MODEL", "BY"]), headings(["é", "me"]), headings(["a-long-name", ""])];
         assert_eq!(table(&rows), "MODEL        BY\né            me\na-long-name\n");
     }

@@ -1,4 +1,5 @@
-//! The data folder: made for its owner alone, and tightened if it is ours and was looser.
+//! The data folder: created with access for its owner only, and restricted to that if it exists with wider access and
+//! is used by this server alone.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -7,14 +8,15 @@ use jan_core::{Error, Result, files};
 
 use super::DATABASE;
 
-/// What stands in a data folder, by how the names begin.
-const OURS: [&str; 5] = [DATABASE, "signing-key", "link-key", "media", "models"];
+/// The start of the names of all files and folders that this server creates in a data folder.
+const OWN_NAMES: [&str; 5] = [DATABASE, "signing-key", "link-key", "media", "models"];
 
-/// Makes the data folder if it is not there. One in which nothing but what is ours stands is closed to others; a folder
-/// that is also somebody else's (a home, a project) keeps its mode, and every file of ours in it has its own.
+/// Creates the data folder if it does not exist. If it contains nothing but the server's own files, access is
+/// restricted to its owner. A folder with other files (a home folder, a project) keeps its mode; the server's files in
+/// it have restricted modes of their own.
 ///
 /// # Errors
-/// [`jan_core::ErrorKind::Invalid`] naming the folder when it cannot be made or read.
+/// [`jan_core::ErrorKind::Invalid`] naming the folder when it cannot be created or read.
 pub fn open(folder: &Path) -> Result<()> {
     let failed = |e: std::io::Error| {
         let message = format!(
@@ -27,7 +29,7 @@ pub fn open(folder: &Path) -> Result<()> {
     if !files::is_open_to_others(folder) {
         return Ok(());
     }
-    // A folder that cannot be listed may still be used.
+    // A folder that cannot be listed can still be used.
     let Ok(mut entries) = std::fs::read_dir(folder) else { return Ok(()) };
     if !entries.all(|entry| entry.is_ok_and(|entry| is_ours(&entry.file_name()))) {
         return Ok(());
@@ -40,7 +42,7 @@ pub fn open(folder: &Path) -> Result<()> {
 
 fn is_ours(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    OURS.iter().any(|known| name.starts_with(known))
+    OWN_NAMES.iter().any(|known| name.starts_with(known))
 }
 
 #[cfg(all(test, unix))]
@@ -51,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_folder_is_closed_and_a_shared_one_keeps_its_mode() {
+    fn a_folder_of_ours_is_restricted_and_a_shared_folder_keeps_its_mode() {
         let dir = tempfile::tempdir().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let made = dir.path().join("a/data");

@@ -1,4 +1,4 @@
-//! From the configuration to those who make pictures.
+//! Builds image providers from the configuration.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use jan_llm::images::ImageSettings;
 use super::upstream;
 use crate::config::{Config, PictureForm};
 
-/// The upstreams that make pictures, the one first that is asked unless another is named. None, unless it is turned on.
+/// The upstreams that generate images, the default one first. Empty unless image generation is enabled.
 ///
 /// # Errors
-/// [`jan_core::ErrorKind::Invalid`] when it is turned on without an upstream, or names one that is not there.
+/// [`jan_core::ErrorKind::Invalid`] when image generation is enabled without an upstream, or its default upstream does
+/// not exist.
 pub(super) fn image_providers(config: &Config) -> Result<Vec<(String, Arc<dyn ImageProvider>)>> {
     if !config.images.enabled {
         return Ok(Vec::new());
@@ -30,10 +31,10 @@ pub(super) fn image_providers(config: &Config) -> Result<Vec<(String, Arc<dyn Im
         return Err(Error::invalid("images.enabled", message));
     }
     if let Some(first) = &config.images.provider {
-        let at = providers.iter().position(|(name, _)| name == first).ok_or_else(|| {
+        let index = providers.iter().position(|(name, _)| name == first).ok_or_else(|| {
             Error::invalid("images.provider", format!("There is no upstream `{first}` in `providers`."))
         })?;
-        providers.swap(0, at);
+        providers.swap(0, index);
     }
     Ok(providers)
 }

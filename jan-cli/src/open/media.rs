@@ -1,4 +1,4 @@
-//! From the configuration to the media room.
+//! Builds the media service from the configuration.
 
 use std::sync::Arc;
 
@@ -13,48 +13,49 @@ use crate::config::{Config, MediaBackend, MediaS3};
 use jan_server::FetchUrls;
 use jan_server::media_links as links;
 
-/// The folder in the data folder that holds the bytes of media.
+/// The folder of media files in the data folder.
 const FOLDER: &str = "media";
 
-/// The media room that the configuration describes, its index in `database`.
+/// The media service, with its index in `database`.
 ///
 /// # Errors
-/// A folder that cannot be used, a bucket that is not described, a host that is none; as [`jan_core::record::on`].
+/// When a folder cannot be used, a bucket's description is incomplete, or an allowed host is invalid; as
+/// [`jan_core::record::on`].
 pub async fn media(config: &Config, database: &Database) -> Result<Media> {
-    let wanted = &config.media;
-    let blobs: Arc<dyn BlobStore> = match wanted.backend {
+    let configured = &config.media;
+    let blobs: Arc<dyn BlobStore> = match configured.backend {
         MediaBackend::Memory => Arc::new(MemoryBlobs::new()),
         MediaBackend::Folder => {
-            let folder = wanted.folder.clone().unwrap_or_else(|| config.data_dir.join(FOLDER));
+            let folder = configured.folder.clone().unwrap_or_else(|| config.data_dir.join(FOLDER));
             Arc::new(ObjectBlobs::folder(folder)?)
         }
-        MediaBackend::S3 => Arc::new(bucket(&wanted.s3)?),
+        MediaBackend::S3 => Arc::new(bucket(&configured.s3)?),
     };
-    let link_key = match &wanted.link_key {
+    let link_key = match &configured.link_key {
         Some(key) => key.clone(),
         None => link_key(&config.data_dir)?,
     };
-    let links = links(wanted.public_url.as_deref().or(config.public_url.as_deref()));
+    let links = links(configured.public_url.as_deref().or(config.public_url.as_deref()));
     let settings = MediaSettings {
-        max_bytes: wanted.max_bytes.as_u64(),
-        allowed: wanted.types.clone(),
-        retention: Some(wanted.retention).filter(|retention| !retention.is_zero()),
+        max_bytes: configured.max_bytes.as_u64(),
+        allowed: configured.types.clone(),
+        retention: Some(configured.retention).filter(|retention| !retention.is_zero()),
         link_key: Some(link_key),
-        link_valid: wanted.link_valid,
-        upload_valid: wanted.upload_valid,
+        link_valid: configured.link_valid,
+        upload_valid: configured.upload_valid,
         upload_links: links.clone(),
         links,
-        public: wanted.public,
-        strip_location: wanted.strip_location,
-        stores_links: wanted.store_links,
+        public: configured.public,
+        strip_location: configured.strip_location,
+        stores_links: configured.store_links,
         ..MediaSettings::default()
     };
-    let fetch = FetchUrls::new(fetching(config)?, wanted.fetch_timeout)?;
+    let fetch = FetchUrls::new(fetching(config)?, configured.fetch_timeout)?;
     let media = Media::on(database, blobs, Arc::new(SystemClock), settings).await?;
     Ok(media.fetch(Arc::new(fetch)))
 }
 
-/// The rules by which URLs that callers name are fetched.
+/// The rules for fetching URLs that callers name.
 fn fetching(config: &Config) -> Result<FetchSettings> {
     let allow = config.fetch.allow.iter().map(|host| {
         host.parse::<Allowed>()

@@ -1,4 +1,4 @@
-//! Who may come in, and how often: the host that was asked for, the limits, the credential.
+//! Admits a request or refuses it: checks its host, the rate limits and the credential.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,56 +9,58 @@ use jan_core::{AuthMethod, AuthVerifier, Clock, Principal, Result};
 use super::auth::authenticate;
 use super::cors::Cors;
 use super::exchange::Exchange;
-use super::hosts::{Hosts, admit_page};
+use super::hosts::{Hosts, check_origin};
 use super::idempotency::Keys;
 use super::rate::{LimitGroup, RateLimits};
 
-/// The address of the peer of a request, for limits counted by address. [`crate::Server::serve`] adds it to the request's
-/// extensions; whoever mounts the service elsewhere can add it too.
+/// The network address of a request's client, for rate limits that count by address. [`crate::Server::serve`] adds it
+/// to the request's extensions; an app that mounts the service can add it as well.
 #[derive(Debug, Clone, Copy)]
 pub struct PeerAddr(pub SocketAddr);
 
-/// Who may call a route.
+/// Whether a route requires a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Everybody.
+    /// No credential is required.
     Public,
-    /// Whoever shows a valid credential.
+    /// A valid credential is required.
     User,
 }
 
-/// What one route asks of its callers.
+/// What one route requires of its callers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
     pub(crate) access: Access,
     pub(crate) limit: LimitGroup,
 }
 
-/// The parts that stand before all routes.
+/// The checks that run before every handler, and their parts.
 pub(crate) struct Gateway {
     pub(crate) verifier: Arc<dyn AuthVerifier>,
     pub(crate) rate: Option<RateLimits>,
     pub(crate) cors: Cors,
     pub(crate) hosts: Hosts,
     pub(crate) clock: Arc<dyn Clock>,
-    /// The idempotency keys.
+    /// Requests with an `Idempotency-Key` that run or have been answered.
     pub(crate) keys: Keys,
 }
 
 impl Gateway {
-    /// Refuses what is asked of a host that is not this server's, or changes something for a page that may not call.
+    /// Refuses a request for a host name that is not this server's, and a request that changes something for a web page
+    /// that may not call.
     ///
     /// # Errors
-    /// As [`Hosts::admit`].
-    pub(crate) fn admit_host(&self, head: &Parts) -> Result<()> {
-        self.hosts.admit(head, |page| self.cors.allows(page))
+    /// As [`Hosts::check`].
+    pub(crate) fn check_host(&self, head: &Parts) -> Result<()> {
+        self.hosts.check(head, |page| self.cors.allows(page))
     }
 
-    /// Counts the request and checks the credential: who it is that calls.
+    /// Counts the request against the rate limits and authenticates its caller. The limits by address come first,
+    /// because a credential can be expensive to verify.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::RateLimited`], [`jan_core::ErrorKind::Unauthenticated`], or [`jan_core::ErrorKind::Forbidden`] for a
-    /// page that may not use a browser's session.
+    /// [`ErrorKind::RateLimited`](jan_core::ErrorKind::RateLimited), `Unauthenticated`, or `Forbidden` for a page that
+    /// may not use a browser's session.
     pub(crate) async fn admit(
         &self,
         rule: Rule,
@@ -73,15 +75,16 @@ impl Gateway {
         if rule.access == Access::Public {
             return Ok(Arc::new(Principal::open("public")));
         }
-        let who = authenticate(&*self.verifier, head).await?;
-        exchange.authenticated(&who);
-        if matches!(who.method, AuthMethod::Session | AuthMethod::Host) {
-            // A browser sends a session's cookie along whichever page asks.
-            admit_page(head, |page| self.cors.names(page))?;
+        let principal = authenticate(&*self.verifier, head).await?;
+        exchange.set_principal(&principal);
+        if matches!(principal.method, AuthMethod::Session | AuthMethod::Host) {
+            // A browser sends a session cookie with the requests of every page, so the page must be one that CORS lists
+            // by name.
+            check_origin(head, |page| self.cors.lists(page))?;
         }
         if let Some(limits) = limits {
-            limits.by_caller(rule.limit, &who.user, now, &mut exchange.count)?;
+            limits.by_caller(rule.limit, &principal.user, now, &mut exchange.count)?;
         }
-        Ok(who)
+        Ok(principal)
     }
 }

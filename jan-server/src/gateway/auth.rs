@@ -1,4 +1,4 @@
-//! Shows the verifier what a request presents, and turns its answer into who is calling.
+//! Passes the credential of a request to the verifier, and returns the principal.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderName};
 use jan_core::auth::{Credential, Presented};
 use jan_core::{AuthVerifier, Error, Principal, Result};
 
-/// Set by gateways of the original for the services behind them. Nobody outside may say who they are.
+/// Headers by which gateways of the original Jan Server told the services behind them who the caller is. A client must
+/// not be able to set them.
 const IDENTITY: [HeaderName; 6] = [
     HeaderName::from_static("x-user-id"),
     HeaderName::from_static("x-user-subject"),
@@ -17,31 +18,31 @@ const IDENTITY: [HeaderName; 6] = [
     HeaderName::from_static("x-auth-method"),
 ];
 
-/// Removes headers by which a caller could pretend to be somebody.
+/// Removes headers by which a client could claim another identity.
 pub(crate) fn strip_identity(headers: &mut HeaderMap) {
     for name in &IDENTITY {
         headers.remove(name);
     }
 }
 
-/// Who sent this request.
+/// Authenticates the sender of a request.
 ///
 /// # Errors
-/// [`jan_core::ErrorKind::Unauthenticated`] when nobody known did.
+/// [`jan_core::ErrorKind::Unauthenticated`] when no verifier accepts the credential, or there is none.
 pub(crate) async fn authenticate(verifier: &dyn AuthVerifier, head: &Parts) -> Result<Arc<Principal>> {
     let presented = Presented::from(&head.headers).with_extensions(&head.extensions);
     match verifier.verify(presented).await? {
-        // What the server keeps for itself belongs to nobody, whatever an identity provider may call its users.
+        // System users own the server's own data, so no caller may be one, whatever ids an identity provider assigns.
         Some(principal) if principal.user.is_system() => {
             Err(Error::unauthenticated("This user id is reserved.").with_code("reserved_user"))
         }
         Some(principal) => Ok(principal),
-        None => Err(refused(presented.credential)),
+        None => Err(rejection(presented.credential)),
     }
 }
 
-/// Why a request that no verifier knows is not let in.
-fn refused(credential: Credential<'_>) -> Error {
+/// The error for a request whose credential no verifier accepts.
+fn rejection(credential: Credential<'_>) -> Error {
     let (message, code) = match credential {
         Credential::None => (
             "A credential is required: `Authorization: Bearer <token>` or `X-API-Key: <key>`.",
@@ -63,18 +64,18 @@ mod tests {
     use jan_core::auth::AllowAll;
 
     #[tokio::test]
-    async fn nobody_comes_in_as_the_house_itself() {
-        struct Anybody(UserId);
+    async fn no_caller_is_authenticated_as_a_system_user() {
+        struct AlwaysUser(UserId);
         #[async_trait::async_trait]
-        impl AuthVerifier for Anybody {
+        impl AuthVerifier for AlwaysUser {
             async fn verify(&self, _: Presented<'_>) -> Result<Option<Arc<Principal>>> {
                 Ok(Some(Arc::new(Principal { user: self.0.clone(), ..Principal::open("x") })))
             }
         }
-        let house = Anybody(UserId::system("public-shares"));
+        let verifier = AlwaysUser(UserId::system("public-shares"));
         let (head, ()) = http::Request::new(()).into_parts();
-        let refused = authenticate(&house, &head).await.unwrap_err();
-        assert_eq!(refused.code(), "reserved_user");
+        let rejection = authenticate(&verifier, &head).await.unwrap_err();
+        assert_eq!(rejection.code(), "reserved_user");
         assert!(authenticate(&AllowAll::new(), &head).await.is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! Which web pages may call the API from a browser.
+//! CORS: which web pages may call the API from a browser.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -8,40 +8,40 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use jan_core::{Error, Result};
 
-use super::hosts::{is_local, name_of};
+use super::hosts::{host_name, is_local};
 use crate::http::body::Body;
 
-/// What is allowed to a browser that does not say which headers it is going to send.
-const USUAL_HEADERS: &str = "Authorization, Content-Type, X-API-Key, Idempotency-Key, X-Request-Id, Mcp-Session-Id, \
+/// The headers that a preflight reply allows when the browser does not list those that it is going to send.
+const DEFAULT_HEADERS: &str = "Authorization, Content-Type, X-API-Key, Idempotency-Key, X-Request-Id, Mcp-Session-Id, \
                              mcp-protocol-version, Accept, X-Conversation-Id, X-Tool-Call-Id";
-/// The longest list of headers that is allowed as it was asked for.
-const LONGEST: usize = 4096;
+/// The longest list of requested headers, in bytes, that is returned as allowed.
+const MAX_HEADER_LIST: usize = 4096;
 const EXPOSED_HEADERS: &str = "X-Request-Id, X-Auth-Method, X-Conversation-Id, X-Applied-Prompt-Modules, \
                                Idempotent-Replayed, ETag, Content-Range, Retry-After, retry-after-ms, x-should-retry, \
                                X-RateLimit-Limit-Minute, X-RateLimit-Remaining-Minute, RateLimit-Limit, \
                                RateLimit-Remaining, RateLimit-Reset";
 
-/// The origins that may call: those listed, or pages served from this very computer when none are.
+/// The origins that may call: those that are listed, or pages served from this computer if none are.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cors {
     origins: Vec<String>,
-    /// `*` is among those listed.
+    /// Whether `*` is listed.
     any: bool,
-    /// The server's own, under its public address: its pages may always call.
+    /// The origin of the server's public URL. Its pages may always call.
     own: Option<String>,
 }
 
-/// Why a page may call.
+/// How a page is allowed to call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Allowed {
-    /// Its origin is meant.
+    /// Its origin is listed.
     ByName,
-    /// Every page may.
-    AsAny,
+    /// Only by `*`.
+    ByWildcard,
 }
 
 impl Cors {
-    /// `origins` as a browser writes them (`https://chat.example`); `*` lets every page call.
+    /// `origins` are written as browsers send them (`https://chat.example`); `*` allows every page.
     ///
     /// # Errors
     /// As [`origin`].
@@ -51,7 +51,7 @@ impl Cors {
         Ok(Self { origins: named.map(|listed| origin(listed)).collect::<Result<_>>()?, any, own: None })
     }
 
-    /// And the pages under the server's public address.
+    /// Also allows the pages under the server's public URL.
     pub(crate) fn and_own(mut self, public: Option<&http::Uri>) -> Self {
         let own = public.and_then(|url| Some(format!("{}://{}", url.scheme_str()?, url.authority()?)));
         self.own = own.and_then(|own| origin(&own).ok());
@@ -61,11 +61,11 @@ impl Cors {
     fn allowed(&self, page: &HeaderValue) -> Option<Allowed> {
         let page = page.to_str().ok()?;
         let named = match (self.any, self.origins.is_empty()) {
-            (false, true) => page.split_once("://").is_some_and(|(_, host)| is_local(name_of(host))),
+            (false, true) => page.split_once("://").is_some_and(|(_, host)| is_local(host_name(host))),
             _ => self.origins.iter().any(|known| known.eq_ignore_ascii_case(page)),
         };
         let own = self.own.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(page));
-        if named || own { Some(Allowed::ByName) } else { self.any.then_some(Allowed::AsAny) }
+        if named || own { Some(Allowed::ByName) } else { self.any.then_some(Allowed::ByWildcard) }
     }
 
     /// Whether a page of this origin may call.
@@ -73,19 +73,19 @@ impl Cors {
         self.allowed(page).is_some()
     }
 
-    /// Whether a page of this origin is meant by name, and not only as any page.
-    pub(crate) fn names(&self, page: &HeaderValue) -> bool {
+    /// Whether a page of this origin is allowed by name, and not only by `*`.
+    pub(crate) fn lists(&self, page: &HeaderValue) -> bool {
         self.allowed(page) == Some(Allowed::ByName)
     }
 
-    /// Marks a reply as readable by the page that asked, if it may. Only a page that is meant by name is told that it may
-    /// send what a browser keeps for this server (cookies, passwords).
-    pub(crate) fn mark(&self, request: &HeaderMap, reply: &mut HeaderMap) {
+    /// Adds the headers that let the page read the reply, if it may call. Only a page that is allowed by name may send
+    /// credentials that the browser holds for this server (cookies, passwords).
+    pub(crate) fn add_headers(&self, request: &HeaderMap, reply: &mut HeaderMap) {
         let Some(page) = request.get(ORIGIN) else { return };
         reply.append(VARY, HeaderValue::from_static("Origin"));
         match self.allowed(page) {
             None => return,
-            Some(Allowed::AsAny) => {
+            Some(Allowed::ByWildcard) => {
                 reply.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
             }
             Some(Allowed::ByName) => {
@@ -96,8 +96,9 @@ impl Cors {
         reply.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     }
 
-    /// The answer to a browser that asks before it calls a route with these methods. A page that may call may send every
-    /// header that it asks for: which ones clients send changes with their versions, and none of them opens anything.
+    /// The reply to a preflight request for a route with these methods. A page that may call may send every header that
+    /// it asks for: the headers that clients send change with their versions, and none of them grants access to
+    /// anything.
     pub(crate) fn preflight(&self, request: &HeaderMap, methods: &str) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -108,8 +109,8 @@ impl Cors {
         if let Ok(methods) = HeaderValue::from_str(methods) {
             headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
         }
-        let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS).filter(|asked| is_list(asked.as_bytes()));
-        let allowed = asked.cloned().unwrap_or(HeaderValue::from_static(USUAL_HEADERS));
+        let requested = request.get(ACCESS_CONTROL_REQUEST_HEADERS).filter(|list| is_list(list.as_bytes()));
+        let allowed = requested.cloned().unwrap_or(HeaderValue::from_static(DEFAULT_HEADERS));
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
         headers.insert(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
@@ -117,17 +118,17 @@ impl Cors {
     }
 }
 
-/// Whether this is a list of names of headers.
+/// Whether this is a list of header names.
 fn is_list(text: &[u8]) -> bool {
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~, ".contains(byte);
-    (1..=LONGEST).contains(&text.len()) && text.iter().all(fits)
+    (1..=MAX_HEADER_LIST).contains(&text.len()) && text.iter().all(fits)
 }
 
-/// An origin as browsers write it: in small letters, without a slash at its end and without the port that its scheme has
-/// anyway.
+/// The origin in the form that browsers send: lower case, without a trailing slash, and without the port if it is the
+/// default of the scheme.
 ///
 /// # Errors
-/// [`jan_core::ErrorKind::Invalid`] for what is none: no scheme, a path, a pattern.
+/// [`jan_core::ErrorKind::Invalid`] for text that is not an origin: without a scheme, with a path, or a pattern.
 pub fn origin(text: &str) -> Result<String> {
     let wrong = || {
         let message = format!(
@@ -148,7 +149,7 @@ pub fn origin(text: &str) -> Result<String> {
     let host_fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
     let fits = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.bytes().all(scheme_fits)
-        && !name_of(host).is_empty()
+        && !host_name(host).is_empty()
         && host.bytes().all(host_fits)
         && host.parse::<http::uri::Authority>().is_ok();
     if fits { Ok(format!("{scheme}://{host}")) } else { Err(wrong()) }
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_brought_to_the_form_that_browsers_send() {
+    fn origins_are_normalised_to_the_form_that_browsers_send() {
         for (written, sent) in [
             ("https://Chat.Example/", "https://chat.example"),
             ("HTTPS://chat.example:443", "https://chat.example"),
@@ -222,16 +223,19 @@ mod tests {
     }
 
     #[test]
-    fn every_page_is_let_in_without_what_browsers_keep() {
+    fn the_wildcard_allows_every_page_but_no_stored_credentials() {
         let (both, mut request) = (cors(&["*", "https://chat.example"]), HeaderMap::new());
-        let mut marks = |page: &'static str| {
+        let mut cors_headers = |page: &'static str| {
             request.insert(ORIGIN, HeaderValue::from_static(page));
             let mut reply = HeaderMap::new();
-            both.mark(&request, &mut reply);
+            both.add_headers(&request, &mut reply);
             let text = |name| reply.get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned());
             (text(ACCESS_CONTROL_ALLOW_ORIGIN), text(ACCESS_CONTROL_ALLOW_CREDENTIALS))
         };
-        assert_eq!(marks("https://any.example"), (Some("*".into()), None));
-        assert_eq!(marks("https://chat.example"), (Some("https://chat.example".into()), Some("true".into())));
+        assert_eq!(cors_headers("https://any.example"), (Some("*".into()), None));
+        assert_eq!(
+            cors_headers("https://chat.example"),
+            (Some("https://chat.example".into()), Some("true".into()))
+        );
     }
 }

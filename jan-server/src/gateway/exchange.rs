@@ -1,5 +1,5 @@
-//! One request and its reply, as the gateway sees them: the id and the log line that they share, and what is learned on the
-//! way in and said in the reply's head.
+//! One request and its reply in the gateway: their id and log line, and the facts found during the request that become
+//! headers of the reply.
 
 use std::sync::Arc;
 
@@ -12,83 +12,85 @@ use super::auth::strip_identity;
 use super::cors::Cors;
 use super::path::merge_slashes;
 use super::rate::Count;
-use super::request_log::{Noted, RequestLog};
+use super::request_log::{LogFields, RequestLog};
 use crate::http::body::Body;
 use crate::http::request_id::{self, RequestId};
 
 const X_AUTH_METHOD: HeaderName = HeaderName::from_static("x-auth-method");
 
-/// A request that is being answered.
+/// The gateway's state of one request until its reply.
 pub(crate) struct Exchange {
     pub(crate) request_id: RequestId,
-    /// What the handler says for the log line.
-    pub(crate) noted: Arc<Noted>,
-    /// The head of the request as it came, where a page of a browser sent it.
-    sent_by_page: Option<HeaderMap>,
-    auth: Option<AuthMethod>,
+    /// Fields that the handler adds to the log line.
+    pub(crate) log_fields: Arc<LogFields>,
+    /// The request's headers, if it has an `Origin`: a browser sent it for a web page, and the reply gets CORS headers.
+    browser_headers: Option<HeaderMap>,
+    auth_method: Option<AuthMethod>,
+    /// The caller's count in the rate limit that was checked last.
     pub(super) count: Option<Count>,
     allow: Option<String>,
     log: Option<RequestLog>,
 }
 
 impl Exchange {
-    /// Begins with a request's head, and makes that fit to be looked at: its path in one spelling, and no header by which
-    /// somebody could pretend to be somebody.
-    pub(crate) fn begin(head: &mut Parts) -> Self {
+    /// Starts with a request's head and cleans it: repeated slashes in the path become one, and headers that could fake
+    /// an identity are removed.
+    pub(crate) fn start(head: &mut Parts) -> Self {
         let request_id = RequestId::of(&head.headers);
         merge_slashes(&mut head.uri);
         strip_identity(&mut head.headers);
-        let noted = Arc::<Noted>::default();
+        let log_fields = Arc::<LogFields>::default();
         Self {
-            sent_by_page: head.headers.contains_key(ORIGIN).then(|| head.headers.clone()),
-            log: RequestLog::start(&head.method, &request_id, &noted),
+            browser_headers: head.headers.contains_key(ORIGIN).then(|| head.headers.clone()),
+            log: RequestLog::start(&head.method, &request_id, &log_fields),
             request_id,
-            noted,
-            auth: None,
+            log_fields,
+            auth_method: None,
             count: None,
             allow: None,
         }
     }
 
-    /// The route is known.
-    pub(crate) fn routed(&mut self, path: &'static str) {
+    /// Sets the route for the log line.
+    pub(crate) fn set_route(&mut self, path: &'static str) {
         if let Some(log) = &mut self.log {
             log.route = path;
         }
     }
 
-    /// The path exists, with these methods only.
-    pub(crate) fn allow(&mut self, methods: String) {
+    /// Sets the `Allow` header: the methods that the path has.
+    pub(crate) fn set_allowed_methods(&mut self, methods: String) {
         self.allow = Some(methods);
     }
 
-    /// It is known who calls.
-    pub(super) fn authenticated(&mut self, who: &Arc<Principal>) {
-        self.auth = Some(who.method);
+    /// Sets the authenticated caller.
+    pub(super) fn set_principal(&mut self, principal: &Arc<Principal>) {
+        self.auth_method = Some(principal.method);
         if let Some(log) = &mut self.log {
-            log.who = Some(who.clone());
+            log.principal = Some(principal.clone());
         }
     }
 
-    /// Ends with the reply: adds the headers that every reply has, and has its log line written when its body is over.
-    pub(crate) fn end(self, mut response: Response<Body>, cors: &Cors) -> Response<Body> {
+    /// Adds the gateway's headers to the reply, and attaches the log line to its body, so that it is written when the
+    /// body has ended.
+    pub(crate) fn finish(self, mut response: Response<Body>, cors: &Cors) -> Response<Body> {
         let headers = response.headers_mut();
         headers.reserve(8);
         headers.insert(request_id::HEADER, self.request_id.header());
-        if let Some(method) = self.auth {
+        if let Some(method) = self.auth_method {
             headers.insert(X_AUTH_METHOD, HeaderValue::from_static(method.as_str()));
         }
         if let Some(count) = self.count {
-            count.mark(headers);
+            count.add_headers(headers);
         }
         if let Some(allow) = self.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
             headers.insert(ALLOW, allow);
         }
-        if let Some(page) = self.sent_by_page {
-            cors.mark(&page, headers);
+        if let Some(request) = self.browser_headers {
+            cors.add_headers(&request, headers);
         }
         let Some(mut log) = self.log else { return response };
-        log.answered(response.status());
+        log.set_status(response.status());
         response.map(|body| body.observed(log))
     }
 }

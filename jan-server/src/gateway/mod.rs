@@ -1,5 +1,5 @@
-//! What is done with every request before a handler sees it, and with every reply on its way out. It knows `http` and
-//! nothing else of this crate: which routes there are is said to it as values ([`admit::Rule`]).
+//! Applied to every request before its handler runs, and to every reply. The gateway imports `http` and nothing else of
+//! this crate: it gets what a route requires as a value ([`admit::Rule`]).
 
 pub(crate) mod admit;
 pub(crate) mod auth;

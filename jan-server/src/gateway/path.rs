@@ -1,11 +1,12 @@
-//! Repeated slashes in a path are one: clients put base URLs that end in a slash before their paths, and servers in front
-//! of such APIs merge them. It is done before anything looks at the path, so that every rule sees the same; a redirect would
-//! not do, because a preflight may not follow one and a POST loses its body. `%2F%2F` belongs to an id and stays.
+//! Merges repeated slashes in a path: some clients append their paths to a base URL that ends in a slash, and reverse
+//! proxies merge them as well. It is done before anything else reads the path, so that every rule sees the same path. A
+//! redirect would not work, because a preflight may not follow one and a POST loses its body. `%2F%2F` is part of an id
+//! and stays.
 
 use http::Uri;
 use http::uri::PathAndQuery;
 
-/// Makes repeated slashes in the path one.
+/// Replaces repeated slashes in the path by one.
 pub(super) fn merge_slashes(uri: &mut Uri) {
     if !uri.path().as_bytes().windows(2).any(|pair| pair == b"//") {
         return;
@@ -21,7 +22,7 @@ pub(super) fn merge_slashes(uri: &mut Uri) {
         merged.push_str(query);
     }
     let mut parts = std::mem::take(uri).into_parts();
-    // What was a path with more slashes is one with fewer.
+    // A valid path stays valid when slashes are merged.
     parts.path_and_query = PathAndQuery::try_from(merged).ok().or(parts.path_and_query);
     *uri = Uri::from_parts(parts).unwrap_or_default();
 }

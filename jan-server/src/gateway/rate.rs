@@ -1,5 +1,6 @@
-//! Rate limits as the API reference states them: so many requests a minute or an hour, counted in fixed windows by
-//! address or by caller. Counters live in this process and vanish with their window, so they cannot pile up.
+//! Rate limits of the API reference: a number of requests per minute or hour, counted in fixed windows, by address or
+//! by caller. The counters are in this process only. All counts of a window are dropped when the next window begins, so
+//! that counters of former callers do not accumulate.
 
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -27,42 +28,42 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// Which limit of the table a route counts against, beside the one for all routes.
+/// The limit that a route counts against, besides the limit for all routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LimitGroup {
     /// Only the limit for all routes.
     GlobalOnly,
-    /// `/v1`, the LLM API, by address.
+    /// `/v1`, the LLM API: by address.
     V1,
-    /// The same routes under `/llm`, by caller.
+    /// The same routes under `/llm`: by caller.
     Llm,
-    /// What the public reads of shares, by address.
+    /// Reading of public shares: by address.
     Shares,
-    /// The Media API, by address.
+    /// The Media API: by address.
     Media,
-    /// Media under `/api/media`, by address.
+    /// Media under `/api/media`: by address.
     PublicMedia,
 }
 
-/// How many requests are let in. The defaults are the reference's.
+/// How many requests are accepted. The defaults are those of the API reference.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RateSettings {
-    /// All routes, a minute, by address: 600.
+    /// All routes, per minute and address. Default: 600.
     pub global_minute: u32,
-    /// All routes, an hour, by address: 10 000.
+    /// All routes, per hour and address. Default: 10 000.
     pub global_hour: u32,
-    /// `/v1`, a minute, by address: 120.
+    /// `/v1`, per minute and address. Default: 120.
     pub v1_minute: u32,
-    /// `/llm`, a minute, by caller: 120.
+    /// `/llm`, per minute and caller. Default: 120.
     pub llm_minute: u32,
-    /// Public shares, a minute, by address: 100.
+    /// Public shares, per minute and address. Default: 100.
     pub shares_minute: u32,
-    /// Public shares, an hour, by address: 1000.
+    /// Public shares, per hour and address. Default: 1000.
     pub shares_hour: u32,
-    /// The Media API, a minute, by address: 60.
+    /// The Media API, per minute and address. Default: 60.
     pub media_minute: u32,
-    /// Media under `/api/media`, a minute, by address: 300.
+    /// Media under `/api/media`, per minute and address. Default: 300.
     pub public_media_minute: u32,
 }
 
@@ -93,9 +94,9 @@ pub(crate) struct RateLimits {
     public_media: Window,
 }
 
-/// Whose requests are counted together.
+/// What identifies the requests that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
+enum CountedBy {
     Address(Option<IpAddr>),
     Caller(UserId),
 }
@@ -114,7 +115,8 @@ impl RateLimits {
         }
     }
 
-    /// Counts a request by its address. Asked before anything that costs. `told` is where the address stands then.
+    /// Counts a request by its address. Called before any expensive work. `count` is set to the count of the last
+    /// window that was checked: if one is exceeded, of that one.
     ///
     /// # Errors
     /// [`ErrorKind::RateLimited`] with the time until the window ends.
@@ -123,21 +125,21 @@ impl RateLimits {
         group: LimitGroup,
         peer: Option<IpAddr>,
         now: Duration,
-        told: &mut Option<Count>,
+        count: &mut Option<Count>,
     ) -> Result<()> {
-        let own: &[&Window] = match group {
+        let group_windows: &[&Window] = match group {
             LimitGroup::V1 => &[&self.v1],
             LimitGroup::Shares => &[&self.shares_hour, &self.shares_minute],
             LimitGroup::Media => &[&self.media],
             LimitGroup::PublicMedia => &[&self.public_media],
             LimitGroup::GlobalOnly | LimitGroup::Llm => &[],
         };
-        let key = Key::Address(peer.map(network));
-        let all = [&self.global_hour, &self.global_minute];
-        all.iter().chain(own).try_for_each(|window| window.count(&key, now, told))
+        let key = CountedBy::Address(peer.map(network));
+        let global_windows = [&self.global_hour, &self.global_minute];
+        global_windows.iter().chain(group_windows).try_for_each(|window| window.count(&key, now, count))
     }
 
-    /// Counts a request by its caller, for the routes that are counted so.
+    /// Counts a request by its caller, on routes that are limited by caller.
     ///
     /// # Errors
     /// As [`RateLimits::by_address`].
@@ -146,10 +148,10 @@ impl RateLimits {
         group: LimitGroup,
         user: &UserId,
         now: Duration,
-        told: &mut Option<Count>,
+        count: &mut Option<Count>,
     ) -> Result<()> {
         match group {
-            LimitGroup::Llm => self.llm.count(&Key::Caller(user.clone()), now, told),
+            LimitGroup::Llm => self.llm.count(&CountedBy::Caller(user.clone()), now, count),
             LimitGroup::V1
             | LimitGroup::Shares
             | LimitGroup::Media
@@ -159,7 +161,8 @@ impl RateLimits {
     }
 }
 
-/// One caller's own IPv6 network is a /64: its addresses are counted together.
+/// The address that is counted. Providers assign a whole /64 network to one IPv6 user, so the addresses of a /64 are
+/// counted together.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
@@ -170,18 +173,20 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Where a caller stands in the window.
+/// How much of a limit a caller has used, for the headers of the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count {
     limit: u32,
     remaining: u32,
+    /// The time until the window ends.
     reset: Duration,
+    /// Whether the window is an hour; otherwise it is a minute.
     hourly: bool,
 }
 
 impl Count {
-    /// Tells the caller.
-    pub(crate) fn mark(self, headers: &mut HeaderMap) {
+    /// Adds the rate limit headers to a reply.
+    pub(crate) fn add_headers(self, headers: &mut HeaderMap) {
         let (limit, remaining) = (HeaderValue::from(self.limit), HeaderValue::from(self.remaining));
         let [x_limit, x_remaining] = if self.hourly { X_HOUR } else { X_MINUTE };
         headers.insert(x_limit, limit.clone());
@@ -192,6 +197,7 @@ impl Count {
     }
 }
 
+/// The counters of one limit.
 struct Window {
     limit: u32,
     length: Duration,
@@ -199,12 +205,13 @@ struct Window {
     shards: [RwLock<Shard>; SHARDS],
 }
 
-/// Counting somebody who was counted before only reads the map, so that requests do not wait for each other.
+/// A part of the counters of one window. Requests are spread over shards by their key. A key that was counted before in
+/// this window needs only the read lock and an atomic addition, so that requests rarely wait for each other.
 #[derive(Default)]
 struct Shard {
-    /// Which window since the epoch the counts are of; counts of an earlier one are thrown away whole.
+    /// The number of the window since the Unix epoch. When a later window begins, all counts are dropped together.
     number: u64,
-    used: HashMap<Key, AtomicU32>,
+    used: HashMap<CountedBy, AtomicU32>,
 }
 
 impl Window {
@@ -212,16 +219,18 @@ impl Window {
         Self { limit, length, hasher: RandomState::new(), shards: Default::default() }
     }
 
-    fn count(&self, key: &Key, now: Duration, told: &mut Option<Count>) -> Result<()> {
+    fn count(&self, key: &CountedBy, now: Duration, count: &mut Option<Count>) -> Result<()> {
         let (number, length) = (now.as_secs() / self.length.as_secs(), self.length.as_secs());
         let reset = Duration::from_secs((number + 1) * length).saturating_sub(now);
         let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or_default();
         let Some(shard) = self.shards.get(index) else { return Err(Error::internal("no such shard")) };
-        // The read lock has to be let go before the write lock is asked for.
-        let seen = shard.read().seen(key, number);
-        let used = seen.unwrap_or_else(|| shard.write().add(key, number));
+        // The read lock is released at the end of this statement, before the write lock is taken; otherwise the thread
+        // would wait for itself. Between the two locks another thread may count the same key or begin the next window;
+        // `count_new` handles both.
+        let used = shard.read().count_known(key, number);
+        let used = used.unwrap_or_else(|| shard.write().count_new(key, number));
         let hourly = self.length == HOUR;
-        *told = Some(Count { limit: self.limit, remaining: self.limit.saturating_sub(used), reset, hourly });
+        *count = Some(Count { limit: self.limit, remaining: self.limit.saturating_sub(used), reset, hourly });
         if used > self.limit {
             let unit = if hourly { "hour" } else { "minute" };
             let message = format!("Over the limit of {} requests a {unit}.", self.limit);
@@ -232,13 +241,16 @@ impl Window {
 }
 
 impl Shard {
-    /// Counts somebody who was counted in this window before; how often it makes.
-    fn seen(&self, key: &Key, number: u64) -> Option<u32> {
+    /// Counts a request of a key that was counted in this window before. Returns its count; `None` if the key or the
+    /// window is new.
+    fn count_known(&self, key: &CountedBy, number: u64) -> Option<u32> {
         let used = self.used.get(key).filter(|_| self.number == number)?;
         Some(used.fetch_add(1, Ordering::Relaxed).saturating_add(1))
     }
 
-    fn add(&mut self, key: &Key, number: u64) -> u32 {
+    /// Counts a request of any key, also of one that another thread has just added. Begins the window `number` if it is
+    /// not the current one. Returns the key's count.
+    fn count_new(&mut self, key: &CountedBy, number: u64) -> u32 {
         if self.number != number {
             *self = Self { number, used: HashMap::new() };
         }
@@ -268,22 +280,22 @@ mod tests {
     const B: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)));
 
     #[test]
-    fn a_window_refuses_what_is_over_it_and_forgets_when_it_ends() {
+    fn requests_over_the_limit_are_refused_until_the_window_ends() {
         let (limits, now) = (limits(), Duration::from_secs(600 * 60 + 15));
-        let told = std::cell::Cell::new(None);
+        let last = std::cell::Cell::new(None);
         let v1 = |peer, now| {
             let mut count = None;
             let counted = limits.by_address(LimitGroup::V1, peer, now, &mut count);
-            told.set(count);
+            last.set(count);
             counted
         };
         v1(A, now).unwrap();
-        assert_eq!(told.get().unwrap().remaining, 1);
+        assert_eq!(last.get().unwrap().remaining, 1);
         v1(A, now).unwrap();
         let error = v1(A, now).unwrap_err();
         assert_eq!(error.retry_after(), Some(Duration::from_secs(45)));
         let mut headers = HeaderMap::new();
-        told.get().unwrap().mark(&mut headers);
+        last.get().unwrap().add_headers(&mut headers);
         assert_eq!(
             (&headers["x-ratelimit-limit-minute"], &headers["ratelimit-remaining"]),
             (&"2".parse().unwrap(), &"0".parse().unwrap())
@@ -293,24 +305,26 @@ mod tests {
     }
 
     #[test]
-    fn the_hour_counts_what_minutes_let_through() {
+    fn the_hourly_limit_counts_requests_that_the_minute_limit_accepted() {
         let limits = limits();
-        let mut let_in = 0;
+        let mut accepted = 0;
         for minute in 0..20 {
             let now = Duration::from_secs(3600 * 9 + minute * 60);
-            let_in += (0..5)
+            accepted += (0..5)
                 .filter(|_| limits.by_address(LimitGroup::GlobalOnly, A, now, &mut None).is_ok())
                 .count();
         }
-        assert_eq!(let_in, 7);
-        let (mut told, mut headers) = (None, HeaderMap::new());
-        assert!(limits.by_address(LimitGroup::V1, A, Duration::from_secs(3600 * 10 - 1), &mut told).is_err());
-        told.unwrap().mark(&mut headers);
+        assert_eq!(accepted, 7);
+        let (mut count, mut headers) = (None, HeaderMap::new());
+        assert!(
+            limits.by_address(LimitGroup::V1, A, Duration::from_secs(3600 * 10 - 1), &mut count).is_err()
+        );
+        count.unwrap().add_headers(&mut headers);
         assert_eq!(headers["x-ratelimit-limit-hour"], "7");
     }
 
     #[test]
-    fn public_shares_have_a_minute_and_an_hour_of_their_own() {
+    fn public_shares_have_their_own_minute_and_hour_limits() {
         let limits = limits();
         let read = |minute: u64| {
             limits.by_address(LimitGroup::Shares, A, Duration::from_secs(60 * minute), &mut None)
@@ -321,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_are_counted_apart_from_addresses() {
+    fn callers_and_addresses_are_counted_separately() {
         let (limits, now) = (limits(), Duration::from_secs(60));
         assert!(limits.by_caller(LimitGroup::Llm, &UserId::new("a"), now, &mut None).is_ok());
         assert!(limits.by_caller(LimitGroup::Llm, &UserId::new("a"), now, &mut None).is_err());
@@ -329,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn one_ipv6_network_is_one_caller() {
+    fn the_addresses_of_one_ipv6_network_are_counted_together() {
         let near = ["2001:db8::1", "2001:db8::ffff"].map(|text| network(text.parse().unwrap()));
         assert_eq!(near[0], near[1]);
         assert_eq!(network("::ffff:10.0.0.1".parse().unwrap()), A.unwrap());

@@ -1,5 +1,5 @@
-//! One log line a request, written when its reply is over: what was asked, what became of it, how long it took, what it
-//! cost. Never a body, a query, a header or a credential.
+//! One log line for each request, written when its reply has ended: method, route, status, times, tokens. Never a body,
+//! a query, a header or a credential.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -10,63 +10,68 @@ use jan_core::{CallReport, Principal};
 use crate::http::body::BodyObserver;
 use crate::http::request_id::RequestId;
 
-/// The target under which the line of each request is logged, for filters of a log.
+/// The log target of these lines, for log filters.
 pub const TARGET: &str = "jan_server::request";
-/// Of a model's name no more characters are logged: it is a text of the caller's.
-const LONGEST_NAME: usize = 128;
+/// The most characters of a model's name that are logged: the caller chooses this text.
+const MAX_MODEL_NAME: usize = 128;
 
-/// What a handler learns of a request, for its log line.
+/// Fields of the log line that only a handler knows. Each is set at most once.
 #[derive(Debug, Default)]
-pub(crate) struct Noted {
+pub(crate) struct LogFields {
     model: OnceLock<String>,
     report: OnceLock<CallReport>,
 }
 
-impl Noted {
-    /// Which model was asked for.
+impl LogFields {
+    /// Sets the name of the requested model.
     pub(crate) fn model(&self, name: &str) {
         if !name.is_empty() {
-            self.model.get_or_init(|| name.chars().take(LONGEST_NAME).collect());
+            self.model.get_or_init(|| name.chars().take(MAX_MODEL_NAME).collect());
         }
     }
 
-    /// Where the used tokens will stand when the model has reported them.
+    /// Sets the report from which the used tokens are read when the reply has ended.
     pub(crate) fn report(&self, report: &CallReport) {
         self.report.get_or_init(|| report.clone());
     }
 }
 
-/// The line of one request. It is written when this is dropped: after the last byte of a stream, or when the client left.
+/// The log line of one request. It is written on drop: after the last byte of the reply, or when the client
+/// disconnects.
 pub(crate) struct RequestLog {
     started: Instant,
     method: Method,
     request_id: RequestId,
     pub(super) route: &'static str,
-    pub(super) who: Option<Arc<Principal>>,
-    noted: Arc<Noted>,
+    pub(super) principal: Option<Arc<Principal>>,
+    log_fields: Arc<LogFields>,
     status: Option<StatusCode>,
     first_byte: Option<Duration>,
-    whole: bool,
+    complete: bool,
 }
 
 impl RequestLog {
-    /// Of a request that has just come; nothing, when nobody would read the line.
-    pub(crate) fn start(method: &Method, request_id: &RequestId, noted: &Arc<Noted>) -> Option<Self> {
+    /// Starts the line of a new request. `None` when such lines are filtered out, so that they cost nothing then.
+    pub(crate) fn start(
+        method: &Method,
+        request_id: &RequestId,
+        log_fields: &Arc<LogFields>,
+    ) -> Option<Self> {
         tracing::enabled!(target: TARGET, tracing::Level::INFO).then(|| Self {
             started: Instant::now(),
             method: method.clone(),
             request_id: request_id.clone(),
             route: "none",
-            who: None,
-            noted: noted.clone(),
+            principal: None,
+            log_fields: log_fields.clone(),
             status: None,
             first_byte: None,
-            whole: false,
+            complete: false,
         })
     }
 
-    /// The reply's head is made.
-    pub(crate) fn answered(&mut self, status: StatusCode) {
+    /// Sets the status of the reply.
+    pub(crate) fn set_status(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
 }
@@ -79,15 +84,15 @@ impl BodyObserver for RequestLog {
     }
 
     fn end(&mut self) {
-        self.whole = true;
+        self.complete = true;
     }
 }
 
 impl Drop for RequestLog {
     fn drop(&mut self) {
-        let usage = self.noted.report.get().and_then(CallReport::usage);
-        // A reply without a body is whole when nobody reads it.
-        let left = (!self.whole && self.method != Method::HEAD).then_some(true);
+        let usage = self.log_fields.report.get().and_then(CallReport::usage);
+        // Nobody reads the body of a reply to HEAD, so its end is not seen.
+        let client_left = (!self.complete && self.method != Method::HEAD).then_some(true);
         tracing::info!(
             target: TARGET,
             method = self.method.as_str(),
@@ -95,11 +100,11 @@ impl Drop for RequestLog {
             status = self.status.map(|status| status.as_u16()),
             duration_ms = millis(self.started.elapsed()),
             first_byte_ms = self.first_byte.map(millis),
-            model = self.noted.model.get().map(String::as_str),
+            model = self.log_fields.model.get().map(String::as_str),
             prompt_tokens = usage.map(|usage| usage.prompt_tokens),
             completion_tokens = usage.map(|usage| usage.completion_tokens),
-            user = self.who.as_ref().map(|who| who.user.as_str()),
-            client_left = left,
+            user = self.principal.as_ref().map(|principal| principal.user.as_str()),
+            client_left,
             request_id = self.request_id.as_str(),
             "request"
         );
@@ -107,6 +112,6 @@ impl Drop for RequestLog {
 }
 
 fn millis(time: Duration) -> f64 {
-    // Three places: no request is so long that a float would lose them.
+    // Three decimal places; no request is so long that an `f64` would lose them.
     time.as_micros() as f64 / 1000.0
 }

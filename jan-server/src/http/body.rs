@@ -1,4 +1,4 @@
-//! The bodies that come in and go out, as types of our own, so that no framework's type is in a public signature.
+//! Bodies of requests and replies, as our own types, so that no type of an HTTP framework is in a public signature.
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use jan_core::causes::Causes;
 /// Any error, as body types carry them.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The body of a request, wherever it came from.
+/// The body of a request, with the type of its source erased.
 pub(crate) type RequestBody = UnsyncBoxBody<Bytes, BrokenBody>;
 
 /// Why a request's body could not be read.
@@ -30,37 +30,37 @@ where
     body.map_err(|error| BrokenBody(error.into())).boxed_unsync()
 }
 
-/// A stream of events on its way out, as bytes.
+/// The source of an event stream's bytes.
 pub(crate) trait EventBytes: Send {
-    /// What can be written now.
+    /// The next bytes to send; `None` at the end.
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
 
-    /// Nothing follows what was written last.
+    /// Whether no bytes follow those returned last.
     fn is_over(&self) -> bool;
 
-    /// And nothing broke off.
+    /// Whether the stream ended as a success. Meaningful when it is over.
     fn is_whole(&self) -> bool;
 }
 
-/// Learns how a body leaves. It is dropped when the body is: after the last byte, or when the client left.
+/// Is notified while a body is sent. Dropped with the body: after the last byte, or when the client disconnects.
 pub(crate) trait BodyObserver: Send {
-    /// A piece leaves.
+    /// A piece of the body is being sent.
     fn piece(&mut self);
 
-    /// Nothing follows.
+    /// The body is complete.
     fn end(&mut self);
 }
 
 /// The body of a reply. Dropping it before its end stops the work behind it.
-pub struct Body(Kind);
+pub struct Body(BodyKind);
 
-/// What a body is made of.
-pub(crate) enum Kind {
+/// The kinds of bodies.
+pub(crate) enum BodyKind {
     Full(Option<Bytes>),
     Events(Box<dyn EventBytes>),
-    /// The pieces of a file, and how many bytes are still to come.
+    /// The pieces of a file, and the number of bytes that are not sent yet.
     File(BoxStream<jan_core::Result<Bytes>>, u64),
-    /// One of the others, with whoever learns how it leaves.
+    /// One of the other kinds, with an observer.
     Observed(Box<Observed<dyn BodyObserver>>),
 }
 
@@ -74,42 +74,42 @@ impl Body {
     /// A body of these bytes.
     pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self(Kind::Full((!bytes.is_empty()).then_some(bytes)))
+        Self(BodyKind::Full((!bytes.is_empty()).then_some(bytes)))
     }
 
     /// No body.
     pub(crate) fn empty() -> Self {
-        Self(Kind::Full(None))
+        Self(BodyKind::Full(None))
     }
 
     /// A stream of events.
     pub(crate) fn events(events: impl EventBytes + 'static) -> Self {
-        Self(Kind::Events(Box::new(events)))
+        Self(BodyKind::Events(Box::new(events)))
     }
 
-    /// A file of `length` bytes, read while it is sent. When reading fails the connection breaks off, so that nobody takes
-    /// half a file for a whole one.
+    /// A file of `length` bytes, read while it is sent. If reading fails, the connection is broken off, so that the
+    /// client does not take a part of the file for the whole.
     pub(crate) fn file(bytes: BoxStream<jan_core::Result<Bytes>>, length: u64) -> Self {
-        Self(Kind::File(bytes, length))
+        Self(BodyKind::File(bytes, length))
     }
 
-    /// The same body with an observer, who learns of the end now if all of the body is here, else when it is over.
+    /// The same body with an observer. A body that is complete in memory notifies it of the end at once.
     pub(crate) fn observed(self, mut observer: impl BodyObserver + 'static) -> Self {
-        if matches!(self.0, Kind::Full(_)) {
+        if matches!(self.0, BodyKind::Full(_)) {
             observer.end();
             return self;
         }
-        Self(Kind::Observed(Box::new(Observed { body: self, observer })))
+        Self(BodyKind::Observed(Box::new(Observed { body: self, observer })))
     }
 
-    /// What it is made of.
-    pub(crate) fn into_kind(self) -> Kind {
+    /// The kind of this body.
+    pub(crate) fn into_kind(self) -> BodyKind {
         self.0
     }
 }
 
-impl From<Kind> for Body {
-    fn from(kind: Kind) -> Self {
+impl From<BodyKind> for Body {
+    fn from(kind: BodyKind) -> Self {
         Self(kind)
     }
 }
@@ -123,14 +123,14 @@ impl HttpBody for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.0 {
-            Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Events(events) => {
+            BodyKind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            BodyKind::Events(events) => {
                 events.poll_bytes(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
-            Kind::File(bytes, left) => bytes.as_mut().poll_next(cx).map(|piece| {
+            BodyKind::File(bytes, unsent) => bytes.as_mut().poll_next(cx).map(|piece| {
                 Some(match piece? {
                     Ok(piece) => {
-                        *left = left.saturating_sub(piece.len() as u64);
+                        *unsent = unsent.saturating_sub(piece.len() as u64);
                         Ok(Frame::data(piece))
                     }
                     Err(error) => {
@@ -139,7 +139,7 @@ impl HttpBody for Body {
                     }
                 })
             }),
-            Kind::Observed(observed) => {
+            BodyKind::Observed(observed) => {
                 let Observed { body, observer } = &mut **observed;
                 let frame = Pin::new(&mut *body).poll_frame(cx);
                 match &frame {
@@ -147,7 +147,7 @@ impl HttpBody for Body {
                     Poll::Ready(None) => observer.end(),
                     Poll::Ready(Some(Err(_))) | Poll::Pending => {}
                 }
-                // A body whose length is known is not asked again after its last byte.
+                // hyper does not poll a body of known length again after its last byte.
                 if body.size_hint().exact() == Some(0) {
                     observer.end();
                 }
@@ -158,18 +158,20 @@ impl HttpBody for Body {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Full(bytes) => bytes.is_none(),
-            Kind::Observed(observed) => observed.body.is_end_stream(),
-            Kind::Events(_) | Kind::File(..) => false,
+            BodyKind::Full(bytes) => bytes.is_none(),
+            BodyKind::Observed(observed) => observed.body.is_end_stream(),
+            BodyKind::Events(_) | BodyKind::File(..) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::File(_, left) => SizeHint::with_exact(*left),
-            Kind::Events(_) => SizeHint::default(),
-            Kind::Observed(observed) => observed.body.size_hint(),
+            BodyKind::Full(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            BodyKind::File(_, unsent) => SizeHint::with_exact(*unsent),
+            BodyKind::Events(_) => SizeHint::default(),
+            BodyKind::Observed(observed) => observed.body.size_hint(),
         }
     }
 }
@@ -177,10 +179,12 @@ impl HttpBody for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Full(bytes) => f.debug_tuple("Full").field(&bytes.as_ref().map_or(0, Bytes::len)).finish(),
-            Kind::Events(_) => f.write_str("Events"),
-            Kind::File(_, left) => f.debug_tuple("File").field(left).finish(),
-            Kind::Observed(observed) => observed.body.fmt(f),
+            BodyKind::Full(bytes) => {
+                f.debug_tuple("Full").field(&bytes.as_ref().map_or(0, Bytes::len)).finish()
+            }
+            BodyKind::Events(_) => f.write_str("Events"),
+            BodyKind::File(_, unsent) => f.debug_tuple("File").field(unsent).finish(),
+            BodyKind::Observed(observed) => observed.body.fmt(f),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How large a body may be and how slow, and reading one within these bounds.
+//! The limits on the size and the speed of a request body, and reading a body within them.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -10,31 +10,33 @@ use tokio::time::{Instant, timeout_at};
 
 use super::body::{BoxError, RequestBody};
 
-/// How large a body may be, and how slow.
+/// The limits of a request body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimit {
+    /// The most bytes.
     pub(crate) bytes: usize,
-    /// The code that tells a client that it has more.
+    /// The code of the error for a larger body.
     pub(crate) code: &'static str,
-    /// How long it may take,
+    /// How long a body may take to arrive.
     pub(crate) time: Duration,
-    /// and longer as long as so many bytes have come for each second. Without it the time is all there is.
+    /// A body may take longer than `time` while it arrives at this average rate, in bytes per second. `None`: no extra
+    /// time.
     pub(crate) rate: Option<NonZeroU64>,
 }
 
 impl BodyLimit {
-    /// What is said of a body that has more.
-    pub(crate) fn broken(self) -> Error {
+    /// The error for a body that is too large.
+    pub(crate) fn too_large(self) -> Error {
         let message = format!("The body is over {} bytes.", self.bytes);
         Error::new(ErrorKind::TooLarge, message).with_code(self.code)
     }
 
-    /// How long a body may have taken of which so much has come.
+    /// The time that is allowed for a body of which `read` bytes have arrived.
     fn time_for(self, read: usize) -> Duration {
         self.time + Duration::from_secs(self.rate.map_or(0, |rate| read as u64 / rate))
     }
 
-    /// What is said of a body that takes longer.
+    /// The error for a body that is too slow.
     fn too_slow(self) -> Error {
         let seconds = self.time.as_secs_f32();
         let message = match self.rate {
@@ -51,32 +53,32 @@ impl BodyLimit {
 pub(super) struct Reading {
     body: RequestBody,
     limit: BodyLimit,
-    since: Instant,
+    started: Instant,
     read: usize,
 }
 
 impl Reading {
     pub(super) fn new(body: RequestBody, limit: BodyLimit) -> Self {
-        Self { body, limit, since: Instant::now(), read: 0 }
+        Self { body, limit, started: Instant::now(), read: 0 }
     }
 
-    /// The next bytes; none at the end.
+    /// The next bytes; `None` at the end.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`], [`ErrorKind::Timeout`], or [`ErrorKind::Invalid`] when it breaks off.
+    /// [`ErrorKind::TooLarge`], [`ErrorKind::Timeout`], or [`ErrorKind::Invalid`] when the connection breaks off.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>> {
         loop {
-            let until = self.since + self.limit.time_for(self.read);
+            let until = self.started + self.limit.time_for(self.read);
             let frame = match timeout_at(until, self.body.frame()).await {
                 Ok(Some(frame)) => frame.map_err(broke_off)?,
                 Ok(None) => return Ok(None),
                 Err(_) => return Err(self.limit.too_slow()),
             };
-            // What is no data are trailers, which say nothing to us.
+            // Other frames are trailers, which are ignored.
             let Ok(piece) = frame.into_data() else { continue };
             self.read = self.read.saturating_add(piece.len());
             if self.read > self.limit.bytes {
-                return Err(self.limit.broken());
+                return Err(self.limit.too_large());
             }
             return Ok(Some(piece));
         }

@@ -1,5 +1,5 @@
-//! The one place where an error becomes a status, a type and a body. Everything below the shell reports situations
-//! ([`ErrorKind`]); everything that HTTP makes of them stands in this file.
+//! The only place where an error becomes a status, a type and a body. The service crates report situations
+//! ([`ErrorKind`]) and know nothing of HTTP.
 
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use serde::Serialize;
 use super::body::Body;
 use super::request_id::RequestId;
 
-/// When to come back to what is not available, where nobody knows better.
-const LATER: Duration = Duration::from_secs(5);
+/// The `Retry-After` of a 503 whose error states none.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Status and `type` of an error, as the API reference lists them; the statuses it does not list take the nearest type.
-fn face(kind: ErrorKind) -> (StatusCode, &'static str) {
+/// The status and `type` of an error, as in the API reference. Statuses that the reference does not list get the
+/// nearest type.
+fn status_and_type(kind: ErrorKind) -> (StatusCode, &'static str) {
     const REQUEST: &str = "invalid_request_error";
     const INTERNAL: &str = "internal_error";
     match kind {
@@ -39,21 +40,21 @@ fn face(kind: ErrorKind) -> (StatusCode, &'static str) {
         ErrorKind::Upstream => (StatusCode::BAD_GATEWAY, INTERNAL),
         ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, INTERNAL),
         ErrorKind::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, INTERNAL),
-        // `Internal`, and whatever a later version of the core may add.
+        // `Internal`, and kinds that a later version of the core may add.
         _ => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
     }
 }
 
-/// How the errors of one request are written.
+/// The form of the errors of one request.
 #[derive(Clone)]
 pub(crate) struct ErrorForm {
-    /// Stands in each of them.
+    /// Included in each error.
     pub(crate) request_id: RequestId,
-    /// Clients of the original read `code` and `message` at the top: there they stand as well (`api.bare`).
+    /// Repeats `code` and `message` at the top level, where clients of the original Jan Server read them (`api.bare`).
     pub(crate) bare: bool,
 }
 
-/// What every error looks like.
+/// The body of every error reply.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct ErrorReply<'a> {
@@ -77,17 +78,17 @@ struct ErrorBody<'a> {
     /// A narrower reason, for programs.
     #[cfg_attr(feature = "openapi", schema(example = "invalid_parameter"))]
     code: &'a str,
-    /// The reason in words.
+    /// The reason, for people.
     message: &'a str,
     /// The field of the request that is at fault.
     param: Option<&'a str>,
-    /// To find the request in the log.
+    /// The id of the request, to find it in the log.
     request_id: &'a str,
 }
 
-/// The error as JSON: the same in a reply's body and in the middle of a stream.
+/// The error as JSON, the same in the body of a reply and in an event stream.
 pub(crate) fn to_json(error: &Error, form: &ErrorForm) -> Bytes {
-    let (_, kind) = face(error.kind());
+    let (_, kind) = status_and_type(error.kind());
     let (code, message, param) = (error.code(), error.message(), error.param());
     let at_top = |text| form.bare.then_some(text);
     let reply = ErrorReply {
@@ -95,13 +96,13 @@ pub(crate) fn to_json(error: &Error, form: &ErrorForm) -> Bytes {
         code: at_top(code),
         message: at_top(message),
     };
-    // Texts are always JSON.
+    // Serialising strings cannot fail.
     serde_json::to_vec(&reply).unwrap_or_default().into()
 }
 
-/// The error as a reply. Our own faults and our upstreams' are logged here, once, with their cause.
+/// The error as a reply. Server errors are logged here, once, with their cause.
 pub(crate) fn to_response(error: &Error, form: &ErrorForm) -> Response<Body> {
-    let (status, _) = face(error.kind());
+    let (status, _) = status_and_type(error.kind());
     log(error, status, form.request_id.as_str());
     let mut response = Response::new(Body::full(to_json(error, form)));
     *response.status_mut() = status;
@@ -110,8 +111,8 @@ pub(crate) fn to_response(error: &Error, form: &ErrorForm) -> Response<Body> {
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    let later = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(LATER);
-    if let Some(wait) = error.retry_after().or(later) {
+    let default = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(DEFAULT_RETRY_AFTER);
+    if let Some(wait) = error.retry_after().or(default) {
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         headers.insert(HeaderName::from_static("retry-after-ms"), HeaderValue::from(millis));
@@ -120,6 +121,7 @@ pub(crate) fn to_response(error: &Error, form: &ErrorForm) -> Response<Body> {
     response
 }
 
+/// Logs an error: as a warning if the server or an upstream failed, as a debug line if the request was refused.
 pub(crate) fn log(error: &Error, status: StatusCode, request_id: &str) {
     if status.is_server_error() {
         let error = Causes(error);
@@ -129,7 +131,7 @@ pub(crate) fn log(error: &Error, status: StatusCode, request_id: &str) {
     }
 }
 
-/// `Retry-After` knows whole seconds only: rounded up, so that nobody comes back too early.
+/// `Retry-After` has whole seconds only: rounded up, so that no client retries too early.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reference_table_holds() {
+    fn errors_have_the_status_and_type_of_the_api_reference() {
         for (kind, status, name) in [
             (ErrorKind::Invalid, 400, "invalid_request_error"),
             (ErrorKind::Unauthenticated, 401, "auth_error"),
@@ -148,13 +150,13 @@ mod tests {
             (ErrorKind::RateLimited, 429, "rate_limit_error"),
             (ErrorKind::Internal, 500, "internal_error"),
         ] {
-            let (got, kind) = face(kind);
+            let (got, kind) = status_and_type(kind);
             assert_eq!((got.as_u16(), kind), (status, name));
         }
     }
 
     #[test]
-    fn patience_is_told_in_every_way_a_client_may_read() {
+    fn the_time_to_retry_is_in_every_header_that_clients_read() {
         let error = Error::new(ErrorKind::RateLimited, "later").with_retry_after(Duration::from_millis(1500));
         let form = ErrorForm { request_id: RequestId::of(&Default::default()), bare: false };
         let response = to_response(&error, &form);

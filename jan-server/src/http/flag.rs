@@ -1,11 +1,11 @@
-//! Switches that come as text, in a query or a form: what cannot be read is refused and never taken as off.
+//! Boolean values in a query or a form. A value that cannot be read is refused, and never taken as `false`.
 
 use jan_core::{Error, Result};
 
-/// Whether the switch `name` is on. Absent or empty, it is off. `True` is what Python's clients make of a switch.
+/// The boolean value of `name`. Absent or empty is `false`. Letter case is ignored, because Python clients send `True`.
 ///
 /// # Errors
-/// [`jan_core::ErrorKind::Invalid`] naming the switch.
+/// [`jan_core::ErrorKind::Invalid`] naming the value.
 pub(crate) fn flag(name: &str, text: Option<&str>) -> Result<bool> {
     match text.map(|text| text.trim().to_ascii_lowercase()).as_deref() {
         None | Some("" | "false" | "0") => Ok(false),
@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_read_is_refused_by_name() {
+    fn a_value_that_is_not_boolean_is_refused() {
         for (text, on) in [(None, false), (Some(""), false), (Some("0"), false), (Some("False"), false)] {
             assert_eq!(flag("public", text).unwrap(), on, "{text:?}");
         }

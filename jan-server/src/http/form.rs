@@ -1,5 +1,5 @@
-//! A form with one file in it: the file comes as a stream, the small fields around it are read. The file's stream ends
-//! well only when the whole form did, so that whoever keeps files keeps nothing of a form that is bent at its end.
+//! A form with one file: the file is a stream, and the small fields around it are read. The stream ends without an
+//! error only if the whole form is valid, so that nothing is stored of a form whose end is invalid.
 
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -13,33 +13,33 @@ use jan_core::{BoxStream, Error, Result};
 use super::flag::flag;
 use super::multipart::{Part, Parts};
 
-/// The most bytes that all small fields of a form may have, names included.
+/// The most bytes of all small fields together, names included.
 const MAX_FIELDS: usize = 256 * 1024;
-/// And how many there may be.
+/// The most small fields.
 const MAX_COUNT: usize = 64;
 
-/// The file of a form.
+/// The file of a form, and the other fields.
 pub(crate) struct FormFile {
-    /// What it is called.
+    /// The file's name.
     pub(crate) filename: Option<String>,
-    /// What it is said to be.
+    /// The content type that the client states.
     pub(crate) content_type: Option<String>,
-    /// Its bytes. Dropping the stream stops reading.
+    /// The file's bytes. Dropping the stream stops reading.
     pub(crate) bytes: BoxStream<Result<Bytes>>,
-    /// The other fields; all of them when the stream has ended.
+    /// The other fields. Those after the file are missing until the stream has ended.
     pub(crate) fields: Fields,
 }
 
-/// The small fields of a form, as far as they were read.
+/// The small fields of a form that have been read so far. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fields(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl Fields {
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        self.unlock().get(name).cloned()
+        self.lock().get(name).cloned()
     }
 
-    /// A field that is on or off.
+    /// The value of a boolean field.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] naming the field.
@@ -47,15 +47,16 @@ impl Fields {
         flag(name, self.get(name).as_deref())
     }
 
-    fn unlock(&self) -> parking_lot::MutexGuard<'_, BTreeMap<String, String>> {
+    fn lock(&self) -> parking_lot::MutexGuard<'_, BTreeMap<String, String>> {
         self.0.lock()
     }
 
-    /// All of them, taken out.
-    pub(crate) fn all(&self) -> BTreeMap<String, String> {
-        std::mem::take(&mut *self.unlock())
+    /// Removes and returns all fields.
+    pub(crate) fn take_all(&self) -> BTreeMap<String, String> {
+        std::mem::take(&mut *self.lock())
     }
 
+    /// Adds a part.
     pub(super) async fn read(&self, mut part: Part) -> Result<()> {
         let name = part.name().to_owned();
         let mut text = BytesMut::new();
@@ -68,7 +69,7 @@ impl Fields {
         let text = String::from_utf8(text.into()).map_err(|error| {
             Error::invalid(name.clone(), format!("`{name}` is not UTF-8.")).because(error)
         })?;
-        let mut fields = self.unlock();
+        let mut fields = self.lock();
         let before: usize = fields.iter().map(|(name, text)| name.len() + text.len()).sum();
         if before + name.len() + text.len() > MAX_FIELDS || fields.len() >= MAX_COUNT {
             return Err(too_much());
@@ -79,11 +80,12 @@ impl Fields {
 }
 
 impl FormFile {
-    /// Reads a form up to its file, the field `name`.
+    /// Reads a form up to its file, which is the field `name`.
     ///
     /// # Errors
-    /// The body's; [`jan_core::ErrorKind::UnsupportedMediaType`] for what is no form; [`jan_core::ErrorKind::Invalid`] for
-    /// one that is bent, has no file or (from the stream) two, or has too much around it.
+    /// The body's; [`jan_core::ErrorKind::UnsupportedMediaType`] for a body that is not a form;
+    /// [`jan_core::ErrorKind::Invalid`] for a form that is malformed, has no file or (from the stream) two, or has too
+    /// much besides the file.
     pub(crate) async fn of(
         headers: &HeaderMap,
         body: BoxStream<Result<Bytes>>,
@@ -111,7 +113,7 @@ impl FormFile {
     }
 }
 
-/// A form of which the file is being read.
+/// A form whose file is being read.
 struct Reading {
     parts: Parts,
     name: &'static str,
@@ -119,6 +121,7 @@ struct Reading {
 }
 
 impl Reading {
+    /// Reads the fields after the file.
     async fn rest(&mut self) -> Result<()> {
         while let Some(part) = self.parts.next().await? {
             if part.name() == self.name {
@@ -154,7 +157,7 @@ mod tests {
         format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"{rest}\r\n\r\n{body}\r\n")
     }
 
-    /// Reads a form that comes in pieces of `size`: the file, whether it is public, and what it is called.
+    /// Reads a form that arrives in pieces of `size` bytes: the file, whether it is public, and its name.
     async fn read(form: &[u8], size: usize) -> Result<(Vec<u8>, bool, Option<String>)> {
         let pieces: Vec<_> =
             form.chunks(size.max(1)).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_file_is_found_wherever_it_stands_and_however_it_is_cut() {
+    async fn the_file_is_found_at_any_place_and_in_pieces_of_any_size() {
         let (a, b) = (part("user_id", "", "x"), part("public", "", "true"));
         let file = part("file", "; filename=\"a.txt\"\r\nContent-Type: text/plain", "one\r\n--X\r\ntwo");
         for form in
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_bent_or_too_much_is_refused() {
+    async fn malformed_and_too_large_forms_are_refused() {
         let file = part("file", "", "x");
         let end = "--XX--\r\n";
         for (form, param) in [
@@ -213,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endless_head_is_left_after_a_while() {
+    async fn an_endless_part_head_is_refused_early() {
         let read = Arc::new(Mutex::new(0));
         let count = read.clone();
         let endless = stream::repeat_with(move || {
@@ -222,12 +225,12 @@ mod tests {
         });
         let headers = headers("multipart/form-data; boundary=XX");
         assert!(FormFile::of(&headers, endless.boxed(), "file").await.is_err());
-        assert!(*read.lock() < 128 * 1024, "so much was held");
+        assert!(*read.lock() < 128 * 1024, "too much was read");
     }
 
     proptest! {
         #[test]
-        fn nothing_panics_and_a_file_comes_out_as_it_went_in(
+        fn no_form_panics_and_a_file_keeps_its_bytes(
             bytes in proptest::collection::vec(any::<u8>(), 0..300), junk in proptest::collection::vec(any::<u8>(), 0..80),
             at in 0..400usize, size in 1..64usize,
         ) {

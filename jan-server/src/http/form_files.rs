@@ -1,5 +1,5 @@
-//! A form with several files, read whole: what goes to a model's provider in one piece has to be in memory anyway. The
-//! route's limit on the body bounds all of it.
+//! A form with several files, read into memory: an image provider gets each file in one piece. The body limit of the
+//! route bounds their size.
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -8,25 +8,25 @@ use jan_core::{BoxStream, Result};
 use super::form::Fields;
 use super::multipart::Parts;
 
-/// The files of a form, and what stands around them.
+/// The files and the other fields of a form.
 pub(crate) struct FormFiles {
     pub(crate) files: Vec<File>,
     pub(crate) fields: Fields,
 }
 
-/// One file.
+/// One file of a form.
 pub(crate) struct File {
     /// The name of its field.
     pub(crate) field: String,
-    /// What it is called.
+    /// The file's name.
     pub(crate) filename: Option<String>,
-    /// What it is said to be.
+    /// The content type that the client states.
     pub(crate) content_type: Option<String>,
     pub(crate) bytes: Bytes,
 }
 
 impl FormFiles {
-    /// Reads a form. A part is a file when it has a file's name.
+    /// Reads a form. A part with a file name is a file.
     ///
     /// # Errors
     /// As [`super::form::FormFile::of`].

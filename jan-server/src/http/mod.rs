@@ -1,6 +1,7 @@
-//! What HTTP makes of requests and replies: bodies, events, forms, ranges, errors as statuses. It knows the core's types, and
-//! nothing else of this crate.
+//! Requests and replies in HTTP: bodies, event streams, forms, ranges, errors as statuses. These files import jan-core,
+//! and nothing else of this crate.
 
+pub(crate) mod base_url;
 pub(crate) mod body;
 pub(crate) mod body_limit;
 pub(crate) mod conditional;
@@ -8,7 +9,6 @@ pub(crate) mod error;
 pub(crate) mod flag;
 pub(crate) mod form;
 pub(crate) mod form_files;
-pub(crate) mod home;
 mod multipart;
 pub(crate) mod reply;
 pub(crate) mod request;

@@ -1,6 +1,6 @@
-//! `multipart/form-data`, part by part while it comes. The parser is multer's; what it may hold in memory is bounded here:
-//! it reads on for as long as bytes are there, so it is fed one piece at a time, and no more than a head's worth of them
-//! until it has found the next part.
+//! `multipart/form-data`, read part by part while it arrives. The parser is multer. It would read ahead as long as
+//! bytes are available, so its memory is bounded here: it gets one piece at a time, and at most [`MAX_HEAD`] bytes and
+//! a piece before it has found the next part.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,25 +14,26 @@ use http::header::CONTENT_TYPE;
 use jan_core::{BoxStream, Error, ErrorKind, Result};
 use multer::{Field, Multipart};
 
-/// What may stand between two parts: a boundary and the head of the next. A piece more can be in memory.
+/// The most bytes between two parts: a boundary and the head of the next part.
 const MAX_HEAD: usize = 64 * 1024;
-/// Where nothing is counted: the bytes of a part are taken away as they come.
+/// The value of `held` while a part is read: its bytes leave the parser as they arrive, so they are not counted.
 const UNCOUNTED: usize = usize::MAX;
 
-/// A form that is being read.
+/// The parts of a form, in order.
 pub(super) struct Parts {
     parts: Multipart<'static>,
+    /// Bytes given to the parser since it last found a part.
     held: Arc<AtomicUsize>,
 }
 
-/// One part of it, its bytes still to be read.
+/// One part of a form, whose bytes are not read yet.
 pub(super) struct Part(Field<'static>);
 
 impl Parts {
-    /// The form that these headers announce, in this body.
+    /// Reads the form in `body` that `headers` describe.
     ///
     /// # Errors
-    /// [`ErrorKind::UnsupportedMediaType`] when it is none, [`ErrorKind::Invalid`] when it says no boundary.
+    /// [`ErrorKind::UnsupportedMediaType`] when it is not a form, [`ErrorKind::Invalid`] when its boundary is missing.
     pub(super) fn of(headers: &HeaderMap, body: BoxStream<Result<Bytes>>) -> Result<Self> {
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let boundary = multer::parse_boundary(kind).map_err(|error| match error {
@@ -44,17 +45,17 @@ impl Parts {
                 .because(error),
         })?;
         let held = Arc::new(AtomicUsize::new(0));
-        let fed = Fed { body, held: held.clone(), rests: false };
-        Ok(Self { parts: Multipart::new(fed, boundary), held })
+        let bounded = BoundedBody { body, held: held.clone(), yields: false };
+        Ok(Self { parts: Multipart::new(bounded, boundary), held })
     }
 
     /// The next part; the one before it must have been read to its end.
     ///
     /// # Errors
-    /// The body's; [`ErrorKind::Invalid`] for what is no form or breaks off.
+    /// The body's; [`ErrorKind::Invalid`] for a form that is malformed or incomplete.
     pub(super) async fn next(&mut self) -> Result<Option<Part>> {
         self.held.store(0, Ordering::Relaxed);
-        let next = self.parts.next_field().await.map_err(bent)?;
+        let next = self.parts.next_field().await.map_err(form_error)?;
         self.held.store(UNCOUNTED, Ordering::Relaxed);
         Ok(next.map(Part))
     }
@@ -66,37 +67,38 @@ impl Part {
         self.0.name().unwrap_or_default()
     }
 
-    /// What the file is called, if it is one.
+    /// The file's name, if the part is a file.
     pub(super) fn filename(&self) -> Option<String> {
         self.0.file_name().map(str::to_owned)
     }
 
-    /// What the part is said to be.
+    /// The content type that the client states.
     pub(super) fn content_type(&self) -> Option<String> {
         self.0.content_type().map(ToString::to_string)
     }
 
-    /// The next bytes; none at the end.
+    /// The next bytes; `None` at the end.
     ///
     /// # Errors
     /// As [`Parts::next`].
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>> {
-        self.0.chunk().await.map_err(bent)
+        self.0.chunk().await.map_err(form_error)
     }
 }
 
-/// The body as multer is fed with it: after each piece a pause, in which it works on what it has.
-struct Fed {
+/// The body as multer reads it. After each piece it is pending once, so that multer parses what it has before it reads
+/// the next piece.
+struct BoundedBody {
     body: BoxStream<Result<Bytes>>,
     held: Arc<AtomicUsize>,
-    rests: bool,
+    yields: bool,
 }
 
-impl Stream for Fed {
+impl Stream for BoundedBody {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if std::mem::take(&mut self.rests) {
+        if std::mem::take(&mut self.yields) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -106,7 +108,7 @@ impl Stream for Fed {
         }
         let next = self.body.as_mut().poll_next(cx);
         if let Poll::Ready(Some(Ok(piece))) = &next {
-            self.rests = true;
+            self.yields = true;
             if held != UNCOUNTED {
                 self.held.store(held.saturating_add(piece.len()).min(UNCOUNTED - 1), Ordering::Relaxed);
             }
@@ -115,8 +117,8 @@ impl Stream for Fed {
     }
 }
 
-/// The body's own errors come out as they went in.
-fn bent(error: multer::Error) -> Error {
+/// The error of a form. Errors of the body itself are passed on unchanged.
+fn form_error(error: multer::Error) -> Error {
     match error {
         multer::Error::StreamReadFailed(cause) => match cause.downcast::<Error>() {
             Ok(own) => *own,

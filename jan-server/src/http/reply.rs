@@ -1,4 +1,4 @@
-//! Successful replies: bare where an outside standard fixes the shape, in the `{data, meta}` envelope elsewhere.
+//! Successful replies: bare where an external standard defines the shape, in the `{data, meta}` envelope otherwise.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -12,20 +12,20 @@ use super::body::Body;
 use super::request::HttpRequest;
 use super::sse::Events;
 
-/// What a handler answers.
+/// The result of a handler.
 pub(crate) type Reply = Result<Response<Body>>;
 
-/// Bytes that are JSON already.
+/// A reply with bytes that are JSON already.
 pub(crate) fn raw_json(bytes: Bytes) -> Response<Body> {
     with_type("application/json", bytes)
 }
 
-/// A value in the shape that an outside standard gives it.
+/// A value without an envelope, in the shape that an external standard defines.
 pub(crate) fn bare<T: Serialize>(value: &T) -> Reply {
     Ok(raw_json(serde_json::to_vec(value).map_err(Error::internal)?.into()))
 }
 
-/// The same with status 201.
+/// As [`bare`], with status 201.
 pub(crate) fn created<T: Serialize>(value: &T) -> Reply {
     let mut response = bare(value)?;
     *response.status_mut() = StatusCode::CREATED;
@@ -42,14 +42,14 @@ pub(crate) fn always_enveloped<T: Serialize>(request: &HttpRequest, value: &T) -
     bare(&json!({"data": value, "meta": Meta { request_id: request.request_id.as_str() }}))
 }
 
-/// What comes beside the data.
+/// The `meta` of the envelope.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Meta<'a> {
     request_id: &'a str,
 }
 
-/// What comes beside a list.
+/// The `meta` of a list.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct ListMeta<'a> {
@@ -59,14 +59,14 @@ pub(crate) struct ListMeta<'a> {
     next_after: Option<&'a str>,
 }
 
-/// The same with status 201.
+/// As [`enveloped`], with status 201.
 pub(crate) fn enveloped_created<T: Serialize>(request: &HttpRequest, value: &T) -> Reply {
     let mut response = enveloped(request, value)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
 }
 
-/// What was deleted: one thing by its id, or so many.
+/// The reply to a deletion: of one thing with its id, or of several with their number.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Deleted<'a> {
@@ -79,48 +79,49 @@ pub(crate) struct Deleted<'a> {
 }
 
 impl<'a> Deleted<'a> {
-    /// One thing; `object` says what it was.
+    /// One deleted thing. `object` is the reply's `object` member.
     pub(crate) fn one(id: &'a str, object: &'static str) -> Self {
         Self { id: Some(id), object, deleted: true, deleted_count: None }
     }
 
-    /// So many things.
+    /// `count` deleted things.
     pub(crate) fn many(count: usize, object: &'static str) -> Self {
         Self { id: None, object, deleted: true, deleted_count: Some(count) }
     }
 }
 
-/// One page of a list on its way out.
+/// One page of a list, to be written as a reply.
 pub(crate) struct Listing<'a, T> {
     page: &'a Page<T>,
     total: Option<u64>,
 }
 
 impl<'a, T: Serialize> Listing<'a, T> {
-    /// A page without the number of all.
+    /// A page without the total.
     pub(crate) fn of(page: &'a Page<T>) -> Self {
         Self { page, total: None }
     }
 
-    /// A page, and how many there are on all pages. That is counted in the bare mode only, for clients of the original.
+    /// A page and the total over all pages. The total is only counted in the bare mode, for clients of the original Jan
+    /// Server.
     ///
     /// # Errors
-    /// What counting them refuses.
+    /// Those of counting.
     pub(crate) async fn counted(
         request: &HttpRequest,
         page: &'a Page<T>,
-        all: impl Future<Output = Result<u64>>,
+        total: impl Future<Output = Result<u64>>,
     ) -> Result<Self> {
-        let total = if request.bare { Some(all.await?) } else { None };
+        let total = if request.bare { Some(total.await?) } else { None };
         Ok(Self { page, total })
     }
 
-    /// The list as OpenAI shows it, and the cursor of the next page. `id` tells the cursor of an item.
+    /// The list in OpenAI's shape, and the cursor of the next page. `id` returns the cursor of an item.
     pub(crate) fn reply(self, request: &HttpRequest, id: impl Fn(&T) -> &str) -> Reply {
         bare(&self.shape(request, id))
     }
 
-    /// A list of our own: the same, with the envelope's `meta` beside it.
+    /// The same list with the envelope's `meta`, for routes without an external standard.
     pub(crate) fn enveloped(self, request: &HttpRequest, id: impl Fn(&T) -> &str) -> Reply {
         let has_more = self.page.has_more;
         let mut shape = self.shape(request, id);
@@ -154,7 +155,7 @@ impl<'a, T: Serialize> Listing<'a, T> {
     }
 }
 
-/// The id that stands inside an item's JSON.
+/// The `id` member of an item.
 pub(crate) fn id_member(item: &Value) -> &str {
     item.get("id").and_then(Value::as_str).unwrap_or_default()
 }
@@ -165,25 +166,25 @@ pub(crate) fn as_json<T: Serialize>(page: &Page<T>) -> Result<Page<Value>> {
     Ok(Page { items: items.map_err(Error::internal)?, has_more: page.has_more })
 }
 
-/// Done, and nothing to say about it.
+/// 204, without a body.
 pub(crate) fn no_content() -> Reply {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
 }
 
-/// A stream of events.
+/// A reply with an event stream.
 pub(crate) fn event_stream(events: Events) -> Response<Body> {
     let mut response = Response::new(Body::events(events));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    // Asks proxies in between not to hold the stream back.
+    // Tells proxies not to buffer the stream.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
 
-/// Bytes of a content type.
+/// A reply with bytes of a content type.
 pub(crate) fn with_type(kind: &'static str, bytes: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::full(bytes));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -1,4 +1,4 @@
-//! The id by which a caller and our log speak of the same request.
+//! The id of a request, in its reply, in errors and in the log.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,16 +7,16 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use jan_core::id;
 
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-const LONGEST: usize = 128;
+const MAX_LENGTH: usize = 128;
 
-/// A request's id: the caller's own if it is sane, else a new one.
+/// A request's id: the one that the client sent if it is valid, else a new one.
 #[derive(Clone)]
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(HEADER).filter(|value| is_sane(value.as_bytes()));
-        Self(given.cloned().unwrap_or_else(made))
+        let given = headers.get(HEADER).filter(|value| is_valid(value.as_bytes()));
+        Self(given.cloned().unwrap_or_else(generate))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -28,9 +28,9 @@ impl RequestId {
     }
 }
 
-/// A new id: random for this process, then counted. It only has to be found again, not to be hard to guess, and asking the
-/// system for randomness would cost every request a system call.
-fn made() -> HeaderValue {
+/// A new id: a random part for this process, then a counter. Request ids must be unique, but need not be hard to guess,
+/// and reading random bytes would cost every request a system call.
+fn generate() -> HeaderValue {
     static PROCESS: LazyLock<String> = LazyLock::new(|| id::random("req_", 10));
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -38,10 +38,10 @@ fn made() -> HeaderValue {
         .unwrap_or(HeaderValue::from_static("req_unknown"))
 }
 
-/// Letters, digits and the few signs that ids are made of: nothing that could break a log line apart.
-fn is_sane(bytes: &[u8]) -> bool {
-    let sane = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
-    (1..=LONGEST).contains(&bytes.len()) && bytes.iter().all(sane)
+/// Letters, digits and the few characters that ids contain: nothing that could split a log line.
+fn is_valid(bytes: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
+    (1..=MAX_LENGTH).contains(&bytes.len()) && bytes.iter().all(allowed)
 }
 
 #[cfg(test)]
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sane_id_is_kept_and_any_other_is_replaced() {
+    fn a_valid_id_is_kept_and_any_other_is_replaced() {
         let id_of = |given: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(HEADER, HeaderValue::from_bytes(given.as_bytes()).unwrap());

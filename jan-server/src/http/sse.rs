@@ -1,5 +1,6 @@
-//! Answers as server-sent events. A chat: `data:` lines, `[DONE]` after a whole answer and only then. Events that have names
-//! (pictures being made): each with its name; their end is the end. What breaks off ends with an error event.
+//! Replies as server-sent events. A chat is a stream of `data:` lines, and ends with `[DONE]` if and only if the answer
+//! is complete. Other streams (image generation) have named events and no end marker. A stream that fails ends with an
+//! error event.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,101 +13,101 @@ use jan_core::{BoxStream, ChatChunk, ChatStream, Error, JsonObject, Result};
 use tokio::time::{Instant, Sleep};
 
 use super::body::EventBytes;
-use super::error::{self, ErrorForm};
+use super::error::{ErrorForm, to_json};
 
-/// A comment is sent when the model was silent for so long, so that nothing on the way takes the stream for dead.
+/// After this time without an event a comment is sent, so that proxies do not close the connection as idle.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Chunks that are ready at once leave in one write, up to this many bytes.
-const WRITE: usize = 32 * 1024;
+/// Chunks that are ready at the same time are sent in one write, up to about this many bytes.
+const MAX_WRITE: usize = 32 * 1024;
 
-/// How a whole answer ends.
+/// The end marker of a complete answer.
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
-/// The bytes of an event stream. Dropping it stops the work behind it.
+/// An event stream as bytes. Dropping it stops the work behind it.
 pub(crate) struct Events {
-    /// A chunk taken from the stream before it became a body.
+    /// The first chunk, if it was read before the reply began.
     first: Option<Result<ChatChunk>>,
     source: Source,
-    whole: bool,
+    complete: bool,
     errors: ErrorForm,
-    silence: Pin<Box<Sleep>>,
+    keep_alive: Pin<Box<Sleep>>,
     last_write: Instant,
 }
 
-/// Where events come from.
+/// The source of the events.
 enum Source {
     Chat(ChatStream),
-    /// Objects whose `type` is the name of the event.
+    /// JSON objects whose `type` is the name of the event.
     Named(BoxStream<Result<JsonObject>>),
-    /// Nothing follows.
+    /// The stream has ended.
     Over,
 }
 
 impl Events {
-    /// The events of a chat; `first` goes before `chunks`.
+    /// The events of a chat; `first` is sent before `chunks`.
     pub(crate) fn chat(first: Option<Result<ChatChunk>>, chunks: ChatStream, errors: ErrorForm) -> Self {
         Self { first, ..Self::of(Source::Chat(chunks), errors) }
     }
 
-    /// Events that have names.
+    /// Named events.
     pub(crate) fn named(events: BoxStream<Result<JsonObject>>, errors: ErrorForm) -> Self {
         Self::of(Source::Named(events), errors)
     }
 
     fn of(source: Source, errors: ErrorForm) -> Self {
-        let silence = Box::pin(tokio::time::sleep(KEEP_ALIVE));
-        Self { first: None, source, whole: false, errors, silence, last_write: Instant::now() }
+        let keep_alive = Box::pin(tokio::time::sleep(KEEP_ALIVE));
+        Self { first: None, source, complete: false, errors, keep_alive, last_write: Instant::now() }
     }
 
     /// Writes the next event.
     fn poll_event(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<Option<Result<()>>> {
         if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(first.map(|chunk| event(out, chunk.as_bytes()))));
+            return Poll::Ready(Some(first.map(|chunk| write_event(out, chunk.as_bytes()))));
         }
         match &mut self.source {
             Source::Chat(chunks) => {
                 let chunk = Pin::new(chunks).poll_next(cx);
-                chunk.map(|chunk| chunk.map(|chunk| chunk.map(|chunk| event(out, chunk.as_bytes()))))
+                chunk.map(|chunk| chunk.map(|chunk| chunk.map(|chunk| write_event(out, chunk.as_bytes()))))
             }
             Source::Named(events) => {
                 let object = events.as_mut().poll_next(cx);
-                object.map(|object| object.map(|object| object.and_then(|object| named(out, &object))))
+                object.map(|object| object.map(|object| object.and_then(|object| write_named(out, &object))))
             }
             Source::Over => Poll::Ready(None),
         }
     }
 
-    /// The timer is set anew when it fires, not for every chunk.
+    /// Resets the timer only when it fires, which costs less than resetting it with every chunk.
     fn poll_keep_alive(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
-        while self.silence.as_mut().poll(cx).is_ready() {
+        while self.keep_alive.as_mut().poll(cx).is_ready() {
             let due = self.last_write + KEEP_ALIVE;
             if Instant::now() >= due {
                 self.last_write = Instant::now();
-                self.silence.as_mut().reset(self.last_write + KEEP_ALIVE);
+                self.keep_alive.as_mut().reset(self.last_write + KEEP_ALIVE);
                 return Poll::Ready(Bytes::from_static(b": keep-alive\n\n"));
             }
-            self.silence.as_mut().reset(due);
+            self.keep_alive.as_mut().reset(due);
         }
         Poll::Pending
     }
 
-    fn report(&self, fault: &Error) {
+    fn log_error(&self, error: &Error) {
         let request_id = self.errors.request_id.as_str();
-        tracing::warn!(request_id, error = %Causes(fault), "a streamed answer broke off");
+        tracing::warn!(request_id, error = %Causes(error), "a streamed answer broke off");
     }
 }
 
 impl EventBytes for Events {
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut out = BytesMut::new();
-        while out.len() < WRITE {
+        while out.len() < MAX_WRITE {
             match self.poll_event(cx, &mut out) {
                 Poll::Pending => break,
                 Poll::Ready(Some(Ok(()))) => {}
-                Poll::Ready(Some(Err(fault))) => {
+                Poll::Ready(Some(Err(error))) => {
                     self.source = Source::Over;
-                    self.report(&fault);
-                    event(&mut out, &error::to_json(&fault, &self.errors));
+                    self.log_error(&error);
+                    write_event(&mut out, &to_json(&error, &self.errors));
                 }
                 Poll::Ready(None) => {
                     match std::mem::replace(&mut self.source, Source::Over) {
@@ -115,7 +116,7 @@ impl EventBytes for Events {
                         Source::Chat(_) => out.put_slice(DONE),
                         Source::Named(_) => {}
                     }
-                    self.whole = true;
+                    self.complete = true;
                 }
             }
         }
@@ -131,24 +132,24 @@ impl EventBytes for Events {
     }
 
     fn is_whole(&self) -> bool {
-        self.whole
+        self.complete
     }
 }
 
 /// Writes one event with its name.
-fn named(out: &mut BytesMut, object: &JsonObject) -> Result<()> {
-    // A line break would end the name early.
+fn write_named(out: &mut BytesMut, object: &JsonObject) -> Result<()> {
+    // A name with a line break would be read as two lines.
     if let Some(name) = object.get::<String>("type")?.filter(|name| !name.contains(['\n', '\r'])) {
         out.put_slice(b"event: ");
         out.put_slice(name.as_bytes());
         out.put_u8(b'\n');
     }
-    event(out, &object.to_bytes());
+    write_event(out, &object.to_bytes());
     Ok(())
 }
 
-/// Writes one event. JSON from an upstream may hold line breaks; each line is then a `data` line of its own.
-fn event(out: &mut BytesMut, data: &[u8]) {
+/// Writes one event. JSON from an upstream may contain line breaks; each of its lines becomes a `data` line.
+fn write_event(out: &mut BytesMut, data: &[u8]) {
     out.reserve(data.len() + 8);
     for line in data.split(|byte| *byte == b'\n') {
         out.put_slice(b"data: ");
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_whole_answer_ends_with_done() {
+    async fn a_complete_answer_ends_with_done() {
         assert_eq!(
             written(vec![chunk("{\"a\":1}"), chunk("{\n}")]).await,
             "data: {\"a\":1}\n\ndata: {\ndata: }\n\ndata: [DONE]\n\n"
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cut_answer_ends_with_an_error_and_no_done() {
+    async fn a_failed_answer_ends_with_an_error_and_no_done() {
         let text =
             written(vec![chunk("{}"), Err(Error::upstream("cut").with_code("upstream_cut")), chunk("{}")])
                 .await;
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_with_names_end_with_their_last() {
+    async fn a_stream_of_named_events_has_no_end_marker() {
         let object = |text: &'static str| JsonObject::parse(text.into());
         let items = vec![object("{\"type\":\"a.b\",\"n\":1}"), object("{\"type\":\"x\\ny\"}")];
         let mut events = Events::named(stream::iter(items).boxed(), form(false));
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_model_is_kept_alive() {
+    async fn a_silent_stream_gets_keep_alive_comments() {
         let silent =
             stream::once(tokio::time::sleep(KEEP_ALIVE * 5 / 2)).flat_map(|()| stream::iter([chunk("{}")]));
         let mut events = Events::chat(None, ChatStream::new(silent), form(false));

@@ -1,4 +1,4 @@
-//! Files that callers name by their address, fetched by the guarded client.
+//! Fetches files that callers name by URL, with the guarded HTTP client.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use jan_core::Result;
 use jan_core::fetch::{FetchLimits, FetchSettings, Fetcher};
 use jan_media::{Fetch, Fetched};
 
-/// Fetches for a [`jan_media::Media`]. Cheap to clone.
+/// Fetches URLs for a [`jan_media::Media`]. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct FetchUrls {
     fetcher: Fetcher,
@@ -15,7 +15,7 @@ pub struct FetchUrls {
 }
 
 impl FetchUrls {
-    /// Fetches by these rules, each file within `time`.
+    /// A client with these rules, which fetches each file within `time`.
     ///
     /// # Errors
     /// As [`Fetcher::new`].

@@ -1,4 +1,4 @@
-//! What the server puts around the media room: who fetches for it, what shows it, and where its links lead.
+//! What the server adds to the media service: fetching of URLs, the path of its links, and a default.
 
 #[cfg(feature = "fetch")]
 mod fetch;
@@ -12,18 +12,26 @@ use jan_media::{Media, MediaSettings, MemoryBlobs};
 #[cfg(feature = "fetch")]
 pub use fetch::FetchUrls;
 
-/// Where everybody can see what is public, and whoever has a link what it was made for. Uploads go there as well.
-pub(crate) const PATH: &str = "/api/media/";
+/// The path under which media that are public, and media with a signed link, can be read without a credential. Uploads
+/// to links go there as well.
+pub(crate) const MEDIA_PATH: &str = "/api/media/";
 
-/// What links begin with on a server that the world finds at `home`; without one they are paths, which each reply puts
-/// behind the host that its request named.
-pub fn links(home: Option<&str>) -> String {
-    format!("{}{PATH}", home.unwrap_or_default().trim_end_matches('/'))
+/// The start of links to media on a server with the public URL `public_url`. Without one, links are paths, and each
+/// reply puts the host of its request before them.
+pub fn links(public_url: Option<&str>) -> String {
+    format!("{}{MEDIA_PATH}", public_url.unwrap_or_default().trim_end_matches('/'))
 }
 
-/// Media for a server that was told nothing of it: the bytes are in memory.
-pub(crate) fn in_memory(records: Arc<dyn RecordStore>, clock: Arc<dyn Clock>, home: Option<&str>) -> Media {
-    let settings =
-        MediaSettings { links: links(home), upload_links: links(home), ..MediaSettings::default() };
+/// The media service of a server that was given none: bytes in memory.
+pub(crate) fn in_memory(
+    records: Arc<dyn RecordStore>,
+    clock: Arc<dyn Clock>,
+    public_url: Option<&str>,
+) -> Media {
+    let settings = MediaSettings {
+        links: links(public_url),
+        upload_links: links(public_url),
+        ..MediaSettings::default()
+    };
     Media::new(Arc::new(MemoryBlobs::new()), records, clock, settings)
 }

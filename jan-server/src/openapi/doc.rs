@@ -1,46 +1,46 @@
-//! What a route says of itself for the document, and where the schemas that it names are gathered.
+//! The documentation entry of a route, and the collection of the schemas that entries refer to.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The schemas that the document's paths refer to, by name.
+/// The schemas of the document, by name.
 #[derive(Default)]
 pub(crate) struct Components {
     pub(super) schemas: BTreeMap<String, Value>,
-    /// Names that two different schemas have; none, or the document shows the wrong one.
-    pub(super) clashes: Vec<String>,
+    /// Names of two different schemas. Must stay empty, because the document contains only one of the two.
+    pub(super) name_conflicts: Vec<String>,
 }
 
 impl Components {
     pub(super) fn add(&mut self, name: String, schema: Value) {
         match self.schemas.get(&name) {
-            Some(known) if *known != schema => self.clashes.push(name),
+            Some(known) if *known != schema => self.name_conflicts.push(name),
             _ => drop(self.schemas.insert(name, schema)),
         }
     }
 }
 
-/// Puts a schema among the components and refers to it.
+/// Adds a schema to the components and returns the reference to it.
 pub(crate) type SchemaOf = fn(&mut Components) -> Value;
 
-/// One route in words.
+/// The documentation of one route.
 pub(crate) struct Doc {
     pub(crate) id: &'static str,
     pub(crate) tag: &'static str,
     pub(crate) summary: &'static str,
     pub(crate) about: &'static str,
-    /// Query parameters: name and meaning.
+    /// The query parameters: name and meaning.
     pub(crate) query: &'static [(&'static str, &'static str)],
-    /// The body: its content type and its schema.
-    pub(crate) takes: Option<(&'static str, SchemaOf)>,
-    /// A body in JSON that works as it is: what Swagger offers to send. [`MODEL`] stands for a model that is there.
+    /// The request body: its content type and its schema.
+    pub(crate) body: Option<(&'static str, SchemaOf)>,
+    /// A JSON body that works without changes; Swagger UI offers it. [`MODEL`] stands for the name of a model.
     pub(crate) example: Option<&'static str>,
     pub(crate) status: u16,
-    pub(crate) gives: Gives,
+    pub(crate) success: Success,
 }
 
-/// Stands in examples for the first model of `GET /v1/models`.
+/// Placeholder in examples for the first model of `GET /v1/models`.
 pub(crate) const MODEL: &str = "$first-model";
 
 /// The query parameters of every list.
@@ -63,10 +63,10 @@ impl Doc {
             summary,
             about,
             query: &[],
-            takes: None,
+            body: None,
             example: None,
             status: 204,
-            gives: Gives::Nothing,
+            success: Success::Nothing,
         }
     }
 
@@ -74,12 +74,12 @@ impl Doc {
         Self { query, ..self }
     }
 
-    pub(crate) const fn takes(self, schema: SchemaOf) -> Self {
-        self.takes_as("application/json", schema)
+    pub(crate) const fn body(self, schema: SchemaOf) -> Self {
+        self.body_as("application/json", schema)
     }
 
-    pub(crate) const fn takes_as(self, kind: &'static str, schema: SchemaOf) -> Self {
-        Self { takes: Some((kind, schema)), ..self }
+    pub(crate) const fn body_as(self, kind: &'static str, schema: SchemaOf) -> Self {
+        Self { body: Some((kind, schema)), ..self }
     }
 
     pub(crate) const fn example(self, example: &'static str) -> Self {
@@ -87,59 +87,59 @@ impl Doc {
     }
 
     pub(crate) const fn json(self, status: u16, schema: SchemaOf) -> Self {
-        Self { status, gives: Gives::Json(schema), ..self }
+        Self { status, success: Success::Json(schema), ..self }
     }
 
     pub(crate) const fn json_or_events(self, status: u16, schema: SchemaOf, event: SchemaOf) -> Self {
-        Self { status, gives: Gives::JsonOrEvents(schema, event), ..self }
+        Self { status, success: Success::JsonOrEvents(schema, event), ..self }
     }
 
     pub(crate) const fn enveloped(self, status: u16, schema: SchemaOf) -> Self {
-        Self { status, gives: Gives::Enveloped(schema), ..self }
+        Self { status, success: Success::Enveloped(schema), ..self }
     }
 
     pub(crate) const fn list(self, schema: SchemaOf) -> Self {
-        Self { status: 200, gives: Gives::List(schema), ..self }
+        Self { status: 200, success: Success::List(schema), ..self }
     }
 
     pub(crate) const fn enveloped_list(self, schema: SchemaOf) -> Self {
-        Self { status: 200, gives: Gives::EnvelopedList(schema), ..self }
+        Self { status: 200, success: Success::EnvelopedList(schema), ..self }
     }
 
     pub(crate) const fn redirects(self) -> Self {
-        Self { status: 307, gives: Gives::Nothing, ..self }
+        Self { status: 307, success: Success::Nothing, ..self }
     }
 
     pub(crate) const fn page(self, status: u16, kind: &'static str) -> Self {
-        Self { status, gives: Gives::Page(kind), ..self }
+        Self { status, success: Success::Page(kind), ..self }
     }
 
     pub(crate) const fn bytes(self) -> Self {
-        Self { status: 200, gives: Gives::Bytes, ..self }
+        Self { status: 200, success: Success::Bytes, ..self }
     }
 
     pub(crate) const fn head(self) -> Self {
-        Self { status: 200, gives: Gives::Head, ..self }
+        Self { status: 200, success: Success::Head, ..self }
     }
 }
 
-/// What a success looks like.
-pub(crate) enum Gives {
+/// The reply of a successful request.
+pub(crate) enum Success {
     /// A bare JSON object.
     Json(SchemaOf),
-    /// The same, or events when the request asks for a stream.
+    /// A bare JSON object, or events when the request asks for a stream.
     JsonOrEvents(SchemaOf, SchemaOf),
     /// A JSON object in the `{data, meta}` envelope.
     Enveloped(SchemaOf),
-    /// A page of a list of these.
+    /// A page of a list.
     List(SchemaOf),
-    /// The same with the envelope's `meta` beside it.
+    /// A page of a list with the envelope's `meta`.
     EnvelopedList(SchemaOf),
     /// No body.
     Nothing,
-    /// Something for people, of this content type.
+    /// Text for people, of this content type.
     Page(&'static str),
-    /// A file, of whatever type it is.
+    /// A file of any type.
     Bytes,
     /// Headers alone.
     Head,

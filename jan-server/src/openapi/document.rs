@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document, made from THE TABLE: each row brings its documentation entry, each entry its schemas.
+//! The OpenAPI 3.1 document, made from THE TABLE: each row has a documentation entry, each entry its schemas.
 
 use std::sync::LazyLock;
 
@@ -8,18 +8,18 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-use super::doc::{Components, Gives, MODEL, SchemaOf};
+use super::doc::{Components, MODEL, SchemaOf, Success};
 use crate::gateway::admit::Access;
 use crate::gateway::idempotency;
 use crate::http::error::ErrorReply;
 use crate::http::reply::{ListMeta, Meta};
 use crate::router::{Repeat, Row, TABLE};
 
-/// Puts `T`'s schema, and those it refers to, among the components, and gives the reference to it.
+/// Adds `T`'s schema, and those it refers to, to the components, and returns the reference to it.
 pub(super) fn named<T: ToSchema>(components: &mut Components) -> Value {
-    let mut found: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
-    T::schemas(&mut found);
-    for (name, schema) in found {
+    let mut schemas: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut schemas);
+    for (name, schema) in schemas {
         if let Ok(schema) = serde_json::to_value(schema) {
             components.add(name, schema);
         }
@@ -29,7 +29,7 @@ pub(super) fn named<T: ToSchema>(components: &mut Components) -> Value {
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| build().0.to_string());
 
-/// The document as JSON. The examples in it ask `model`, so that they work as they are.
+/// The document as JSON. Its examples name `model`, so that they work without changes.
 pub(crate) fn document(model: Option<&str>) -> Bytes {
     let model = Value::from(model.unwrap_or("the-name-of-a-model")).to_string();
     DOCUMENT.replace(&Value::from(MODEL).to_string(), &model).into()
@@ -41,8 +41,8 @@ fn build() -> (Value, Components) {
     let mut paths: Map<String, Value> = Map::new();
     for row in TABLE {
         let operation = operation(row, &error, &mut components);
-        let at = paths.entry(row.path.replace("{*", "{")).or_insert_with(|| json!({}));
-        if let Some(methods) = at.as_object_mut() {
+        let path_item = paths.entry(row.path.replace("{*", "{")).or_insert_with(|| json!({}));
+        if let Some(methods) = path_item.as_object_mut() {
             methods.insert(row.method.as_str().to_ascii_lowercase(), operation);
         }
     }
@@ -57,7 +57,7 @@ fn build() -> (Value, Components) {
                             those of the Media API under `/media`.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        // Relative to this document, so that it is right wherever the server is mounted.
+        // Relative to this document, so that it is correct wherever the server is mounted.
         "servers": [{"url": ".."}],
         "paths": paths,
         "components": {
@@ -77,10 +77,10 @@ fn operation(row: &Row, error: &Value, components: &mut Components) -> Value {
         Access::Public => json!([]),
         Access::User => json!([{"bearer": []}, {"apiKey": []}]),
     };
-    let body = doc.takes.map(|(kind, schema)| {
+    let body = doc.body.map(|(kind, schema)| {
         let mut content = json!({"schema": schema(components)});
         if let (Some(members), Some(example)) = (content.as_object_mut(), doc.example) {
-            // What is no JSON is left out here and found by the test below.
+            // An example that is not JSON is omitted here and found by the test below.
             members.extend(serde_json::from_str(example).ok().map(|example| ("example".to_owned(), example)));
         }
         json!({"required": true, "content": {kind: content}})
@@ -93,7 +93,7 @@ fn operation(row: &Row, error: &Value, components: &mut Components) -> Value {
         "parameters": parameters(row),
         "security": security,
         "responses": {
-            doc.status.to_string(): success(doc.status, &doc.gives, components),
+            doc.status.to_string(): success(doc.status, &doc.success, components),
             "default": {"description": "An error", "content": {"application/json": {"schema": error}}},
         },
     });
@@ -120,31 +120,31 @@ fn parameters(row: &Row) -> Vec<Value> {
     in_path.chain(in_query).chain(key).collect()
 }
 
-fn success(status: u16, gives: &Gives, components: &mut Components) -> Value {
+fn success(status: u16, reply: &Success, components: &mut Components) -> Value {
     let mut json_of = |schema: SchemaOf| json!({"schema": schema(components)});
-    let content = match gives {
-        Gives::Json(schema) => json!({"application/json": json_of(*schema)}),
-        Gives::JsonOrEvents(schema, event) => {
+    let content = match reply {
+        Success::Json(schema) => json!({"application/json": json_of(*schema)}),
+        Success::JsonOrEvents(schema, event) => {
             json!({"application/json": json_of(*schema), "text/event-stream": json_of(*event)})
         }
-        Gives::Enveloped(schema) => {
+        Success::Enveloped(schema) => {
             let data = schema(components);
             let meta = named::<Meta<'static>>(components);
             let envelope = json!({"type": "object", "required": ["data", "meta"], "properties": {"data": data, "meta": meta}});
             json!({"application/json": {"schema": envelope}})
         }
-        Gives::List(schema) => json!({"application/json": {"schema": list_of(&schema(components))}}),
-        Gives::EnvelopedList(schema) => {
+        Success::List(schema) => json!({"application/json": {"schema": list_of(&schema(components))}}),
+        Success::EnvelopedList(schema) => {
             let mut list = list_of(&schema(components));
             if let Some(Value::Object(members)) = list.get_mut("properties") {
                 members.insert("meta".to_owned(), named::<ListMeta<'static>>(components));
             }
             json!({"application/json": {"schema": list}})
         }
-        Gives::Nothing => return json!({"description": "Done"}),
-        Gives::Head => return json!({"description": "The head alone"}),
-        Gives::Page(kind) => json!({*kind: {"schema": {"type": "string"}}}),
-        Gives::Bytes => json!({"*/*": {"schema": {"type": "string", "format": "binary"}}}),
+        Success::Nothing => return json!({"description": "Done"}),
+        Success::Head => return json!({"description": "The head alone"}),
+        Success::Page(kind) => json!({*kind: {"schema": {"type": "string"}}}),
+        Success::Bytes => json!({"*/*": {"schema": {"type": "string", "format": "binary"}}}),
     };
     let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     json!({"description": reason.unwrap_or("Success"), "content": content})
@@ -167,14 +167,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_means_one_schema() {
-        assert_eq!(build().1.clashes, [""; 0]);
+    fn no_two_schemas_share_a_name() {
+        assert_eq!(build().1.name_conflicts, [""; 0]);
     }
 
     #[test]
-    fn every_json_body_has_an_example_and_those_that_name_a_model_name_one_that_is_there() {
-        for row in
-            TABLE.iter().filter(|row| row.doc.takes.is_some_and(|(kind, _)| kind == "application/json"))
+    fn every_json_body_has_an_example_that_names_an_existing_model() {
+        for row in TABLE.iter().filter(|row| row.doc.body.is_some_and(|(kind, _)| kind == "application/json"))
         {
             let example = row.doc.example.unwrap_or_else(|| panic!("{} has no example", row.path));
             let example: Value =
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_in_the_document_and_every_reference_leads_somewhere() {
+    fn every_row_is_in_the_document_and_every_reference_resolves() {
         let document: Value = serde_json::from_slice(&document(Some("m"))).unwrap();
         let mut ids = std::collections::BTreeSet::new();
         for row in TABLE {

@@ -1,4 +1,4 @@
-//! The API in words: what each route says of itself, and the OpenAPI document of it all. The schemas are those of the types
+//! The OpenAPI document: an entry for each route, and the document made of them. Its schemas are derived from the types
 //! that are read and sent.
 
 pub(crate) mod doc;

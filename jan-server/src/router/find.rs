@@ -1,4 +1,4 @@
-//! Looks a request up in the table.
+//! Finds the row of the table for a request.
 
 use std::sync::LazyLock;
 
@@ -7,64 +7,65 @@ use http::Method;
 use super::row::Row;
 use super::table::TABLE;
 
-/// A path that was found: its variable parts, and whether it was asked for under its service's prefix.
-pub(crate) struct Path {
+/// A matched path: its variable parts, and whether the request has the prefix of its service.
+pub(crate) struct MatchedPath {
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) prefixed: bool,
 }
 
-/// What the table has for a method and a path.
-pub(crate) enum Found {
-    Row(&'static Row, Path),
-    /// The path exists with these methods only.
+/// The result of looking up a method and a path.
+pub(crate) enum Lookup {
+    Row(&'static Row, MatchedPath),
+    /// The path exists, with these methods only (`GET, HEAD`).
     OtherMethods(String),
-    Nothing,
+    /// There is no such path.
+    NoPath,
 }
 
-/// The rows of one path, by method.
-struct Place {
+/// The rows of one path, one for each method.
+struct PathRows {
     rows: Vec<&'static Row>,
     prefixed: bool,
 }
 
-static INDEX: LazyLock<matchit::Router<Place>> = LazyLock::new(|| {
-    let mut places: Vec<(String, Place)> = Vec::new();
+static INDEX: LazyLock<matchit::Router<PathRows>> = LazyLock::new(|| {
+    let mut paths: Vec<(String, PathRows)> = Vec::new();
     for row in TABLE {
         for (path, prefixed) in row.paths() {
-            match places.iter_mut().find(|(known, _)| *known == path) {
-                Some((_, place)) => place.rows.push(row),
-                None => places.push((path, Place { rows: vec![row], prefixed })),
+            match paths.iter_mut().find(|(known, _)| *known == path) {
+                Some((_, path_rows)) => path_rows.rows.push(row),
+                None => paths.push((path, PathRows { rows: vec![row], prefixed })),
             }
         }
     }
     let mut index = matchit::Router::new();
-    for (path, place) in places {
-        // Two paths that contradict each other would be a fault of the table, which the test below finds.
-        if let Err(error) = index.insert(path.clone(), place) {
+    for (path, path_rows) in paths {
+        // Two conflicting paths would be a fault of the table, which the test below finds.
+        if let Err(error) = index.insert(path.clone(), path_rows) {
             tracing::error!(path, %error, "a route of the table cannot be reached");
         }
     }
     index
 });
 
-/// Looks a request up.
-pub(crate) fn find(method: &Method, path: &str) -> Found {
-    let Ok(matched) = INDEX.at(path) else { return Found::Nothing };
-    let place = matched.value;
-    let of = |wanted: &Method| place.rows.iter().find(|row| row.method == *wanted);
-    // A HEAD is a GET whose body is left out on the way to the client.
-    match of(method).or_else(|| (*method == Method::HEAD).then(|| of(&Method::GET)).flatten()) {
+/// Finds the row for a method and a path.
+pub(crate) fn find(method: &Method, path: &str) -> Lookup {
+    let Ok(matched) = INDEX.at(path) else { return Lookup::NoPath };
+    let path_rows = matched.value;
+    let row_of = |wanted: &Method| path_rows.rows.iter().find(|row| row.method == *wanted);
+    // HEAD is answered like GET; hyper does not send the body.
+    match row_of(method).or_else(|| (*method == Method::HEAD).then(|| row_of(&Method::GET)).flatten()) {
         Some(row) => {
             let variables =
                 matched.params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-            Found::Row(row, Path { variables, prefixed: place.prefixed })
+            Lookup::Row(row, MatchedPath { variables, prefixed: path_rows.prefixed })
         }
         None => {
-            let mut methods: Vec<_> = place.rows.iter().map(|row| row.method.as_str()).collect();
+            let mut methods: Vec<_> = path_rows.rows.iter().map(|row| row.method.as_str()).collect();
             if methods.contains(&"GET") && !methods.contains(&"HEAD") {
                 methods.push("HEAD");
             }
-            Found::OtherMethods(methods.join(", "))
+            Lookup::OtherMethods(methods.join(", "))
         }
     }
 }
@@ -82,7 +83,7 @@ mod tests {
                     .replace("{*file}", "index.html")
                     .replace(['{', '}'], "");
                 match find(&row.method, &path) {
-                    Found::Row(found, at) => {
+                    Lookup::Row(found, at) => {
                         assert!(std::ptr::eq(found, row) && at.prefixed == prefixed, "{path}")
                     }
                     _ => panic!("{path} is not reached"),
@@ -92,9 +93,9 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_method_is_told_the_right_ones() {
-        assert!(matches!(find(&Method::PUT, "/v1/models"), Found::OtherMethods(m) if m == "GET, HEAD"));
-        assert!(matches!(find(&Method::HEAD, "/v1/models"), Found::Row(..)));
-        assert!(matches!(find(&Method::GET, "/v2/models"), Found::Nothing));
+    fn a_lookup_with_a_wrong_method_returns_the_methods_of_the_path() {
+        assert!(matches!(find(&Method::PUT, "/v1/models"), Lookup::OtherMethods(m) if m == "GET, HEAD"));
+        assert!(matches!(find(&Method::HEAD, "/v1/models"), Lookup::Row(..)));
+        assert!(matches!(find(&Method::GET, "/v2/models"), Lookup::NoPath));
     }
 }

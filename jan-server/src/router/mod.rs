@@ -1,10 +1,10 @@
-//! Which handler answers which request.
+//! Routing: which handler answers which request.
 
 mod find;
 mod row;
 mod table;
 
-pub(crate) use find::{Found, find};
+pub(crate) use find::{Lookup, find};
 pub(crate) use row::{Handler, Repeat};
 #[cfg(feature = "openapi")]
 pub(crate) use {row::Row, table::TABLE};

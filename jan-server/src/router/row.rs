@@ -1,4 +1,4 @@
-//! One route: what is asked for, who may, how often and how much, and who answers.
+//! One route: its method and path, its access and limits, its handler and documentation.
 
 use std::num::NonZeroU64;
 
@@ -11,16 +11,16 @@ use crate::http::body_limit::BodyLimit;
 use crate::http::reply::Reply;
 #[cfg(feature = "openapi")]
 use crate::openapi::doc::Doc;
-use crate::rooms::Rooms;
 use crate::routes::call::Call;
+use crate::services::Services;
 
-/// What may stand around a file in a body: a form's other fields, a JSON object.
-const AROUND_FILES: usize = 512 * 1024;
+/// The most bytes in a body besides a file: other fields of a form, or a JSON object.
+const BESIDES_FILE: usize = 512 * 1024;
 
-/// What answers a request.
+/// The function that answers a request.
 pub(crate) type Handler = fn(Call) -> BoxFuture<'static, Reply>;
 
-/// The service of the original that a route belongs to. At the gateway its routes also answer under its prefix.
+/// The service of the original Jan Server that a route belongs to. Its routes also answer under its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     /// The gateway itself: no prefix.
@@ -31,21 +31,21 @@ pub(crate) enum Service {
     Media,
 }
 
-/// What becomes of a request that is sent again.
+/// The effect of sending a request again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// It is acted on again.
+    /// It runs again.
     Runs,
-    /// It makes something. With an `Idempotency-Key` it is answered as it was, and nothing is made twice.
+    /// It creates something. With an `Idempotency-Key` the stored reply is sent, and nothing is created twice.
     Replays,
 }
 
-/// How large bodies may be.
+/// The size limit of a route's bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
-    /// As configured for JSON.
+    /// The configured limit of JSON bodies.
     Json,
-    /// As large as a file, in base64 if need be, and what stands around it.
+    /// The size of the largest file, in base64, and [`BESIDES_FILE`].
     File,
 }
 
@@ -74,44 +74,46 @@ impl Service {
 }
 
 impl Row {
-    /// The same row for a request that makes something: see [`Repeat::Replays`].
+    /// The same row for a request that creates something: see [`Repeat::Replays`].
     pub(super) const fn replays(mut self) -> Self {
         self.repeat = Repeat::Replays;
         self
     }
 
-    /// The same row for a body that is a file, or has one in it.
+    /// The same row for a body that is a file or contains one.
     pub(super) const fn file(mut self) -> Self {
         self.size = Size::File;
         self
     }
 
-    /// What this row asks of its callers. Under the prefix of the LLM API the limit is the caller's and not the address's.
+    /// What this route requires of its callers. Under the prefix of the LLM API the limit counts by caller, not by
+    /// address.
     pub(crate) fn rule(&self, prefixed: bool) -> Rule {
         let limit = if prefixed && self.limit == LimitGroup::V1 { LimitGroup::Llm } else { self.limit };
         Rule { access: self.access, limit }
     }
 
-    /// The largest body that this row takes.
-    pub(crate) fn body_limit(&self, rooms: &Rooms) -> BodyLimit {
-        let (json, time) = (rooms.settings.body_limit, rooms.settings.body_timeout);
-        let rate = NonZeroU64::new(rooms.settings.body_rate);
+    /// The limits of this route's body.
+    pub(crate) fn body_limit(&self, services: &Services) -> BodyLimit {
+        let (json, time) = (services.settings.body_limit, services.settings.body_timeout);
+        let rate = NonZeroU64::new(services.settings.body_rate);
         match self.size {
             Size::Json => BodyLimit { bytes: json, code: "body_too_large", time, rate },
             Size::File => {
-                let file = usize::try_from(rooms.media.settings().max_bytes).unwrap_or(usize::MAX);
-                let bytes = (file / 3).saturating_mul(4).saturating_add(AROUND_FILES);
+                let file = usize::try_from(services.media.settings().max_bytes).unwrap_or(usize::MAX);
+                let bytes = (file / 3).saturating_mul(4).saturating_add(BESIDES_FILE);
                 BodyLimit { bytes, code: "max_size_exceeded", time, rate }
             }
         }
     }
 
-    /// A path that this row answers, without the prefix of its service: the same request under either.
+    /// A path of this route without the prefix of its service, so that the same request is recognised with and without
+    /// it.
     pub(crate) fn without_prefix<'a>(&self, path: &'a str) -> &'a str {
         self.service.prefix().and_then(|prefix| path.strip_prefix(prefix)).unwrap_or(path)
     }
 
-    /// Every path that this row answers.
+    /// The paths of this route, and whether each has the prefix.
     pub(crate) fn paths(&self) -> impl Iterator<Item = (String, bool)> {
         let prefixed = self.service.prefix().map(|prefix| (format!("{prefix}{}", self.path), true));
         std::iter::once((self.path.to_owned(), false)).chain(prefixed)

@@ -1,5 +1,5 @@
 //! THE TABLE: the whole API on one page. Routing, credentials, rate limits, CORS and the OpenAPI document all read it;
-//! a route that is not in it does not exist.
+//! a route that is not in the table does not exist.
 
 use http::Method;
 
@@ -8,7 +8,7 @@ use crate::gateway::admit::Access;
 use crate::gateway::rate::LimitGroup;
 use crate::routes;
 
-/// The documentation entries, by the names that the table has for their files.
+/// The modules of the documentation entries, under the names that the table uses.
 #[cfg(feature = "openapi")]
 mod docs {
     pub(super) use crate::openapi::entries as general;
@@ -17,9 +17,9 @@ mod docs {
     };
 }
 
-/// Makes rows of the lines below. Rows in one pair of braces have in common what stands before it: the service, who may call,
-/// the limit that counts, the file of the handlers and that of the documentation. A row is then method, path, handler,
-/// entry of the documentation, and what it has of its own: `replays` ([`Repeat::Replays`]), `file` ([`Size::File`]).
+/// Makes rows of the lines below. Before a pair of braces stands what its rows share: service, access, rate limit,
+/// module of the handlers, module of the documentation entries. A row is method, path, handler, documentation entry,
+/// and its own marks: `replays` ([`Repeat::Replays`]), `file` ([`Size::File`]).
 macro_rules! table {
     ($($service:ident $access:ident $limit:ident, $handlers:ident, $docs:ident {
         $($method:ident $path:literal => $handler:ident, $doc:ident $(, $mark:ident)*;)*
@@ -153,8 +153,8 @@ Media User Media, media_bytes, media {
     HEAD   "/v1/media/{id}" => get_head, HEAD;
 }
 Gateway Public PublicMedia, media_bytes, media {
-    GET    "/api/media/{id}" => shown,      SHOWN;
-    HEAD   "/api/media/{id}" => shown_head, SHOWN_HEAD;
+    GET    "/api/media/{id}" => public,      PUBLIC;
+    HEAD   "/api/media/{id}" => public_head, PUBLIC_HEAD;
 }
 Gateway Public PublicMedia, media_upload, media { PUT "/api/media/{id}" => put, PUT, file; }
 Gateway Public V1, templates, templates { GET "/v1/prompt-templates/{key}" => get, GET; }
@@ -185,11 +185,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_makes_something_can_be_repeated_and_is_somebodys() {
-        let made = |row: &&Row| row.repeat == Repeat::Replays;
-        // Keys are their callers': on a public route everybody would share them.
-        assert!(TABLE.iter().filter(made).all(|row| row.method != Method::GET && row.access == Access::User));
-        let paths: Vec<_> = TABLE.iter().filter(made).map(|row| row.without_prefix(row.path)).collect();
+    fn routes_with_idempotency_keys_require_a_caller() {
+        let replays = |row: &&Row| row.repeat == Repeat::Replays;
+        // Keys belong to a caller; on a public route all callers would share them.
+        assert!(
+            TABLE.iter().filter(replays).all(|row| row.method != Method::GET && row.access == Access::User)
+        );
+        let paths: Vec<_> = TABLE.iter().filter(replays).map(|row| row.without_prefix(row.path)).collect();
         assert!(paths.contains(&"/v1/chat/completions") && paths.contains(&"/v1/conversations"));
     }
 }

@@ -10,14 +10,14 @@ use super::call::Call;
 use super::users::username;
 use crate::http::reply::{Reply, bare, created};
 
-/// Tokens for a new guest.
+/// Issues tokens for a new guest.
 pub(crate) async fn guest_login(call: Call) -> Reply {
     let tokens = issuer(&call)?.guest().await?;
-    let who = UserId::new(tokens.user_id.as_str());
-    created(&Login { username: username(&who), principal_id: who.as_str(), tokens: &tokens })
+    let user = UserId::new(tokens.user_id.as_str());
+    created(&Login { username: username(&user), principal_id: user.as_str(), tokens: &tokens })
 }
 
-/// The first tokens of a guest, and who it is in the words of the original's clients.
+/// The first tokens of a guest, and its id under the names that clients of the original Jan Server read.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = GuestTokens))]
@@ -25,19 +25,19 @@ pub(crate) struct Login<'a> {
     #[serde(flatten)]
     #[cfg_attr(feature = "openapi", schema(inline))]
     tokens: &'a Tokens,
-    /// What `GET /v1/users/me` says as well.
+    /// The same as in `GET /v1/users/me`.
     username: &'a str,
     /// The same as `user_id`.
     principal_id: &'a str,
 }
 
-/// The next pair of tokens for whoever holds a refresh token.
+/// Issues the next pair of tokens to the owner of a refresh token.
 pub(crate) async fn refresh_token(mut call: Call) -> Reply {
     let RefreshRequest { refresh_token } = call.read().await?;
     bare(&issuer(&call)?.refresh(&refresh_token).await?)
 }
 
-/// The token to refresh with.
+/// The request for the next pair of tokens.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct RefreshRequest {
     refresh_token: String,
@@ -53,5 +53,5 @@ impl TryFrom<&JsonObject> for RefreshRequest {
 
 fn issuer(call: &Call) -> Result<Arc<dyn TokenIssuer>> {
     let none = || Error::new(ErrorKind::NotImplemented, "This server does not issue tokens.");
-    call.rooms.issuer.clone().ok_or_else(none)
+    call.services.issuer.clone().ok_or_else(none)
 }

@@ -1,4 +1,4 @@
-//! What every handler gets: the request, who sends it, and the services that answer it.
+//! What every handler gets: the request, the caller, and the services.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use bytes::Bytes;
 use jan_core::media::mentions_media;
 use jan_core::{Caller, Error, JsonObject, Principal, Result, UserId};
 
-use crate::gateway::request_log::Noted;
+use crate::gateway::request_log::LogFields;
 use crate::http::request::HttpRequest;
-use crate::rooms::Rooms;
+use crate::services::Services;
 
-/// A request that the gateway let in. It is its [`HttpRequest`], for all that HTTP knows of it.
+/// A request that the gateway has admitted. It dereferences to its [`HttpRequest`].
 pub(crate) struct Call {
-    pub(crate) rooms: Arc<Rooms>,
-    /// Who asks; on public routes nobody has been asked.
-    pub(crate) who: Arc<Principal>,
-    /// What its log line says beside what everybody sees.
-    pub(crate) noted: Arc<Noted>,
+    pub(crate) services: Arc<Services>,
+    /// The authenticated caller; on public routes a placeholder that owns nothing.
+    pub(crate) principal: Arc<Principal>,
+    /// Fields of the request's log line that only the handler knows.
+    pub(crate) log_fields: Arc<LogFields>,
     pub(crate) request: HttpRequest,
 }
 
@@ -36,17 +36,20 @@ impl DerefMut for Call {
 }
 
 impl Call {
-    /// On whose behalf a model is called.
+    /// The caller of a model, for layers such as metering.
     pub(crate) fn caller(&self) -> Caller {
-        Caller { request_id: Some(self.request_id.as_str().to_owned()), ..Caller::new(self.who.clone()) }
+        Caller {
+            request_id: Some(self.request_id.as_str().to_owned()),
+            ..Caller::new(self.principal.clone())
+        }
     }
 
-    /// Whose things are asked for.
+    /// The user whose data the request is about: the caller.
     pub(crate) fn owner(&self) -> &UserId {
-        &self.who.user
+        &self.principal.user
     }
 
-    /// The body, with ids where it names pictures and files by links to this server.
+    /// The body, in which links to this server's media are replaced by their ids.
     ///
     /// # Errors
     /// As [`HttpRequest::bytes`].
@@ -58,7 +61,7 @@ impl Call {
         Ok(self.own_hosts().ids_for_links(bytes))
     }
 
-    /// The same as a JSON object; no body at all is an empty one.
+    /// As [`Call::bytes_with_ids`], as a JSON object; an empty body is an empty object.
     ///
     /// # Errors
     /// As [`HttpRequest::object`].
@@ -67,8 +70,8 @@ impl Call {
         if bytes.is_empty() { Ok(JsonObject::new()) } else { JsonObject::parse(bytes) }
     }
 
-    /// The body as what a service takes, with ids where it names pictures and files by links to this server; no body at all
-    /// is an empty object.
+    /// The body as the typed request of a service, in which links to this server's media are replaced by their ids; an
+    /// empty body is an empty object.
     ///
     /// # Errors
     /// As [`HttpRequest::read`].

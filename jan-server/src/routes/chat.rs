@@ -10,13 +10,13 @@ use super::call::Call;
 use crate::http::reply::{Reply, event_stream, raw_json};
 use crate::http::sse::Events;
 
-/// Answers a chat, whole or as a stream.
+/// Answers a chat, in one piece or as a stream.
 pub(crate) async fn create(mut call: Call) -> Reply {
     let request = ChatRequest::parse(call.bytes_with_ids().await?)?;
-    call.noted.model(request.model());
+    call.log_fields.model(request.model());
     let (referrer, persona) = (call.query("referrer"), persona(&call));
     let options = TurnOptions { referrer: referrer.as_deref(), persona: persona.as_deref() };
-    let turn = call.rooms.chat.turn(ModelCall::new(request, call.caller()), &options).await?;
+    let turn = call.services.chat.turn(ModelCall::new(request, call.caller()), &options).await?;
     answer(call, turn).await
 }
 
@@ -24,11 +24,11 @@ fn persona(call: &Call) -> Option<String> {
     call.query("persona").or_else(|| call.header("x-prompt-persona"))
 }
 
-/// Asks the model, and tells in the head of the reply what is known before its first word.
+/// Calls the model. The headers of the reply contain what is known before its first chunk.
 pub(crate) async fn answer(call: Call, turn: Turn) -> Reply {
-    let marks = marks(&turn);
-    call.noted.model(turn.model());
-    call.noted.report(turn.report());
+    let headers = headers(&turn);
+    call.log_fields.model(turn.model());
+    call.log_fields.report(turn.report());
     let reply = if turn.wants_stream() {
         let chunks = turn.stream().await?;
         events(call, chunks).await
@@ -36,29 +36,29 @@ pub(crate) async fn answer(call: Call, turn: Turn) -> Reply {
         Ok(raw_json(turn.complete().await?.to_bytes()))
     };
     reply.map(|mut response| {
-        response.headers_mut().extend(marks);
+        response.headers_mut().extend(headers);
         response
     })
 }
 
-/// Which conversation the turn is kept in, and what the model was told before it.
-pub(crate) fn marks(turn: &Turn) -> Vec<(HeaderName, HeaderValue)> {
+/// The headers of a turn: the conversation in which it is stored, and the prompt modules that were applied.
+pub(crate) fn headers(turn: &Turn) -> Vec<(HeaderName, HeaderValue)> {
     let text = |value: &str| HeaderValue::try_from(value).ok();
     let conversation = turn.conversation_id().and_then(text);
     let modules = Some(turn.applied().join(",")).filter(|modules| !modules.is_empty());
-    let marks = [
+    let headers = [
         conversation.map(|id| (HeaderName::from_static("x-conversation-id"), id)),
         modules
             .as_deref()
             .and_then(text)
             .map(|names| (HeaderName::from_static("x-applied-prompt-modules"), names)),
     ];
-    marks.into_iter().flatten().collect()
+    headers.into_iter().flatten().collect()
 }
 
-/// Waits a moment for the first chunk, so that what fails at once fails with its status, then streams.
+/// Waits a short time for the first chunk, so that an early failure gets its own status, then streams.
 pub(crate) async fn events(call: Call, mut chunks: ChatStream) -> Reply {
-    let first = tokio::time::timeout(call.rooms.settings.first_word, chunks.next()).await.ok().flatten();
+    let first = tokio::time::timeout(call.services.settings.first_chunk, chunks.next()).await.ok().flatten();
     if let Some(Err(error)) = first {
         return Err(error);
     }

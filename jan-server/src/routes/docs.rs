@@ -8,14 +8,14 @@ use super::call::Call;
 use crate::http::reply::{Reply, raw_json};
 use crate::routes::models::first_model;
 
-/// The OpenAPI document. Its examples ask a model that is there.
+/// Returns the OpenAPI document. Its examples name an available model.
 pub(crate) async fn openapi(call: Call) -> Reply {
     let document = allowed(&call)?;
     let model = first_model(&call).await;
     Ok(raw_json(document(model.as_deref())))
 }
 
-/// The document, which is written from the table and from no type.
+/// Describes the shape of the OpenAPI document, which is made from the table and not from a type.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[expect(dead_code, reason = "it only describes")]
 pub(crate) struct OpenApi {
@@ -30,7 +30,7 @@ pub(crate) struct OpenApi {
     components: Value,
 }
 
-/// Swagger UI, from files inside the binary.
+/// Returns a file of Swagger UI, which is inside the binary.
 #[cfg(feature = "swagger")]
 pub(crate) async fn swagger(call: Call) -> Reply {
     use http::{HeaderValue, Response, header::CONTENT_TYPE};
@@ -39,27 +39,27 @@ pub(crate) async fn swagger(call: Call) -> Reply {
     use crate::openapi::swagger;
 
     allowed(&call)?;
-    let file = call.path("file")?;
-    let found = swagger::file(&file)?.ok_or_else(|| Error::not_found("There is no such page."))?;
-    let mut response = Response::new(Body::full(Bytes::from(found.bytes.into_owned())));
-    let kind = HeaderValue::try_from(found.content_type).map_err(Error::internal)?;
+    let name = call.path("file")?;
+    let file = swagger::file(&name)?.ok_or_else(|| Error::not_found("There is no such page."))?;
+    let mut response = Response::new(Body::full(Bytes::from(file.bytes.into_owned())));
+    let kind = HeaderValue::try_from(file.content_type).map_err(Error::internal)?;
     response.headers_mut().insert(CONTENT_TYPE, kind);
     Ok(response)
 }
 
-/// This build has no Swagger UI.
+/// Refuses: this build has no Swagger UI.
 #[cfg(not(feature = "swagger"))]
 pub(crate) async fn swagger(_: Call) -> Reply {
     Err(Error::not_found("This build has no Swagger UI (feature `swagger`).").with_code("route_not_found"))
 }
 
-/// The document, if the documentation is served here.
+/// The function that returns the document, if this server serves its documentation.
 pub(super) fn allowed(call: &Call) -> Result<fn(Option<&str>) -> Bytes> {
-    let Some(document) = call.rooms.document else {
+    let Some(document) = call.services.document else {
         let message = "This build has no OpenAPI document (feature `openapi`).";
         return Err(Error::not_found(message).with_code("route_not_found"));
     };
-    if call.rooms.settings.docs {
+    if call.services.settings.docs {
         return Ok(document);
     }
     Err(Error::not_found("The documentation is switched off here.").with_code("route_not_found"))

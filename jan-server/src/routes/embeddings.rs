@@ -9,8 +9,8 @@ use crate::http::reply::{Reply, raw_json};
 /// Turns texts into vectors.
 pub(crate) async fn create(mut call: Call) -> Reply {
     let request = EmbeddingRequest::parse(call.bytes().await?)?;
-    call.noted.model(request.model());
-    let Some(provider) = call.rooms.chat.provider().embeddings() else {
+    call.log_fields.model(request.model());
+    let Some(provider) = call.services.chat.provider().embeddings() else {
         let message = format!("The model `{}` gives no embeddings.", request.model());
         return Err(Error::invalid("model", message).with_code("unsupported_model"));
     };

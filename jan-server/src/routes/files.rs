@@ -1,5 +1,5 @@
-//! `/v1/files`: OpenAI's Files API over the same media, in its shapes. What the original knew of these paths was another
-//! name for its Media API, so a file's id is its media's id.
+//! `/v1/files`: OpenAI's Files API over the media service. In the original Jan Server these paths were aliases of its
+//! Media API, so a file's id is its media id.
 
 use jan_core::media::NewMedia;
 use jan_core::page::{Order, Page};
@@ -7,34 +7,34 @@ use jan_media::FileShape;
 
 use super::call::Call;
 use super::file::file;
-use super::media_bytes::OWNERS;
+use super::media_bytes::OWNER_CACHE;
 use crate::http::form::FormFile;
 use crate::http::reply::{Deleted, Listing, Reply, bare};
 
-/// Keeps the `file` of a form, for its `purpose`.
+/// Stores the `file` of a form, for its `purpose`.
 pub(crate) async fn create(call: Call) -> Reply {
-    keep(call, None).await
+    store(call, None).await
 }
 
-/// The same for clients of the original, who say no purpose.
+/// Stores the `file` of a form. Clients of the original state no purpose: it is `user_data` then.
 pub(crate) async fn upload(call: Call) -> Reply {
-    keep(call, Some("user_data")).await
+    store(call, Some("user_data")).await
 }
 
-async fn keep(mut call: Call, purpose: Option<&str>) -> Reply {
+async fn store(mut call: Call, purpose: Option<&str>) -> Reply {
     let body = call.stream();
     let FormFile { filename, content_type, bytes, fields } =
         FormFile::of(&call.headers, body, "file").await?;
     let new = NewMedia { mime: content_type, filename, ..NewMedia::default() };
-    let said = |field: &str| {
-        let unsaid = || purpose.filter(|_| field == "purpose").map(str::to_owned);
-        fields.get(field).or_else(unsaid)
+    let field_or_default = |field: &str| {
+        let default = || purpose.filter(|_| field == "purpose").map(str::to_owned);
+        fields.get(field).or_else(default)
     };
-    let kept = call.rooms.media.keep_file(call.owner(), bytes, new, said).await?;
-    bare(&FileShape::from(kept))
+    let media = call.services.media.keep_file(call.owner(), bytes, new, field_or_default).await?;
+    bare(&FileShape::from(media))
 }
 
-/// A form with a file.
+/// The form of an upload.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[expect(dead_code, reason = "forms are read field by field; it only describes")]
 pub(crate) struct CreateFile {
@@ -43,36 +43,36 @@ pub(crate) struct CreateFile {
     /// `assistants`, `batch`, `evals`, `fine-tune`, `user_data` or `vision`.
     #[cfg_attr(feature = "openapi", schema(example = "user_data"))]
     purpose: String,
-    /// `created_at`, with `expires_after[seconds]`.
+    /// `created_at`, together with `expires_after[seconds]`.
     #[cfg_attr(feature = "openapi", schema(rename = "expires_after[anchor]"))]
     anchor: Option<String>,
-    /// 3600 to 2592000.
+    /// The seconds from then on, 3600 to 2592000.
     #[cfg_attr(feature = "openapi", schema(rename = "expires_after[seconds]"))]
     seconds: Option<u64>,
 }
 
-/// The caller's, of one purpose if it is named.
+/// Lists the caller's files, of one purpose if the query names it.
 pub(crate) async fn all(call: Call) -> Reply {
     let (purpose, page) = (call.query("purpose"), call.page(Order::Desc)?);
-    let page = call.rooms.media.list_for(call.owner(), purpose.as_deref(), &page).await?;
+    let page = call.services.media.list_for(call.owner(), purpose.as_deref(), &page).await?;
     let items = page.items.into_iter().map(FileShape::from).collect();
     Listing::of(&Page { items, has_more: page.has_more }).reply(&call, FileShape::id)
 }
 
-/// What is known of one.
+/// Returns the metadata of a file.
 pub(crate) async fn get(call: Call) -> Reply {
-    let media = call.rooms.media.get(call.owner(), &call.path("id")?).await?;
+    let media = call.services.media.get(call.owner(), &call.path("id")?).await?;
     bare(&FileShape::from(media))
 }
 
-/// Its bytes.
+/// Returns the bytes of a file.
 pub(crate) async fn content(call: Call) -> Reply {
-    let found = call.rooms.media.find(call.owner(), &call.path("id")?).await?;
-    file(&call, &found, OWNERS).await
+    let found = call.services.media.find(call.owner(), &call.path("id")?).await?;
+    file(&call, &found, OWNER_CACHE).await
 }
 
-/// Deletes one.
+/// Deletes a file.
 pub(crate) async fn delete(call: Call) -> Reply {
-    let gone = call.rooms.media.delete(call.owner(), &call.path("id")?).await?;
-    bare(&Deleted::one(&gone.id, "file"))
+    let deleted = call.services.media.delete(call.owner(), &call.path("id")?).await?;
+    bare(&Deleted::one(&deleted.id, "file"))
 }

@@ -1,5 +1,5 @@
-//! `GET /`, and the short ways to the documentation: for people who open the server in a browser. Links are relative, so
-//! that they hold wherever the server is mounted.
+//! `GET /`, and redirects to the documentation, for people who open the server in a browser. The links are relative, so
+//! that they work wherever the server is mounted.
 
 use http::header::{ACCEPT, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
@@ -10,10 +10,10 @@ use super::docs::allowed;
 use crate::http::body::Body;
 use crate::http::reply::{Reply, bare, with_type};
 
-/// Swagger UI, as seen from the root.
+/// The path of Swagger UI, relative to the root.
 const DOCUMENTATION: &str = "api/swagger/index.html";
 
-/// What this is: a page for browsers, JSON for others.
+/// Describes the server: as a page for browsers, as JSON for other clients.
 pub(crate) async fn page(call: Call) -> Reply {
     let documented = allowed(&call).is_ok();
     if call.header(ACCEPT.as_str()).is_some_and(|accepted| accepted.contains("text/html")) {
@@ -28,7 +28,7 @@ pub(crate) async fn page(call: Call) -> Reply {
     })
 }
 
-/// What the server says of itself.
+/// The description of the server.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct Home {
@@ -45,24 +45,24 @@ pub(crate) struct Home {
 
 /// `/docs`
 pub(crate) async fn docs(call: Call) -> Reply {
-    to(&call, DOCUMENTATION)
+    redirect(&call, DOCUMENTATION)
 }
 
 /// `/api/swagger`
 pub(crate) async fn swagger(call: Call) -> Reply {
-    to(&call, "swagger/index.html")
+    redirect(&call, "swagger/index.html")
 }
 
 /// `/api/swagger/`
 pub(crate) async fn swagger_index(call: Call) -> Reply {
-    to(&call, "index.html")
+    redirect(&call, "index.html")
 }
 
-fn to(call: &Call, place: &'static str) -> Reply {
+fn redirect(call: &Call, location: &'static str) -> Reply {
     allowed(call)?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-    response.headers_mut().insert(LOCATION, HeaderValue::from_static(place));
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static(location));
     Ok(response)
 }
 

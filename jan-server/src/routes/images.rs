@@ -1,4 +1,4 @@
-//! `/v1/images`: pictures made of words, or of other pictures.
+//! `/v1/images`: images generated from a prompt, or edited with one.
 
 use futures_util::StreamExt;
 use http::header::CONTENT_TYPE;
@@ -13,60 +13,60 @@ use crate::http::form_files::FormFiles;
 use crate::http::reply::{Reply, event_stream, raw_json};
 use crate::http::sse::Events;
 
-/// Makes pictures of a prompt.
+/// Generates images from a prompt.
 pub(crate) async fn generate(mut call: Call) -> Reply {
     let new = NewImage::from(call.object().await?);
-    let reply = call.rooms.images.generate(call.owner(), new).await?;
-    told(&call, reply)
+    let reply = call.services.images.generate(call.owner(), new).await?;
+    image_reply(&call, reply)
 }
 
-/// Changes pictures: those of a form, or those that a JSON body names.
+/// Edits images: those in a form, or those that a JSON body names.
 pub(crate) async fn edit(mut call: Call) -> Reply {
     let kind = call.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let edit = if kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         let body = call.stream();
-        edit_of(FormFiles::of(&call.headers, body).await?)?
+        edit_from_form(FormFiles::of(&call.headers, body).await?)?
     } else {
         NewImage::from(call.object_with_ids().await?).into()
     };
-    let reply = call.rooms.images.edit(call.owner(), edit).await?;
-    told(&call, reply)
+    let reply = call.services.images.edit(call.owner(), edit).await?;
+    image_reply(&call, reply)
 }
 
-/// As the original has it: no upstream that people use has it any more.
+/// Refuses variations, as the original does: upstreams do not offer them any more.
 pub(crate) async fn variations(_: Call) -> Reply {
     let message = "Variations are not offered: edit the picture with a prompt (`POST /v1/images/edits`).";
     Err(Error::new(ErrorKind::NotImplemented, message))
 }
 
-fn told(call: &Call, reply: ImageReply) -> Reply {
+fn image_reply(call: &Call, reply: ImageReply) -> Reply {
     match reply {
         ImageReply::Whole(mut whole) => {
             let pictures: Vec<JsonObject> = whole.get("data")?.unwrap_or_default();
-            let home = call.home();
-            let pictures = pictures.into_iter().map(|picture| followed(&home, picture));
+            let base_url = call.base_url();
+            let pictures = pictures.into_iter().map(|picture| with_absolute_link(&base_url, picture));
             whole.set("data", &pictures.collect::<Result<Vec<_>>>()?)?;
             Ok(raw_json(whole.to_bytes()))
         }
         ImageReply::Events(events) => {
-            let home = call.home();
-            let events = events.map(move |event| followed(&home, event?)).boxed();
+            let base_url = call.base_url();
+            let events = events.map(move |event| with_absolute_link(&base_url, event?)).boxed();
             Ok(event_stream(Events::named(events, call.error_form())))
         }
     }
 }
 
-/// A picture whose link a client can follow.
-fn followed(home: &str, mut picture: JsonObject) -> Result<JsonObject> {
-    // What an upstream wrote there that is no text is not ours.
+/// An image whose link is absolute, so that the client can follow it.
+fn with_absolute_link(base_url: &str, mut picture: JsonObject) -> Result<JsonObject> {
+    // A value that is not a string was written by the upstream and is not a link of ours.
     if let Some(link) = picture.get("url").ok().flatten() {
-        picture.set("url", &absolute(home, link))?;
+        picture.set("url", &absolute(base_url, link))?;
     }
     Ok(picture)
 }
 
-/// A form as OpenAI's clients send it: every field is text there, and means what it means in JSON.
-fn edit_of(form: FormFiles) -> Result<ImageEdit> {
+/// Reads a form as OpenAI's clients send it: every field is text there, and means the same as the member in JSON.
+fn edit_from_form(form: FormFiles) -> Result<ImageEdit> {
     let mut edit = ImageEdit::default();
     for file in form.files {
         let picture = Picture {
@@ -83,13 +83,13 @@ fn edit_of(form: FormFiles) -> Result<ImageEdit> {
             }
         }
     }
-    for (name, text) in form.fields.all() {
+    for (name, text) in form.fields.take_all() {
         edit.new = with_field(edit.new, name.trim_end_matches("[]"), &text)?;
     }
     Ok(edit)
 }
 
-/// Numbers and switches are no text in JSON. An empty one says nothing.
+/// Sets a member from a form field: numbers and booleans are not text in JSON. An empty number is ignored.
 fn with_field(new: NewImage, name: &str, text: &str) -> Result<NewImage> {
     match name {
         "n" | "partial_images" if text.trim().is_empty() => Ok(new),

@@ -1,4 +1,4 @@
-//! `/v1/media`: what is kept, by JSON. Its bytes go in and out in files of their own.
+//! `/v1/media`: the routes that take and return JSON. Bytes go in and out in files of their own.
 
 use jan_core::media::{MediaObject, MediaResolver, NewMedia, Want};
 use jan_core::page::{Order, Page};
@@ -14,22 +14,22 @@ use serde_json::Value;
 use super::call::Call;
 use crate::http::reply::{Deleted, Listing, Reply, enveloped};
 
-/// Keeps what is at a URL, or in a data URL.
+/// Stores the file at a URL, or in a data URL.
 pub(crate) async fn create(mut call: Call) -> Reply {
     let CreateMedia { source, filename, public } = call.read().await?;
     let (source, new) =
         (source.or_own(&call.own_hosts()), NewMedia { filename, public, ..NewMedia::default() });
-    let kept = call.rooms.media.ingest(call.owner(), source, new).await?;
-    enveloped(&call, &shape(&call, kept).await?)
+    let media = call.services.media.ingest(call.owner(), source, new).await?;
+    enveloped(&call, &shape(&call, media).await?)
 }
 
-/// The caller's.
+/// Lists the caller's media.
 pub(crate) async fn all(call: Call) -> Reply {
-    let page = call.rooms.media.list(call.owner(), &call.page(Order::Desc)?).await?;
+    let page = call.services.media.list(call.owner(), &call.page(Order::Desc)?).await?;
     let mut items = Vec::with_capacity(page.items.len());
     for media in page.items {
         match shape(&call, media).await {
-            // Deleted in this moment.
+            // Deleted since the list was read.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             shape => items.push(shape?),
         }
@@ -37,33 +37,33 @@ pub(crate) async fn all(call: Call) -> Reply {
     Listing::of(&Page { items, has_more: page.has_more }).enveloped(&call, MediaShape::id)
 }
 
-/// What is known of one.
+/// Returns the metadata of a file.
 pub(crate) async fn metadata(call: Call) -> Reply {
-    let media = call.rooms.media.get(call.owner(), &call.path("id")?).await?;
+    let media = call.services.media.get(call.owner(), &call.path("id")?).await?;
     enveloped(&call, &shape(&call, media).await?)
 }
 
-/// Says whether everybody may see one.
+/// Sets whether a file is public.
 pub(crate) async fn update(mut call: Call) -> Reply {
     let (id, MediaPatch { public }) = (call.path("id")?, call.read().await?);
-    let media = call.rooms.media.set_public(call.owner(), &id, public).await?;
+    let media = call.services.media.set_public(call.owner(), &id, public).await?;
     enveloped(&call, &shape(&call, media).await?)
 }
 
-/// Deletes one.
+/// Deletes a file.
 pub(crate) async fn delete(call: Call) -> Reply {
-    let gone = call.rooms.media.delete(call.owner(), &call.path("id")?).await?;
-    enveloped(&call, &Deleted::one(&gone.id, "media.deleted"))
+    let deleted = call.services.media.delete(call.owner(), &call.path("id")?).await?;
+    enveloped(&call, &Deleted::one(&deleted.id, "media.deleted"))
 }
 
-/// Deletes those that the body names; ids that are not the caller's are passed over.
+/// Deletes the media that the body names; ids that are not the caller's are ignored.
 pub(crate) async fn bulk_delete(mut call: Call) -> Reply {
     let ids = call.read::<BulkDeleteMedia>().await?.ids(&call.own_hosts());
-    let gone = call.rooms.media.bulk_delete(call.owner(), &ids).await?;
-    enveloped(&call, &BulkDeleted { deleted_count: gone.len(), deleted_ids: gone })
+    let deleted = call.services.media.bulk_delete(call.owner(), &ids).await?;
+    enveloped(&call, &BulkDeleted { deleted_count: deleted.len(), deleted_ids: deleted })
 }
 
-/// The files that were deleted.
+/// The media that were deleted.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct BulkDeleted {
@@ -71,23 +71,23 @@ pub(crate) struct BulkDeleted {
     deleted_ids: Vec<String>,
 }
 
-/// A link to one that ends.
+/// Returns a link to a file that is valid for a limited time.
 pub(crate) async fn presign(call: Call) -> Reply {
     let id = call.path("id")?;
-    let links = call.rooms.media.links(call.owner(), std::slice::from_ref(&id), None).await?;
+    let links = call.services.media.links(call.owner(), std::slice::from_ref(&id), None).await?;
     let mut links = links.into_iter().map(|link| {
-        LinkShape::new(link.id, call.absolute(link.url), Some(link.expires_at), &*call.rooms.clock)
+        LinkShape::new(link.id, call.absolute(link.url), Some(link.expires_at), &*call.services.clock)
     });
     enveloped(&call, &links.next())
 }
 
-/// Links to several, by their ids or in a payload that names them.
+/// Returns links to several files, by their ids or in a payload that contains the ids.
 pub(crate) async fn resolve(mut call: Call) -> Reply {
     let hosts = call.own_hosts();
-    let asked = call.read::<ResolveMedia>().await?.resolvable(&hosts);
-    let (Resolvable::Ids(ids) | Resolvable::Payload(_, ids)) = &asked;
-    let resolved = call.rooms.media.resolve(call.owner(), ids, Want::Link).await.map_err(not_there)?;
-    match asked {
+    let resolvable = call.read::<ResolveMedia>().await?.resolvable(&hosts);
+    let (Resolvable::Ids(ids) | Resolvable::Payload(_, ids)) = &resolvable;
+    let resolved = call.services.media.resolve(call.owner(), ids, Want::Link).await.map_err(to_not_found)?;
+    match resolvable {
         Resolvable::Ids(ids) => {
             let link = |id: String| {
                 let found = resolved.get(&id)?;
@@ -95,7 +95,7 @@ pub(crate) async fn resolve(mut call: Call) -> Reply {
                     id,
                     call.absolute(found.url.clone()),
                     found.expires_at,
-                    &*call.rooms.clock,
+                    &*call.services.clock,
                 ))
             };
             let media = Some(ids.into_iter().filter_map(link).collect());
@@ -110,7 +110,7 @@ pub(crate) async fn resolve(mut call: Call) -> Reply {
     }
 }
 
-/// The links, or the payload with links in the places of its ids.
+/// The links, or the payload in which ids are replaced by links.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct ResolvedMedia {
@@ -120,30 +120,31 @@ pub(crate) struct ResolvedMedia {
     payload: Option<Value>,
 }
 
-/// Who asks for links to media asks for the media: it is not found. (In a message an unknown picture is a wrong message.)
-fn not_there(error: Error) -> Error {
+/// An unknown id is "not found" here, because the media itself is requested. (In a message, an unknown id makes the
+/// message invalid.)
+fn to_not_found(error: Error) -> Error {
     if error.code() != "unknown_media" {
         return error;
     }
     Error::not_found(error.message().to_owned()).with_code("unknown_media").with_param("media")
 }
 
-/// Announces an upload, and gives the link to PUT it to.
+/// Announces an upload and returns the link for its PUT.
 pub(crate) async fn prepare(mut call: Call) -> Reply {
     let new: NewUpload = call.read().await?;
-    let mut upload = call.rooms.media.prepare_upload(call.owner(), new).await?;
+    let mut upload = call.services.media.prepare_upload(call.owner(), new).await?;
     upload.url = call.absolute(upload.url);
-    enveloped(&call, &UploadShape::new(upload, &*call.rooms.clock))
+    enveloped(&call, &UploadShape::new(upload, &*call.services.clock))
 }
 
-/// The bytes are where the link led.
+/// Completes an announced upload whose bytes have been put to its link.
 pub(crate) async fn complete(call: Call) -> Reply {
-    let kept = call.rooms.media.complete(call.owner(), &call.path("id")?).await?;
-    enveloped(&call, &shape(&call, kept).await?)
+    let media = call.services.media.complete(call.owner(), &call.path("id")?).await?;
+    enveloped(&call, &shape(&call, media).await?)
 }
 
-/// The caller's media, and where it is found by whoever is told.
+/// The shape of the caller's media, with its link.
 pub(super) async fn shape(call: &Call, media: MediaObject) -> Result<MediaShape> {
-    let url = call.rooms.media.url(call.owner(), &media).await?;
+    let url = call.services.media.url(call.owner(), &media).await?;
     Ok(MediaShape::new(media, call.absolute(url)))
 }

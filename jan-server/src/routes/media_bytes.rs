@@ -1,8 +1,8 @@
 //! The bytes of media: to their owner under `/v1/media`, to others under `/api/media`.
 //!
-//! The rule for others: they see what its owner marked as public, and with a signed link what it was made for, until it
-//! ends. Everything else is not found. `media.public = true` marks all that is brought as public, as it was in the
-//! original, whose clients know an id and no link.
+//! The rule for others: they can read what its owner marked as public, and with a signed link the file that the link
+//! was made for, until the link expires. Everything else is not found. With `media.public = true` everything that is
+//! stored is marked as public, as in the original, whose clients know an id and no link.
 
 use http::HeaderValue;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName};
@@ -14,58 +14,59 @@ use super::call::Call;
 use super::file::{file, head};
 use crate::http::reply::{Reply, enveloped};
 
-/// What is deleted is not shown from somebody's cache: it is kept, and asked for again.
-pub(super) const OWNERS: HeaderValue = HeaderValue::from_static("private, no-cache");
-/// How long caches may show what its owner can take back or delete, without asking again. The tag makes asking cheap.
-const FRESH: u64 = 60 * 60;
-/// Other sites may show it.
+/// The owner's replies may be cached, but must be revalidated, so that deleted files are not shown from a cache.
+pub(super) const OWNER_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// How long, in seconds, caches may show a public file without revalidating, although its owner can make it private or
+/// delete it. The entity tag makes revalidating cheap.
+const MAX_AGE: u64 = 60 * 60;
+/// Lets pages of other sites show the file.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// The caller's file; its link alone where bytes are not given by us (`media.proxy`).
+/// Returns the caller's file, or only its link if this server does not send bytes (`media.proxy`).
 pub(crate) async fn get(call: Call) -> Reply {
-    let found = call.rooms.media.find(call.owner(), &call.path("id")?).await?;
-    if !call.rooms.settings.media_proxy {
-        let url = call.rooms.media.url(call.owner(), &found.object).await?;
+    let found = call.services.media.find(call.owner(), &call.path("id")?).await?;
+    if !call.services.settings.media_proxy {
+        let url = call.services.media.url(call.owner(), &found.object).await?;
         return enveloped(&call, &json!({ "url": call.absolute(url) }));
     }
-    file(&call, &found, OWNERS).await
+    file(&call, &found, OWNER_CACHE).await
 }
 
-/// Its head.
+/// Returns the head of the same reply.
 pub(crate) async fn get_head(call: Call) -> Reply {
-    let media = call.rooms.media.get(call.owner(), &call.path("id")?).await?;
-    head(&call, &media, OWNERS)
+    let media = call.services.media.get(call.owner(), &call.path("id")?).await?;
+    head(&call, &media, OWNER_CACHE)
 }
 
-/// A file that everybody may see, or whoever has the link.
-pub(crate) async fn shown(call: Call) -> Reply {
-    let (found, cache) = find_shown(&call).await?;
-    everywhere(file(&call, &found, cache).await)
+/// Returns a file that is public, or that the request's signed link allows.
+pub(crate) async fn public(call: Call) -> Reply {
+    let (found, cache) = find_public(&call).await?;
+    for_every_page(file(&call, &found, cache).await)
 }
 
-/// Its head.
-pub(crate) async fn shown_head(call: Call) -> Reply {
-    let (found, cache) = find_shown(&call).await?;
-    everywhere(head(&call, &found.object, cache))
+/// Returns the head of the same reply.
+pub(crate) async fn public_head(call: Call) -> Reply {
+    let (found, cache) = find_public(&call).await?;
+    for_every_page(head(&call, &found.object, cache))
 }
 
-/// The file, and how long it may be kept: an hour, and no longer than the link that led to it.
-async fn find_shown(call: &Call) -> Result<(Found, HeaderValue)> {
+/// Finds the file, and its `Cache-Control`: an hour, and no longer than the signed link is valid.
+async fn find_public(call: &Call) -> Result<(Found, HeaderValue)> {
     let (id, token) = (call.path("id")?, Token::of_query(call.query.as_deref().unwrap_or_default()));
-    let found = call.rooms.media.find_shown(&id, token).await?;
-    let (whose, fresh) = match token {
+    let found = call.services.media.find_shown(&id, token).await?;
+    let (scope, seconds) = match token {
         Some(token) if !found.object.public => {
-            ("private", token.exp.saturating_sub(call.rooms.clock.unix_seconds()).min(FRESH))
+            ("private", token.exp.saturating_sub(call.services.clock.unix_seconds()).min(MAX_AGE))
         }
-        _ => ("public", FRESH),
+        _ => ("public", MAX_AGE),
     };
-    let cache = format!("{whose}, max-age={fresh}, must-revalidate");
+    let cache = format!("{scope}, max-age={seconds}, must-revalidate");
     let cache = HeaderValue::try_from(cache).map_err(Error::internal)?;
     Ok((found, cache))
 }
 
-/// Every page may show it.
-fn everywhere(reply: Reply) -> Reply {
+/// Lets every page show the file.
+fn for_every_page(reply: Reply) -> Reply {
     let mut response = reply?;
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response.headers_mut().insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));

@@ -1,5 +1,5 @@
-//! The handlers, a file per family: read the call, ask the room, answer. Logic that is more than that is in the wrong
-//! room.
+//! The handlers, one file for each group of routes: read the request, call a service, reply. More logic than that
+//! belongs in a service.
 
 pub(crate) mod auth;
 pub(crate) mod branches;

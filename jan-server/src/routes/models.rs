@@ -9,20 +9,21 @@ use serde::Serialize;
 use super::call::Call;
 use crate::http::reply::{Reply, bare, enveloped};
 
-/// With this header, `true`, rows also say who gives the model.
+/// With this header and the value `true`, each model also names its provider.
 const PROVIDER_DATA: &str = "x-provider-data";
 
-/// How long the name of the first model may take to find out: settings and the document do not wait for a slow upstream.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long finding the first model's name may take: replies with settings or the OpenAPI document do not wait for a
+/// slow upstream.
+const FIRST_MODEL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The models that can be asked.
+/// Lists the available models.
 pub(crate) async fn list(call: Call) -> Reply {
-    let models = entries(call.rooms.chat.provider().models().await?);
+    let models = entries(call.services.chat.provider().models().await?);
     let data = models.iter().map(|model| shape(&call, model)).collect();
     bare(&ModelList { object: "list", data })
 }
 
-/// The models.
+/// The available models.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct ModelList {
@@ -31,24 +32,24 @@ pub(crate) struct ModelList {
     data: Vec<ModelShape>,
 }
 
-/// One of them. Its name may hold slashes.
+/// Returns one model. Its name may contain slashes.
 pub(crate) async fn get(call: Call) -> Reply {
     bare(&shape(&call, &named(&call).await?))
 }
 
-/// What one of them can do.
+/// Returns what a model can do.
 pub(crate) async fn details(call: Call) -> Reply {
     enveloped(&call, &named(&call).await?.details())
 }
 
-/// The model that the path names.
+/// Finds the model that the path names.
 async fn named(call: &Call) -> Result<Entry> {
     let id = call.path("id")?;
-    let provider = call.rooms.chat.provider();
-    let known = entries(provider.models().await?).into_iter().find(|entry| entry.model.id == id);
-    match known {
+    let provider = call.services.chat.provider();
+    let found = entries(provider.models().await?).into_iter().find(|entry| entry.model.id == id);
+    match found {
         Some(entry) => Ok(entry),
-        // The provider knows whether there is none, or its list is away.
+        // The provider tells a missing model from a list that cannot be read.
         None => Ok(Entry::of(provider.model(&id).await?)),
     }
 }
@@ -57,8 +58,9 @@ fn shape(call: &Call, model: &Entry) -> ModelShape {
     model.shape(call.header(PROVIDER_DATA).is_some_and(|value| value.eq_ignore_ascii_case("true")))
 }
 
-/// The first of them; none when there is none, or nobody can tell at once.
+/// The name of the first model; `None` when there is none, or when it cannot be found quickly.
 pub(super) async fn first_model(call: &Call) -> Option<String> {
-    let models = tokio::time::timeout(PATIENCE, call.rooms.chat.provider().models()).await.ok()?;
+    let models =
+        tokio::time::timeout(FIRST_MODEL_TIMEOUT, call.services.chat.provider().models()).await.ok()?;
     entries(models.ok()?).into_iter().next().map(|entry| entry.model.id)
 }

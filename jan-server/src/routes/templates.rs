@@ -3,8 +3,8 @@
 use super::call::Call;
 use crate::http::reply::{Reply, always_enveloped};
 
-/// The active template of a key.
+/// Returns the active template of a key.
 pub(crate) async fn get(call: Call) -> Reply {
-    let template = call.rooms.templates.active(&call.path("key")?).await?;
+    let template = call.services.templates.active(&call.path("key")?).await?;
     always_enveloped(&call, &template)
 }

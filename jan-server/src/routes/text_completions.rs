@@ -6,12 +6,12 @@ use super::call::Call;
 use super::chat::events;
 use crate::http::reply::{Reply, raw_json};
 
-/// Makes a prompt go on, whole or as a stream.
+/// Continues a prompt, in one piece or as a stream.
 pub(crate) async fn create(mut call: Call) -> Reply {
     let request = CompletionRequest::parse(call.bytes().await?)?;
-    call.noted.model(request.model());
-    let turn = call.rooms.chat.text_turn(ModelCall::new(request, call.caller()));
-    call.noted.report(turn.report());
+    call.log_fields.model(request.model());
+    let turn = call.services.chat.text_turn(ModelCall::new(request, call.caller()));
+    call.log_fields.report(turn.report());
     if turn.wants_stream() {
         let chunks = turn.stream().await?;
         return events(call, chunks).await;

@@ -6,21 +6,21 @@ use serde::Serialize;
 use super::call::Call;
 use crate::http::reply::{Reply, enveloped};
 
-/// All of it, by model.
+/// Returns the caller's usage, by model.
 pub(crate) async fn me(call: Call) -> Reply {
     let days = between(&call)?;
-    let report = call.rooms.usage.report(call.owner(), None, days).await?;
+    let report = call.services.usage.report(call.owner(), None, days).await?;
     enveloped(&call, &report)
 }
 
-/// Day by day.
+/// Returns the caller's usage, by day.
 pub(crate) async fn daily(call: Call) -> Reply {
-    let days = Days::last(call.query("days").as_deref(), &call.rooms.usage)?;
-    let days = call.rooms.usage.daily(call.owner(), days).await?;
+    let days = Days::last(call.query("days").as_deref(), &call.services.usage)?;
+    let days = call.services.usage.daily(call.owner(), days).await?;
     enveloped(&call, &DailyUsage { object: "usage.daily", days })
 }
 
-/// What was used day by day.
+/// The usage by day.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub(crate) struct DailyUsage {
@@ -29,13 +29,14 @@ pub(crate) struct DailyUsage {
     days: Vec<DayReport>,
 }
 
-/// What was used in one of the caller's projects.
+/// Returns the usage in one of the caller's projects.
 pub(crate) async fn of_project(call: Call) -> Reply {
-    let (days, project) = (between(&call)?, call.rooms.projects.get(call.owner(), &call.path("id")?).await?);
-    let report = call.rooms.usage.report(call.owner(), Some(&project.id), days).await?;
+    let (days, project) =
+        (between(&call)?, call.services.projects.get(call.owner(), &call.path("id")?).await?);
+    let report = call.services.usage.report(call.owner(), Some(&project.id), days).await?;
     enveloped(&call, &report)
 }
 
 fn between(call: &Call) -> jan_core::Result<Days> {
-    Days::between(call.query("from").as_deref(), call.query("to").as_deref(), &call.rooms.usage)
+    Days::between(call.query("from").as_deref(), call.query("to").as_deref(), &call.services.usage)
 }

@@ -1,5 +1,5 @@
-//! One connection from its first byte to its end. Every state in which it can be has a time limit, and one without a request
-//! ends at once when the server stops.
+//! One connection from its first byte to its end. Every state of a connection has a time limit, and a connection
+//! without a request ends at once when the server stops.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -22,38 +22,39 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::head;
-use super::remainder::{self, Arriving};
+use super::remainder::{self, IncomingBody};
 use super::settings::ServeSettings;
 use super::socket::Socket;
 use super::source::Accepted;
-use super::streams::{self, InPieces, Streams};
+use super::streams::{self, SplitBody, Streams};
 use crate::gateway::admit::PeerAddr;
 use crate::http::body::Body;
 use crate::server::Server;
 
-/// What every HTTP/2 connection begins with, and no HTTP/1 request.
+/// The connection preface: every HTTP/2 connection begins with it, and no HTTP/1 request does.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// What is read of a connection in one go: the most that the head of a request may have, and that is held in memory of a
-/// body that comes faster than it is taken.
-const READ: usize = 128 * 1024;
-/// When the server stops, an HTTP/2 client that has no stream open is told so and given this time to hang up.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// The read buffer of a connection, in bytes. It bounds the head of a request, and the part of a body that is buffered
+/// while the handler reads slower than the client sends.
+const READ_BUFFER: usize = 128 * 1024;
+/// When the server stops, an HTTP/2 client without open streams gets a GOAWAY and this much time to close the
+/// connection.
+const GOAWAY_WAIT: Duration = Duration::from_secs(1);
 
-/// How connections are spoken with.
-pub(super) struct Protocols {
+/// Serves connections with the protocol that each client uses.
+pub(super) struct ConnectionHandler {
     limits: ServeSettings,
     http1: http1::Builder,
 }
 
-/// Which protocol a connection speaks.
+/// The protocol of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
+enum Protocol {
     Http1,
     Http2,
 }
 
-impl Version {
-    /// What it is that begins so; `None` while it can be either.
+impl Protocol {
+    /// The protocol of a connection that begins with these bytes; `None` while it can be either.
     fn of(start: &[u8]) -> Option<Self> {
         match PREFACE.strip_prefix(start) {
             None => Some(Self::Http1),
@@ -63,11 +64,11 @@ impl Version {
     }
 }
 
-impl Protocols {
+impl ConnectionHandler {
     pub(super) fn new(limits: &ServeSettings) -> Self {
-        // hyper measures nothing unless it is given a timer.
+        // hyper applies its time limits only if it has a timer.
         let mut http1 = http1::Builder::new();
-        http1.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(READ);
+        http1.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(READ_BUFFER);
         Self { limits: limits.clone(), http1 }
     }
 
@@ -78,33 +79,34 @@ impl Protocols {
         accepted: Accepted,
         mut stopped: watch::Receiver<bool>,
     ) {
-        let Accepted { socket, peer, counted: _counted } = accepted;
-        let begun = tokio::select! {
-            begun = self.begin(socket) => begun,
-            () = stop(&mut stopped) => None,
+        let Accepted { socket, peer, guard: _guard } = accepted;
+        let detected = tokio::select! {
+            detected = self.detect(socket) => detected,
+            () = wait_for_stop(&mut stopped) => None,
         };
-        match begun {
+        match detected {
             None => {}
-            Some((Version::Http1, socket)) => self.http1(server, socket, peer, stopped).await,
-            Some((Version::Http2, socket)) => Box::pin(self.http2(server, socket, peer, stopped)).await,
+            Some((Protocol::Http1, socket)) => self.http1(server, socket, peer, stopped).await,
+            Some((Protocol::Http2, socket)) => Box::pin(self.http2(server, socket, peer, stopped)).await,
         }
     }
 
-    /// Tells HTTP/1 from HTTP/2. Mostly the first look decides; looking takes nothing away, so that the socket needs no
-    /// memory of it. hyper's own way to tell them apart costs every request and every open stream something, and has no
-    /// time limit.
-    async fn begin(&self, mut socket: TcpStream) -> Option<(Version, Socket)> {
+    /// Detects the protocol. It peeks first, which is mostly enough and leaves the bytes in the socket, so that nothing
+    /// has to be buffered. hyper's own detection adds a cost to every request and every open stream, and has no time
+    /// limit.
+    async fn detect(&self, mut socket: TcpStream) -> Option<(Protocol, Socket)> {
         let mut start = [0; PREFACE.len()];
         let Ok(Ok(seen @ 1..)) = timeout(self.limits.first_byte, socket.peek(&mut start)).await else {
             return None;
         };
-        // Small chunks are the rule here: none may wait for the next.
+        // Streamed chunks are small: without this, the kernel would hold a chunk back until the one before is
+        // acknowledged.
         let _ = socket.set_nodelay(true);
-        let (version, read) = match Version::of(start.get(..seen)?) {
-            Some(version) => (version, Bytes::new()),
-            None => timeout(self.limits.head, decide(&mut socket)).await.ok()??,
+        let (protocol, read) = match Protocol::of(start.get(..seen)?) {
+            Some(protocol) => (protocol, Bytes::new()),
+            None => timeout(self.limits.head, read_until_known(&mut socket)).await.ok()??,
         };
-        Some((version, Socket::new(socket, read, self.limits.write)))
+        Some((protocol, Socket::new(socket, read, self.limits.write)))
     }
 
     async fn http1(
@@ -115,21 +117,21 @@ impl Protocols {
         mut stopped: watch::Receiver<bool>,
     ) {
         let state = Arc::new(Http1State::default());
-        let of_service = state.clone();
-        // Boxed, because hyper keeps the room of a request's future for as long as its reply streams.
+        let service_state = state.clone();
+        // Boxed, because hyper keeps the memory of a request's future until its reply has been sent.
         let service = service_fn(move |request: Request<Incoming>| {
-            Box::pin(answer(server.clone(), request, peer, of_service.clone()))
+            Box::pin(answer(server.clone(), request, peer, service_state.clone()))
         });
         let mut serving = self.http1.serve_connection(TokioIo::new(socket), service);
         let ended = tokio::select! {
             biased;
             ended = &mut serving => Some(ended),
-            () = stop(&mut stopped) => None,
+            () = wait_for_stop(&mut stopped) => None,
         };
         let ended = match ended {
             Some(ended) => ended,
-            // Without a request, even if one has begun to come, there is nothing to finish.
-            None if !state.asked.load(Ordering::Relaxed) => return,
+            // No request has been received in full: there is nothing to finish.
+            None if !state.has_request.load(Ordering::Relaxed) => return,
             None => {
                 std::pin::Pin::new(&mut serving).graceful_shutdown();
                 (&mut serving).await
@@ -138,11 +140,12 @@ impl Protocols {
         let Err(error) = ended else { return };
         tracing::debug!(%peer, %error, "a connection ended early");
         if error.is_parse() {
-            // hyper has said so. Whoever is still writing has to get to read it.
+            // hyper has answered with an error. The client may still be writing, and closing now could reset the
+            // connection before it reads the reply.
             let mut socket = serving.into_parts().io.into_inner();
             tokio::select! {
-                () = remainder::of_socket(&mut socket) => {}
-                () = stop(&mut stopped) => {}
+                () = remainder::discard_socket(&mut socket) => {}
+                () = wait_for_stop(&mut stopped) => {}
             }
         }
     }
@@ -156,8 +159,8 @@ impl Protocols {
     ) {
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(PeerAddr(peer));
-            let request = request.map(|body| Arriving::new(body, None));
-            server.handle(request).map(|reply| Ok::<_, Infallible>(reply.map(InPieces::new)))
+            let request = request.map(|body| IncomingBody::new(body, None));
+            server.handle(request).map(|reply| Ok::<_, Infallible>(reply.map(SplitBody::new)))
         });
         let (streams, mut opened) = Streams::new(self.limits.write);
         let mut builder = http2::Builder::new(streams);
@@ -175,9 +178,9 @@ impl Protocols {
             biased;
             end = serving.as_mut() => return ended(end),
             () = streams::idle(&mut opened, self.limits.head) => {}
-            () = stop(&mut stopped) => {}
+            () = wait_for_stop(&mut stopped) => {}
         }
-        // The client is told to open no more streams (GOAWAY); what it has opened is finished.
+        // GOAWAY: the client may open no more streams. Streams that are open are finished.
         serving.as_mut().graceful_shutdown();
         let mut seen = opened.clone();
         tokio::select! {
@@ -185,40 +188,40 @@ impl Protocols {
             end = serving => ended(end),
             () = streams::idle(&mut opened, self.limits.head) => {}
             () = async {
-                stop(&mut stopped).await;
-                streams::idle(&mut seen, GOODBYE).await;
+                wait_for_stop(&mut stopped).await;
+                streams::idle(&mut seen, GOAWAY_WAIT).await;
             } => {}
         }
     }
 }
 
-/// Until the server stops.
-async fn stop(stopped: &mut watch::Receiver<bool>) {
-    // The sender goes only with the server.
+/// Waits until the server stops.
+async fn wait_for_stop(stopped: &mut watch::Receiver<bool>) {
+    // An error means that the sender was dropped, which happens only with the server.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Reads until the protocol is known.
-async fn decide(socket: &mut TcpStream) -> Option<(Version, Bytes)> {
+/// Reads until the bytes decide the protocol.
+async fn read_until_known(socket: &mut TcpStream) -> Option<(Protocol, Bytes)> {
     let mut read = BytesMut::with_capacity(PREFACE.len());
     loop {
         let missing = PREFACE.len() - read.len();
         if socket.read_buf(&mut (&mut read).limit(missing)).await.ok()? == 0 {
             return None;
         }
-        if let Some(version) = Version::of(&read) {
-            return Some((version, read.freeze()));
+        if let Some(protocol) = Protocol::of(&read) {
+            return Some((protocol, read.freeze()));
         }
     }
 }
 
-/// What is known of an HTTP/1 connection besides what hyper knows.
+/// The state of an HTTP/1 connection that hyper does not report.
 #[derive(Default)]
 struct Http1State {
-    /// A request has come.
-    asked: AtomicBool,
-    /// Much of the last request's body was not read: the connection will be closed.
-    much_left: Arc<AtomicBool>,
+    /// Set when the first request has been received.
+    has_request: AtomicBool,
+    /// Set when too much of the last request's body was left unread: the connection is closed after the reply.
+    must_close: Arc<AtomicBool>,
 }
 
 /// Answers one request of an HTTP/1 connection.
@@ -228,16 +231,17 @@ async fn answer(
     peer: SocketAddr,
     state: Arc<Http1State>,
 ) -> Result<Response<Body>, Infallible> {
-    state.asked.store(true, Ordering::Relaxed);
+    state.has_request.store(true, Ordering::Relaxed);
     request.extensions_mut().insert(PeerAddr(peer));
-    let fault = head::check(&request).err();
-    let waits = head::waits_to_be_asked(request.headers());
-    let request = request.map(|body| Arriving::new(body, Some((state.much_left.clone(), waits))));
-    let mut reply = match fault {
+    let head_error = head::check(&request).err();
+    let expects_continue = head::expects_continue(request.headers());
+    let request =
+        request.map(|body| IncomingBody::new(body, Some((state.must_close.clone(), expects_continue))));
+    let mut reply = match head_error {
         None => server.handle(request).await,
-        Some(fault) => server.refuse(request, fault).await,
+        Some(error) => server.refuse(request, error).await,
     };
-    if state.much_left.swap(false, Ordering::Relaxed) {
+    if state.must_close.swap(false, Ordering::Relaxed) {
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(reply)
@@ -248,13 +252,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_protocol_is_known_as_soon_as_it_can_be() {
+    fn the_protocol_is_detected_from_as_few_bytes_as_possible() {
         for undecided in [&b"P"[..], b"PRI", &PREFACE[..23]] {
-            assert_eq!(Version::of(undecided), None);
+            assert_eq!(Protocol::of(undecided), None);
         }
         for http1 in [&b"G"[..], b"PO", b"PRI * HTTP/1.1", b"\x16\x03"] {
-            assert_eq!(Version::of(http1), Some(Version::Http1));
+            assert_eq!(Protocol::of(http1), Some(Protocol::Http1));
         }
-        assert_eq!(Version::of(PREFACE), Some(Version::Http2));
+        assert_eq!(Protocol::of(PREFACE), Some(Protocol::Http2));
     }
 }

@@ -1,8 +1,9 @@
-//! One runtime per core, each with its own connections. A request then stays on the thread that has its connection, with
-//! the upstream's beside it; in a runtime that spans all cores most of the time went into waking each other.
+//! One single-threaded runtime per core, each with its own connections. A request then stays on the thread of its
+//! connection, together with its upstream connection. In a runtime that spans all cores, most of the time went into
+//! threads that woke each other.
 //!
-//! One thread accepts and hands each connection to the core that has the fewest: cores that accept for themselves take
-//! whole bursts while the others sleep.
+//! One thread accepts and sends each connection to the core with the fewest. If each core accepted for itself, one core
+//! would take a whole burst of connections while the others sleep.
 
 use std::future::Future;
 use std::io;
@@ -17,24 +18,25 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 
 use super::settings::ServeSettings;
-use super::source::{ACCEPT_PAUSE, Accepted, Counted, Source};
+use super::source::{ACCEPT_PAUSE, Accepted, CountGuard, Source};
 use crate::server::Server;
 
-/// How long a core waits at its end for blocking work that nobody asks for any more.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// How long a core waits at shutdown for blocking work whose result nobody needs any more.
+const BLOCKING_WAIT: Duration = Duration::from_secs(1);
 
-/// A connection on its way to a core.
-type Handed = (std::net::TcpStream, SocketAddr, Counted);
+/// An accepted connection that is sent to a core.
+type SentConnection = (std::net::TcpStream, SocketAddr, CountGuard);
 
-/// A core, as the one who accepts sees it.
+/// What the accepting thread knows of a core.
 struct Core {
-    hand: mpsc::Sender<Handed>,
+    sender: mpsc::Sender<SentConnection>,
     connections: Arc<AtomicUsize>,
 }
 
 impl Server {
-    /// As [`Server::serve_with`], with a thread and a runtime of its own for every core, for a process that does nothing
-    /// else. It has to be called in a runtime too, which accepts the connections; that one needs no more than one thread.
+    /// As [`Server::serve_with`], with one thread and runtime for every core. Meant for a process that does nothing
+    /// else. Must be called inside a runtime as well, which accepts the connections; one thread is enough for that
+    /// runtime.
     ///
     /// # Errors
     /// When a thread or its runtime cannot be started.
@@ -48,17 +50,18 @@ impl Server {
         let (mut cores, mut workers) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let (stopping, stopped) = watch::channel(false);
         for core in 0..count {
-            // One may wait here; the rest wait in the backlog, where they cost nothing.
-            let (hand, handed) = mpsc::channel(1);
-            cores.push(Core { hand, connections: Arc::default() });
+            // Only one connection waits in this channel. The others wait in the kernel's backlog and use nothing of
+            // this process.
+            let (sender, receiver) = mpsc::channel(1);
+            cores.push(Core { sender, connections: Arc::default() });
             let (server, mut stopped) = (self.clone(), stopped.clone());
             let limits = ServeSettings { connections: limits.connections.div_ceil(count), ..limits.clone() };
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let work = move || {
                 let stopped = async move { stopped.wait_for(|stopped| *stopped).await.map(|_| ()) };
-                let served = runtime.block_on(server.serve_from(Handover(handed), stopped, &limits));
-                // What still waits for a disk or a resolver has nobody left who asked for it.
-                runtime.shutdown_timeout(GOODBYE);
+                let served = runtime.block_on(server.serve_from(CoreSource(receiver), stopped, &limits));
+                // Blocking work that still runs (a disk, a DNS lookup) has no request left that needs it.
+                runtime.shutdown_timeout(BLOCKING_WAIT);
                 served
             };
             workers.push(thread::Builder::new().name(format!("core-{core}")).spawn(work)?);
@@ -74,12 +77,12 @@ impl Server {
     }
 }
 
-/// Accepts until `stop` is done. When this returns, new clients are refused.
+/// Accepts until `stop` is done. When this returns, the listener is closed and new clients are refused.
 async fn accept<F: Future>(listener: TcpListener, cores: Vec<Core>, stop: F) {
     let accepting = async {
         loop {
             match listener.accept().await {
-                Ok((socket, peer)) => hand_over(&cores, socket, peer).await,
+                Ok((socket, peer)) => send_to_core(&cores, socket, peer).await,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -93,26 +96,26 @@ async fn accept<F: Future>(listener: TcpListener, cores: Vec<Core>, stop: F) {
     }
 }
 
-/// Gives a connection to the core that has the fewest. If all have as many as they may, this waits for one to go.
-async fn hand_over(cores: &[Core], socket: TcpStream, peer: SocketAddr) {
-    let idlest = cores.iter().min_by_key(|core| core.connections.load(Ordering::Relaxed));
-    if let (Some(core), Ok(socket)) = (idlest, socket.into_std()) {
-        let counted = Counted::by(&core.connections);
-        // A core that stops takes no more.
-        let _ = core.hand.send((socket, peer, counted)).await;
+/// Sends a connection to the core with the fewest. If all cores are at their limit, waits until one connection ends.
+async fn send_to_core(cores: &[Core], socket: TcpStream, peer: SocketAddr) {
+    let least_loaded = cores.iter().min_by_key(|core| core.connections.load(Ordering::Relaxed));
+    if let (Some(core), Ok(socket)) = (least_loaded, socket.into_std()) {
+        let guard = CountGuard::new(&core.connections);
+        // Fails only if the core is stopping; the connection is closed then.
+        let _ = core.sender.send((socket, peer, guard)).await;
     }
 }
 
-/// Where a core gets its connections.
-struct Handover(mpsc::Receiver<Handed>);
+/// The source of connections of one core.
+struct CoreSource(mpsc::Receiver<SentConnection>);
 
-impl Source for Handover {
+impl Source for CoreSource {
     async fn next(&mut self) -> io::Result<Accepted> {
         match self.0.recv().await {
-            Some((socket, peer, counted)) => {
-                Ok(Accepted { socket: TcpStream::from_std(socket)?, peer, counted: Some(counted) })
+            Some((socket, peer, guard)) => {
+                Ok(Accepted { socket: TcpStream::from_std(socket)?, peer, guard: Some(guard) })
             }
-            // Nobody accepts any more: the server is about to be told to stop.
+            // The accepting thread has ended: the stop signal follows.
             None => std::future::pending().await,
         }
     }

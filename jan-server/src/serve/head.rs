@@ -1,5 +1,5 @@
-//! What the head of an HTTP/1 request must say, beyond what hyper checks (RFC 9112, 3.2 and 6.1). Behind another server,
-//! where this one is mounted, that server has checked it.
+//! Checks of an HTTP/1 request's head, beyond those of hyper (RFC 9112, 3.2 and 6.1). When this server is mounted in
+//! another, that server has checked the head.
 
 use std::net::Ipv6Addr;
 
@@ -7,7 +7,7 @@ use http::header::{EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Request, Version};
 use jan_core::{Error, Result};
 
-/// Refuses a request that does not say for whom it is, or whose body is coded in a way that this server does not know.
+/// Refuses a request that names no host or several, or whose body has a transfer coding that this server does not know.
 ///
 /// # Errors
 /// [`jan_core::ErrorKind::Invalid`] naming the header.
@@ -37,8 +37,8 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<()> {
     }
 }
 
-/// Whether the client wants to be asked before it sends the body.
-pub(super) fn waits_to_be_asked(headers: &HeaderMap) -> bool {
+/// Whether the client waits for `100 Continue` before it sends the body.
+pub(super) fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(EXPECT).is_some_and(|expects| expects.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_one_name_or_address() {
+    fn the_host_header_is_one_name_or_address() {
         for good in
             ["localhost", "a.example:8000", "127.0.0.1:1", "[::1]:8000", "[::1]", "a:", "xn--ls8h.example"]
         {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn chunked_is_the_only_coding() {
+    fn chunked_is_the_only_accepted_transfer_coding() {
         let coded = |codings: &[&str]| {
             let headers: Vec<_> = codings.iter().map(|coding| ("transfer-encoding", *coding)).collect();
             request(&[&[("host", "a")], &headers[..]].concat())

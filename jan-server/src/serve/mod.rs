@@ -1,16 +1,17 @@
-//! The accept loop. hyper does the protocol; this folder bounds what a stranger can hold on to (connections, and time in
-//! every state of one) and ends in good order: no stream is cut that can finish within the limit.
+//! The accept loop. hyper implements the protocols. These files limit what a client can hold (connections, and the time
+//! in every state of a connection) and stop the server in good order: a stream that can finish within the drain limit
+//! is not cut.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `connection` | one connection: which protocol it speaks, its end |
-//! | `socket` | the time limit for a peer that does not read |
-//! | `streams` | the same for one stream of HTTP/2 |
-//! | `remainder` | what still comes of a body that nobody reads any more |
-//! | `head` | what a request must say before it is looked at |
+//! | `connection` | one connection: detecting its protocol, serving it, closing it |
+//! | `socket` | the time limit for a client that does not read |
+//! | `streams` | the same limit for one HTTP/2 stream |
+//! | `remainder` | discards the unread rest of a request body |
+//! | `head` | checks of an HTTP/1 request's head |
 //! | `settings` | the limits |
 //! | `source` | where connections come from |
-//! | `cores` | a runtime for each core |
+//! | `cores` | one runtime for each core |
 
 mod connection;
 mod cores;
@@ -35,40 +36,40 @@ use tokio::task::JoinSet;
 
 pub use self::settings::ServeSettings;
 
-use self::connection::Protocols;
+use self::connection::ConnectionHandler;
 use self::source::{ACCEPT_PAUSE, Source};
 use crate::server::Server;
 use crate::supervise::supervise;
 
-/// How many connections may wait to be accepted. The usual 128 overflows when a few hundred clients come at once, and
-/// those over it wait a second for their next try.
+/// The backlog: how many connections may wait to be accepted. The usual 128 overflows when a few hundred clients
+/// connect at once, and the kernel makes the others retry after a second.
 const BACKLOG: u32 = 4096;
-/// How often what was counted in memory is written down: the most that a sudden death forgets.
+/// How often counters are written to the store: a crash loses at most this much.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
-/// A listener on `address` with a backlog fit for a server. Any other [`TcpListener`] serves as well.
+/// A listener on `address` with a backlog of 4096. Any other [`TcpListener`] can be served as well.
 ///
 /// # Errors
-/// When the address is taken or not this machine's.
+/// When the address is in use or does not belong to this machine.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restart need not wait for the kernel to forget the last connections.
+    // Lets a restarted server bind at once, while the kernel still holds old connections of the address.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
 impl Server {
-    /// Serves `listener` until `stop` is done, with the default limits.
+    /// Serves `listener` until the future `stop` is done, with the default limits.
     ///
     /// # Errors
-    /// Never after the listener stands: what fails is one connection, not the server.
+    /// None in practice: errors of one connection are logged and do not end the server.
     pub async fn serve<F: Future>(&self, listener: TcpListener, stop: F) -> io::Result<()> {
         self.serve_with(listener, stop, &ServeSettings::default()).await
     }
 
-    /// Serves `listener` until `stop` is done; then takes no more connections, lets running requests finish, and cuts
-    /// what is left after the drain limit. Dropping the future cuts everything at once.
+    /// Serves `listener` until the future `stop` is done. Then accepts no more connections, lets running requests
+    /// finish, and closes what still runs after the drain limit. Dropping the future closes everything at once.
     ///
     /// # Errors
     /// As [`Server::serve`].
@@ -81,33 +82,34 @@ impl Server {
         self.serve_from(listener, stop, limits).await
     }
 
-    /// As [`Server::serve_with`], wherever the connections come from.
+    /// As [`Server::serve_with`], for any source of connections.
     async fn serve_from<F: Future>(
         &self,
         mut source: impl Source,
         stop: F,
         limits: &ServeSettings,
     ) -> io::Result<()> {
-        let (places, protocols) =
-            (Arc::new(Semaphore::new(limits.connections)), Arc::new(Protocols::new(limits)));
+        let (slots, handler) =
+            (Arc::new(Semaphore::new(limits.connections)), Arc::new(ConnectionHandler::new(limits)));
         let (stopping, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
-        // In the background while this serves; a set, because it ends its tasks when it is dropped.
-        let mut chores = JoinSet::new();
-        let (sweeping, writing) = (self.inner.clone(), self.clone());
-        chores.spawn(supervise("sweeper", move || {
-            let inner = sweeping.clone();
-            async move { inner.sweeper.sweep_regularly().await }
+        // Background tasks of this listener. A `JoinSet`, because dropping it ends its tasks.
+        let mut background = JoinSet::new();
+        let (inner, server) = (self.inner.clone(), self.clone());
+        background.spawn(supervise("sweeper", move || {
+            let inner = inner.clone();
+            async move { inner.sweeper.sweep_hourly().await }
         }));
-        chores.spawn(supervise("usage writer", move || write_down(writing.clone())));
+        background.spawn(supervise("usage writer", move || flush_regularly(server.clone())));
         let mut stop = std::pin::pin!(stop);
         loop {
-            // A place first, so that whoever is over the cap waits in the backlog and costs nothing.
+            // The slot first: when all slots are taken, new connections wait in the kernel's backlog and use nothing of
+            // this process.
             let next = async {
-                let place = places.clone().acquire_owned().await;
-                (place, source.next().await)
+                let slot = slots.clone().acquire_owned().await;
+                (slot, source.next().await)
             };
-            let (place, accepted) = tokio::select! {
+            let (slot, accepted) = tokio::select! {
                 biased;
                 _ = &mut stop => break,
                 Some(_) = connections.join_next() => continue,
@@ -115,10 +117,10 @@ impl Server {
             };
             match accepted {
                 Ok(accepted) => {
-                    let serving = protocols.clone().serve(self.clone(), accepted, stopped.clone());
+                    let serving = handler.clone().serve(self.clone(), accepted, stopped.clone());
                     connections.spawn(async move {
                         serving.await;
-                        drop(place);
+                        drop(slot);
                     });
                 }
                 Err(error) => {
@@ -128,7 +130,7 @@ impl Server {
             }
         }
         drop(source);
-        self.inner.rooms.draining.store(true, Ordering::Relaxed);
+        self.inner.services.draining.store(true, Ordering::Relaxed);
         tracing::info!(connections = connections.len(), limit = ?limits.drain, "stopping: running requests may finish");
         stopping.send_replace(true);
         let ended = async { while connections.join_next().await.is_some() {} };
@@ -136,14 +138,14 @@ impl Server {
             tracing::warn!("the drain limit is over: what still runs is cut");
         }
         connections.shutdown().await;
-        chores.shutdown().await;
+        background.shutdown().await;
         flush(self).await;
         Ok(())
     }
 }
 
-/// Writes down what was counted, again and again.
-async fn write_down(server: Server) {
+/// Writes counters to the store every [`FLUSH_EVERY`].
+async fn flush_regularly(server: Server) {
     let mut every = tokio::time::interval(FLUSH_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-/// What one listener allows.
+/// The limits that apply to the connections of one listener.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ServeSettings {
-    /// Connections open at once; more wait in the backlog. Default: 8192.
+    /// The most connections that are open at once; further ones wait in the backlog. Default: 8192.
     pub connections: usize,
-    /// How long a new connection may say nothing at all. Default: 10 s.
+    /// How long a new connection may send nothing. Default: 10 s.
     pub first_byte: Duration,
-    /// How long the head of a request may take, and how long a connection may be idle between requests. An HTTP/2
-    /// connection without an open stream is idle, whatever else it sends. Default: 30 s.
+    /// How long the head of a request may take to arrive, and how long a connection may be idle between requests. An
+    /// HTTP/2 connection without an open stream counts as idle, even if it sends pings. Default: 30 s.
     pub head: Duration,
-    /// How long a reply waits for a client that takes no more of it. Default: 60 s.
+    /// How long a write waits for a client that does not read. Default: 60 s.
     pub write: Duration,
-    /// After the stop signal: how long running requests may take to finish. Default: 30 s.
+    /// How long running requests may take to finish after the stop signal. Default: 30 s.
     pub drain: Duration,
 }
 

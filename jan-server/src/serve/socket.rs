@@ -1,5 +1,5 @@
-//! A socket with a time limit for a peer that does not read. Only a write that has to wait starts a timer, so that one that
-//! goes through costs nothing more.
+//! A socket with a time limit for a client that does not read. A timer starts only when a write has to wait, so that a
+//! write that succeeds at once costs nothing more.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -15,27 +15,28 @@ use tokio::time::{Sleep, sleep};
 /// A connection's socket.
 pub(super) struct Socket {
     socket: TcpStream,
-    /// What was read of it before it was known who would read.
+    /// Bytes that were read to detect the protocol; returned by the first reads.
     start: Bytes,
-    /// How long a write may wait.
-    patience: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
+    /// How long a write may wait for the client.
+    write_timeout: Duration,
+    /// Runs while a write waits.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
-    pub(super) fn new(socket: TcpStream, start: Bytes, patience: Duration) -> Self {
-        Self { socket, start, patience, waiting: None }
+    pub(super) fn new(socket: TcpStream, start: Bytes, write_timeout: Duration) -> Self {
+        Self { socket, start, write_timeout, timer: None }
     }
 
-    /// What a write came to, or that it has waited for too long.
-    fn timed<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Returns the result of a write, or a timeout error if the write has waited for too long.
+    fn with_timeout<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.waiting = None;
+            self.timer = None;
             return written;
         }
-        let patience = self.patience;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
-        waiting
+        let write_timeout = self.write_timeout;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(write_timeout)));
+        timer
             .as_mut()
             .poll(cx)
             .map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the peer did not read its reply")))
@@ -60,7 +61,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
-        self.timed(cx, written)
+        self.with_timeout(cx, written)
     }
 
     fn poll_write_vectored(
@@ -69,7 +70,7 @@ impl AsyncWrite for Socket {
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bytes);
-        self.timed(cx, written)
+        self.with_timeout(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Where connections come from: a listener, or whoever accepts for several runtimes.
+//! Where connections come from: a listener, or the thread that accepts for all cores.
 
 use std::future::Future;
 use std::io;
@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
-/// After a failed accept (too many open files, say) a moment is left for things to get better.
+/// The pause after a failed accept, for example with too many open files: without it the loop would spin.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Where connections come from.
+
+/// A source of accepted connections.
 pub(super) trait Source: Send {
-    /// The next one. Dropping the future loses none.
+    /// The next connection. Dropping the future loses none.
     fn next(&mut self) -> impl Future<Output = io::Result<Accepted>> + Send;
 }
 
@@ -21,21 +22,21 @@ pub(super) trait Source: Send {
 pub(super) struct Accepted {
     pub(super) socket: TcpStream,
     pub(super) peer: SocketAddr,
-    /// Dropped when it has ended.
-    pub(super) counted: Option<Counted>,
+    /// The connection's place in a count; dropped when the connection ends.
+    pub(super) guard: Option<CountGuard>,
 }
 
-/// One connection in a count. Dropping it takes it out.
-pub(super) struct Counted(Arc<AtomicUsize>);
+/// Counts one connection for as long as it exists; dropping it lowers the count.
+pub(super) struct CountGuard(Arc<AtomicUsize>);
 
-impl Counted {
-    pub(super) fn by(count: &Arc<AtomicUsize>) -> Self {
+impl CountGuard {
+    pub(super) fn new(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count.clone())
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -44,6 +45,6 @@ impl Drop for Counted {
 impl Source for TcpListener {
     async fn next(&mut self) -> io::Result<Accepted> {
         let (socket, peer) = self.accept().await?;
-        Ok(Accepted { socket, peer, counted: None })
+        Ok(Accepted { socket, peer, guard: None })
     }
 }

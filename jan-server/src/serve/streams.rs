@@ -1,5 +1,6 @@
-//! The streams of an HTTP/2 connection: how many are open, and a time limit for a client that gives one of them no room
-//! to send. The socket cannot see that: on the same connection other streams go on, and pings are answered.
+//! The streams of an HTTP/2 connection: counts the open ones, and limits the time for which a client may leave one of
+//! them without flow-control capacity. The limit of the socket cannot detect such a client: other streams of the
+//! connection go on, and pings are answered.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -14,126 +15,125 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::http::body::{Body, BoxError};
 
-/// So much of a reply is handed over at once. What was handed over waits in memory, without a time limit of its own, until
-/// the client makes room for it or the connection ends.
-const PIECE: usize = 64 * 1024;
+/// How much of a reply is passed to hyper at once, in bytes. These bytes wait in memory, without a time limit of their
+/// own, until the client opens its window or the connection ends.
+const MAX_PIECE: usize = 64 * 1024;
 
 tokio::task_local! {
-    /// How far the reply of the stream that is polled has come.
-    static SENT: Cell<Sent>;
+    /// The progress of the reply of the stream that is being polled.
+    static PROGRESS: Cell<Progress>;
 }
 
-/// How far a reply has come.
+/// The progress of one reply. hyper does not report whether a piece was sent, but it asks for the next piece only when
+/// there is capacity for it: until then the last piece is waiting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Sent {
+struct Progress {
     pieces: u64,
-    /// The last piece still waits for room: nobody has asked for another.
-    waits: bool,
+    /// The last piece waits for capacity: hyper has not asked for another.
+    is_waiting: bool,
 }
 
-/// Runs the streams of one connection.
+/// The executor of one connection: runs its streams and counts them.
 #[derive(Clone)]
 pub(super) struct Streams {
     open: watch::Sender<usize>,
-    patience: Duration,
+    write_timeout: Duration,
 }
 
 impl Streams {
-    /// And the number of those that are open. Each may wait for room for so long.
-    pub(super) fn new(patience: Duration) -> (Self, watch::Receiver<usize>) {
+    /// The executor, and a receiver of the number of open streams. Each stream may wait for capacity as long as
+    /// `write_timeout`.
+    pub(super) fn new(write_timeout: Duration) -> (Self, watch::Receiver<usize>) {
         let (open, opened) = watch::channel(0);
-        (Self { open, patience }, opened)
+        (Self { open, write_timeout }, opened)
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        let (open, patience) = (Open::one(&self.open), self.patience);
+        let (guard, write_timeout) = (StreamGuard::new(&self.open), self.write_timeout);
         tokio::spawn(async move {
-            bounded(stream, patience).await;
-            drop(open);
+            run_with_limit(stream, write_timeout).await;
+            drop(guard);
         });
     }
 }
 
-/// One of the open streams. Dropping it closes it.
-struct Open(watch::Sender<usize>);
+/// Counts one open stream; dropping it lowers the count.
+struct StreamGuard(watch::Sender<usize>);
 
-impl Open {
-    fn one(open: &watch::Sender<usize>) -> Self {
+impl StreamGuard {
+    fn new(open: &watch::Sender<usize>) -> Self {
         open.send_modify(|open| *open += 1);
         Self(open.clone())
     }
 }
 
-impl Drop for Open {
+impl Drop for StreamGuard {
     fn drop(&mut self) {
         self.0.send_modify(|open| *open = open.saturating_sub(1));
     }
 }
 
-/// Until no stream has been open for `limit`.
+/// Waits until no stream has been open for the time `limit`.
 pub(super) async fn idle(opened: &mut watch::Receiver<usize>, limit: Duration) {
     loop {
         match timeout(limit, opened.changed()).await {
             Err(_) if *opened.borrow() == 0 => return,
             Err(_) | Ok(Ok(())) => {}
-            // With the connection nobody counts any more.
+            // The sender was dropped with the connection.
             Ok(Err(_)) => return,
         }
     }
 }
 
-/// Runs a stream, and drops it, which resets it, when its reply waits for room for too long.
-async fn bounded(stream: impl Future<Output = ()>, patience: Duration) {
+/// Runs a stream. If its reply waits for capacity for too long, drops the stream, which resets it.
+async fn run_with_limit(stream: impl Future<Output = ()>, write_timeout: Duration) {
     let mut stream = pin!(stream);
-    let (mut sent, mut waiting) = (Sent::default(), None::<Pin<Box<Sleep>>>);
+    let (mut progress, mut timer) = (Progress::default(), None::<Pin<Box<Sleep>>>);
     poll_fn(|cx| {
-        let poll = || (stream.as_mut().poll(cx), SENT.with(Cell::get));
-        let (polled, now) = SENT.sync_scope(Cell::new(sent), poll);
+        let poll = || (stream.as_mut().poll(cx), PROGRESS.with(Cell::get));
+        let (polled, now) = PROGRESS.sync_scope(Cell::new(progress), poll);
         if polled.is_ready() {
             return Poll::Ready(());
         }
-        if !now.waits || now != sent {
-            waiting = None;
+        if !now.is_waiting || now != progress {
+            timer = None;
         }
-        sent = now;
-        if !sent.waits {
+        progress = now;
+        if !progress.is_waiting {
             return Poll::Pending;
         }
-        let waiting = waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
-        waiting
-            .as_mut()
-            .poll(cx)
-            .map(|()| tracing::debug!("a stream ended: its client did not read the reply"))
+        let timer = timer.get_or_insert_with(|| Box::pin(sleep(write_timeout)));
+        timer.as_mut().poll(cx).map(|()| tracing::debug!("a stream ended: its client did not read the reply"))
     })
     .await;
 }
 
-/// A reply on its way into a stream, in pieces, and counted.
-pub(super) struct InPieces {
+/// The body of a reply, split into pieces of at most [`MAX_PIECE`] bytes, which reports its progress.
+pub(super) struct SplitBody {
     body: Body,
     rest: Bytes,
 }
 
-impl InPieces {
+impl SplitBody {
     pub(super) fn new(body: Body) -> Self {
         Self { body, rest: Bytes::new() }
     }
 
     fn piece(&mut self, mut bytes: Bytes) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.rest = bytes.split_off(bytes.len().min(PIECE));
-        report(|sent| Sent { pieces: sent.pieces.wrapping_add(1), waits: true });
+        self.rest = bytes.split_off(bytes.len().min(MAX_PIECE));
+        report(|progress| Progress { pieces: progress.pieces.wrapping_add(1), is_waiting: true });
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 }
 
-fn report(change: impl FnOnce(Sent) -> Sent) {
-    // Outside of a stream nobody asks.
-    let _ = SENT.try_with(|sent| sent.set(change(sent.get())));
+fn report(change: impl FnOnce(Progress) -> Progress) {
+    // Fails outside of a stream, where progress is not needed.
+    let _ = PROGRESS.try_with(|progress| progress.set(change(progress.get())));
 }
 
-impl HttpBody for InPieces {
+impl HttpBody for SplitBody {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -151,7 +151,7 @@ impl HttpBody for InPieces {
                 Err(other) => Poll::Ready(Some(Ok(other))),
             },
             over => {
-                report(|sent| Sent { waits: false, ..sent });
+                report(|progress| Progress { is_waiting: false, ..progress });
                 over
             }
         }

@@ -1,4 +1,4 @@
-//! What is kept of a request with a key: which one it was, how far it is, and its answer.
+//! What is stored for a key: which request it belongs to, whether that has ended, and its reply.
 
 use bytes::Bytes;
 use http::response::Parts;
@@ -9,38 +9,40 @@ use sha2::{Digest, Sha256};
 
 use crate::http::body::Body;
 
-/// The largest answer that is kept. Nobody streams as much text; whoever does is told when they ask again.
-pub(super) const LARGEST: usize = 4 * 1024 * 1024;
+/// The largest body that is stored, in bytes. Streams of text are far smaller; for a larger reply only the fact that it
+/// was sent is stored.
+pub(super) const MAX_BODY: usize = 4 * 1024 * 1024;
 
-/// A request with a key.
+/// The stored record of a key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Entry {
-    /// The digest of what was asked.
-    pub(super) asked: String,
-    /// How it ended; nothing while it runs.
+pub(super) struct KeyRecord {
+    /// The [`digest()`] of the request. Stored under its older name.
+    #[serde(rename = "asked")]
+    pub(super) digest: String,
+    /// How the request ended; `None` while it runs.
     pub(super) outcome: Option<Outcome>,
 }
 
-/// How a request that made something ended.
+/// How a successful request ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
-    /// With this answer.
-    Answered(Answer),
-    /// With one that is not kept.
+    /// With this reply.
+    Answered(StoredReply),
+    /// With a reply that is too large to be stored.
     TooLarge,
 }
 
-/// An answer that can be given again.
+/// A reply that can be sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Answer {
+pub(super) struct StoredReply {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
 }
 
-impl Answer {
-    /// The answer with this head, its body still to come.
+impl StoredReply {
+    /// A reply with this head and a body that is set later.
     pub(super) fn new(head: &Parts) -> Self {
         let text = |(name, value): (&HeaderName, &HeaderValue)| {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
@@ -49,10 +51,10 @@ impl Answer {
         Self { status: head.status.as_u16(), headers, body: String::new() }
     }
 
-    /// The same answer once more.
+    /// The reply as it was sent.
     ///
     /// # Errors
-    /// When what was kept is no answer.
+    /// When the stored data is not a valid reply.
     pub(super) fn replay(self) -> Result<Response<Body>> {
         let mut response = Response::new(Body::full(self.body));
         *response.status_mut() = StatusCode::from_u16(self.status).map_err(Error::internal)?;
@@ -65,24 +67,24 @@ impl Answer {
 }
 
 impl Outcome {
-    /// The outcome of an answer with this body.
-    pub(super) fn of(answer: Answer, body: Vec<u8>) -> Self {
-        // JSON and events are text; what is not could not be kept as it is.
+    /// The outcome of a reply with this body.
+    pub(super) fn of(reply: StoredReply, body: Vec<u8>) -> Self {
+        // JSON and events are UTF-8; other bodies cannot be stored as text.
         match String::from_utf8(body) {
-            Ok(body) if body.len() <= LARGEST => Self::Answered(Answer { body, ..answer }),
+            Ok(body) if body.len() <= MAX_BODY => Self::Answered(StoredReply { body, ..reply }),
             _ => Self::TooLarge,
         }
     }
 }
 
-/// Two requests are the same when this is: their method, path with query, and body, to the byte.
+/// Identifies a request: two requests are the same if their method, path with query, and body are equal to the byte.
 pub(crate) fn digest(method: &Method, path: &str, body: &Bytes) -> String {
-    let mut digest = Sha256::new();
+    let mut hasher = Sha256::new();
     for part in [method.as_str(), path] {
-        digest.update(part);
-        // No method and no path holds a zero.
-        digest.update([0]);
+        hasher.update(part);
+        // A separator: no method and no path contains a zero byte.
+        hasher.update([0]);
     }
-    digest.update(body);
-    hex::encode(digest.finalize())
+    hasher.update(body);
+    hex::encode(hasher.finalize())
 }

@@ -1,33 +1,34 @@
-//! A stream that is kept while it is sent, and kept for good before its end is: whoever saw it whole can have it again.
+//! Records a stream while it is sent. The outcome is stored before the last bytes are sent, so that a client that
+//! received the whole stream can always get it again.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
-use super::claim::{Claim, Settled};
-use super::record::{Answer, LARGEST, Outcome};
+use super::lease::{KeyLease, Stored};
+use super::record::{MAX_BODY, Outcome, StoredReply};
 use crate::http::body::EventBytes;
 
-/// The bytes of an event stream, recorded. Dropping it before its end stops the model and frees the key.
+/// The bytes of an event stream, recorded. Dropping it before its end stops the model and releases the key.
 pub(super) struct Recorder {
     events: Box<dyn EventBytes>,
-    seen: Vec<u8>,
-    /// Until the end is known.
-    open: Option<(Claim, Answer)>,
-    /// The last bytes, held back until the end is kept.
-    last: Option<(Settled, Bytes)>,
+    recorded: Vec<u8>,
+    /// The lease and the reply's head; taken when the stream ends.
+    open: Option<(KeyLease, StoredReply)>,
+    /// The last bytes, held back until the outcome has been stored.
+    last: Option<(Stored, Bytes)>,
 }
 
 impl Recorder {
-    pub(super) fn new(events: Box<dyn EventBytes>, answer: Answer, claim: Claim) -> Self {
-        Self { events, seen: Vec::new(), open: Some((claim, answer)), last: None }
+    pub(super) fn new(events: Box<dyn EventBytes>, reply: StoredReply, lease: KeyLease) -> Self {
+        Self { events, recorded: Vec::new(), open: Some((lease, reply)), last: None }
     }
 
-    /// Of what is too large to be kept, only that it is too large.
+    /// Copies bytes. Stops once they are too many to be stored: the length then says so.
     fn record(&mut self, bytes: &Bytes) {
-        if self.seen.len() <= LARGEST {
-            self.seen.extend_from_slice(bytes);
+        if self.recorded.len() <= MAX_BODY {
+            self.recorded.extend_from_slice(bytes);
         }
     }
 }
@@ -35,14 +36,14 @@ impl Recorder {
 impl EventBytes for Recorder {
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
-            if let Some((settled, _)) = &mut self.last {
-                ready!(Pin::new(settled).poll(cx));
+            if let Some((stored, _)) = &mut self.last {
+                ready!(Pin::new(stored).poll(cx));
                 let last = self.last.take().map(|(_, bytes)| bytes);
                 return Poll::Ready(last.filter(|bytes| !bytes.is_empty()));
             }
             let bytes = match ready!(self.events.poll_bytes(cx)) {
                 Some(bytes) => bytes,
-                // An end without a last word is kept too.
+                // The stream ended without further bytes: its outcome is stored as well.
                 None if self.open.is_some() => Bytes::new(),
                 None => return Poll::Ready(None),
             };
@@ -50,13 +51,13 @@ impl EventBytes for Recorder {
             if !self.events.is_over() {
                 return Poll::Ready(Some(bytes));
             }
-            let Some((claim, answer)) = self.open.take() else { return Poll::Ready(Some(bytes)) };
-            let settled = if self.events.is_whole() {
-                claim.settle(Outcome::of(answer, std::mem::take(&mut self.seen)))
+            let Some((lease, reply)) = self.open.take() else { return Poll::Ready(Some(bytes)) };
+            let stored = if self.events.is_whole() {
+                lease.store(Outcome::of(reply, std::mem::take(&mut self.recorded)))
             } else {
-                claim.free()
+                lease.release()
             };
-            self.last = Some((settled, bytes));
+            self.last = Some((stored, bytes));
         }
     }
 

@@ -1,4 +1,4 @@
-//! OpenAI's files in words.
+//! Documentation of OpenAI's Files API.
 
 use jan_media::FileShape;
 
@@ -14,43 +14,43 @@ const QUERY: &[(&str, &str)] = &[
     ("order", "`asc` or `desc` (the default)."),
     ("purpose", "Only those that were uploaded for this."),
 ];
-const KEEP_WORDS: &str = "A form with one `file` and its `purpose`, kept while it comes. A file is media: its id works in chats \
-                          (`file_id`) and under `/v1/media`, and each upload is a file of its own. `vision` takes the \
-                          pictures that media takes; every other purpose also text, JSON, JSONL and PDF. \
-                          `expires_after[anchor]` (`created_at`) and `expires_after[seconds]` say how long it is kept.";
+const UPLOAD_TEXT: &str = "A form with one `file` and its `purpose`, stored while it arrives. A file is media: its id works in chats \
+                          (`file_id`) and under `/v1/media`, and each upload is a file of its own. `vision` accepts the \
+                          image types of media; every other purpose also text, JSON, JSONL and PDF. \
+                          `expires_after[anchor]` (`created_at`) and `expires_after[seconds]` state how long it is kept.";
 
-pub(crate) static CREATE: Doc = Doc::new("createFile", TAG, "Upload a file", KEEP_WORDS)
-    .takes_as("multipart/form-data", named::<CreateFile>)
+pub(crate) static CREATE: Doc = Doc::new("createFile", TAG, "Upload a file", UPLOAD_TEXT)
+    .body_as("multipart/form-data", named::<CreateFile>)
     .json(200, named::<FileShape>);
 
 pub(crate) static UPLOAD: Doc = Doc::new(
     "uploadFile",
     TAG,
     "Upload a file (older path)",
-    "The same; `purpose` is `user_data` unless told.",
+    "The same; the default of `purpose` is `user_data`.",
 )
-.takes_as("multipart/form-data", named::<CreateFile>)
+.body_as("multipart/form-data", named::<CreateFile>)
 .json(200, named::<FileShape>);
 
 pub(crate) static LIST: Doc = Doc::new(
     "listFiles",
     TAG,
     "List your files",
-    "By their making. What came by the Media API is among them, as `user_data`.",
+    "Ordered by the time of creation. Files of the Media API are included, as `user_data`.",
 )
 .query(QUERY)
 .list(named::<FileShape>);
 
-pub(crate) static GET: Doc = Doc::new("getFile", TAG, "Get what is known of a file", "Without its bytes.")
+pub(crate) static GET: Doc = Doc::new("getFile", TAG, "Get the metadata of a file", "Without its bytes.")
     .json(200, named::<FileShape>);
 
 pub(crate) static METADATA: Doc =
-    Doc::new("getFileMetadata", TAG, "Get what is known of a file (older path)", "Without its bytes.")
+    Doc::new("getFileMetadata", TAG, "Get the metadata of a file (older path)", "Without its bytes.")
         .json(200, named::<FileShape>);
 
 pub(crate) static CONTENT: Doc =
     Doc::new("getFileContent", TAG, "Read a file", "As `GET /v1/media/{id}`.").bytes();
 
 pub(crate) static DELETE: Doc =
-    Doc::new("deleteFile", TAG, "Delete a file", "For good; its links end with it.")
+    Doc::new("deleteFile", TAG, "Delete a file", "Permanently; its links stop working.")
         .json(200, named::<Deleted<'static>>);

@@ -1,4 +1,4 @@
-//! Shares in words.
+//! Documentation of shares.
 
 use jan_llm::shares::{NewItemShare, NewShare, PublicShareShape, ShareShape};
 
@@ -11,21 +11,21 @@ const TAG: &str = "Shares";
 const LISTING: &[(&str, &str)] = &[
     ("limit", "How many at the most, 1 to 100. Default: 20."),
     ("after", "The id of the last one already seen."),
-    ("order", "`asc` or `desc` (the default), by their making."),
-    ("include_revoked", "`true` lists those that were taken back too."),
+    ("order", "`asc` or `desc` (the default), by the time of creation."),
+    ("include_revoked", "`true` also lists revoked ones."),
 ];
 const BRANCH: &[(&str, &str)] =
-    &[("branch", "The branch to share, before the body's; the active one unless named.")];
+    &[("branch", "The branch to share, instead of the body's. Default: the active one.")];
 
 pub(crate) static CREATE: Doc = Doc::new(
     "createShare",
     TAG,
     "Share a conversation",
-    "Freezes what was said, or one answer, and gives a link to it. An older share of the same is taken back. What the public \
-     sees holds nothing of its owner: no instructions, metadata, project or thoughts.",
+    "Takes a snapshot of the messages, or of one answer, and returns a link to it. An older share of the same is revoked. \
+     The public form contains nothing private: no instructions, metadata, project or reasoning.",
 )
 .query(BRANCH)
-.takes(named::<NewShare>)
+.body(named::<NewShare>)
 .example(r#"{"scope": "conversation"}"#)
 .enveloped(201, named::<ShareShape>);
 
@@ -36,7 +36,7 @@ pub(crate) static CREATE_OF_ITEM: Doc = Doc::new(
     "A completed message of the assistant. No body is needed.",
 )
 .query(BRANCH)
-.takes(named::<NewItemShare>)
+.body(named::<NewItemShare>)
 .example(r#"{"include_context_messages": true}"#)
 .enveloped(201, named::<ShareShape>);
 
@@ -49,30 +49,34 @@ pub(crate) static LIST: Doc = Doc::new(
 .query(LISTING)
 .enveloped_list(named::<ShareShape>);
 
-pub(crate) static OF_CONVERSATION: Doc =
-    Doc::new("listConversationShares", TAG, "List the shares of a conversation", "By their making.")
-        .query(LISTING)
-        .enveloped_list(named::<ShareShape>);
+pub(crate) static OF_CONVERSATION: Doc = Doc::new(
+    "listConversationShares",
+    TAG,
+    "List the shares of a conversation",
+    "Ordered by the time of creation.",
+)
+.query(LISTING)
+.enveloped_list(named::<ShareShape>);
 
-const REVOKE_WORDS: &str =
-    "For good: the link answers 410 from now on. Caches may show it for five minutes more.";
+const REVOKE_TEXT: &str =
+    "Permanent: the link returns 410 from now on. Caches may show the share for five minutes more.";
 
 pub(crate) static REVOKE: Doc =
-    Doc::new("deleteShare", TAG, "Take a share back", REVOKE_WORDS).enveloped(200, named::<Deleted<'static>>);
+    Doc::new("deleteShare", TAG, "Revoke a share", REVOKE_TEXT).enveloped(200, named::<Deleted<'static>>);
 
 pub(crate) static REVOKE_OF_CONVERSATION: Doc =
-    Doc::new("deleteConversationShare", TAG, "Take a share of a conversation back", REVOKE_WORDS)
+    Doc::new("deleteConversationShare", TAG, "Revoke a share of a conversation", REVOKE_TEXT)
         .enveloped(200, named::<Deleted<'static>>);
 
-const PUBLIC_WORDS: &str = "Needs no credential. 404 for an unknown slug, 410 for one that was taken back. May be cached; \
-                            `If-None-Match` is honoured.";
+const PUBLIC_TEXT: &str = "Needs no credential. 404 for an unknown slug, 410 for a revoked share. May be cached; \
+                            `If-None-Match` is supported.";
 
 pub(crate) static PUBLIC: Doc =
-    Doc::new("getPublicShare", TAG, "Read a share", PUBLIC_WORDS).enveloped(200, named::<PublicShareShape>);
+    Doc::new("getPublicShare", TAG, "Read a share", PUBLIC_TEXT).enveloped(200, named::<PublicShareShape>);
 
 pub(crate) static PUBLIC_ALIAS: Doc =
-    Doc::new("getPublicShareByAlias", TAG, "Read a share (older path)", PUBLIC_WORDS)
+    Doc::new("getPublicShareByAlias", TAG, "Read a share (older path)", PUBLIC_TEXT)
         .enveloped(200, named::<PublicShareShape>);
 
 pub(crate) static PUBLIC_HEAD: Doc =
-    Doc::new("headPublicShare", TAG, "Ask whether a share is there", "404 for what is no slug, too.").head();
+    Doc::new("headPublicShare", TAG, "Check that a share exists", "404 for an unknown slug.").head();

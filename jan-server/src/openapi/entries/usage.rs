@@ -1,4 +1,4 @@
-//! Usage in words.
+//! Documentation of usage reports.
 
 use jan_llm::usage::Report;
 
@@ -14,22 +14,26 @@ const BETWEEN: &[(&str, &str)] = &[
 ];
 const LAST: &[(&str, &str)] = &[("days", "How many days up to today, 1 to 366. Default: 30.")];
 
-pub(crate) static ME: Doc = Doc::new("getUsage", TAG, "What you used", "Tokens and requests, by model.")
+pub(crate) static ME: Doc = Doc::new("getUsage", TAG, "Get your usage", "Tokens and requests, by model.")
     .query(BETWEEN)
     .enveloped(200, named::<Report>);
 
 pub(crate) static DAILY: Doc =
-    Doc::new("getDailyUsage", TAG, "What you used day by day", "Days without use are left out.")
+    Doc::new("getDailyUsage", TAG, "Get your usage by day", "Days without usage are omitted.")
         .query(LAST)
         .enveloped(200, named::<DailyUsage>);
 
-pub(crate) static OF_PROJECT: Doc =
-    Doc::new("getProjectUsage", TAG, "What a project of yours used", "Tokens and requests, by model.")
-        .query(BETWEEN)
-        .enveloped(200, named::<Report>);
+pub(crate) static OF_PROJECT: Doc = Doc::new(
+    "getProjectUsage",
+    TAG,
+    "Get the usage of one of your projects",
+    "Tokens and requests, by model.",
+)
+.query(BETWEEN)
+.enveloped(200, named::<Report>);
 
 pub(crate) mod templates {
-    //! Prompt templates in words.
+    //! Documentation of prompt templates.
 
     use jan_llm::prompt::TemplateShape;
 
@@ -39,7 +43,7 @@ pub(crate) mod templates {
         "getPromptTemplate",
         "Prompt templates",
         "Get the active template of a key",
-        "Needs no credential. 404 when there is none, or it is switched off.",
+        "Needs no credential. 404 when there is none, or it is disabled.",
     )
     .enveloped(200, named::<TemplateShape>);
 }

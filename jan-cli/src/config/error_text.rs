@@ -1,8 +1,8 @@
-//! What is wrong with a value, as a sentence: which key, what it says, where it was read, and what it takes.
+//! Errors of the configuration library as sentences: the key, its value, where it was read, and what is accepted.
 
 use config::ConfigError;
 
-/// The library's error in our words.
+/// The sentence for an error of the library.
 pub(super) fn sentence(error: &ConfigError) -> String {
     match error {
         ConfigError::Type { origin, unexpected, expected, key } => {
@@ -10,20 +10,20 @@ pub(super) fn sentence(error: &ConfigError) -> String {
             format!("`{key}` is {unexpected}{}; it takes {}", place(origin.as_deref()), accepted(expected))
         }
         ConfigError::At { error, origin, key } => {
-            let said = sentence(error);
+            let message = sentence(error);
             let place = place(origin.as_deref());
             match key.as_deref() {
-                // What is unknown names itself.
-                Some(key) if !said.contains(&format!("`{key}`")) => format!("`{key}`{place}: {said}"),
-                _ => said,
+                // The message for an unknown key contains the key already.
+                Some(key) if !message.contains(&format!("`{key}`")) => format!("`{key}`{place}: {message}"),
+                _ => message,
             }
         }
         ConfigError::NotFound(key) => format!("`{key}` is missing"),
-        ConfigError::Message(said) => {
-            // What the types say by themselves.
-            match said.strip_prefix("invalid type: ").and_then(|said| said.split_once(", expected ")) {
+        ConfigError::Message(message) => {
+            // An error that a value's own `Deserialize` returned.
+            match message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
                 Some((found, expected)) => format!("it is {found}; it takes {}", accepted(expected)),
-                None => said.clone(),
+                None => message.clone(),
             }
         }
         other => other.to_string(),
@@ -34,7 +34,7 @@ fn place(origin: Option<&str>) -> String {
     origin.map(|origin| format!(" in {origin}")).unwrap_or_default()
 }
 
-/// The library's names of types, as people say them.
+/// The library's names of types in plain words.
 fn accepted(expected: &str) -> String {
     let number = |most: &str| format!("a whole number from 0{most}");
     match expected {
