@@ -97,7 +97,7 @@ impl OwnedData for Media {
         self.delete_all(owner).await.map(drop)
     }
 
-    async fn shows(&self, _: &UserId, _: &[String]) -> Result<HashSet<String>> {
+    async fn media_in_use(&self, _: &UserId, _: &[String]) -> Result<HashSet<String>> {
         Ok(HashSet::new())
     }
 

@@ -37,7 +37,7 @@ impl MediaResolver for Media {
         Ok(resolved.into_iter().collect())
     }
 
-    async fn there(&self, owner: &UserId, ids: &[String]) -> Result<HashSet<String>> {
+    async fn existing(&self, owner: &UserId, ids: &[String]) -> Result<HashSet<String>> {
         let rows = try_join_all(ids.iter().map(|id| self.rows.get(owner, id))).await?;
         Ok(rows.into_iter().flatten().filter(|row| !row.body.ended).map(|row| row.id).collect())
     }

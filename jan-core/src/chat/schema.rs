@@ -1,11 +1,11 @@
-//! What the OpenAPI document says of chats: the members that are known. Requests, answers and chunks stay bytes, so these
+//! The OpenAPI schemas of chats, with the members that are known. Requests, answers and chunks stay raw bytes; these
 //! types only describe them.
 #![expect(dead_code, reason = "they only describe")]
 
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A chat, as OpenAI writes it. Any other field is passed on to the model.
+/// A chat, as OpenAI writes
 #[derive(ToSchema)]
 struct ChatCompletionRequest {
     /// A name from `GET /v1/models`.

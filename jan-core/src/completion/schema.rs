@@ -1,4 +1,4 @@
-//! What the OpenAPI document says of text completions: the members that are known. Requests and replies stay bytes, so
+//! The OpenAPI schemas of text completions, with the members that are known. Requests and replies stay raw bytes;
 //! these types only describe them.
 #![expect(dead_code, reason = "they only describe")]
 

@@ -1,5 +1,5 @@
-//! What the OpenAPI document says of pictures that were made: the members that are known. Replies stay bytes, so these types
-//! only describe them.
+//! The OpenAPI schemas of generated images, with the members that are known. Replies stay raw bytes; these types only
+//! describe them.
 #![expect(dead_code, reason = "they only describe")]
 
 use serde_json::Value;
