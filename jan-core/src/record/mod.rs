@@ -138,6 +138,7 @@ pub trait RecordStore: Transactional {
     /// Replaces key, group, expiry and body of the record with this kind and id, and increases its version by one, as
     /// part of a transaction. Does this only if the stored version is still `record.version`; returns false when it is
     /// not, or when the record does not exist.
+    ///
     /// # Errors
     /// [`crate::ErrorKind::Conflict`] when the new key exists already.
     async fn replace_in(&self, tx: &mut Transaction, owner: &UserId, record: Record) -> Result<bool>;
