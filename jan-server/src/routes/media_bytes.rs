@@ -7,7 +7,7 @@
 use http::HeaderValue;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName};
 use jan_core::{Error, Result};
-use jan_media::{Found, Token};
+use jan_media::{ReadableMedia, Token};
 use serde_json::json;
 
 use super::call::Call;
@@ -50,9 +50,9 @@ pub(crate) async fn shown_head(call: Call) -> Reply {
 }
 
 /// The file, and how long it may be kept: an hour, and no longer than the link that led to it.
-async fn find_shown(call: &Call) -> Result<(Found, HeaderValue)> {
+async fn find_shown(call: &Call) -> Result<(ReadableMedia, HeaderValue)> {
     let (id, token) = (call.path("id")?, Token::of_query(call.query.as_deref().unwrap_or_default()));
-    let found = call.rooms.media.find_shown(&id, token).await?;
+    let found = call.rooms.media.find_shared(&id, token).await?;
     let (whose, fresh) = match token {
         Some(token) if !found.object.public => {
             ("private", token.exp.saturating_sub(call.rooms.clock.unix_seconds()).min(FRESH))
