@@ -72,7 +72,7 @@ impl Server {
 
     async fn next(&mut self) -> Seen {
         let seen = tokio::time::timeout(Duration::from_secs(60), self.seen.recv()).await;
-        seen.expect("somebody connects within a minute").unwrap()
+        seen.expect("a client connects within a minute").unwrap()
     }
 }
 
@@ -152,7 +152,7 @@ fn at_most(bytes: u64) -> FetchLimits {
 fn is_forbidden<T: fmt::Debug>(fetched: Result<T>) {
     let error = fetched.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "forbidden_url"), "{error:?}");
-    assert!(!format!("{error:?}").contains("127.0.0"), "{error:?} tells where a name leads");
+    assert!(!format!("{error:?}").contains("127.0.0"), "{error:?} reveals the address of a name");
 }
 
 #[tokio::test]

@@ -201,7 +201,7 @@ impl RecordStore for Faulty<dyn RecordStore> {
     }
 
     async fn everything(&self, _: &UserId, _: Option<(&str, &str)>, _: u32) -> Result<Vec<Record>> {
-        unreachable!("the room does not ask for everything")
+        unreachable!("media does not call this")
     }
 
     async fn replace(&self, owner: &UserId, record: Record) -> Result<bool> {

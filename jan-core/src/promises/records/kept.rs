@@ -70,8 +70,8 @@ pub async fn an_id_is_unique_over_all_owners_within_one_kind(store: &dyn RecordS
         let same = Record { body: "1".to_owned(), ..mine.clone() };
         refused(store.insert(owner, vec![same]).await, ErrorKind::Conflict);
     }
-    let elsewhere = kept(store, &other, Record { kind: "another".to_owned(), ..mine.clone() }).await;
-    assert!(is_kept(store, &me, &mine).await && is_kept(store, &other, &elsewhere).await);
+    let of_another_kind = kept(store, &other, Record { kind: "another".to_owned(), ..mine.clone() }).await;
+    assert!(is_kept(store, &me, &mine).await && is_kept(store, &other, &of_another_kind).await);
 }
 
 pub async fn a_key_is_unique_for_one_owner_within_one_kind(store: &dyn RecordStore) {
