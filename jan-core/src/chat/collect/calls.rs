@@ -185,11 +185,11 @@ mod tests {
             assert!(calls.iter().all(|(id, ..)| id.starts_with("call_")), "{calls:?}");
             calls.into_iter().map(|(_, name, arguments)| (name, arguments)).collect::<Vec<_>>()
         };
-        let said = |name: &str, arguments: &str| (name.to_owned(), arguments.to_owned());
-        assert_eq!(names(&[piece("one", "{}"), piece("two", "{}")]), [said("one", "{}"), said("two", "{}")]);
-        assert_eq!(names(&[piece("one", "{}"), piece("one", "{}")]), [said("one", "{}"), said("one", "{}")]);
-        assert_eq!(names(&[piece("one", "{\"a\""), piece("one", ":1}")]), [said("one", "{\"a\":1}")]);
-        assert_eq!(names(&[piece("get_", ""), piece("time", "{}")]), [said("get_time", "{}")]);
+        let expected = |name: &str, arguments: &str| (name.to_owned(), arguments.to_owned());
+        assert_eq!(names(&[piece("one", "{}"), piece("two", "{}")]), [expected("one", "{}"), expected("two", "{}")]);
+        assert_eq!(names(&[piece("one", "{}"), piece("one", "{}")]), [expected("one", "{}"), expected("one", "{}")]);
+        assert_eq!(names(&[piece("one", "{\"a\""), piece("one", ":1}")]), [expected("one", "{\"a\":1}")]);
+        assert_eq!(names(&[piece("get_", ""), piece("time", "{}")]), [expected("get_time", "{}")]);
     }
 
     #[test]

@@ -179,8 +179,8 @@ mod tests {
         ])
         .unwrap();
         let calls = answer.choices[0].message.tool_calls.as_ref().unwrap();
-        let said: Vec<_> = calls.iter().map(|c| (c.id.as_str(), c.function.arguments.as_str())).collect();
-        assert_eq!(said, [("a", "{}"), ("b", "{\"x\":1}")]);
+        let combined: Vec<_> = calls.iter().map(|c| (c.id.as_str(), c.function.arguments.as_str())).collect();
+        assert_eq!(combined, [("a", "{}"), ("b", "{\"x\":1}")]);
         assert_eq!(calls[0].kind, "function");
     }
 
@@ -218,10 +218,10 @@ mod tests {
         let choice = &answer.choices[0];
         assert_eq!(choice.rest["content_filter_results"]["hate"]["severity"], "safe");
         assert_eq!(choice.rest["logprobs"]["content"], json!([{"token":"ha"},{"token":"ha"}]));
-        let said = &choice.message.rest;
-        assert_eq!(said["audio"], json!({"id":"au","transcript":"haha"}));
+        let rest = &choice.message.rest;
+        assert_eq!(rest["audio"], json!({"id":"au","transcript":"haha"}));
         let detail = json!([{"type":"reasoning.text","index":0,"text":"haha","format":"v1"}]);
-        assert_eq!(said["reasoning_details"], detail);
+        assert_eq!(rest["reasoning_details"], detail);
         assert_eq!(
             (&answer.rest["citations"], &answer.rest["system_fingerprint"]),
             (&json!(["a"]), &json!("fp"))
