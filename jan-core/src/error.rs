@@ -113,7 +113,7 @@ impl Error {
         Self::new(ErrorKind::Invalid, message).with_param(param)
     }
 
-    /// The field `param` of the request is required and is not there.
+    /// The request lacks the required field `param`.
     ///
     /// ```
     /// let error = jan_core::Error::missing("name");

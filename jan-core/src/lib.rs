@@ -4,16 +4,16 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`chat`] | requests, messages, chunks and answers as OpenAI writes them, unknown fields kept |
-//! | [`call`] | one request to a model, with who makes it and what is reported of it |
+//! | [`chat`] | requests, messages, chunks and answers of OpenAI's chat API; unknown fields are kept |
+//! | [`call`] | one call of a model: its request, its caller, and what layers report about it |
 //! | [`completion`] | requests for text completions, and the trait of the providers that answer them |
-//! | [`request`] | what requests to models have in common |
+//! | [`request`] | the part that all requests to models share |
 //! | [`model`], [`image`], [`tool`], [`media`] | the traits for chat models, image generation, tools, and stored bytes |
-//! | [`database`] | the one handle on an app's database, on which every store is made; transactions |
+//! | [`database`] | the handle of an app's database, on which all stores are made; transactions |
 //! | [`conversation`], [`record`] | the data that belongs to users, and the stores that keep it |
 //! | `sql` | SQLite and Postgres behind one small interface (features `sqlite`, `postgres`) |
-//! | `fetch` | the guarded HTTP client for URLs that a caller names (feature `fetch`) |
-//! | `promises` | the suites that every implementation of a store runs (feature `promises`) |
+//! | `fetch` | the HTTP client for URLs that a caller chooses (feature `fetch`) |
+//! | `promises` | test suites for implementations of the store traits (feature `promises`) |
 //! | [`account`] | everything that one user owns: export, import, deletion |
 //! | [`auth`] | authentication: verifiers and issuers of credentials |
 //! | [`error`] | one error type that describes situations and hides which library failed |

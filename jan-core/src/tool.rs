@@ -36,13 +36,13 @@ use crate::{Principal, Result};
 /// ```
 #[async_trait]
 pub trait ToolProvider: Send + Sync + 'static {
-    /// The tools that `who` may call now. The order is the same at every call.
-    async fn tools(&self, who: &Principal) -> Result<Vec<Tool>>;
+    /// The tools that this caller may use now. The order is the same at every call.
+    async fn tools(&self, caller: &Principal) -> Result<Vec<Tool>>;
 
     /// Runs one tool. A tool that ran and failed returns an outcome with `is_error`, which the model gets to read.
     /// `Err` means that the tool did not run ([`crate::ErrorKind::NotFound`] for an unknown name). Dropping the future
     /// cancels the call if the tool can be cancelled.
-    async fn call(&self, who: &Principal, call: ToolRequest) -> Result<ToolOutcome>;
+    async fn call(&self, caller: &Principal, call: ToolRequest) -> Result<ToolOutcome>;
 }
 
 /// The description of a tool that a model gets.

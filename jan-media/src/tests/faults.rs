@@ -304,7 +304,7 @@ async fn an_upload_may_fail_at_any_write() {
             assert_eq!(
                 setup.read(&me(), &kept.id).await?,
                 png(1, 1, b"new"),
-                "operation is acknowledged is there"
+                "an acknowledged object exists"
             );
             Ok(())
         })

@@ -186,8 +186,14 @@ mod tests {
             calls.into_iter().map(|(_, name, arguments)| (name, arguments)).collect::<Vec<_>>()
         };
         let expected = |name: &str, arguments: &str| (name.to_owned(), arguments.to_owned());
-        assert_eq!(names(&[piece("one", "{}"), piece("two", "{}")]), [expected("one", "{}"), expected("two", "{}")]);
-        assert_eq!(names(&[piece("one", "{}"), piece("one", "{}")]), [expected("one", "{}"), expected("one", "{}")]);
+        assert_eq!(
+            names(&[piece("one", "{}"), piece("two", "{}")]),
+            [expected("one", "{}"), expected("two", "{}")]
+        );
+        assert_eq!(
+            names(&[piece("one", "{}"), piece("one", "{}")]),
+            [expected("one", "{}"), expected("one", "{}")]
+        );
         assert_eq!(names(&[piece("one", "{\"a\""), piece("one", ":1}")]), [expected("one", "{\"a\":1}")]);
         assert_eq!(names(&[piece("get_", ""), piece("time", "{}")]), [expected("get_time", "{}")]);
     }
