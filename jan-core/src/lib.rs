@@ -8,7 +8,7 @@
 //! | [`call`] | one call of a model: its request, its caller, and what layers report about it |
 //! | [`completion`] | requests for text completions, and the trait of the providers that answer them |
 //! | [`request`] | the part that all requests to models share |
-//! | [`model`], [`image`], [`tool`], [`media`] | the traits for chat models, image generation, tools, and stored bytes |
+//! | [`model`], [`image`], [`tool`], [`media`] | the traits for chat models, images, tools, and stored bytes |
 //! | [`database`] | the handle of an app's database, on which all stores are made; transactions |
 //! | [`conversation`], [`record`] | the data that belongs to users, and the stores that keep it |
 //! | `sql` | SQLite and Postgres behind one small interface (features `sqlite`, `postgres`) |

@@ -167,6 +167,9 @@ impl Ledger {
     pub(crate) async fn release_claim(&self, claim: &str, now: Millis) -> Result<()> {
         let Some(claim) = self.claims.get(&system_owner(), claim).await? else { return Ok(()) };
         let Claim { media, stored, .. } = &claim.body;
+        // A claim that joined a blob concerns two sets of bytes: that blob, and the bytes that were stored for it.
+        // Below, the claim loses the blob's name. If the process dies after that, the sweep finds the blob only by the
+        // extra claim that is written here.
         let joined = claim.group.as_ref().filter(|blob| *blob != stored);
         let check = match joined {
             Some(blob) => Some(self.schedule_check(&claim.body.owner(), media, blob, now).await?),
@@ -177,8 +180,8 @@ impl Ledger {
             Ok(())
         };
         match self.claims.update(&system_owner(), &claim.id, remove_blob).await {
-            // Another task is deleting the same claim and was faster.
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            // If it was not found, another task is deleting the same claim and was faster.
             _ => {}
         }
         self.delete_unclaimed(stored).await?;

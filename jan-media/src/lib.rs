@@ -5,7 +5,7 @@
 //! ```text
 //!   ingest ──> inspect (count, hash, kind, dimensions) ──> BlobStore      bytes first,
 //!      │                                                       │
-//!      └────> ledger: claim first, blob record last ──────────┘
+//!      └────> ledger: claim first, blob record last ───────────┘
 //!      └────> row: the owner's record of kind `media`                     row last
 //! ```
 //!
@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `media`, `settings` | [`Media`], the handle of this crate; [`MediaSettings`] |
 //! | [`blob`] | stores of bytes: memory, a folder, S3, other clouds |
-//! | `ingest`, `files`, `data_url`, `remote` | storing media from a stream, a form, a data URL or an address; [`Fetch`], the trait for downloads |
+//! | `ingest`, `files`, `data_url`, `remote` | the sources of media; [`Fetch`], the trait for downloads |
 //! | `inspect`, `kind`, `dimensions`, `utf8` | detect and check content while it is stored |
 //! | `location` | removes GPS data from images |
 //! | `ledger`, `row` | records of which media uses which bytes, and of media itself |

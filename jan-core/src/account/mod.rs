@@ -4,7 +4,7 @@
 //! in every export and every deletion.
 //!
 //! An export consists of lines of JSON. Each line is an object with one member, whose name is the kind of the entry.
-//! The first line names the user; the last line media_in_use that nothing is missing. The export does not stop other writers:
+//! The first line names the user; the last line shows that nothing is missing. The export does not stop other writers:
 //! changes that happen meanwhile may or may not be in it.
 
 mod import;

@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// Names of local hosts, whatever a DNS server returns for them. All names below them are local too.
 const PRIVATE_NAMES: &[&str] = &["localhost", "localdomain", "local", "internal", "home.arpa"];
 
-/// An rule of the allow-list: a host that may be fetched from although it is not public. It is one name, one address,
+/// An entry of the allow-list: a host that may be fetched from although it is not public. It is one name, one address,
 /// or a range of addresses, parsed from text like `files.corp.example`, `10.1.2.3`, `10.1.0.0/16`, `fd12::/16`.
 ///
 /// With a port (`minio:9000`, `10.1.2.3:9000`, `[fd12::1]:9000`), it allows only that port of the host, also when
