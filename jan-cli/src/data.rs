@@ -98,7 +98,7 @@ pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<ExitCode
 async fn account(config: &Config, without_media: bool) -> Result<Account> {
     let database = open::database(config).await?;
     let account = match without_media {
-        true => Account::new().leave_out(jan_media::EXPORT_KINDS),
+        true => Account::new().skip_kinds(jan_media::EXPORT_KINDS),
         false => Account::new().part(Arc::new(open::media(config, &database).await?)),
     };
     let store = Store::on(&database).await?;

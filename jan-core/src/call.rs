@@ -1,5 +1,5 @@
-//! One request to a model, and on whose behalf it is made. It passes through layers (providers around a provider) on its
-//! way: what they need to know of the caller comes with it, and what they find out goes back by it.
+//! One call of a model: the request, its caller, and a report. The call passes through layers (providers that wrap a
+//! provider). Layers read the caller from it and write what they find out, such as token usage, into its report.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,45 +20,45 @@ use crate::{ChatRequest, Principal, UserId};
 /// ```
 #[derive(Debug, Clone)]
 pub struct ModelCall<R = ChatRequest> {
-    /// What is asked.
+    /// The request.
     pub request: R,
-    /// Who asks.
+    /// The caller.
     pub caller: Caller,
-    /// Given when the request's messages hold the history of a conversation, and not only what its caller sent.
+    /// Present when the messages include the history of a conversation, and not only what the caller sent.
     pub history: Option<Arc<History>>,
-    /// What layers report of the call.
+    /// The report that layers write to.
     pub report: CallReport,
 }
 
 impl<R> ModelCall<R> {
-    /// A call by `caller`, whose messages are all the caller's own.
+    /// A call by `caller` whose messages were all sent by the caller.
     pub fn new(request: R, caller: impl Into<Caller>) -> Self {
         Self { request, caller: caller.into(), history: None, report: CallReport::default() }
     }
 }
 
-/// On whose behalf a model is called, from where, and by when it must have answered.
+/// The caller of a model, the conversation and request that the call belongs to, and its deadline.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Who asks.
+    /// The authenticated user.
     pub principal: Arc<Principal>,
-    /// The conversation that the call belongs to.
+    /// The id of the conversation that the call belongs to.
     pub conversation: Option<String>,
-    /// The project of that conversation.
+    /// The id of that conversation's project.
     pub project: Option<String>,
     /// The id of the request that caused the call, for logs.
     pub request_id: Option<String>,
-    /// When the answer must be whole. Enforced by a layer that has a timer, not by each provider.
+    /// The time by which the answer must be complete. A layer with a timer enforces it; providers need not.
     pub deadline: Option<Instant>,
 }
 
 impl Caller {
-    /// A caller outside of any conversation and request.
+    /// A caller outside of any conversation and request, without a deadline.
     pub fn new(principal: Arc<Principal>) -> Self {
         Self { principal, conversation: None, project: None, request_id: None, deadline: None }
     }
 
-    /// Whose things may be read and are paid for.
+    /// The user whose data the call may read and who is charged for it.
     pub fn owner(&self) -> &UserId {
         &self.principal.user
     }
@@ -82,15 +82,16 @@ impl From<Arc<Principal>> for Caller {
     }
 }
 
-/// What is true of messages that come from a conversation's history. Such a request may be shortened to fit the model's
-/// context, the oldest messages first; one that holds only what its caller sent is passed on as it is.
+/// Marks a request whose messages include a conversation's history. Such a request may be shortened to fit the model's
+/// context, oldest messages first. A request that holds only what its caller sent is passed on unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
-    /// Ids of media that only the history names. Each may have been deleted since; what new messages name must exist.
+    /// Ids of media that only the history names. That media may have been deleted since; media that new messages name
+    /// must exist.
     pub media: HashSet<String>,
 }
 
-/// What the layers report of one call, for whoever made it. Clones share one report.
+/// The report of one call. Layers write it and the caller reads it; clones share one report.
 #[derive(Debug, Clone, Default)]
 pub struct CallReport(Arc<Reported>);
 
@@ -101,22 +102,23 @@ struct Reported {
 }
 
 impl CallReport {
-    /// The tokens used, once the model has reported them; of a stream that is at its end.
+    /// The tokens used, once the model has reported them (for a stream: after its end).
     pub fn usage(&self) -> Option<&Usage> {
         self.0.usage.get()
     }
 
-    /// Reports the tokens used. The first report counts.
+    /// Reports the tokens used. Only the first report counts.
     pub fn set_usage(&self, usage: Usage) {
         self.0.usage.get_or_init(|| usage);
     }
 
-    /// Whether messages were left out or shortened to fit the model's context. Known when the provider has returned.
+    /// Whether messages were omitted or shortened to fit the model's context. The value is final when the provider's
+    /// future has returned.
     pub fn trimmed(&self) -> bool {
         self.0.trimmed.load(Ordering::Relaxed)
     }
 
-    /// Reports that messages were left out or shortened.
+    /// Reports that messages were omitted or shortened.
     pub fn set_trimmed(&self) {
         self.0.trimmed.store(true, Ordering::Relaxed);
     }

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt::{self, Write};
 
-/// Shows an error with all its causes, each after a colon, in one line whatever they quote. A cause that the text before
-/// it quotes already is not said twice.
+/// Displays an error with all its causes in one line, each cause after a colon. Control characters become spaces. A
+/// cause whose text the line already contains is not repeated.
 ///
 /// ```
 /// use jan_core::{Error, causes::Causes};
@@ -28,7 +28,8 @@ impl fmt::Display for Causes<'_> {
             }
             next = cause.source();
         }
-        // What is quoted from elsewhere must not begin a line of its own, nor steer a terminal.
+        // A cause may quote text from outside. It must not start a new log line, and must not contain a terminal's
+        // control codes.
         line.chars().try_for_each(|c| f.write_char(if c.is_control() { ' ' } else { c }))
     }
 }
@@ -38,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_cause_is_said_once_and_in_one_line() {
+    fn each_cause_is_written_once_and_in_one_line() {
         let inner = crate::Error::upstream("broken\npipe\u{1b}[31m");
         let middle = crate::Error::internal(inner);
         let outer = crate::Error::unavailable("It failed.").because(middle);

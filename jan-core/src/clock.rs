@@ -1,10 +1,10 @@
-//! Time as a part that can be changed: services ask a [`Clock`], so that tests move time by hand instead of sleeping.
+//! The current time behind a trait: services read it from a [`Clock`], so that tests set the time instead of sleeping.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Tells the time.
+/// Returns the current time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,12 +37,12 @@ pub trait Clock: Send + Sync + 'static {
     }
 }
 
-/// Milliseconds as the whole seconds that replies show.
+/// Milliseconds as whole seconds, the unit of times in replies.
 pub fn seconds(millis: i64) -> i64 {
     millis.div_euclid(1000)
 }
 
-/// The computer's own clock.
+/// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -53,17 +53,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved; clones move together.
+/// A clock for tests: its time changes only by [`MovedClock::advance`]. Clones share the time.
 #[derive(Debug, Clone)]
 pub struct MovedClock(Arc<AtomicU64>);
 
 impl MovedClock {
-    /// A clock standing at `seconds` since the Unix epoch.
+    /// A clock whose time is `seconds` since the Unix epoch.
     pub fn at(seconds: u64) -> Self {
         Self(Arc::new(AtomicU64::new(seconds.saturating_mul(1000))))
     }
 
-    /// Moves the clock forward, to the millisecond.
+    /// Moves the time forward, with a precision of one millisecond.
     pub fn advance(&self, by: Duration) {
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.0.fetch_add(millis, Ordering::SeqCst);

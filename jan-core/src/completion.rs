@@ -1,5 +1,5 @@
-//! Text completions, OpenAI's older API: a prompt goes on as text, without messages and without a chat template. Editors
-//! complete code by it.
+//! Text completions, OpenAI's older API: the model continues a prompt as plain text, without messages and without a
+//! chat template. Code editors use it to complete code.
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
@@ -17,13 +17,13 @@ use crate::{Error, Result};
 #[cfg(feature = "openapi")]
 mod schema;
 
-/// What a chunk and an answer say that they are.
+/// The value of `object` in chunks and answers.
 const OBJECT: &str = "text_completion";
 
-/// Makes text go on.
+/// Continues text.
 #[async_trait]
 pub trait CompletionProvider: Send + Sync {
-    /// Answers one request of OpenAI's completions API, in whichever form it has at hand.
+    /// Answers one request to OpenAI's completions API, as a stream or as a whole answer.
     ///
     /// Promises: as [`crate::ModelProvider::chat`].
     ///
@@ -32,27 +32,27 @@ pub trait CompletionProvider: Send + Sync {
     async fn complete(&self, call: ModelCall<CompletionRequest>) -> Result<CompletionReply>;
 }
 
-/// The body of a completions request. Cloning shares its bytes.
+/// The body of a completions request. Clones share its bytes.
 pub type CompletionRequest = ModelRequest<CompletionKind>;
 
-/// The kind of [`CompletionRequest`].
+/// The marker type of [`CompletionRequest`].
 #[derive(Debug, Clone, Copy)]
 pub enum CompletionKind {}
 
-/// What is to go on.
+/// The text or tokens to be continued.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Prompt {
-    /// Text.
+    /// A text.
     Text(String),
-    /// Tokens of the model that is asked.
+    /// Token ids of the model that is called.
     Tokens(Vec<u32>),
 }
 
 impl RequestKind for CompletionKind {
     const STREAMS: bool = true;
 
-    /// `prompt` must be there and be one.
+    /// Requires a model and a valid `prompt`, and checks well-known parameters.
     fn check(object: &JsonObject, model: &str) -> Result<()> {
         if model.is_empty() {
             return Err(Error::invalid("model", "`model` must not be empty."));
@@ -73,12 +73,12 @@ impl RequestKind for CompletionKind {
 }
 
 impl CompletionRequest {
-    /// Lets `model` go on with `prompt`.
+    /// A request that `model` continues `prompt`.
     pub fn new(model: impl Into<String>, prompt: impl Into<String>) -> Self {
         Self::empty(model).with("prompt", &prompt.into())
     }
 
-    /// The prompts, each of which gets as many choices as `n` says.
+    /// The prompts. The answer has `n` choices for each of them.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] when `prompt` is neither text nor tokens, nor an array of either.
@@ -89,16 +89,16 @@ impl CompletionRequest {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Given {
+enum PromptParameter {
     One(Prompt),
     Many(Vec<Prompt>),
 }
 
-fn prompts_of(given: Result<Option<Given>>) -> Result<Vec<Prompt>> {
+fn prompts_of(given: Result<Option<PromptParameter>>) -> Result<Vec<Prompt>> {
     match given {
-        Ok(Some(Given::One(Prompt::Tokens(tokens)))) if tokens.is_empty() => Err(no_prompt()),
-        Ok(Some(Given::One(prompt))) => Ok(vec![prompt]),
-        Ok(Some(Given::Many(prompts))) if !prompts.is_empty() => Ok(prompts),
+        Ok(Some(PromptParameter::One(Prompt::Tokens(tokens)))) if tokens.is_empty() => Err(no_prompt()),
+        Ok(Some(PromptParameter::One(prompt))) => Ok(vec![prompt]),
+        Ok(Some(PromptParameter::Many(prompts))) if !prompts.is_empty() => Ok(prompts),
         _ => Err(no_prompt()),
     }
 }
@@ -107,17 +107,17 @@ fn no_prompt() -> Error {
     Error::invalid("prompt", "`prompt` must be a text, an array of texts, or tokens of the model.")
 }
 
-/// How a text went on, in the form that the model had at hand. Answers and chunks are those of a chat but for their
-/// choices: they hold `text` in place of a message.
+/// The reply to a completions request, as a whole answer or a stream. Answers and chunks have the types of a chat, but
+/// their choices hold `text` in place of a message.
 pub enum CompletionReply {
-    /// All of it.
+    /// The whole answer.
     Answer(ChatAnswer),
-    /// Piece by piece.
+    /// The answer chunk by chunk.
     Stream(ChatStream),
 }
 
 impl CompletionReply {
-    /// The reply as one answer; a stream is read to its end.
+    /// The reply as one answer. A stream is read to its end.
     ///
     /// # Errors
     /// As [`ChatStream::collect_answer`].
@@ -133,10 +133,11 @@ impl CompletionReply {
         whole_of(collector.finish()?)
     }
 
-    /// The reply as a stream; a whole answer becomes a chunk for each choice, and one with its usage.
+    /// The reply as a stream. A whole answer becomes one chunk for each choice, and one with the usage if there is
+    /// any.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Upstream`] when the answer is no completion.
+    /// [`crate::ErrorKind::Upstream`] when the answer is not a completion.
     pub fn into_stream(self) -> Result<ChatStream> {
         let answer = match self {
             Self::Stream(stream) => return Ok(stream),
@@ -161,15 +162,15 @@ impl CompletionReply {
     }
 }
 
-/// A chunk of the completion `id` by `model`, adding nothing yet.
+/// A chunk of the completion `id` by `model`, without any choice yet.
 pub fn text_head(id: impl Into<String>, model: impl Into<String>, created: u64) -> ChunkBody {
     ChunkBody { object: OBJECT.into(), ..ChunkBody::new(id, model, created) }
 }
 
-/// A chunk that adds `text` to a choice, and says why it ended.
+/// A chunk that adds `text` to a choice, and states why the choice ended if it did.
 ///
 /// # Errors
-/// When `head` or `more` hold something that is no JSON.
+/// When `head` or `more` cannot be written as JSON.
 pub fn text_chunk(
     head: &ChunkBody,
     index: u32,
@@ -188,7 +189,7 @@ pub fn text_chunk(
     ChatChunk::from_wire(chunk.to_string().into())
 }
 
-/// What was collected, as one answer.
+/// The collected chunks as one answer.
 fn whole_of(body: AnswerBody) -> Result<ChatAnswer> {
     let choice = |choice: crate::chat::Choice| {
         let mut members = json!({"text": "", "index": choice.index, "logprobs": null, "finish_reason": choice.finish_reason});
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whole_and_streamed_are_the_same() {
+    async fn a_streamed_answer_collects_to_the_whole_answer() {
         let whole = r#"{"id":"c","object":"text_completion","created":1,"model":"m","choices":[
             {"text":" world","index":0,"logprobs":{"tokens":[" world"]},"finish_reason":"stop"},
             {"text":"!","index":1,"logprobs":null,"finish_reason":"length"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#;

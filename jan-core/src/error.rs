@@ -1,12 +1,13 @@
-//! The one error of the house. It names what happened in the caller's world ([`ErrorKind`]), says it in words meant
-//! for the caller (`message`, `code`, `param`), and keeps the cause for the log in another place (`source`), so that
-//! neither can become the other by accident. Only the server's HTTP shell turns a kind into a status code.
+//! The one error type of the workspace. An [`Error`] has three separate parts: the kind of situation ([`ErrorKind`]);
+//! what the caller may read (`message`, `code`, `param`); and the cause (`source`), which only the log gets. They are
+//! separate fields so that a cause cannot reach a caller by accident. Only the HTTP layer of the server turns a kind
+//! into a status code.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// A result with the house's [`Error`].
+/// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 type Cause = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -17,13 +18,13 @@ type Cause = Box<dyn std::error::Error + Send + Sync + 'static>;
 pub enum ErrorKind {
     /// The request is wrong; `param` names the field.
     Invalid,
-    /// No credential, or one that does not hold.
+    /// There is no credential, or it is not valid.
     Unauthenticated,
     /// The caller's quota is used up.
     QuotaExceeded,
     /// The caller is known and may not do this.
     Forbidden,
-    /// There is no such thing, or it belongs to somebody else.
+    /// What the request names does not exist, or it belongs to another user.
     NotFound,
     /// The route exists, but not with this method.
     MethodNotAllowed,
@@ -31,25 +32,25 @@ pub enum ErrorKind {
     Timeout,
     /// The request contradicts the present state.
     Conflict,
-    /// It was here, and was taken away on purpose.
+    /// It existed and was deleted on purpose.
     Gone,
     /// The body or a part of it is over a limit.
     TooLarge,
-    /// The body is of a type that is not taken here.
+    /// The type of the body is not accepted.
     UnsupportedMediaType,
     /// Well formed, but it cannot be processed (a decompression bomb, for example).
     Unprocessable,
-    /// A part of something was asked for that it does not have.
+    /// The requested range lies outside of the resource.
     OutOfRange,
-    /// Too many requests; `retry_after` says when to come back.
+    /// Too many requests; `retry_after` says when to try again.
     RateLimited,
-    /// Our own fault.
+    /// A fault of this program.
     Internal,
-    /// Known, and deliberately not offered.
+    /// A known feature that is deliberately not offered.
     NotImplemented,
-    /// A service that we call failed, or answered nonsense.
+    /// A service that we call failed, or its answer cannot be understood.
     Upstream,
-    /// Not ready now: no provider, draining, overloaded.
+    /// This cannot be served now: no provider, shutting down, or overloaded.
     Unavailable,
     /// A service that we call did not answer in time.
     UpstreamTimeout,
@@ -82,7 +83,7 @@ impl ErrorKind {
     }
 }
 
-/// Something that did not work, in words for the caller; see the module for the idea.
+/// An error with a message for the caller and a cause for the log; see the module.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -112,7 +113,7 @@ impl Error {
         Self::new(ErrorKind::Invalid, message).with_param(param)
     }
 
-    /// The field `param` of the request is required and is not there.
+    /// The request lacks the required field `param`.
     ///
     /// ```
     /// let error = jan_core::Error::missing("name");
@@ -124,7 +125,7 @@ impl Error {
         Self::invalid(param, message).with_code("missing_parameter")
     }
 
-    /// There is no such thing for this caller.
+    /// What the request names does not exist for this caller.
     pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::NotFound, message)
     }
@@ -139,12 +140,12 @@ impl Error {
         Self::new(ErrorKind::Upstream, message)
     }
 
-    /// Not ready to serve this now.
+    /// This cannot be served now.
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Unavailable, message)
     }
 
-    /// Our own fault: the caller learns nothing but that, the log gets the cause.
+    /// A fault of this program. The caller gets a general message; the log gets `cause`.
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::new(ErrorKind::Internal, "The server had an internal error. Try again later.").because(cause)
     }
@@ -156,21 +157,21 @@ impl Error {
         self
     }
 
-    /// Names the field of the request that is at fault.
+    /// Sets the field of the request that is wrong.
     #[must_use]
     pub fn with_param(mut self, param: impl Into<String>) -> Self {
         self.0.param = Some(param.into());
         self
     }
 
-    /// Says when a retry may succeed.
+    /// Sets the time after which a retry may succeed.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
 
-    /// Keeps the cause, for the log only: what [`std::error::Error::source`] answers. Any error is taken, or a text.
+    /// Sets the cause, for the log only; [`std::error::Error::source`] returns it. Any error or text is accepted.
     ///
     /// ```
     /// use jan_core::{Error, Result};
@@ -191,13 +192,13 @@ impl Error {
         self
     }
 
-    /// The same as [`Error::with_source`], as a sentence: `Error::upstream(…).because(error)`.
+    /// The same as [`Error::with_source`], under a shorter name: `Error::upstream(…).because(error)`.
     #[must_use]
     pub fn because(self, cause: impl Into<Cause>) -> Self {
         self.with_source(cause)
     }
 
-    /// What kind of situation this is.
+    /// The kind of situation.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -212,12 +213,12 @@ impl Error {
         &self.0.message
     }
 
-    /// The field at fault, if it is one field.
+    /// The field that is wrong, if the error is about one field.
     pub fn param(&self) -> Option<&str> {
         self.0.param.as_deref()
     }
 
-    /// When a retry may succeed, if that is known.
+    /// After how long a retry may succeed, if that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

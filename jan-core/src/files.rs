@@ -1,11 +1,12 @@
-//! Files and folders that only their owner may read and write: 0600 and 0700, whatever the umask. Where the system has no
-//! such modes, what is made has the system's own.
+//! Files and folders that only their owner may read and write (modes 0600 and 0700, whatever the umask is). On systems
+//! without such modes, files and folders get the system's default permissions.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Makes a folder, and those above it that are missing, for their owner alone. One that is there stays as it is.
+/// Creates a folder and its missing parent folders, accessible to their owner alone. A folder that exists stays as it
+/// is.
 ///
 /// # Errors
 /// The system's.
@@ -17,8 +18,8 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Opens a file to write it anew, for its owner alone; also one that was there with a looser mode. What is no file (a
-/// pipe, a device) is opened as it is.
+/// Creates or empties a file for writing, accessible to its owner alone, even if it existed with wider permissions.
+/// Anything that is not a file (a pipe, a device) is opened as it is.
 ///
 /// # Errors
 /// The system's.
@@ -28,7 +29,7 @@ pub fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes an empty file for its owner alone, if there is none.
+/// Creates an empty file that only its owner can access, if the file does not exist.
 ///
 /// # Errors
 /// The system's.
@@ -39,18 +40,18 @@ pub fn create_if_missing(path: &Path) -> io::Result<()> {
     }
 }
 
-/// These options, with which a file that is made is its owner's alone.
+/// The same options, extended so that a newly created file is accessible to its owner alone.
 pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
 }
 
-/// Takes from everybody but the owner what they may do with a file or folder. What is not there, what is neither (a
-/// device), and a folder that everybody shares on purpose (the sticky bit: `/tmp`) stays as it is.
+/// Removes all permissions of other users from a file or folder. Unchanged stay: paths that do not exist, devices and
+/// the like, and folders that are shared on purpose (those with the sticky bit, such as `/tmp`).
 ///
 /// # Errors
-/// The system's; a file of somebody else's cannot be changed.
+/// The system's error; a file that belongs to another user cannot be changed.
 #[cfg(unix)]
 pub fn tighten(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -70,7 +71,7 @@ pub fn tighten(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777 & !OTHERS))
 }
 
-/// There are no such modes here.
+/// Does nothing: this system has no such modes.
 ///
 /// # Errors
 /// None.
@@ -79,7 +80,7 @@ pub fn tighten(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether anybody but the owner may look into a folder.
+/// Whether users other than the owner have any permission on a folder.
 pub fn is_open_to_others(path: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_or_was_loose_is_the_owners_alone() {
+    fn created_and_tightened_files_are_accessible_to_their_owner_alone() {
         let dir = tempfile::tempdir().unwrap();
         let (folder, file) = (dir.path().join("a/b"), dir.path().join("f"));
         make_folder(&folder).unwrap();
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shared_on_purpose_and_devices_stay_as_they_are() {
+    fn shared_folders_and_devices_stay_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         set(dir.path(), 0o1777);
         tighten(dir.path()).unwrap();

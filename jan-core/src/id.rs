@@ -1,9 +1,9 @@
-//! Public ids: a prefix that says what the thing is, and randomness that nobody can guess.
+//! Public ids: a prefix that names the kind of object, and random characters that nobody can guess.
 
 /// How many characters follow the prefix of a short id (about 82 bits).
 const SHORT: usize = 16;
 const ALPHABET: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-/// Crockford's alphabet in small letters, which sorts as the numbers do.
+/// Crockford's base 32 alphabet in lower case. Text in it sorts in the same order as the numbers that it encodes.
 const CROCKFORD: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -18,12 +18,12 @@ pub fn random(prefix: &str, length: usize) -> String {
     letters(prefix, length, ALPHABET)
 }
 
-/// `length` random characters of `[0-9A-Za-z]`: for ids that stand in links.
+/// `length` random characters of `[0-9A-Za-z]`, for ids that are part of links.
 pub fn base62(length: usize) -> String {
     letters("", length, BASE62)
 }
 
-/// `prefix` and a ULID in small letters: 48 bits of `millis` since the epoch, which let ids sort by their making, and 80
+/// `prefix` and a ULID in lower case: 48 bits of `millis` since the epoch, so that ids sort by creation time, and 80
 /// random bits.
 pub fn ulid(prefix: &str, millis: i64) -> String {
     let mut random = [0u8; 16];
@@ -39,15 +39,16 @@ pub fn ulid(prefix: &str, millis: i64) -> String {
 fn letters(prefix: &str, length: usize, alphabet: &[u8]) -> String {
     let mut id = String::with_capacity(prefix.len() + length);
     id.push_str(prefix);
-    // The bytes after the last whole round would make the first letters likelier than the rest, so they are left out.
-    let fair = 256 / alphabet.len() * alphabet.len();
+    // 256 is no multiple of the alphabet's length. The bytes above the largest multiple would make the first letters
+    // of the alphabet more likely than the others, so those bytes are skipped.
+    let unbiased = 256 / alphabet.len() * alphabet.len();
     let mut pool = [0u8; 32];
     while id.len() < prefix.len() + length {
         fill(&mut pool);
         let letters = pool
             .iter()
             .map(|byte| usize::from(*byte))
-            .filter(|byte| *byte < fair)
+            .filter(|byte| *byte < unbiased)
             .filter_map(|byte| alphabet.get(byte % alphabet.len()));
         let missing = prefix.len() + length - id.len();
         id.extend(letters.take(missing).map(|letter| char::from(*letter)));
@@ -57,8 +58,7 @@ fn letters(prefix: &str, length: usize, alphabet: &[u8]) -> String {
 
 /// Random bytes from the system's secure source.
 ///
-/// A system without such a source cannot run a server: no id or key made without one could be trusted, so the process
-/// stops rather than go on.
+/// Aborts the process when the system has no such source: ids and keys made without one would not be secret.
 pub fn fill(bytes: &mut [u8]) {
     if getrandom::fill(bytes).is_err() {
         std::process::abort();
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_have_their_shape_and_differ() {
+    fn ids_have_their_prefix_length_and_alphabet_and_differ() {
         let (a, b) = (short("conv_"), short("conv_"));
         assert_eq!(a.len(), 21);
         assert!(a.starts_with("conv_") && a.bytes().skip(5).all(|c| ALPHABET.contains(&c)));

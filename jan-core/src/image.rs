@@ -1,4 +1,4 @@
-//! The seam to whoever makes pictures out of words, or out of other pictures.
+//! The trait for image generation: images made from a prompt, or by changing other images.
 
 #[cfg(feature = "openapi")]
 mod schema;
@@ -12,18 +12,18 @@ use crate::{BoxStream, Result};
 #[cfg(feature = "openapi")]
 pub use schema::ImageEvent;
 
-/// Makes pictures.
+/// Generates and edits images.
 ///
 /// ```
 /// use jan_core::image::{ImageProvider, ImageReply, ImageRequest};
 /// use jan_core::{Error, JsonObject, Result, async_trait};
 ///
-/// /// Always makes the same picture.
+/// /// Always returns the same image.
 /// struct Dot(String);
 ///
 /// #[async_trait]
 /// impl ImageProvider for Dot {
-///     async fn paint(&self, request: ImageRequest) -> Result<ImageReply> {
+///     async fn generate(&self, request: ImageRequest) -> Result<ImageReply> {
 ///         let prompt: Option<String> = request.members.get("prompt")?;
 ///         let prompt = prompt.ok_or_else(|| Error::invalid("prompt", "`prompt` is required."))?;
 ///         let mut reply = JsonObject::new();
@@ -34,43 +34,44 @@ pub use schema::ImageEvent;
 /// ```
 #[async_trait]
 pub trait ImageProvider: Send + Sync + 'static {
-    /// Makes pictures of a prompt; with pictures in the request, it changes those.
+    /// Generates images from a prompt. If the request contains images, those are changed instead.
     ///
     /// Promises: dropping the future or the events stops the work. Parameters that the provider does not know are
-    /// ignored or passed on, not refused. It need not honour `stream`: whoever asked takes either reply.
+    /// ignored or forwarded, not refused. The provider may ignore `stream`: callers accept both forms of reply.
     ///
     /// # Errors
     /// As [`crate::ModelProvider::chat`].
-    async fn paint(&self, request: ImageRequest) -> Result<ImageReply>;
+    async fn generate(&self, request: ImageRequest) -> Result<ImageReply>;
 }
 
-/// What is to be made.
+/// A request for image generation.
 #[derive(Debug, Clone, Default)]
 pub struct ImageRequest {
-    /// The members of OpenAI's body (`prompt`, `model`, `n`, `size`, …) but for the pictures.
+    /// The members of OpenAI's request body (`prompt`, `model`, `n`, `size`, …), without the images.
     pub members: JsonObject,
-    /// The pictures to be changed; without any, a new one is made.
+    /// The images to be changed. If there are none, a new image is generated.
     pub pictures: Vec<Picture>,
-    /// Where the first picture may be changed.
+    /// A mask image that marks the area of the first image that may be changed.
     pub mask: Option<Picture>,
 }
 
-/// A picture that goes into another.
+/// An input image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// What it is, for example `image/png`.
+    /// The MIME type, for example `image/png`.
     pub mime: String,
-    /// What it is called.
+    /// The file name.
     pub filename: Option<String>,
-    /// It.
+    /// The encoded image.
     pub bytes: Bytes,
 }
 
-/// What came of it.
+/// The reply of an image provider.
 pub enum ImageReply {
-    /// All of it: `{created, data: [{b64_json | url, revised_prompt}], usage}`.
+    /// The whole reply: `{created, data: [{b64_json | url, revised_prompt}], usage}`.
     Whole(JsonObject),
-    /// Events as they are made, each with its `type` (`image_generation.partial_image`, `image_generation.completed`,
-    /// `image_edit.…`). The end of the stream means that all is made; what broke off ends with an error item.
+    /// A stream of events, each with its `type` (`image_generation.partial_image`, `image_generation.completed`,
+    /// `image_edit.…`). The end of the stream means that all images are complete; work that was cut off ends with an
+    /// error item.
     Events(BoxStream<Result<JsonObject>>),
 }

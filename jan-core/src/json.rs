@@ -1,5 +1,5 @@
-//! A JSON object whose members stay the bytes they came in. Whoever forwards an object that they only looked at, or
-//! changed one member of, neither parses the rest nor loses a field that this version has never heard of.
+//! A JSON object whose members stay the bytes they were read from. Code that forwards an object after reading or
+//! changing one member does not parse the other members, and does not lose fields that this version does not know.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use serde_json::value::RawValue;
 
 use crate::{Error, Result};
 
-/// A JSON object, member by member in its own order, each value kept as raw JSON. Cloning copies no value.
+/// A JSON object: its members in their original order, each value as raw JSON. Cloning copies no value.
 #[derive(Clone, Default)]
 pub struct JsonObject {
     members: Vec<(String, Bytes)>,
-    /// The whole as it came, as long as nothing was changed.
-    whole: Option<Bytes>,
+    /// The bytes of the whole object, as long as nothing was changed.
+    original: Option<Bytes>,
 }
 
 impl JsonObject {
@@ -25,11 +25,11 @@ impl JsonObject {
         Self::default()
     }
 
-    /// Reads an object without looking into its values.
+    /// Reads an object without parsing its values.
     ///
     /// # Errors
-    /// `invalid_json` when it is not one JSON object, or when a member is given twice (two readers could then see two
-    /// different requests in the same bytes).
+    /// `invalid_json` when the text is not one JSON object; `duplicate_member` when a member occurs twice, because two
+    /// readers could otherwise read two different requests from the same bytes.
     pub fn parse(bytes: Bytes) -> Result<Self> {
         let raw: RawMembers<'_> = serde_json::from_slice(&bytes).map_err(not_json)?;
         let mut keys: Vec<_> = raw.0.iter().map(|(key, _)| key.as_str()).collect();
@@ -40,19 +40,19 @@ impl JsonObject {
         }
         let members =
             raw.0.into_iter().map(|(key, value)| (key, bytes.slice_ref(value.get().as_bytes()))).collect();
-        Ok(Self { members, whole: Some(bytes) })
+        Ok(Self { members, original: Some(bytes) })
     }
 
-    /// The raw JSON of a member; `null` counts as absent.
+    /// The raw JSON of a member; `None` when it is absent or `null`.
     pub fn raw(&self, key: &str) -> Option<&Bytes> {
         let (_, value) = self.members.iter().find(|(name, _)| name == key)?;
         (value.as_ref() != b"null").then_some(value)
     }
 
-    /// A member read as `T`; `None` when it is absent or `null`.
+    /// A member parsed as `T`; `None` when it is absent or `null`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `key` when the value does not fit.
+    /// [`crate::ErrorKind::Invalid`] naming `key` when the value is not a `T`.
     pub fn get<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Result<Option<T>> {
         let Some(raw) = self.raw(key) else { return Ok(None) };
         serde_json::from_slice(raw)
@@ -60,26 +60,28 @@ impl JsonObject {
             .map_err(|e| Error::invalid(key, format!("`{key}` is not valid: {e}.")))
     }
 
-    /// A member that must be there, read as `T`.
+    /// A required member, parsed as `T`.
     ///
     /// # Errors
-    /// [`Error::missing`] when it is absent or `null`; [`crate::ErrorKind::Invalid`] naming `key` when it does not fit.
+    /// [`Error::missing`] when it is absent or `null`; [`crate::ErrorKind::Invalid`] naming `key` when the value is
+    /// not a `T`.
     pub fn required<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Result<T> {
         self.get(key)?.ok_or_else(|| Error::missing(key))
     }
 
-    /// A text that a change sets or takes away: `None` when it is absent or `null`, `Some(None)` when it is empty.
+    /// A text that a change request sets or removes: `None` (no change) when it is absent or `null`, `Some(None)`
+    /// (remove) when it is empty.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `key` when the value is no text.
+    /// [`crate::ErrorKind::Invalid`] naming `key` when the value is not a text.
     pub fn removable(&self, key: &str) -> Result<Option<Option<String>>> {
         Ok(self.get::<String>(key)?.map(|text| Some(text).filter(|text| !text.is_empty())))
     }
 
-    /// Sets a member, in place if it is there.
+    /// Sets a member. An existing member keeps its position; a new one is added at the end.
     ///
     /// # Errors
-    /// When the value cannot be written as JSON (a map with keys that are not strings, say).
+    /// When the value cannot be written as JSON (for example a map whose keys are not strings).
     pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
         let raw = serde_json::to_vec(value).map_err(Error::internal)?;
         self.set_raw(key, raw.into());
@@ -88,7 +90,7 @@ impl JsonObject {
 
     /// Sets a member to JSON that is written already. The caller answers for it being JSON.
     pub fn set_raw(&mut self, key: &str, raw: Bytes) {
-        self.whole = None;
+        self.original = None;
         match self.members.iter_mut().find(|(name, _)| name == key) {
             Some((_, value)) => *value = raw,
             None => self.members.push((key.to_owned(), raw)),
@@ -102,26 +104,26 @@ impl JsonObject {
         }
     }
 
-    /// Takes a member out; true when it was there.
+    /// Removes a member; returns whether it existed.
     pub fn remove(&mut self, key: &str) -> bool {
         let before = self.members.len();
         self.members.retain(|(name, _)| name != key);
         let removed = self.members.len() < before;
         if removed {
-            self.whole = None;
+            self.original = None;
         }
         removed
     }
 
-    /// Names and raw values, in order.
+    /// The names and raw values of all members, in order.
     pub fn members(&self) -> impl Iterator<Item = (&str, &Bytes)> {
         self.members.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// The object as JSON: the very bytes it was read from if nothing was changed.
+    /// The object as JSON: the bytes that it was read from if nothing was changed.
     pub fn to_bytes(&self) -> Bytes {
-        if let Some(whole) = &self.whole {
-            return whole.clone();
+        if let Some(original) = &self.original {
+            return original.clone();
         }
         let size: usize = self.members.iter().map(|(key, value)| key.len() + value.len() + 4).sum();
         let mut out = BytesMut::with_capacity(size + 2);
@@ -139,10 +141,10 @@ impl JsonObject {
         out.freeze()
     }
 
-    /// The whole object read as `T`.
+    /// The whole object parsed as `T`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] when it does not fit.
+    /// [`crate::ErrorKind::Invalid`] when it is not a `T`.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.to_bytes()).map_err(not_json)
     }
@@ -159,7 +161,7 @@ impl Serialize for JsonObject {
     }
 }
 
-/// Only out of JSON: other formats have no raw JSON to give.
+/// Works only with JSON: other formats have no raw JSON.
 impl<'de> Deserialize<'de> for JsonObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let raw: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
@@ -167,7 +169,7 @@ impl<'de> Deserialize<'de> for JsonObject {
     }
 }
 
-/// Any object: what it holds is for its readers to say.
+/// The schema of any JSON object; the readers of an object check its members.
 #[cfg(feature = "openapi")]
 mod schema {
     use utoipa::openapi::RefOr;
@@ -227,13 +229,13 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn untouched_bytes_come_back_as_they_were() {
+    fn an_unchanged_object_is_written_as_its_original_bytes() {
         let text = " {\"b\" : 1.50, \"a\":{ \"x\": [1, 2] }}\n";
         assert_eq!(JsonObject::parse(text.into()).unwrap().to_bytes(), text);
     }
 
     #[test]
-    fn a_change_leaves_every_other_value_as_it_was() {
+    fn a_change_leaves_every_other_value_unchanged() {
         let mut object =
             JsonObject::parse(r#"{"model":"a","vendor":{"k": 1.50},"model_x":null}"#.into()).unwrap();
         object.set("model", "b").unwrap();
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn text_that_is_not_one_object_is_refused() {
         for text in ["", "[]", "1", "{", "{\"a\":}", "{} x", "nul"] {
             assert_eq!(JsonObject::parse(text.into()).unwrap_err().code(), "invalid_json", "{text}");
         }

@@ -1,27 +1,28 @@
-//! What every room of Jan Server shares: the vocabulary of chat, the traits that backends give and rooms ask for,
-//! the one error, ids, pages, time. No server, no task, no socket: a room that only needs a type pays for a type.
+//! What every crate of Jan Server shares: the types of the chat API, the traits that backends implement and services
+//! call, the one error type, ids, pages and time. It contains no server, starts no task and opens no socket, so a
+//! crate that needs only one type gets nothing else with it.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`chat`] | requests, messages, chunks and answers as OpenAI writes them, unknown fields kept |
-//! | [`call`] | one request to a model, with who makes it and what is reported of it |
-//! | [`completion`] | requests to make text go on, and who does |
-//! | [`request`] | what requests to models have in common |
-//! | [`model`], [`image`], [`tool`], [`media`] | the seams: who answers a chat, makes pictures, runs a tool, keeps bytes |
-//! | [`database`] | the one handle on an app's database, on which every store is made; transactions |
-//! | [`conversation`], [`record`] | what people keep, and the stores that keep it |
-//! | `sql` | SQLite and Postgres behind one small face (features `sqlite`, `postgres`) |
-//! | `fetch` | the guarded HTTP client for URLs that a caller names (feature `fetch`) |
-//! | `promises` | the suites that every implementation of a store runs (feature `promises`) |
-//! | [`account`] | what belongs to an owner: taken along, given back, taken away |
-//! | [`auth`] | who is asking: verifiers and issuers of credentials |
-//! | [`error`] | one error type that names situations, not libraries |
-//! | [`id`], [`page`], [`clock`], [`json`], [`secret`] | the small pieces |
+//! | [`chat`] | requests, messages, chunks and answers of OpenAI's chat API; unknown fields are kept |
+//! | [`call`] | one call of a model: its request, its caller, and what layers report about it |
+//! | [`completion`] | requests for text completions, and the trait of the providers that answer them |
+//! | [`request`] | the part that all requests to models share |
+//! | [`model`], [`image`], [`tool`], [`media`] | the traits for chat models, images, tools, and stored bytes |
+//! | [`database`] | the handle of an app's database, on which all stores are made; transactions |
+//! | [`conversation`], [`record`] | the data that belongs to users, and the stores that keep it |
+//! | `sql` | SQLite and Postgres behind one small interface (features `sqlite`, `postgres`) |
+//! | `fetch` | the HTTP client for URLs that a caller chooses (feature `fetch`) |
+//! | `promises` | test suites for implementations of the store traits (feature `promises`) |
+//! | [`account`] | everything that one user owns: export, import, deletion |
+//! | [`auth`] | authentication: verifiers and issuers of credentials |
+//! | [`error`] | one error type that describes situations and hides which library failed |
+//! | [`id`], [`page`], [`clock`], [`json`], [`secret`] | small shared types |
 
 // On docs.rs each item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-/// Gives a type that stays bytes the OpenAPI schema of another one, which lists the members that are known.
+/// Gives a type that holds raw JSON bytes the OpenAPI schema of another type, which lists the known members.
 #[cfg(feature = "openapi")]
 #[macro_export]
 #[doc(hidden)]
@@ -75,7 +76,7 @@ pub mod secret;
 pub mod sql;
 pub mod tool;
 
-/// What the traits here are written with: an implementation needs the same attribute.
+/// The attribute that the traits here are written with; their implementations need the same one.
 pub use async_trait::async_trait;
 pub use auth::{AuthVerifier, TokenIssuer};
 pub use call::{CallReport, Caller, History, ModelCall};
@@ -93,7 +94,7 @@ pub use record::RecordStore;
 pub use secret::Secret;
 pub use tool::ToolProvider;
 
-/// A boxed stream, as the object-safe traits here return it. Dropping it stops the work behind it.
+/// A boxed stream, as the object-safe traits here return it. Dropping it stops the work that produces its items.
 pub type BoxStream<T> = futures_core::stream::BoxStream<'static, T>;
 
 // Everything that crosses a task boundary in a server is `Send + Sync + 'static`, promised at compile time.

@@ -1,5 +1,5 @@
-//! The seam to language models: whoever can answer a chat is a [`ModelProvider`]. The local model, an upstream over
-//! HTTP, a router over several of them and an embedder's own model all stand behind this one trait.
+//! The trait for language models. The local model, an upstream over HTTP, a router over several models and an
+//! embedding program's own model are all a [`ModelProvider`].
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,8 +22,9 @@ pub use schema::EmbeddingList;
 
 /// Answers chats.
 ///
-/// A provider around another provider is a *layer*: it changes the call on its way in or the reply on its way out, and
-/// names the other in [`ModelProvider::inner`], which then answers whatever the layer does not answer itself.
+/// A provider that wraps another provider is a *layer*: it changes the call before the inner provider gets it, or the
+/// reply afterwards. It returns the inner provider from [`ModelProvider::inner`]; the default methods of this trait
+/// then use the inner provider for everything that the layer does not implement.
 ///
 /// ```
 /// use jan_core::{ChatAnswer, ChatReply, Error, Model, ModelCall, ModelProvider, Result, async_trait};
@@ -45,32 +46,32 @@ pub use schema::EmbeddingList;
 /// ```
 #[async_trait]
 pub trait ModelProvider: Send + Sync + 'static {
-    /// The models that can be asked now. May be answered from a cache; callers may call it often.
+    /// The models that can be called now. The result may come from a cache; callers may call this often.
     async fn models(&self) -> Result<Vec<Model>>;
 
-    /// Answers one chat, in whichever form it has at hand ([`ChatReply`]); a request with `stream: true` should be
-    /// answered by a stream whose chunks come as they are made.
+    /// Answers one chat request, as a stream or as a whole answer ([`ChatReply`]). A request with `stream: true`
+    /// should be answered by a stream that yields each chunk as soon as it exists.
     ///
-    /// Promises: the work stops when the future or the returned stream is dropped. What goes wrong before the first
-    /// byte is an `Err` here; later it is the stream's last item. An answer that broke off is never shown as whole.
-    /// Parameters that the provider does not know are ignored or passed on, not refused. A stream may report usage
-    /// whether it was asked for or not.
+    /// Promises: the work stops when the future or the returned stream is dropped. An error before the first byte is
+    /// returned as `Err`; a later error is the last item of the stream. An answer that was cut off is never presented
+    /// as complete. Parameters that the provider does not know are ignored or forwarded, not refused. A stream may
+    /// report usage whether or not the request asked for it.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::NotFound`] for a model it does not have, [`crate::ErrorKind::Invalid`] naming the
-    /// parameter, [`crate::ErrorKind::RateLimited`] with a time to come back, [`crate::ErrorKind::Upstream`],
-    /// [`crate::ErrorKind::UpstreamTimeout`].
+    /// [`crate::ErrorKind::NotFound`] for a model that it does not have; [`crate::ErrorKind::Invalid`] naming the
+    /// parameter; [`crate::ErrorKind::RateLimited`] with the time after which to retry;
+    /// [`crate::ErrorKind::Upstream`]; [`crate::ErrorKind::UpstreamTimeout`].
     async fn chat(&self, call: ModelCall) -> Result<ChatReply>;
 
-    /// The provider that this one is a layer around; none unless it is a layer.
+    /// The provider that this one wraps; `None` unless this is a layer.
     fn inner(&self) -> Option<&dyn ModelProvider> {
         None
     }
 
-    /// The model of this name.
+    /// The model with this id.
     ///
     /// # Errors
-    /// As [`ModelProvider::models`]; [`crate::ErrorKind::NotFound`] when there is none.
+    /// As [`ModelProvider::models`]; [`crate::ErrorKind::NotFound`] when no such model exists.
     async fn model(&self, id: &str) -> Result<Model> {
         if let Some(inner) = self.inner() {
             return inner.model(id).await;
@@ -83,7 +84,8 @@ pub trait ModelProvider: Send + Sync + 'static {
         })
     }
 
-    /// How this model is shown pictures that are kept here: in the request, unless its provider fetches links.
+    /// The form in which this model gets media that is stored here. Default: inside the request as data URLs; a
+    /// provider that downloads links itself returns [`Want::Link`].
     async fn takes_media(&self, model: &str) -> Want {
         match self.inner() {
             Some(inner) => inner.takes_media(model).await,
@@ -91,24 +93,24 @@ pub trait ModelProvider: Send + Sync + 'static {
         }
     }
 
-    /// The same provider as a giver of embeddings, if it is one.
+    /// This provider as an [`EmbeddingProvider`], if it can make embeddings.
     fn embeddings(&self) -> Option<&dyn EmbeddingProvider> {
         self.inner()?.embeddings()
     }
 
-    /// The same provider as one that makes text go on (`POST /v1/completions`), if it is one.
+    /// This provider as a [`CompletionProvider`] (`POST /v1/completions`), if it can continue text.
     fn completions(&self) -> Option<&dyn CompletionProvider> {
         self.inner()?.completions()
     }
 }
 
-/// Turns texts into vectors.
+/// Converts texts into embedding vectors.
 ///
 /// ```
 /// use jan_core::model::{EmbeddingProvider, EmbeddingRequest};
 /// use jan_core::{JsonObject, ModelCall, Result, async_trait};
 ///
-/// /// Turns a text into its length.
+/// /// The vector of a text has one number, the length of the text.
 /// struct Lengths;
 ///
 /// #[async_trait]
@@ -128,34 +130,35 @@ pub trait ModelProvider: Send + Sync + 'static {
 /// ```
 #[async_trait]
 pub trait EmbeddingProvider: Send + Sync {
-    /// Answers one request of OpenAI's embeddings API.
+    /// Answers one request to OpenAI's embeddings API.
     ///
     /// # Errors
     /// As [`ModelProvider::chat`].
     async fn embed(&self, call: ModelCall<EmbeddingRequest>) -> Result<JsonObject>;
 }
 
-/// A model as `GET /v1/models` shows it.
+/// A model in the list of `GET /v1/models`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Model {
-    /// The name to ask for.
+    /// The name that requests give in `model`.
     pub id: String,
-    /// `model`.
+    /// The object type: always `model`.
     #[serde(default = "model")]
     pub object: String,
-    /// Seconds since the Unix epoch.
+    /// The creation time in seconds since the Unix epoch; 0 when it is unknown.
     #[serde(default)]
     pub created: u64,
-    /// Who gives it.
+    /// The organisation that provides the model.
     #[serde(default)]
     pub owned_by: String,
     /// The name under which its provider was configured; empty when it has none.
     #[serde(skip)]
     pub provider: String,
-    /// What its provider states of it, or the operator, in our words. It goes before `rest`.
+    /// Properties in this crate's own fields, stated by the provider or the operator. They take precedence over
+    /// `rest`.
     #[serde(skip)]
     pub info: ModelInfo,
-    /// Everything else that the provider says of it, in its own words.
+    /// All other members that the provider sent, unchanged.
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -165,7 +168,7 @@ fn model() -> String {
 }
 
 impl Model {
-    /// A model `id` given by `owned_by`.
+    /// A model `id` provided by `owned_by`.
     pub fn new(id: impl Into<String>, owned_by: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -178,7 +181,7 @@ impl Model {
         }
     }
 
-    /// States what it is and can do.
+    /// Sets the model's properties.
     #[must_use]
     pub fn described(mut self, info: ModelInfo) -> Self {
         self.info = info;
@@ -186,17 +189,17 @@ impl Model {
     }
 }
 
-/// The body of an embeddings request. Cloning shares its bytes.
+/// The body of an embeddings request. Clones share its bytes.
 pub type EmbeddingRequest = ModelRequest<EmbeddingKind>;
 
-/// The kind of [`EmbeddingRequest`].
+/// The marker type of [`EmbeddingRequest`].
 #[derive(Debug, Clone, Copy)]
 pub enum EmbeddingKind {}
 
 impl RequestKind for EmbeddingKind {
     const STREAMS: bool = false;
 
-    /// `input` must be there and not be empty.
+    /// Requires a non-empty `input`.
     fn check(object: &JsonObject, _: &str) -> Result<()> {
         match object.raw("input").map(Bytes::as_ref) {
             None => Err(Error::missing("input")),
@@ -208,10 +211,11 @@ impl RequestKind for EmbeddingKind {
 }
 
 impl EmbeddingRequest {
-    /// The texts.
+    /// The input as texts.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] when the input is not text (arrays of token ids are for the model that made them).
+    /// [`crate::ErrorKind::Invalid`] when the input is not text. (Arrays of token ids fit only the model whose tokens
+    /// they are.)
     pub fn texts(&self) -> Result<Vec<String>> {
         #[derive(Deserialize)]
         #[serde(untagged)]

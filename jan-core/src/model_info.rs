@@ -1,69 +1,70 @@
-//! What a model is and can do, besides answering: what a page shows in a list of models, and asks before it offers tools,
-//! thinking or pictures.
+//! Properties and abilities of a model. User interfaces show them in model lists, and check them before they offer
+//! tools, reasoning or images.
 
 use serde::{Deserialize, Serialize};
 
-/// What its provider, or the operator, says of a model. What nobody says is unknown and not false.
+/// Properties of a model as its provider or the operator states them. A property that nobody stated is `None`:
+/// unknown, not false.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelInfo {
-    /// The name to show; the model's id unless told.
+    /// The name to show. Default: the model's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// What it is good for, in a sentence.
+    /// What the model is good at, in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The heading under which it is listed.
+    /// The heading under which a model list shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
-    /// Where its category stands among the others, the least first.
+    /// The position of its category among all categories; the smallest number comes first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category_order: Option<i64>,
-    /// Where it stands in its category, the least first.
+    /// Its position within its category; the smallest number comes first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<i64>,
-    /// The models that it is one of (`qwen3`).
+    /// The model family, for example `qwen3`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
-    /// How many tokens it can read.
+    /// The context length in tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_length: Option<u64>,
-    /// What it can do.
+    /// Its abilities.
     pub supports: Capabilities,
 }
 
-/// What a model can do, as far as somebody says.
+/// Abilities of a model. `None` means that nobody stated it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Capabilities {
-    /// Calls tools.
+    /// Whether it can call tools.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tools: Option<bool>,
-    /// Thinks before it answers.
+    /// Whether it reasons before it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<bool>,
-    /// Sees pictures.
+    /// Whether it accepts images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<bool>,
-    /// Can be trusted with the tools that drive a browser.
+    /// Whether it is reliable enough for tools that control a web browser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub browser: Option<bool>,
-    /// Can answer without thinking, although it thinks as a rule.
+    /// Whether it is a reasoning model that can also answer without reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instruct: Option<bool>,
-    /// Turns texts into vectors.
+    /// Whether it makes embeddings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embeddings: Option<bool>,
-    /// Hears.
+    /// Whether it accepts audio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio: Option<bool>,
-    /// Sees films.
+    /// Whether it accepts video.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<bool>,
 }
 
 impl ModelInfo {
-    /// This, and where it says nothing what `other` says.
+    /// This information, with unknown properties filled in from `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -80,7 +81,7 @@ impl ModelInfo {
 }
 
 impl Capabilities {
-    /// These, and where they say nothing what `other` says.
+    /// These abilities, with unknown ones filled in from `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -101,16 +102,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_says_something_goes_before_who_says_it_too() {
+    fn own_properties_take_precedence_and_unknown_ones_are_filled_in() {
         let tools = |tools| Capabilities { tools, ..Capabilities::default() };
-        let said = ModelInfo { order: Some(1), supports: tools(Some(false)), ..ModelInfo::default() };
+        let own = ModelInfo { order: Some(1), supports: tools(Some(false)), ..ModelInfo::default() };
         let other = ModelInfo {
             order: Some(2),
             family: Some("qwen3".into()),
             supports: Capabilities { images: Some(true), ..tools(Some(true)) },
             ..ModelInfo::default()
         };
-        let both = said.or(other);
+        let both = own.or(other);
         assert_eq!((both.order, both.family.as_deref()), (Some(1), Some("qwen3")));
         assert_eq!((both.supports.tools, both.supports.images), (Some(false), Some(true)));
     }

@@ -1,5 +1,5 @@
-//! Lists are read by keyset, never by offset: a page costs the same wherever it stands in the list, and an item is
-//! neither skipped nor repeated while others are added and removed.
+//! Pages of lists. Lists are read by keyset (the items after a given item) and never by offset: every page costs the
+//! same, and no item is skipped or repeated while others are added and removed.
 
 use crate::{Error, Result};
 
@@ -8,7 +8,7 @@ pub const DEFAULT_LIMIT: u32 = 20;
 /// The largest page a caller may ask for.
 pub const MAX_LIMIT: u32 = 100;
 
-/// Which way a list runs.
+/// The order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
     /// Oldest first.
@@ -18,14 +18,14 @@ pub enum Order {
     Desc,
 }
 
-/// Which part of a list is wanted.
+/// The part of a list that a caller requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
-    /// How many items at the most, 1 to [`MAX_LIMIT`].
+    /// The largest number of items to return, 1 to [`MAX_LIMIT`].
     pub limit: u32,
-    /// The id of the last item already seen.
+    /// The cursor: the id of the last item of the page before. `None` for the first page.
     pub after: Option<String>,
-    /// Which way the list runs.
+    /// The order of the list.
     pub order: Order,
 }
 
@@ -53,14 +53,14 @@ impl PageRequest {
         Ok(Self { limit, after: after.map(str::to_owned), order })
     }
 
-    /// What a store answers when `after` is nothing of the owner's.
+    /// The error of a store when `after` names no item of the owner's list.
     pub fn unknown_cursor(&self) -> Error {
         let message =
             format!("`after` names nothing in this list: `{}`.", self.after.as_deref().unwrap_or(""));
         Error::invalid("after", message).with_code("unknown_cursor")
     }
 
-    /// For stores: the place before the first item of a list that runs by time and id.
+    /// For stores: a position (time and id) before the first item of a list that is ordered by time and id.
     pub fn first_place(&self) -> (i64, String) {
         match self.order {
             Order::Asc => (i64::MIN, String::new()),
@@ -68,12 +68,12 @@ impl PageRequest {
         }
     }
 
-    /// For stores: how many to read, one more than wanted, to learn whether more follow.
+    /// For stores: how many items to read. It is one more than requested, which shows whether more follow.
     pub fn limit_and_one(&self) -> i64 {
         i64::from(self.limit) + 1
     }
 
-    /// For stores: the page out of what was read with [`PageRequest::limit_and_one`].
+    /// For stores: the page made of the items that were read with [`PageRequest::limit_and_one`].
     pub fn of<T>(&self, mut items: Vec<T>) -> Page<T> {
         let limit = self.limit as usize;
         let has_more = items.len() > limit;
@@ -81,7 +81,8 @@ impl PageRequest {
         Page { items, has_more }
     }
 
-    /// For stores in memory: the page after the place `after` out of items that stand in ascending order of `place`.
+    /// For stores in memory: the page of the items after the position `after`. `items` must be in ascending order of
+    /// `place`, which returns an item's position.
     pub fn cut<'a, T, P>(
         &self,
         items: impl DoubleEndedIterator<Item = &'a T>,
@@ -109,14 +110,14 @@ impl PageRequest {
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items, in the order asked for.
+    /// The items, in the requested order.
     pub items: Vec<T>,
-    /// Whether more follow.
+    /// Whether more items follow.
     pub has_more: bool,
 }
 
 impl<T> Page<T> {
-    /// The page with each item made into something else.
+    /// The page with each item converted by `change`.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(change).collect(), has_more: self.has_more }
     }
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bad_parameters_are_named() {
+    fn an_error_names_the_wrong_query_parameter() {
         for (limit, order, param) in
             [(Some("0"), None, "limit"), (Some("101"), None, "limit"), (None, Some("up"), "order")]
         {

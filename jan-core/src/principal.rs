@@ -1,29 +1,30 @@
-//! Who is asking. Every store method takes the owner first, so a forgotten scope does not compile.
+//! The authenticated caller. Every store method takes the owner as its first argument, so code that forgets the owner
+//! does not compile.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the ids of the house itself begin with.
+/// The prefix of the ids under which the server stores data of its own.
 const SYSTEM: &str = "system:";
 
-/// The id of a user, the owner of everything they make. Cheap to clone.
+/// The id of a user, who owns everything that is created with it. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(Arc<str>);
 
 impl UserId {
-    /// Wraps an id as an issuer or an identity provider gave it.
+    /// Wraps an id that an issuer or an identity provider chose.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self(id.into())
     }
 
-    /// The owner of what belongs to the house and to nobody in it (`public-shares`, say). No caller can be this one: the
-    /// server's door turns away whoever shows a credential in such a name ([`UserId::is_system`]).
+    /// An owner for data that belongs to the server itself and to no user (`public-shares`, for example). No caller
+    /// can get this id: the server refuses every credential that names such a user ([`UserId::is_system`]).
     pub fn system(name: &str) -> Self {
         Self::new(format!("{SYSTEM}{name}"))
     }
 
-    /// Whether it is the house itself.
+    /// Whether this is an id for data of the server itself.
     pub fn is_system(&self) -> bool {
         self.0.starts_with(SYSTEM)
     }
@@ -40,7 +41,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// How a caller proved who they are.
+/// How a caller was authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthMethod {
@@ -48,12 +49,13 @@ pub enum AuthMethod {
     Jwt,
     /// An API key.
     ApiKey,
-    /// A session, named by a cookie. Since a browser sends cookies along whichever page asks, the server takes changes
-    /// only from pages that may call it.
+    /// A session that a cookie names. Browsers send cookies with requests from any web page, so the server accepts
+    /// changes only from pages that are allowed to call it.
     Session,
-    /// The host's own way: a layer around the server authenticated the caller, perhaps by a cookie (see `Session`).
+    /// By the host application: a layer around the server authenticated the caller, perhaps by a cookie (see
+    /// `Session`).
     Host,
-    /// Nothing was asked (`AllowAll`, or an embedder's own call).
+    /// Not at all: no credential was required (`AllowAll`, or a call by the embedding program).
     Open,
 }
 
@@ -73,23 +75,23 @@ impl AuthMethod {
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// Who it is.
+    /// The id of the user.
     pub user: UserId,
-    /// How they proved it.
+    /// How the caller was authenticated.
     pub method: AuthMethod,
-    /// What they may do beyond their own things, for example `admin`.
+    /// Roles that allow more than access to the user's own data, for example `admin`.
     pub roles: Vec<String>,
-    /// Since the Unix epoch: when the proof ends, if it does.
+    /// When the credential expires, as the time since the Unix epoch; `None` when it does not.
     pub expires_at: Option<Duration>,
 }
 
 impl Principal {
-    /// The caller `user`, who proved it by `method`: without roles, for as long as each request says so.
+    /// The caller `user`, authenticated by `method`, without roles and without an expiry time.
     pub fn new(user: impl Into<Arc<str>>, method: AuthMethod) -> Self {
         Self { user: UserId::new(user), method, roles: Vec::new(), expires_at: None }
     }
 
-    /// A caller of whom no proof was asked: an embedder's own call, a terminal.
+    /// A caller without a credential: an embedding program's own call, or a command line.
     pub fn open(user: impl Into<Arc<str>>) -> Self {
         Self::new(user, AuthMethod::Open)
     }

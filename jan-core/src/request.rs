@@ -1,5 +1,6 @@
-//! A request to a model as the bytes it came in: what chats, text completions and embeddings have in common. Each kind
-//! says what must be in it ([`RequestKind`]) and adds its own readers and writers to [`ModelRequest`].
+//! The part that all requests to models share: [`ModelRequest`] keeps the bytes of the body as they came. Each kind of
+//! request (chat, text completion, embeddings) defines what a body must contain ([`RequestKind`]) and adds methods of
+//! its own.
 
 use std::marker::PhantomData;
 
@@ -9,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::json::JsonObject;
 
-/// The body of a request to a model, of the kind `K`: [`crate::ChatRequest`], [`crate::CompletionRequest`] or
-/// [`crate::model::EmbeddingRequest`]. Cloning shares its bytes.
+/// The body of a request to a model. `K` is the kind: [`crate::ChatRequest`], [`crate::CompletionRequest`] or
+/// [`crate::model::EmbeddingRequest`]. Clones share the bytes.
 #[derive(Debug, Clone)]
 pub struct ModelRequest<K> {
     object: JsonObject,
@@ -19,12 +20,12 @@ pub struct ModelRequest<K> {
     kind: PhantomData<fn() -> K>,
 }
 
-/// A kind of request.
+/// A kind of request to a model.
 pub trait RequestKind {
-    /// Whether its `stream` is read.
+    /// Whether requests of this kind have a parameter `stream`.
     const STREAMS: bool;
 
-    /// Whether a body that names `model` may be sent.
+    /// Checks a body whose model is `model`.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] naming the member that is missing or does not fit.
@@ -32,11 +33,11 @@ pub trait RequestKind {
 }
 
 impl<K: RequestKind> ModelRequest<K> {
-    /// Reads a body as it came over the wire.
+    /// Reads a body in the form in which a client sent it.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming the member: the body is no JSON object, `model` or what else the kind needs is
-    /// missing, or a well-known parameter has the wrong type or range.
+    /// [`crate::ErrorKind::Invalid`] naming the member: the body is not a JSON object, `model` or another member that
+    /// the kind requires is missing, or a well-known parameter has the wrong type or range.
     pub fn parse(body: Bytes) -> Result<Self> {
         let object = JsonObject::parse(body)?;
         let model: String = object.required("model")?;
@@ -47,24 +48,24 @@ impl<K: RequestKind> ModelRequest<K> {
 }
 
 impl<K> ModelRequest<K> {
-    /// A request to `model` with nothing in it yet.
+    /// A request to `model` without any other parameter.
     pub(crate) fn empty(model: impl Into<String>) -> Self {
         let empty =
             Self { object: JsonObject::new(), model: String::new(), stream: false, kind: PhantomData };
         empty.to_model(model)
     }
 
-    /// The model asked for.
+    /// The model that the request names.
     pub fn model(&self) -> &str {
         &self.model
     }
 
-    /// Whether the caller wants the answer as a stream.
+    /// Whether the caller requests the answer as a stream.
     pub fn wants_stream(&self) -> bool {
         self.stream
     }
 
-    /// Whether the caller asks for usage at the end of a stream (`stream_options.include_usage`).
+    /// Whether the caller requests usage at the end of a stream (`stream_options.include_usage`).
     pub fn wants_usage(&self) -> bool {
         #[derive(Deserialize)]
         struct Options {
@@ -74,25 +75,25 @@ impl<K> ModelRequest<K> {
         options.and_then(|options| options.include_usage).unwrap_or(false)
     }
 
-    /// A parameter read as `T`; `None` when absent or `null`.
+    /// A parameter parsed as `T`; `None` when it is absent or `null`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming the parameter when it does not fit.
+    /// [`crate::ErrorKind::Invalid`] naming the parameter when its value is not a `T`.
     pub fn get<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>> {
         self.object.get(name)
     }
 
-    /// The raw JSON of a parameter; `null` counts as absent.
+    /// The raw JSON of a parameter; `None` when it is absent or `null`.
     pub fn raw(&self, name: &str) -> Option<&Bytes> {
         self.object.raw(name)
     }
 
-    /// Names and raw values of the parameters.
+    /// The names and raw values of all parameters.
     pub fn members(&self) -> impl Iterator<Item = (&str, &Bytes)> {
         self.object.members()
     }
 
-    /// Sends the request to another model (what a router does with a public name).
+    /// Replaces the model's name. A router uses this to translate a public name.
     #[must_use]
     pub fn to_model(mut self, model: impl Into<String>) -> Self {
         self.model = model.into();
@@ -100,14 +101,14 @@ impl<K> ModelRequest<K> {
         self.with("model", &model)
     }
 
-    /// Asks for a stream, or for one whole answer.
+    /// Sets whether the answer is a stream.
     #[must_use]
     pub fn stream(mut self, stream: bool) -> Self {
         self.stream = stream;
         self.with("stream", &stream)
     }
 
-    /// Sets any parameter, known to us or not. A value that cannot be written as JSON leaves the request as it was.
+    /// Sets any parameter by its name. If the value cannot be written as JSON, the request stays unchanged.
     #[must_use]
     pub fn with<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
         let _ = self.object.set(name, value);
@@ -121,14 +122,14 @@ impl<K> ModelRequest<K> {
         self
     }
 
-    /// Takes a parameter out.
+    /// Removes a parameter.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.object.remove(name);
         self
     }
 
-    /// The body as JSON: the bytes it came in if nothing was changed.
+    /// The body as JSON: the original bytes if nothing was changed.
     pub fn to_bytes(&self) -> Bytes {
         self.object.to_bytes()
     }

@@ -2,6 +2,6 @@
 
 pub use secrecy::ExposeSecret;
 
-/// A string that shows itself as redacted in `Debug` and is wiped when dropped. Read it with
-/// [`ExposeSecret::expose_secret`] where it is used, and nowhere else.
+/// A string that `Debug` prints as redacted and that is overwritten in memory when it is dropped. Call
+/// [`ExposeSecret::expose_secret`] only where the value is used.
 pub type Secret = secrecy::SecretString;

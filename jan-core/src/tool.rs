@@ -1,4 +1,4 @@
-//! The seam to tools: a toolbox of our own, somebody's MCP server, an embedder's function.
+//! The trait for tools: built-in tools, an MCP server, or functions of an embedding program.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -36,40 +36,40 @@ use crate::{Principal, Result};
 /// ```
 #[async_trait]
 pub trait ToolProvider: Send + Sync + 'static {
-    /// The tools that `who` may call now, in an order that does not change from call to call.
-    async fn tools(&self, who: &Principal) -> Result<Vec<Tool>>;
+    /// The tools that this caller may use now. The order is the same at every call.
+    async fn tools(&self, caller: &Principal) -> Result<Vec<Tool>>;
 
-    /// Runs one tool. A tool that ran and failed answers an outcome with `is_error`, which the model gets to see; an
-    /// `Err` is for a call that never ran ([`crate::ErrorKind::NotFound`] for an unknown name). Dropping the future
-    /// cancels the call as far as the tool can be cancelled.
-    async fn call(&self, who: &Principal, call: ToolRequest) -> Result<ToolOutcome>;
+    /// Runs one tool. A tool that ran and failed returns an outcome with `is_error`, which the model gets to read.
+    /// `Err` means that the tool did not run ([`crate::ErrorKind::NotFound`] for an unknown name). Dropping the future
+    /// cancels the call if the tool can be cancelled.
+    async fn call(&self, caller: &Principal, call: ToolRequest) -> Result<ToolOutcome>;
 }
 
-/// A tool as a model is told of it.
+/// The description of a tool that a model gets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
-    /// The name that calls it.
+    /// The name by which the model calls it.
     pub name: String,
-    /// What it is for, in words for the model.
+    /// What it does, written for the model.
     #[serde(default)]
     pub description: String,
-    /// JSON Schema of its arguments.
+    /// The JSON Schema of its arguments.
     #[serde(rename = "inputSchema")]
     pub input_schema: Value,
-    /// What running it twice would mean.
+    /// The effect of running it twice.
     #[serde(default)]
     pub effect: Effect,
 }
 
-/// What a tool does to the world, which decides whether it may be run again after a crash.
+/// The side effects of a tool. They decide whether it may be run again after a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// It only looks.
+    /// It changes nothing.
     Pure,
-    /// It acts, and acting twice with the same key is acting once.
+    /// It changes something, and two calls with the same key change it once.
     Idempotent,
-    /// It acts; twice would be twice. The careful reading is the default.
+    /// It changes something, and two calls change it twice. This is the default, because it is the safe assumption.
     #[default]
     Unguarded,
 }
@@ -85,12 +85,12 @@ pub struct ToolRequest {
     pub arguments: Value,
 }
 
-/// What a tool answered.
+/// The result of a tool call.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ToolOutcome {
-    /// The answer as text for the model.
+    /// The result as text, for the model.
     pub text: String,
-    /// The answer as data, if the tool gives data.
+    /// The result as data, if the tool returns data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub structured: Option<Value>,
     /// Whether the tool failed.

@@ -1,6 +1,6 @@
-//! The media of an account, as [`OwnedData`]: each entry `media` says what it is, and is followed by entries with its bytes in
-//! base64. Neither the one who writes nor the one who reads holds more of it than a piece. What comes from another server
-//! is inspected as all other media is, and must be what it was written down as.
+//! Export and import of an account's media ([`OwnedData`]). An entry `media` describes each object and is followed by
+//! entries with its bytes in base64. Both sides hold only one piece of the bytes in memory. Media from another server
+//! is inspected like all other media, and must have the length and hash of its description.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::files::documents;
-use crate::inspect::{Seen, Wanted, inspected};
+use crate::inspect::{Inspection, Requirements, inspected};
 use crate::ledger::Claim;
 use crate::media::Media;
 use crate::row::Row;
@@ -28,32 +28,32 @@ use crate::row::Row;
 pub const KINDS: &[&str] = &[MEDIA, BYTES];
 const MEDIA: &str = "media";
 const BYTES: &str = "media_bytes";
-/// How many bytes stand in one entry.
+/// The number of bytes in one entry.
 const PIECE: usize = 48 * 1024;
 
-/// What an export says of media. Where its bytes are kept is each server's own.
+/// The description of media in an export. It does not say where the bytes are stored, which differs between servers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Archived {
-    /// Its id, which it keeps.
+    /// Its id, which stays the same after an import.
     id: String,
-    /// What it is.
+    /// Its MIME type.
     mime: String,
-    /// How many bytes it has.
+    /// Its size in bytes.
     bytes: u64,
     /// The SHA-256 of its bytes, in hexadecimal.
     sha256: String,
-    /// What its owner calls it.
+    /// The file name that its owner gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     filename: Option<String>,
-    /// What its owner said it is for.
+    /// The purpose that its owner gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     purpose: Option<String>,
-    /// When it was made.
+    /// When it was stored.
     created_at: Millis,
-    /// Until when it is kept for certain; for good when there is none.
+    /// The earliest time at which it may be deleted automatically; `None` when it is kept for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retention_until: Option<Millis>,
-    /// Whether everybody who knows its id may see it.
+    /// Whether everybody who knows its id may read it.
     #[serde(default)]
     public: bool,
 }
@@ -74,9 +74,9 @@ impl OwnedData for Media {
 
     fn export(&self, owner: &UserId) -> BoxStream<Result<Entry>> {
         let all = PageRequest { limit: MAX_LIMIT, after: None, order: Order::Asc };
-        let (media, whose) = (self.clone(), owner.clone());
+        let (media, export_owner) = (self.clone(), owner.clone());
         let archived = pages(all, move |page| {
-            let (media, owner) = (media.clone(), whose.clone());
+            let (media, owner) = (media.clone(), export_owner.clone());
             async move {
                 let found = media.list(&owner, &page).await?;
                 let after = found.items.last().map(|last| last.id.clone()).filter(|_| found.has_more);
@@ -92,12 +92,12 @@ impl OwnedData for Media {
         Box::new(MediaImport { media: self.clone(), owner: owner.clone(), arriving: None })
     }
 
-    /// While the rows are there that say which bytes they are: before the records of the same owner.
+    /// Must run before the owner's records are erased: the media rows are needed to find the bytes.
     async fn erase(&self, owner: &UserId) -> Result<()> {
         self.delete_all(owner).await.map(drop)
     }
 
-    async fn shows(&self, _: &UserId, _: &[String]) -> Result<HashSet<String>> {
+    async fn media_in_use(&self, _: &UserId, _: &[String]) -> Result<HashSet<String>> {
         Ok(HashSet::new())
     }
 
@@ -107,7 +107,7 @@ impl OwnedData for Media {
     }
 }
 
-/// Media and its bytes; nothing when it was deleted meanwhile.
+/// The entries of one object; none when it was deleted meanwhile.
 fn entries(media: Media, owner: UserId, archived: Archived) -> impl Stream<Item = Result<Entry>> + Send {
     let whole = async move {
         let bytes = match media.find(&owner, &archived.id).await {
@@ -133,7 +133,7 @@ fn entries(media: Media, owner: UserId, archived: Archived) -> impl Stream<Item 
     stream::once(whole).try_flatten()
 }
 
-/// Bytes are stored as they come, and count only when all of them are there and are the right ones.
+/// Stores bytes as they arrive. They become media only when all of them are there and match their description.
 struct MediaImport {
     media: Media,
     owner: UserId,
@@ -148,12 +148,12 @@ impl ImportData for MediaImport {
             self.arriving = Some(Arriving::new(self.media.clone(), self.owner.clone(), entry.read()?));
         } else {
             match &mut self.arriving {
-                Some(arriving) => arriving.give(&entry.read::<String>()?).await?,
+                Some(arriving) => arriving.push(&entry.read::<String>()?).await?,
                 None => return Err(Error::invalid("line", "It has bytes of no media.")),
             }
         }
-        // Ends with the media whose last byte was read.
-        let Some(arriving) = self.arriving.take_if(|arriving| arriving.left == 0) else { return Ok(()) };
+        // The object is complete when its last byte was read.
+        let Some(arriving) = self.arriving.take_if(|arriving| arriving.missing == 0) else { return Ok(()) };
         let name = format!("{MEDIA} {}", arriving.id);
         match arriving.finish().await {
             Ok(()) => {
@@ -172,108 +172,109 @@ impl ImportData for MediaImport {
     }
 }
 
-/// Media whose bytes are still being read.
+/// An object whose bytes are still arriving.
 struct Arriving {
     id: String,
-    /// How many bytes are missing.
-    left: u64,
+    /// The number of bytes that are still missing.
+    missing: u64,
     bytes: mpsc::Sender<Result<Bytes>>,
-    /// Keeps them; absent once it has ended.
-    keeping: Option<BoxFuture<'static, Result<()>>>,
-    /// How it ended.
+    /// The task that stores the bytes; `None` once it has ended.
+    storing: Option<BoxFuture<'static, Result<()>>>,
+    /// The result of that task.
     result: Result<()>,
 }
 
 impl Arriving {
     fn new(media: Media, owner: UserId, archived: Archived) -> Self {
         let (bytes, received) = mpsc::channel(1);
-        let (id, left) = (archived.id.clone(), archived.bytes);
+        let (id, missing) = (archived.id.clone(), archived.bytes);
         let received = stream::unfold(received, |mut received| async move {
             let piece = received.recv().await?;
             Some((piece, received))
         });
-        let keeping = async move { media.restore(&owner, archived, received.boxed()).await };
-        Self { id, left, bytes, keeping: Some(Box::pin(keeping)), result: Ok(()) }
+        let storing = async move { media.restore(&owner, archived, received.boxed()).await };
+        Self { id, missing, bytes, storing: Some(Box::pin(storing)), result: Ok(()) }
     }
 
-    /// Gives the next bytes on.
+    /// Passes the next bytes to the task that stores them.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for what is not base64, or more than was said.
-    async fn give(&mut self, base64: &str) -> Result<()> {
+    /// [`ErrorKind::Invalid`] for text that is not base64, or for more bytes than described.
+    async fn push(&mut self, base64: &str) -> Result<()> {
         let wrong =
             |what: &str| Error::invalid("line", format!("The bytes of media `{}` are {what}.", self.id));
         let piece = STANDARD.decode(base64).map_err(|error| wrong("not base64").because(error))?;
-        let left = u64::try_from(piece.len()).ok().and_then(|length| self.left.checked_sub(length));
-        self.left = left.ok_or_else(|| wrong("more than it has"))?;
-        let Some(keeping) = &mut self.keeping else { return Ok(()) };
+        let missing = u64::try_from(piece.len()).ok().and_then(|length| self.missing.checked_sub(length));
+        self.missing = missing.ok_or_else(|| wrong("more than it has"))?;
+        let Some(storing) = &mut self.storing else { return Ok(()) };
         let send = std::pin::pin!(self.bytes.send(Ok(piece.into())));
-        let ended = match select(send, keeping).await {
+        let ended = match select(send, storing).await {
             Either::Left(_) => return Ok(()),
             Either::Right((ended, _)) => ended,
         };
-        (self.result, self.keeping) = (ended, None);
+        (self.result, self.storing) = (ended, None);
         Ok(())
     }
 
-    /// All bytes are there.
+    /// Called when all bytes were passed on; waits until they are stored.
     ///
     /// # Errors
     /// As [`Media::restore`].
     async fn finish(self) -> Result<()> {
         drop(self.bytes);
-        match self.keeping {
-            Some(keeping) => keeping.await,
+        match self.storing {
+            Some(storing) => storing.await,
             None => self.result,
         }
     }
 }
 
 impl Media {
-    /// Keeps media for the owner as it was, under the same id, if the bytes are those that it says. Dropping the future
-    /// keeps nothing, or all of it when it was all but done.
+    /// Stores media for the owner with its former id and properties, if the bytes match the description. If the future
+    /// is dropped, either nothing is stored or, when it was almost done, everything.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] when media of this id is here already, before any byte is read; [`ErrorKind::Invalid`] when
-    /// the bytes are others or not all of them; the stream's, the store's.
+    /// [`ErrorKind::Conflict`] when media with this id exists already, before any byte is read; [`ErrorKind::Invalid`]
+    /// when the bytes are others or incomplete; the stream's errors; the store's errors.
     async fn restore(&self, owner: &UserId, media: Archived, bytes: BoxStream<Result<Bytes>>) -> Result<()> {
         if !is_media_id(&media.id) {
             return Err(Error::invalid("id", format!("`{}` is no id of media.", media.id)));
         }
         if self.rows.get(owner, &media.id).await?.is_some() {
-            return Err(there_already(&media.id));
+            return Err(exists_already(&media.id));
         }
-        let look_at = self.after(self.settings.orphans_after);
-        let claim = self.ledger.begin(owner, &media.id, look_at).await?;
+        let check_at = self.after(self.settings.orphans_after);
+        let claim = self.ledger.begin(owner, &media.id, check_at).await?;
         let restored = match self.restore_bytes(&claim, &media, bytes).await {
-            Ok((seen, blob)) => self.restore_row(owner, &claim, media, seen, blob).await,
+            Ok((inspection, blob)) => self.restore_row(owner, &claim, media, inspection, blob).await,
             Err(error) => Err(error),
         };
         if restored.is_err() {
-            // What cannot be taken away now is found by the sweeper.
-            let _ = self.ledger.leave(&claim.id, self.clock.millis()).await;
+            // If this fails, the sweep deletes it later.
+            let _ = self.ledger.release_claim(&claim.id, self.clock.millis()).await;
         }
         restored
     }
 
-    /// Stores the bytes, if they are the right ones, and gives their name.
+    /// Stores the bytes if they match the description, and returns the name of their blob.
     async fn restore_bytes(
         &self,
         claim: &TypedRecord<Claim>,
         media: &Archived,
         bytes: BoxStream<Result<Bytes>>,
-    ) -> Result<(Seen, String)> {
-        let mut wanted = Wanted::new(&self.settings, Some(media.mime.clone()));
-        // It was judged where it was made.
-        wanted.allowed.extend(documents().chain([media.mime.clone()]));
-        (wanted.max_bytes, wanted.max_pixels, wanted.max_side) = (media.bytes, u64::MAX, u32::MAX);
-        (wanted.length, wanted.sha256) = (Some(media.bytes), Some(media.sha256.clone()));
-        let (bytes, seen) = inspected(bytes, wanted);
+    ) -> Result<(Inspection, String)> {
+        let mut requirements = Requirements::new(&self.settings, Some(media.mime.clone()));
+        // The exporting server has already checked its type and dimensions against its own settings.
+        requirements.allowed.extend(documents().chain([media.mime.clone()]));
+        (requirements.max_bytes, requirements.max_pixels, requirements.max_side) =
+            (media.bytes, u64::MAX, u32::MAX);
+        (requirements.length, requirements.sha256) = (Some(media.bytes), Some(media.sha256.clone()));
+        let (bytes, inspection) = inspected(bytes, requirements);
         self.ledger.store.put(&claim.body.stored, bytes).await?;
-        let seen = seen.lock().take();
-        let seen = seen.ok_or_else(|| Error::internal("the store did not read to the end"))?;
-        let blob = self.ledger.settle(claim, &seen.sha256, self.clock.millis()).await?;
-        Ok((seen, blob))
+        let inspection = inspection.lock().take();
+        let inspection = inspection.ok_or_else(|| Error::internal("the store did not read to the end"))?;
+        let blob = self.ledger.join_blob(claim, &inspection.sha256, self.clock.millis()).await?;
+        Ok((inspection, blob))
     }
 
     async fn restore_row(
@@ -281,14 +282,14 @@ impl Media {
         owner: &UserId,
         claim: &TypedRecord<Claim>,
         media: Archived,
-        seen: Seen,
+        inspection: Inspection,
         blob: String,
     ) -> Result<()> {
         let row = Row {
-            mime: seen.mime,
-            bytes: seen.bytes,
-            sha256: seen.sha256.clone(),
-            size: seen.size,
+            mime: inspection.mime,
+            bytes: inspection.bytes,
+            sha256: inspection.sha256.clone(),
+            size: inspection.size,
             filename: media.filename,
             retention_until: media.retention_until,
             public: media.public,
@@ -296,26 +297,27 @@ impl Media {
             claim: claim.id.clone(),
             ended: false,
         };
-        // A file, which is what has a purpose, stays one by itself: it is never given for the same bytes from elsewhere.
+        // A file of the Files API (media with a purpose) stays an object of its own: it gets no key, so it is never
+        // merged with other media of the same bytes.
         let is_file = media.purpose.is_some();
         let row = TypedRecord::new(&media.id, media.created_at, row).group(media.purpose);
-        let keyed = if is_file { row.clone() } else { row.clone().key(&seen.sha256) };
+        let keyed = if is_file { row.clone() } else { row.clone().key(&inspection.sha256) };
         let kept = match self.rows.insert(owner, &keyed).await {
-            // The owner has the same bytes under another id as well.
+            // The owner has the same bytes under another id. Then this object is stored without the hash as its key.
             Err(error) if error.kind() == ErrorKind::Conflict => self.rows.insert(owner, &row).await,
             kept => kept,
         };
         kept.map_err(|error| match error.kind() {
-            ErrorKind::Conflict => there_already(&media.id),
+            ErrorKind::Conflict => exists_already(&media.id),
             _ => error,
         })?;
         if media.public {
-            self.show(owner, &media.id).await?;
+            self.share(owner, &media.id).await?;
         }
         Ok(())
     }
 }
 
-fn there_already(id: &str) -> Error {
+fn exists_already(id: &str) -> Error {
     Error::new(ErrorKind::Conflict, format!("Media `{id}` is here already."))
 }

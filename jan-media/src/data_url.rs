@@ -1,4 +1,4 @@
-//! `data:` URLs, read strictly: what is bent or half there is refused, never guessed at.
+//! Parses `data:` URLs strictly: a malformed one is refused and never repaired.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,15 +6,15 @@ use bytes::Bytes;
 use jan_core::{Error, ErrorKind, Result};
 use percent_encoding::percent_decode_str;
 
-/// What a data URL holds.
+/// The content of a data URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DataUrl {
     pub(crate) mime: String,
     pub(crate) bytes: Bytes,
 }
 
-/// Reads `data:<mime>[;parameters][;base64],<data>`. At most `max` bytes come out, and whether they will be more is
-/// seen before anything is decoded.
+/// Parses `data:<mime>[;parameters][;base64],<data>`. At most `max` bytes are returned, and a larger content is
+/// refused before decoding where its size can be computed.
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`] naming `data_url`; [`ErrorKind::TooLarge`].
@@ -30,12 +30,13 @@ pub(crate) fn parse(url: &str, max: u64) -> Result<DataUrl> {
     };
     let mime = head.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let mime = match mime.split_once('/') {
-        // As RFC 2397 has it.
+        // The default of RFC 2397.
         None if mime.is_empty() => "text/plain".to_owned(),
         Some((main, sub)) if is_token(main) && is_token(sub) => mime,
         _ => return Err(invalid("its type is none")),
     };
-    // No form makes more than three characters of a byte, and base64 makes at least four of three.
+    // The smallest possible content: percent-encoding uses at most three characters for a byte, and base64 four
+    // characters for three bytes.
     let least = if is_base64 { (data.len() / 4 * 3).saturating_sub(2) } else { data.len() / 3 };
     if least as u64 > max {
         return Err(too_large(max));
@@ -98,8 +99,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_bent_is_refused() {
-        let bent = [
+    fn a_malformed_url_is_refused() {
+        let malformed = [
             "",
             "data",
             "data:",
@@ -119,7 +120,7 @@ mod tests {
             "data:a/b,a b",
             "é",
         ];
-        for url in bent {
+        for url in malformed {
             let error = parse(url, 99).unwrap_err();
             assert_eq!((error.kind(), error.param()), (ErrorKind::Invalid, Some("data_url")), "{url}");
         }

@@ -1,19 +1,20 @@
-//! How large a picture is, read from its header without decoding anything.
+//! Reads the width and height of an image from its header, without decoding the image.
 
-/// What a header says.
+/// The result of reading a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dimensions {
-    /// Width and height, both more than nothing.
+    /// Width and height in pixels, both greater than zero.
     Known(u32, u32),
-    /// The header goes on behind what was given.
+    /// The header is longer than the given bytes.
     More,
-    /// This kind of file has none, or none that can be read here (AVIF, HEIC, TIFF).
+    /// This type of file has no dimensions, or none that are read here (AVIF, HEIC, TIFF).
     None,
-    /// It is no such file after all.
+    /// The header is not valid for this type.
     Broken,
 }
 
-/// Reads the header of a picture of type `mime` from the beginning of its bytes. `whole` says that nothing follows.
+/// Reads the header of an image of type `mime` from the beginning of its bytes. `whole` says that these are all its
+/// bytes.
 pub(crate) fn dimensions(mime: &str, head: &[u8], whole: bool) -> Dimensions {
     let read = match mime {
         "image/png" => png(head),
@@ -55,7 +56,7 @@ fn bmp(head: &[u8]) -> Result<(u32, u32), Stop> {
     if u32::from_le_bytes(at(head, 14)?) == 12 {
         return Ok((u16::from_le_bytes(at(head, 18)?).into(), u16::from_le_bytes(at(head, 20)?).into()));
     }
-    // A negative height says that the rows run from above.
+    // A negative height means that the rows are stored from top to bottom.
     let side = |place| Ok(i32::from_le_bytes(at(head, place)?).unsigned_abs());
     Ok((side(18)?, side(22)?))
 }
@@ -84,7 +85,7 @@ fn webp(head: &[u8]) -> Result<(u32, u32), Stop> {
     }
 }
 
-/// A JPEG is a row of segments; the one that begins a frame has the size.
+/// A JPEG is a sequence of segments; the segment that begins a frame contains the size.
 fn jpeg(head: &[u8]) -> Result<(u32, u32), Stop> {
     let mut place = 2;
     loop {
@@ -98,7 +99,7 @@ fn jpeg(head: &[u8]) -> Result<(u32, u32), Stop> {
                 let side = |place| Ok(u32::from(u16::from_be_bytes(at(head, place)?)));
                 return Ok((side(place + 7)?, side(place + 5)?));
             }
-            // The picture begins, ends, or another begins, before its size was said.
+            // Image data, the end of the image, or another image begins before the size was given.
             0xd8..=0xda => return Err(Stop::Broken),
             _ => match usize::from(u16::from_be_bytes(at(head, place + 2)?)) {
                 0 | 1 => return Err(Stop::Broken),
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_say_how_large() {
+    fn dimensions_are_read_from_headers() {
         let cases: &[(&str, &[u8], u32, u32)] = &[
             ("image/png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0\0\0\0\x02\x08", 256, 2),
             ("image/gif", b"GIF89a\x03\0\x04\x01", 3, 260),

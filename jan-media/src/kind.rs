@@ -1,11 +1,11 @@
-//! What bytes are, judged by their beginning and never by what somebody says they are.
+//! Detects the type of a file from its first bytes, whatever type was declared.
 
 use jan_core::{Error, ErrorKind, Result};
 
-/// How much of the beginning is looked at.
+/// The number of bytes at the beginning that are examined.
 pub(crate) const HEAD: usize = 512;
 
-/// What a file with these first bytes is. `None` is text or nothing known: see [`looks_like_text`].
+/// The type of a file with these first bytes. `None` means text or an unknown type: see [`looks_like_text`].
 pub(crate) fn sniff(head: &[u8]) -> Option<&'static str> {
     const MAGIC: &[(usize, &[u8], &str)] = &[
         (0, b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -38,7 +38,7 @@ pub(crate) fn sniff(head: &[u8]) -> Option<&'static str> {
     if at(0, b"BM") && matches!(head.get(14..18), Some([12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])) {
         return Some("image/bmp");
     }
-    // A frame of MPEG audio: eleven ones, a version, layer III, a bit rate and a sampling rate that exist.
+    // A frame of MPEG audio: eleven one bits, a valid version, layer III, a valid bit rate and a valid sampling rate.
     if let [0xff, second, third, ..] = head
         && second & 0xe6 == 0xe2
         && second & 0x18 != 0x08
@@ -50,7 +50,7 @@ pub(crate) fn sniff(head: &[u8]) -> Option<&'static str> {
     markup(head)
 }
 
-/// MP4 and its relatives say what they are in four letters.
+/// MP4 and related formats name their type by a brand of four letters.
 fn brand(head: &[u8]) -> Option<&'static str> {
     let of = |brand: &[u8]| match brand {
         b"avif" | b"avis" => Some("image/avif"),
@@ -62,7 +62,7 @@ fn brand(head: &[u8]) -> Option<&'static str> {
         _ => None,
     };
     let main = head.get(8..12)?;
-    // "Some picture" says nothing; the brands after it do.
+    // A generic main brand does not name a type; then the compatible brands after it decide.
     let length = head.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length) as usize);
     let others = || {
         head.get(16..length.min(head.len())).into_iter().flat_map(|rest| rest.chunks_exact(4)).find_map(of)
@@ -70,7 +70,7 @@ fn brand(head: &[u8]) -> Option<&'static str> {
     of(main).or_else(others)
 }
 
-/// Text that a browser would run or draw: named, so that nobody takes it for mere text.
+/// Text that a browser would execute or render. It gets a type of its own, so that it is not treated as plain text.
 fn markup(head: &[u8]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(head).to_ascii_lowercase();
     let text = text.trim_start_matches('\u{feff}').trim_start();
@@ -86,33 +86,33 @@ fn markup(head: &[u8]) -> Option<&'static str> {
     Some("text/html")
 }
 
-/// Whether the beginning could be of a text: no control characters but those that texts have.
+/// Whether these bytes could be the beginning of a text: they contain no control characters except those of texts.
 pub(crate) fn looks_like_text(head: &[u8]) -> bool {
     !head.iter().any(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31 | 127))
 }
 
-/// What kind of thing a type is: a declared type and the bytes must agree in this.
+/// A group of types. The declared and the detected type must be in the same group.
 #[derive(Debug, PartialEq, Eq)]
 enum Family {
-    Picture,
-    /// Sound and film come in the same containers.
-    Sound,
+    Image,
+    /// Audio and video share container formats.
+    AudioVideo,
     Document,
     Text,
 }
 
 fn family(mime: &str) -> Option<Family> {
     match mime.split_once('/')? {
-        ("image", _) => Some(Family::Picture),
-        ("audio" | "video", _) | ("application", "ogg" | "mp4") => Some(Family::Sound),
+        ("image", _) => Some(Family::Image),
+        ("audio" | "video", _) | ("application", "ogg" | "mp4") => Some(Family::AudioVideo),
         ("application", "pdf") => Some(Family::Document),
         ("text", _) | ("application", "json" | "xml" | "yaml" | "x-ndjson" | "jsonl") => Some(Family::Text),
         _ => None,
     }
 }
 
-/// The type of bytes with this beginning, which must be one of `allowed` and agree with what they are `declared` to be.
-/// Nothing declared, or "some bytes", agrees with everything.
+/// The type of a file with this beginning. It must be one of `allowed` and agree with the `declared` type. No declared
+/// type, or `application/octet-stream`, agrees with everything.
 ///
 /// # Errors
 /// [`ErrorKind::UnsupportedMediaType`].
@@ -128,7 +128,8 @@ pub(crate) fn judge(head: &[u8], declared: Option<&str>, allowed: &[String]) -> 
         Some(declared) if family(declared) != family(found) => {
             return Err(refused(format!("This is said to be `{declared}` and is `{found}`.")));
         }
-        // Of sound or film in one container, and of texts, the owner knows better what it is.
+        // For audio and video in the same container, and for kinds of text, the declared type is more precise than the
+        // detected one.
         Some(declared)
             if found == "text/plain" && !is_active(declared) || same_container(declared, found) =>
         {
@@ -153,17 +154,18 @@ fn refused(message: String) -> Error {
     Error::new(ErrorKind::UnsupportedMediaType, message)
 }
 
-/// A type without its parameters, in small letters.
+/// A MIME type without its parameters, in lower case.
 fn essence(mime: &str) -> String {
     mime.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn same_container(declared: &str, found: &str) -> bool {
     let subtype = |mime: &str| mime.split_once('/').map(|(_, subtype)| subtype.to_owned());
-    family(found) == Some(Family::Sound) && subtype(declared) == subtype(found)
+    family(found) == Some(Family::AudioVideo) && subtype(declared) == subtype(found)
 }
 
-/// Whether `allowed` (`image/png`, or `text/*`) covers the type; what a browser would run must be named itself.
+/// Whether `allowed` (`image/png`, or `text/*`) covers the type. A pattern does not cover types that a browser would
+/// execute.
 fn allows(allowed: &str, mime: &str) -> bool {
     let under = |whole: &str| mime.split_once('/').is_some_and(|(main, _)| main == whole);
     allowed == mime || allowed.strip_suffix("/*").is_some_and(under) && !is_active(mime)
@@ -173,8 +175,8 @@ fn is_active(mime: &str) -> bool {
     mime.contains("xml") || mime.contains("html") || mime.contains("script")
 }
 
-/// Whether a browser may show this in its place. What is not is given as a file to be saved: what it could run, and what
-/// no browser shows anyway.
+/// Whether a browser may display a file of this type. All other types are sent as a download: those that a browser
+/// would execute, and those that it cannot display.
 pub fn is_inline(mime: &str) -> bool {
     let shown = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "text/plain"];
     shown.contains(&mime) || mime.starts_with("audio/") || mime.starts_with("video/")
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_say_what_they_are() {
+    fn types_are_detected_from_the_first_bytes() {
         let cases: &[(&[u8], &str)] = &[
             (b"\x89PNG\r\n\x1a\n....", "image/png"),
             (b"\xff\xd8\xff\xe0", "image/jpeg"),

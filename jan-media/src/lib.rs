@@ -1,26 +1,27 @@
-//! Pictures and files: stored once, named by a `jan_` id, handed out again. A library: no server, no route; what it needs
-//! of the world (bytes, records, time, a client) it is given.
+//! Stores images and files for users. Equal bytes are stored once, and every object has a `jan_` id. This is a library
+//! without server and routes; the caller passes in what it needs (a store for bytes, a store for records, a clock, an
+//! HTTP client).
 //!
 //! ```text
 //!   ingest ──> inspect (count, hash, kind, dimensions) ──> BlobStore      bytes first,
 //!      │                                                       │
-//!      └────> ledger: a claim before, a blob after ────────────┘
+//!      └────> ledger: claim first, blob record last ───────────┘
 //!      └────> row: the owner's record of kind `media`                     row last
 //! ```
 //!
 //! | module | holds |
 //! |---|---|
-//! | `media`, `settings` | [`Media`], the room's handle; [`MediaSettings`] |
-//! | [`blob`] | the stores of bytes: memory, a folder, S3, other clouds |
-//! | `ingest`, `files`, `data_url`, `remote` | the ways in; [`Fetch`], the seam to who fetches |
-//! | `inspect`, `kind`, `dimensions`, `utf8` | what bytes are, seen while they pass |
-//! | `location` | where a picture was taken, taken out of it |
-//! | `ledger`, `row` | who needs which bytes; media as it is written down |
-//! | `links`, `resolve`, [`placeholders`] | the ways out: temporary links, ids for model providers, ids in payloads |
-//! | `request`, `shape` | what the API is asked with, and how it shows media |
-//! | `uploads` | uploads that are announced first |
-//! | `remove`, `sweep` | the way out for good |
-//! | `archive` | from one server to another |
+//! | `media`, `settings` | [`Media`], the handle of this crate; [`MediaSettings`] |
+//! | [`blob`] | stores of bytes: memory, a folder, S3, other clouds |
+//! | `ingest`, `files`, `data_url`, `remote` | the sources of media; [`Fetch`], the trait for downloads |
+//! | `inspect`, `kind`, `dimensions`, `utf8` | detect and check content while it is stored |
+//! | `location` | removes GPS data from images |
+//! | `ledger`, `row` | records of which media uses which bytes, and of media itself |
+//! | `links`, `resolve`, [`placeholders`] | temporary links, URLs for model providers, and ids in JSON payloads |
+//! | `request`, `shape` | the requests and replies of the media API |
+//! | `uploads` | uploads that are announced before their bytes are sent |
+//! | `remove`, `sweep` | deletion, on request and after expiry |
+//! | `archive` | export and import of an account's media |
 
 // On docs.rs each item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -62,7 +63,7 @@ pub use jan_core::media::{
 };
 pub use kind::is_inline;
 pub use links::Link;
-pub use media::{Found, Media, Opened};
+pub use media::{Media, OpenedMedia, ReadableMedia};
 pub use remote::{Fetch, Fetched};
 pub use request::{BulkDeleteMedia, CreateMedia, MediaPatch, Resolvable, ResolveMedia};
 pub use settings::MediaSettings;

@@ -1,4 +1,5 @@
-//! Temporary links. A store that signs links gives its own; for the others we sign one that leads to us ([`Token`]).
+//! Temporary links. If the blob store signs links, its links are used. For other stores, this server signs links to
+//! itself ([`Token`]).
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,27 +9,28 @@ use jan_core::record::{Millis, TypedRecord};
 use jan_core::{Result, UserId};
 use serde::Serialize;
 
-use crate::media::{Found, Media, Opened};
-use crate::row::{Row, house, not_found};
+use crate::media::{Media, OpenedMedia, ReadableMedia};
+use crate::row::{Row, not_found, system_owner};
 use crate::token::{Purpose, Token};
 
-/// A link and its end.
+/// A temporary link and its expiry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link {
-    /// What it leads to.
+    /// The id of the media that it leads to.
     pub id: String,
-    /// It.
+    /// The link.
     pub url: String,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Millis,
 }
 
 impl Media {
-    /// A link to each of the owner's `ids`, in their order; good for `valid`, or for as long as the settings say. Whoever
-    /// has one can read until it ends; ours end with the media as well, a cloud's when its bytes are gone.
+    /// A link to each of the owner's `ids`, in their order, valid for `valid` or for the time in the settings.
+    /// Everybody who has a link can read until it expires. Our own links also end when the media is deleted, a cloud's
+    /// when the bytes are deleted.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::NotFound`] naming the first that is not the owner's.
+    /// [`jan_core::ErrorKind::NotFound`] naming the first id that does not exist or belongs to another owner.
     pub async fn links(&self, owner: &UserId, ids: &[String], valid: Option<Duration>) -> Result<Vec<Link>> {
         let mut links = Vec::with_capacity(ids.len());
         for id in ids {
@@ -44,22 +46,22 @@ impl Media {
         valid: Option<Duration>,
     ) -> Result<Link> {
         let valid = valid.unwrap_or(self.settings.link_valid);
-        let (exp, expires_at) = self.end(valid);
+        let (exp, expires_at) = self.expiry(valid);
         let url = match self.ledger.store.signer() {
-            // Sent back to us, it is its id.
+            // The fragment contains the id, so a client can send this link to us in place of the id.
             Some(signer) => {
                 format!("{}#{}", signer.sign_get(&row.body.blob, &row.body.mime, valid).await?, row.id)
             }
             None => {
-                self.show(owner, &row.id).await?;
+                self.share(owner, &row.id).await?;
                 self.own_link(&self.settings.links, Purpose::Read, &row.id, exp)
             }
         };
         Ok(Link { id: row.id.clone(), url, expires_at })
     }
 
-    /// When something ends that is good for `valid`: in whole seconds, and in milliseconds.
-    pub(crate) fn end(&self, valid: Duration) -> (u64, Millis) {
+    /// When something that is valid for `valid` expires: in whole seconds, and in milliseconds.
+    pub(crate) fn expiry(&self, valid: Duration) -> (u64, Millis) {
         let exp = self.clock.unix_seconds().saturating_add(valid.as_secs());
         (exp, Millis::try_from(exp).unwrap_or(Millis::MAX).saturating_mul(1000))
     }
@@ -68,39 +70,40 @@ impl Media {
         format!("{base}{id}?exp={exp}&sig={}", self.link_key.sign(purpose, id, exp))
     }
 
-    /// Media for somebody who is not its owner: what is public, and with a token what it was made for.
+    /// Opens media for a caller who is not its owner: public media, or media that a token was signed for.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::NotFound`] for what is not there or not to be seen; [`jan_core::ErrorKind::Forbidden`] (`bad_link`,
-    /// `link_expired`) for a token that does not hold; as [`Media::open`].
-    pub async fn open_shown(
+    /// [`jan_core::ErrorKind::NotFound`] for media that does not exist or may not be read;
+    /// [`jan_core::ErrorKind::Forbidden`] (`bad_link`, `link_expired`) for a token that is not valid; as
+    /// [`Media::open`].
+    pub async fn open_shared(
         &self,
         id: &str,
         token: Option<Token<'_>>,
         range: Option<Range<u64>>,
-    ) -> Result<Opened> {
-        let found = self.find_shown(id, token).await?;
-        Ok(Opened { bytes: found.read(range).await?, object: found.object })
+    ) -> Result<OpenedMedia> {
+        let found = self.find_shared(id, token).await?;
+        Ok(OpenedMedia { bytes: found.read(range).await?, object: found.object })
     }
 
-    /// The same, to be read once it is known what of it is wanted.
+    /// As [`Media::open_shared`], but reads no bytes: the caller can examine the description first.
     ///
     /// # Errors
-    /// As [`Media::open_shown`], but for those of reading.
-    pub async fn find_shown(&self, id: &str, token: Option<Token<'_>>) -> Result<Found> {
+    /// As [`Media::open_shared`], except errors of reading.
+    pub async fn find_shared(&self, id: &str, token: Option<Token<'_>>) -> Result<ReadableMedia> {
         if let Some(token) = token {
             self.link_key.verify(Purpose::Read, id, token, &*self.clock)?;
         }
-        let shown = self.shown.get(&house(), id).await?.ok_or_else(|| not_found(id))?;
-        let row = self.row(&UserId::new(shown.body.owner), id).await?;
+        let shared = self.shared.get(&system_owner(), id).await?.ok_or_else(|| not_found(id))?;
+        let row = self.row(&UserId::new(shared.body.owner), id).await?;
         if token.is_none() && !row.body.public {
             return Err(not_found(id));
         }
-        Ok(Found::new(self, row))
+        Ok(ReadableMedia::new(self, row))
     }
 
-    /// Where the owner's media can be read by whoever is told: its place among what is public if it is, a link that ends
-    /// otherwise.
+    /// A URL at which everybody who has it can read the owner's media: its permanent address if it is public, a
+    /// temporary link otherwise.
     ///
     /// # Errors
     /// As [`Media::links`].

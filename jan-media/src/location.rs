@@ -1,39 +1,39 @@
-//! Where a picture was taken, taken out of it (`strip_location`): what EXIF knows of GPS, in JPEG, PNG, WebP, TIFF, HEIC
-//! and AVIF, and XMP that holds the same. Everything else stays, above all how the picture is to be turned.
+//! Removes the location from images (`strip_location`): GPS data of EXIF in JPEG, PNG, WebP, TIFF, HEIC and AVIF, and
+//! XMP that contains GPS data. Everything else stays, in particular the orientation.
 //!
-//! A picture is held in memory for it, since its EXIF may stand at its end. What a camera's maker writes in blocks of its
-//! own is not understood here.
+//! An image is held in memory for this, since its EXIF may be at its end. Proprietary blocks of camera makers (maker
+//! notes) are not understood and stay.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jan_core::{BoxStream, Result};
 use sha2::{Digest, Sha256};
 
-use crate::inspect::{Wanted, not_as_announced};
+use crate::inspect::{Requirements, not_as_announced};
 
-/// What says that EXIF follows, in JPEG, HEIC and others.
+/// The marker before EXIF data, in JPEG, HEIC and others.
 const EXIF: &[u8] = b"Exif\0\0";
-/// What says that XMP follows in a JPEG.
+/// The marker before XMP data in a JPEG.
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
-/// How much of a file says what it is.
+/// The number of bytes by which an image is recognised.
 const HEAD: usize = 12;
-/// The entry that leads to what GPS said, and the one that leads to more entries.
+/// The TIFF tags that point to the GPS directory and to the EXIF directory.
 const GPS: u16 = 0x8825;
-const MORE: u16 = 0x8769;
-/// Bytes that may be looked at or written in a picture, beside four times its own.
+const EXIF_DIRECTORY: u16 = 0x8769;
+/// The minimum of the limit on bytes read and written for one image; four times the image's size is added to it.
 const MIN_WORK: usize = 1 << 20;
-/// The most directories in one block of EXIF; more are a loop.
+/// The largest number of directories in one EXIF block; more indicate a loop.
 const MAX_DIRECTORIES: usize = 32;
 
-/// The same bytes, without a location if they are a picture. What was announced of the bytes that come is checked here
-/// then, since those that are kept are others.
+/// The same bytes; if they are an image, without its location. The announced length and hash describe the bytes before
+/// the change, so they are checked here and removed from the requirements.
 ///
 /// # Errors
-/// The stream's; as for bytes that are not as announced.
+/// The stream's errors; `not_as_announced` when length or hash differ.
 pub(crate) async fn without_location(
     mut bytes: BoxStream<Result<Bytes>>,
-    wanted: &mut Wanted,
+    requirements: &mut Requirements,
 ) -> Result<BoxStream<Result<Bytes>>> {
     let mut held = BytesMut::new();
     while held.len() < HEAD {
@@ -41,9 +41,9 @@ pub(crate) async fn without_location(
         held.extend_from_slice(&piece);
     }
     if is_picture(&held) {
-        while held.len() as u64 <= wanted.max_bytes {
+        while held.len() as u64 <= requirements.max_bytes {
             let Some(piece) = bytes.try_next().await? else {
-                return stripped(held, wanted);
+                return stripped(held, requirements);
             };
             held.extend_from_slice(&piece);
         }
@@ -51,12 +51,12 @@ pub(crate) async fn without_location(
     Ok(stream::once(async { Ok(held.freeze()) }).chain(bytes).boxed())
 }
 
-fn stripped(mut held: BytesMut, wanted: &mut Wanted) -> Result<BoxStream<Result<Bytes>>> {
-    if wanted.length.take().is_some_and(|length| length != held.len() as u64) {
+fn stripped(mut held: BytesMut, requirements: &mut Requirements) -> Result<BoxStream<Result<Bytes>>> {
+    if requirements.length.take().is_some_and(|length| length != held.len() as u64) {
         return Err(not_as_announced("has more or fewer bytes"));
     }
     let other = |hash: String| !hash.eq_ignore_ascii_case(&hex::encode(Sha256::digest(&held)));
-    if wanted.sha256.take().is_some_and(other) {
+    if requirements.sha256.take().is_some_and(other) {
         return Err(not_as_announced("has another SHA-256"));
     }
     strip(&mut held);
@@ -69,9 +69,10 @@ fn is_picture(head: &[u8]) -> bool {
     starts.iter().any(|start| at(0, start)) || (at(0, b"RIFF") && at(8, b"WEBP")) || at(4, b"ftyp")
 }
 
-/// Takes the location out of a picture. No byte moves to another place.
+/// Removes the location from an image in place. No byte changes its position.
 fn strip(picture: &mut [u8]) {
-    // Entries may lead to the same bytes again and again: an honest picture needs a small part of this.
+    // Directories may point to the same bytes repeatedly, so the work is limited. A normal image needs a small part of
+    // the limit.
     let mut work = MIN_WORK + 4 * picture.len();
     if picture.starts_with(PNG) {
         return chunks_of_png(picture, &mut work);
@@ -85,7 +86,8 @@ fn strip(picture: &mut [u8]) {
     }
     if picture.get(4..8) == Some(b"ftyp") {
         for start in [b"\0\0\0\0II*\0", b"\0\0\0\0MM\0*"] {
-            // EXIF is an item of its own here: how far behind this number its TIFF begins, which is 0, and the TIFF.
+            // EXIF is an item of its own here: the offset of its TIFF data after this number, which is 0, and then the
+            // TIFF data.
             tiffs_behind(picture, start, 4, &mut work);
         }
         bare_xmp(picture);
@@ -94,7 +96,7 @@ fn strip(picture: &mut [u8]) {
     let mut from = 0;
     while let Some(place) = find(picture, from, XMP) {
         from = place + XMP.len();
-        // The two bytes before it count themselves and all that follows them.
+        // The two bytes before the marker are the length of the segment, themselves included.
         let length = place.checked_sub(2).and_then(|at| picture.get(at..)?.first_chunk().copied());
         let length = length.map_or(0, |length| usize::from(u16::from_be_bytes(length)));
         let end = (place + length).saturating_sub(2).clamp(from, picture.len());
@@ -102,7 +104,7 @@ fn strip(picture: &mut [u8]) {
     }
 }
 
-/// Every TIFF that begins `skipped` bytes after such a mark.
+/// Cleans every TIFF block that begins `skipped` bytes after such a marker.
 fn tiffs_behind(picture: &mut [u8], mark: &[u8], skipped: usize, work: &mut usize) {
     let mut from = 0;
     while let Some(place) = find(picture, from, mark).filter(|_| *work > 0) {
@@ -111,7 +113,7 @@ fn tiffs_behind(picture: &mut [u8], mark: &[u8], skipped: usize, work: &mut usiz
     }
 }
 
-/// XMP as TIFF, HEIC and AVIF hold it: with nothing before it.
+/// Cleans XMP in TIFF, HEIC and AVIF, where no marker precedes it.
 fn bare_xmp(picture: &mut [u8]) {
     let (start, end) = (b"<x:xmpmeta", b"</x:xmpmeta>");
     let mut from = 0;
@@ -127,7 +129,7 @@ fn find(bytes: &[u8], from: usize, what: &[u8]) -> Option<usize> {
     memchr::memmem::find(rest, what).map(|place| from + place)
 }
 
-/// PNG: length, type, data, and a checksum over both.
+/// Cleans a PNG, whose chunks have a length, a type, data, and a checksum over type and data.
 fn chunks_of_png(picture: &mut [u8], work: &mut usize) {
     let mut at = PNG.len();
     while let Some(head) = picture.get(at..).and_then(|rest| rest.first_chunk::<8>()).copied() {
@@ -153,8 +155,8 @@ fn chunks_of_png(picture: &mut [u8], work: &mut usize) {
     }
 }
 
-/// A text in a PNG: XMP, or EXIF in a form that only its program reads. What cannot be looked into becomes an empty chunk
-/// of a kind that nobody reads.
+/// Cleans a text chunk of a PNG: XMP, or EXIF in an encoding of some programs. A chunk that cannot be examined becomes
+/// an empty chunk of an unknown type, which readers ignore.
 fn text_of_png(kind: &mut [u8; 4], data: &mut [u8]) -> bool {
     let Some(end) = memchr::memchr(0, data) else { return false };
     let keyword = data.get(..end).unwrap_or_default();
@@ -162,7 +164,7 @@ fn text_of_png(kind: &mut [u8; 4], data: &mut [u8]) -> bool {
         && [&b"exif"[..], b"EXIF", b"APP1", b"xmp", b"XMP"].iter().any(|kind| keyword.ends_with(kind));
     let is_xmp = keyword == b"XML:com.adobe.xmp";
     let body = data.get_mut(end + 1..).unwrap_or_default();
-    // A flag and a method stand before the text; a compressed one is not read.
+    // A compression flag and a method precede the text; a compressed text is not examined.
     let compressed = is_xmp && body.first() == Some(&1);
     if is_raw || compressed {
         *kind = *b"jaNk";
@@ -172,7 +174,7 @@ fn text_of_png(kind: &mut [u8; 4], data: &mut [u8]) -> bool {
     is_xmp && xmp(body.get_mut(2..).unwrap_or_default())
 }
 
-/// WebP: type, length, data, filled up to an even length.
+/// Cleans a WebP, whose chunks have a type, a length, and data padded to an even length.
 fn chunks_of_webp(picture: &mut [u8], work: &mut usize) {
     let mut at = 12;
     while let Some(head) = picture.get(at..).and_then(|rest| rest.first_chunk::<8>()).copied() {
@@ -189,18 +191,19 @@ fn chunks_of_webp(picture: &mut [u8], work: &mut usize) {
     }
 }
 
-/// XMP that says where the picture was taken becomes blank.
+/// Overwrites XMP that contains GPS data with spaces.
 fn xmp(packet: &mut [u8]) -> bool {
     let says = memchr::memmem::find(packet, b"GPS").is_some();
     if says {
-        // A PNG's language and keyword stand before it and end with zeros, which stay.
+        // In a PNG, language and keyword precede the XMP and end with zero bytes, which stay.
         let start = memchr::memchr(b'<', packet).unwrap_or_default();
         packet.get_mut(start..).unwrap_or_default().fill(b' ');
     }
     says
 }
 
-/// EXIF is a TIFF: directories of entries, which lead to values and to other directories by their place in the whole.
+/// Cleans EXIF data. It has the TIFF format: directories of entries, which point to values and to other directories by
+/// their offset in the block.
 fn tiff(block: &mut [u8], work: &mut usize) -> bool {
     let little = match block.first_chunk() {
         Some(b"II*\0") => true,
@@ -211,7 +214,7 @@ fn tiff(block: &mut [u8], work: &mut usize) -> bool {
     let (mut changed, mut next) = (false, Vec::from_iter(tiff.u32(4)));
     for _ in 0..MAX_DIRECTORIES {
         let Some(directory) = next.pop() else { break };
-        changed |= tiff.without_gps(directory as usize, &mut next);
+        changed |= tiff.remove_gps(directory as usize, &mut next);
     }
     changed
 }
@@ -219,7 +222,7 @@ fn tiff(block: &mut [u8], work: &mut usize) -> bool {
 struct Tiff<'a> {
     block: &'a mut [u8],
     little: bool,
-    /// How many bytes may still be looked at or written.
+    /// How many more bytes may be read or written.
     work: &'a mut usize,
 }
 
@@ -241,8 +244,9 @@ impl Tiff<'_> {
         }
     }
 
-    /// Takes the entry of GPS out of a directory, with all that it leads to, and names the directories that follow.
-    fn without_gps(&mut self, directory: usize, next: &mut Vec<u32>) -> bool {
+    /// Removes the GPS entry from a directory, together with the data that it points to, and adds the directories that
+    /// follow to `next`.
+    fn remove_gps(&mut self, directory: usize, next: &mut Vec<u32>) -> bool {
         let Some(count) = self.u16(directory) else { return false };
         if !self.affords(12 * usize::from(count)) {
             return false;
@@ -258,7 +262,7 @@ impl Tiff<'_> {
                     changed = true;
                     continue;
                 }
-                Some(MORE) => next.extend(self.u32(entry + 8)),
+                Some(EXIF_DIRECTORY) => next.extend(self.u32(entry + 8)),
                 Some(_) => {}
                 None => return changed,
             }
@@ -271,7 +275,7 @@ impl Tiff<'_> {
         let end = first + 12 * usize::from(count);
         next.extend(self.u32(end).filter(|next| *next != 0));
         if changed {
-            // The place of the next directory moves up behind the entries that are left.
+            // The offset of the next directory moves up behind the remaining entries.
             let to = first + 12 * kept;
             if end + 4 <= self.block.len() {
                 self.block.copy_within(end..end + 4, to);
@@ -317,11 +321,11 @@ impl Tiff<'_> {
         }
     }
 
-    /// Whether so much may still be done.
+    /// Uses up `work` bytes of the limit; false when the limit is exceeded.
     fn affords(&mut self, work: usize) -> bool {
-        let left = self.work.checked_sub(work);
-        *self.work = left.unwrap_or_default();
-        left.is_some()
+        let remaining = self.work.checked_sub(work);
+        *self.work = remaining.unwrap_or_default();
+        remaining.is_some()
     }
 }
 
@@ -332,7 +336,7 @@ mod tests {
     use super::*;
     use crate::settings::MediaSettings;
 
-    /// EXIF with an orientation of 6 and a latitude of 52 degrees, in either order of bytes.
+    /// EXIF with an orientation of 6 and a latitude of 52 degrees, in either byte order.
     pub(crate) fn exif(little: bool) -> Vec<u8> {
         let n16 = |n: u16| if little { n.to_le_bytes() } else { n.to_be_bytes() };
         let n32 = |n: u32| if little { n.to_le_bytes() } else { n.to_be_bytes() };
@@ -351,8 +355,8 @@ mod tests {
         out
     }
 
-    /// Nothing of the location is left, and all else is.
-    fn is_clean(block: &[u8], little: bool) {
+    /// Asserts that the location is removed and everything else is unchanged.
+    fn assert_clean(block: &[u8], little: bool) {
         let mut copy = block.to_vec();
         let mut work = usize::MAX;
         let tiff = Tiff { block: &mut copy, little, work: &mut work };
@@ -365,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn the_location_goes_out_of_every_kind_of_picture() {
+    fn the_location_is_removed_from_every_type_of_image() {
         for little in [true, false] {
             let block = exif(little);
             let at = |picture: &[u8]| {
@@ -390,7 +394,7 @@ mod tests {
                 let mut clean = picture.clone();
                 strip(&mut clean);
                 assert_eq!(clean.len(), picture.len());
-                is_clean(&clean[at(&clean)..], little);
+                assert_clean(&clean[at(&clean)..], little);
                 if clean.starts_with(PNG) {
                     assert_eq!(clean, [PNG, &png(b"eXIf", &clean[16..108]), &png(b"IEND", b"")].concat());
                 }
@@ -399,11 +403,11 @@ mod tests {
                 assert_eq!(clean, once, "what is clean stays");
             }
         }
-        // AVIF: the item says how far behind it its TIFF begins; XMP stands there bare.
+        // AVIF: the item contains the offset of its TIFF data; XMP has no marker.
         let xmp = b"<x:xmpmeta exif:GPSLatitude='52,31N'></x:xmpmeta>";
         let mut avif = [&b"\0\0\0\x1cftypavif....\0\0\0\0"[..], &exif(true), xmp].concat();
         strip(&mut avif);
-        is_clean(&avif[20..], true);
+        assert_clean(&avif[20..], true);
         assert!(memchr::memmem::find(&avif, b"52,31").is_none());
         let xmp = b"<x:xmpmeta exif:GPSLatitude='52,31N'/>";
         let size = u16::try_from(2 + XMP.len() + xmp.len()).unwrap().to_be_bytes();
@@ -418,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_leads_to_the_same_bytes_again_and_again_comes_to_an_end() {
+    fn an_image_with_repeated_offsets_is_cleaned_in_bounded_time() {
         let mut picture = b"II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0\x20\0\0\0".to_vec();
         picture.resize(32, 0);
         picture.extend(0xffff_u16.to_le_bytes());
@@ -426,37 +430,38 @@ mod tests {
             picture.extend(b"\x01\0\x01\0\0\0\0\x10\0\0\x10\0");
         }
         picture.resize(8 << 20, 7);
-        // Without a bound this writes half a terabyte.
+        // Without a limit this would write half a terabyte.
         strip(&mut picture);
     }
 
     #[tokio::test]
-    async fn what_was_announced_is_what_comes_and_other_files_pass_in_pieces() {
+    async fn announced_length_and_hash_are_checked_and_other_files_are_streamed() {
         let bytes = exif(true);
         let stream = |bytes: &[u8]| {
             let pieces: Vec<_> = bytes.chunks(7).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
             stream::iter(pieces).boxed()
         };
-        let wanted = |length: usize, hash: &[u8]| {
-            let mut wanted = Wanted::new(&MediaSettings::default(), None);
-            (wanted.length, wanted.sha256) = (Some(length as u64), Some(hex::encode(Sha256::digest(hash))));
-            wanted
+        let requirements = |length: usize, hash: &[u8]| {
+            let mut requirements = Requirements::new(&MediaSettings::default(), None);
+            (requirements.length, requirements.sha256) =
+                (Some(length as u64), Some(hex::encode(Sha256::digest(hash))));
+            requirements
         };
-        let mut right = wanted(bytes.len(), &bytes);
+        let mut right = requirements(bytes.len(), &bytes);
         let clean: Vec<Bytes> =
             without_location(stream(&bytes), &mut right).await.unwrap().try_collect().await.unwrap();
-        is_clean(&clean.concat(), true);
+        assert_clean(&clean.concat(), true);
         assert_eq!((right.length, right.sha256), (None, None));
-        for mut wrong in [wanted(bytes.len() - 1, &bytes), wanted(bytes.len(), b"other")] {
+        for mut wrong in [requirements(bytes.len() - 1, &bytes), requirements(bytes.len(), b"other")] {
             assert!(without_location(stream(&bytes), &mut wrong).await.is_err());
         }
         let text = b"this is no picture, whatever Exif\0\0II*\0 says";
-        let mut right = wanted(text.len(), text);
+        let mut right = requirements(text.len(), text);
         let same = without_location(stream(text), &mut right).await.unwrap();
         let same: Vec<Bytes> = same.try_collect().await.unwrap();
         assert!(same.len() > 1 && same.concat() == text && right.length.is_some());
-        // One that is too large is told so by who counts, and is not held.
-        let mut small = Wanted { max_bytes: 20, ..Wanted::new(&MediaSettings::default(), None) };
+        // A file that is too large is refused later by the inspection, and is not held in memory here.
+        let mut small = Requirements { max_bytes: 20, ..Requirements::new(&MediaSettings::default(), None) };
         let passed: Vec<Bytes> =
             without_location(stream(&bytes), &mut small).await.unwrap().try_collect().await.unwrap();
         assert!(passed[0].len() < 40 && passed.concat() == bytes);
@@ -468,13 +473,13 @@ mod tests {
             let head: [&[u8]; 5] = [b"\xff\xd8\xffExif\0\0II*\0", PNG, b"RIFF\0\0\0\0WEBPEXIF", b"II*\0", b"MM\0*"];
             let mut picture = [head[kind], &junk].concat();
             strip(&mut picture);
-            let mut bent = exif(kind % 2 == 0);
+            let mut malformed = exif(kind % 2 == 0);
             for (place, byte) in junk.chunks_exact(2).map(|pair| (usize::from(pair[0]), pair[1])) {
-                if let Some(at) = bent.get_mut(place) {
+                if let Some(at) = malformed.get_mut(place) {
                     *at = byte;
                 }
             }
-            strip(&mut bent);
+            strip(&mut malformed);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The room's handle: what is kept, for whom, and how it is read again.
+//! [`Media`], the handle of this crate: stores media for owners and reads it again.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,43 +12,43 @@ use jan_core::{BoxStream, Clock, Database, Error, ErrorKind, Result, UserId, rec
 
 use crate::ledger::Ledger;
 use crate::remote::Fetch;
-use crate::row::{Announced, Row, Shown, house, not_found, object};
+use crate::row::{AnnouncedUpload, Row, SharedMedia, not_found, object, system_owner};
 use crate::settings::MediaSettings;
 use crate::token::LinkKey;
 
-/// Keeps pictures and files. Cheap to clone.
+/// Stores images and files. Cheap to clone.
 #[derive(Clone)]
 pub struct Media {
     pub(crate) rows: Records<Row>,
-    pub(crate) shown: Records<Shown>,
-    pub(crate) announced: Records<Announced>,
+    pub(crate) shared: Records<SharedMedia>,
+    pub(crate) announced: Records<AnnouncedUpload>,
     pub(crate) ledger: Ledger,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Arc<MediaSettings>,
     pub(crate) link_key: Arc<LinkKey>,
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
-    /// Where our own links lead, which nobody has to be asked for.
+    /// The hosts of our own links. Media on these hosts is read directly and never fetched.
     pub(crate) own_hosts: Arc<OwnHosts>,
 }
 
 /// Media that is being read. Dropping the bytes stops reading.
-pub struct Opened {
-    /// What it is.
+pub struct OpenedMedia {
+    /// The description of the media.
     pub object: MediaObject,
-    /// Its bytes, or the part of them that was asked for.
+    /// Its bytes, or the requested range of them.
     pub bytes: BoxStream<Result<Bytes>>,
 }
 
-/// Media that was found and can be read, as often as it is wanted.
+/// Media that exists and that the caller may read, any number of times.
 #[derive(Clone)]
-pub struct Found {
-    /// What it is.
+pub struct ReadableMedia {
+    /// The description of the media.
     pub object: MediaObject,
     media: Media,
     blob: String,
 }
 
-impl Found {
+impl ReadableMedia {
     pub(crate) fn new(media: &Media, row: TypedRecord<Row>) -> Self {
         let blob = row.body.blob.clone();
         Self { object: object(row, false), media: media.clone(), blob }
@@ -57,7 +57,7 @@ impl Found {
     /// Its bytes, or a range of them. Dropping the stream stops reading.
     ///
     /// # Errors
-    /// [`ErrorKind::Gone`] when its bytes were lost; the store's.
+    /// [`ErrorKind::Gone`] when its bytes were lost; the store's errors.
     pub async fn read(&self, range: Option<Range<u64>>) -> Result<BoxStream<Result<Bytes>>> {
         self.media.read(&self.blob, range).await
     }
@@ -77,7 +77,7 @@ impl Media {
         Ok(Self::new(store, record::on(database).await?, clock, settings))
     }
 
-    /// As [`Media::on`], with an index of your own.
+    /// As [`Media::on`], with any record store as the index.
     pub fn new(
         store: Arc<dyn BlobStore>,
         records: Arc<dyn RecordStore>,
@@ -86,7 +86,7 @@ impl Media {
     ) -> Self {
         Self {
             rows: Records::new(RECORDS, records.clone()),
-            shown: Records::new("media_shown", records.clone()),
+            shared: Records::new("media_shown", records.clone()),
             announced: Records::new("media_upload", records.clone()),
             ledger: Ledger::new(store, &records),
             clock,
@@ -97,45 +97,45 @@ impl Media {
         }
     }
 
-    /// Lets it fetch what lies elsewhere.
+    /// Sets the client that downloads media from addresses. Without one, addresses are refused.
     #[must_use]
     pub fn fetch(mut self, fetch: Arc<dyn Fetch>) -> Self {
         self.fetch = Some(fetch);
         self
     }
 
-    /// The limits and times that it was told.
+    /// Its settings.
     pub fn settings(&self) -> &MediaSettings {
         &self.settings
     }
 
-    /// What is known of the owner's media.
+    /// The description of the owner's media with this id.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], also for somebody else's.
+    /// [`ErrorKind::NotFound`], also when the media belongs to another owner.
     pub async fn get(&self, owner: &UserId, id: &str) -> Result<MediaObject> {
         Ok(object(self.row(owner, id).await?, false))
     }
 
-    /// The owner's media to be read, whole or a range of its bytes.
+    /// Opens the owner's media for reading, the whole or a range of its bytes.
     ///
     /// # Errors
     /// As [`Media::get`]; [`ErrorKind::Gone`] when its bytes were lost.
-    pub async fn open(&self, owner: &UserId, id: &str, range: Option<Range<u64>>) -> Result<Opened> {
+    pub async fn open(&self, owner: &UserId, id: &str, range: Option<Range<u64>>) -> Result<OpenedMedia> {
         let found = self.find(owner, id).await?;
-        Ok(Opened { bytes: found.read(range).await?, object: found.object })
+        Ok(OpenedMedia { bytes: found.read(range).await?, object: found.object })
     }
 
-    /// The owner's media, to be read once it is known what of it is wanted.
+    /// Finds the owner's media. The caller can examine its description before reading any bytes.
     ///
     /// # Errors
     /// As [`Media::get`].
-    pub async fn find(&self, owner: &UserId, id: &str) -> Result<Found> {
-        Ok(Found::new(self, self.row(owner, id).await?))
+    pub async fn find(&self, owner: &UserId, id: &str) -> Result<ReadableMedia> {
+        Ok(ReadableMedia::new(self, self.row(owner, id).await?))
     }
 
-    /// A page of the owner's media, by its making. What is deleted in this moment is left out, so that a page can have
-    /// less than it should while more follow.
+    /// A page of the owner's media, ordered by creation time. Media that is being deleted is omitted, so a page may be
+    /// shorter than its limit although more pages follow.
     ///
     /// # Errors
     /// As [`Records::list`].
@@ -143,18 +143,18 @@ impl Media {
         self.list_for(owner, None, page).await
     }
 
-    /// Says whether everybody who knows its id may see it.
+    /// Sets whether everybody who knows its id may read it.
     ///
     /// # Errors
     /// As [`Media::get`].
     pub async fn set_public(&self, owner: &UserId, id: &str, public: bool) -> Result<MediaObject> {
         self.row(owner, id).await?;
         if public {
-            self.show(owner, id).await?;
+            self.share(owner, id).await?;
         }
         let change = |row: &mut TypedRecord<Row>| {
             row.body.public = public;
-            alive(row)
+            check_not_ended(row)
         };
         let row = self.rows.update(owner, id, change).await.map_err(|error| missing(error, id))?;
         Ok(object(row, false))
@@ -178,33 +178,35 @@ impl Media {
         })
     }
 
-    /// Makes it findable by those who are not its owner; whether they may see it is another question.
-    pub(crate) async fn show(&self, owner: &UserId, id: &str) -> Result<()> {
-        // Links are given again and again, and a look is cheaper than a write.
-        if self.shown.get(&house(), id).await?.is_some() {
+    /// Makes it possible to find this media by its id alone, without its owner. Whether a caller may read it is
+    /// checked separately.
+    pub(crate) async fn share(&self, owner: &UserId, id: &str) -> Result<()> {
+        // Links to the same media are made many times, and a read is cheaper than a write.
+        if self.shared.get(&system_owner(), id).await?.is_some() {
             return Ok(());
         }
-        let shown = TypedRecord::new(id, self.clock.millis(), Shown { owner: owner.as_str().to_owned() });
-        match self.shown.insert(&house(), &shown).await {
+        let shared =
+            TypedRecord::new(id, self.clock.millis(), SharedMedia { owner: owner.as_str().to_owned() });
+        match self.shared.insert(&system_owner(), &shared).await {
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
             other => other,
         }
     }
 
-    /// Now and so much later.
+    /// The current time plus `wait`.
     pub(crate) fn after(&self, wait: Duration) -> Millis {
         let wait = Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX);
         self.clock.millis().saturating_add(wait)
     }
 }
 
-/// The host of absolute links; links that begin with a path name none.
+/// The host of our own links; none if they are paths.
 fn own_hosts(links: &str) -> OwnHosts {
     if links.starts_with('/') { OwnHosts::new() } else { OwnHosts::new().with(links) }
 }
 
-/// For changes of a row that may be on its way out.
-pub(crate) fn alive(row: &TypedRecord<Row>) -> Result<()> {
+/// Fails if the media is being deleted. Called inside of updates, which may run at the same time as a deletion.
+pub(crate) fn check_not_ended(row: &TypedRecord<Row>) -> Result<()> {
     if row.body.ended { Err(not_found(&row.id)) } else { Ok(()) }
 }
 

@@ -1,15 +1,15 @@
-//! Media named in a JSON payload: every text that is an id in any spelling, a link of our own included. Pure. A text that merely holds
-//! an id, as a letter about one does, names nothing.
+//! Finds and replaces media ids in a JSON payload. A string counts if all of it is an id in any of its forms, links to
+//! this server included. A longer text that contains an id does not count. Pure.
 
 use std::collections::HashSet;
 
 use jan_core::media::OwnHosts;
 use serde_json::Value;
 
-/// The ids that a payload names, each once, in their order.
+/// The ids that a payload contains, each once, in the order of their first occurrence.
 pub fn find(payload: &Value, hosts: &OwnHosts) -> Vec<String> {
     let (mut seen, mut ids) = (HashSet::new(), Vec::new());
-    // A list of what is still to be looked at, not a recursion: a payload can be deeper than the stack.
+    // A list of values to visit, and no recursion: a payload may be nested deeper than the stack allows.
     let mut rest = vec![payload];
     while let Some(value) = rest.pop() {
         match value {
@@ -24,7 +24,7 @@ pub fn find(payload: &Value, hosts: &OwnHosts) -> Vec<String> {
     ids
 }
 
-/// Puts something else in the place of every id for which there is something.
+/// Replaces every id for which `with` returns a text.
 pub fn replace(payload: &mut Value, hosts: &OwnHosts, with: impl Fn(&str) -> Option<String>) {
     let mut rest = vec![payload];
     while let Some(value) = rest.pop() {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_found_and_replaced_wherever_they_stand() {
+    fn ids_are_found_and_replaced_at_any_depth() {
         let hosts = OwnHosts::new();
         let [a, b] = [1, 2].map(|n| jan_core::id::ulid(PREFIX, n));
         let mut payload = json!([

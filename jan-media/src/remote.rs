@@ -1,18 +1,18 @@
-//! The seam to whoever fetches what a caller names by its address: which addresses may be asked, how long and how often
-//! redirected, is that one's business.
+//! The trait for downloading media from an address. Its implementation decides which addresses may be fetched, how
+//! long that may take, and how many redirects are followed.
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jan_core::{BoxStream, Result};
 
-/// Fetches URLs that callers name.
+/// Downloads from URLs that callers choose.
 ///
 /// ```
 /// use futures_util::{StreamExt, stream};
 /// use jan_core::{Error, Result, async_trait};
 /// use jan_media::{Fetch, Fetched};
 ///
-/// /// Fetches from one host that is known, whatever callers name.
+/// /// Downloads from one known host only, whatever callers name.
 /// struct OneHost(Vec<u8>);
 ///
 /// #[async_trait]
@@ -28,18 +28,20 @@ use jan_core::{BoxStream, Result};
 /// ```
 #[async_trait]
 pub trait Fetch: Send + Sync + 'static {
-    /// What is at `url`, at most `max_bytes` of it. Dropping the future or the bytes ends the connection.
+    /// Downloads the content of `url`, at most `max_bytes` of it. Dropping the future or the stream closes the
+    /// connection.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] for an address that may not be asked; [`jan_core::ErrorKind::TooLarge`], also from
-    /// the stream; [`jan_core::ErrorKind::Upstream`] and [`jan_core::ErrorKind::UpstreamTimeout`] for what fails there.
+    /// [`jan_core::ErrorKind::Invalid`] for an address that must not be fetched; [`jan_core::ErrorKind::TooLarge`],
+    /// also from the stream; [`jan_core::ErrorKind::Upstream`] and [`jan_core::ErrorKind::UpstreamTimeout`] when the
+    /// download fails.
     async fn fetch(&self, url: &str, max_bytes: u64) -> Result<Fetched>;
 }
 
-/// What was found at an address.
+/// The content of an address.
 pub struct Fetched {
-    /// What it is said to be.
+    /// The `Content-Type` header.
     pub content_type: Option<String>,
-    /// It.
+    /// The body.
     pub bytes: BoxStream<Result<Bytes>>,
 }

@@ -1,29 +1,30 @@
-//! The way out for good. A watch in the line comes first and goes last, so that a deletion that breaks off anywhere is
-//! finished by the sweeper.
+//! Deletion of media. An extra claim is written first and deleted last, so the sweep finishes a deletion that was
+//! aborted at any point.
 
 use jan_core::media::MediaObject;
 use jan_core::page::{MAX_LIMIT, PageRequest};
 use jan_core::record::TypedRecord;
 use jan_core::{ErrorKind, Result, UserId};
 
-use crate::media::{Media, alive};
-use crate::row::{Row, house, not_found, object};
+use crate::media::{Media, check_not_ended};
+use crate::row::{Row, not_found, object, system_owner};
 
 impl Media {
-    /// Deletes the owner's media. Its bytes go too, unless somebody else has the same.
+    /// Deletes the owner's media. Its bytes are deleted too, unless other media uses the same bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; the store's: then nobody sees it any more, and the sweeper does the rest.
+    /// [`ErrorKind::NotFound`]; the store's errors. After an error, the media may already be hidden; the sweep then
+    /// deletes the rest.
     pub async fn delete(&self, owner: &UserId, id: &str) -> Result<MediaObject> {
         let row = self.row(owner, id).await?;
         let gone = object(row.clone(), false);
         if self.remove(owner, row, |_| true).await? { Ok(gone) } else { Err(not_found(id)) }
     }
 
-    /// Deletes several and says which of them were there.
+    /// Deletes several objects and returns the ids of those that existed.
     ///
     /// # Errors
-    /// The store's; some may be deleted.
+    /// The store's errors; some objects may be deleted.
     pub async fn bulk_delete(&self, owner: &UserId, ids: &[String]) -> Result<Vec<String>> {
         let mut deleted = Vec::new();
         for id in ids {
@@ -36,10 +37,10 @@ impl Media {
         Ok(deleted)
     }
 
-    /// Deletes all that the owner has, for the end of an account, and says how much it was.
+    /// Deletes all media of an owner, when an account ends, and returns how many objects it were.
     ///
     /// # Errors
-    /// The store's; some may be deleted.
+    /// The store's errors; some objects may be deleted.
     pub async fn delete_all(&self, owner: &UserId) -> Result<u64> {
         let page = PageRequest { limit: MAX_LIMIT, ..PageRequest::default() };
         let mut deleted = 0;
@@ -58,17 +59,17 @@ impl Media {
         }
     }
 
-    /// Removes media if it still is as `may_go` wants it; false when it is gone or is not.
+    /// Deletes media if `may_go` accepts its current row; returns false if it does not, or if the media is gone.
     pub(crate) async fn remove(
         &self,
         owner: &UserId,
         row: TypedRecord<Row>,
         may_go: impl Fn(&Row) -> bool + Send + Sync,
     ) -> Result<bool> {
-        let watch = self.ledger.watch(owner, &row.id, &row.body.blob, self.clock.millis()).await?;
-        // Without a key the same bytes are new to their owner from here on.
+        let check = self.ledger.schedule_check(owner, &row.id, &row.body.blob, self.clock.millis()).await?;
+        // Without its key, the row no longer matches an upload of the same bytes, which becomes new media.
         let end = |row: &mut TypedRecord<Row>| {
-            alive(row)?;
+            check_not_ended(row)?;
             if !may_go(&row.body) {
                 return Err(not_found(&row.id));
             }
@@ -84,15 +85,15 @@ impl Media {
         if let Some(row) = &ended {
             self.finish(owner, row).await?;
         }
-        self.ledger.drop_claim(&watch.id).await?;
+        self.ledger.delete_claim(&check.id).await?;
         Ok(ended.is_some())
     }
 
-    /// Does what is left to do for media that has ended. Done twice it does nothing.
+    /// Finishes the deletion of media whose row is marked as ended. Calling it twice has no further effect.
     pub(crate) async fn finish(&self, owner: &UserId, row: &TypedRecord<Row>) -> Result<()> {
-        self.ledger.leave(&row.body.claim, self.clock.millis()).await?;
-        self.ledger.release(&row.body.blob).await?;
-        self.shown.delete(&house(), &row.id).await?;
+        self.ledger.release_claim(&row.body.claim, self.clock.millis()).await?;
+        self.ledger.delete_unclaimed(&row.body.blob).await?;
+        self.shared.delete(&system_owner(), &row.id).await?;
         self.rows.delete(owner, &row.id).await.map(drop)
     }
 }

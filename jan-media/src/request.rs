@@ -1,5 +1,5 @@
-//! What the Media API is asked with, read from JSON: what is to be kept, announced, resolved. The fields have the names
-//! of the original, and the aliases that its documents know.
+//! The requests of the Media API, read from JSON. The fields have the names of the original server, and the aliases
+//! that its documentation lists.
 
 use jan_core::media::OwnHosts;
 use jan_core::{Error, JsonObject, Result};
@@ -10,18 +10,18 @@ use crate::ingest::Source;
 use crate::placeholders;
 use crate::uploads::NewUpload;
 
-/// How many ids one request may name.
+/// The largest number of ids in one request.
 const MAX_IDS: usize = 100;
 
-/// A file to be kept: where it is, and what is said of it. A `user_id` is passed over: the credential says who it is.
+/// A file to be stored: its source and its properties. A `user_id` is ignored: the credential determines the owner.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreateMedia {
-    /// Where it is.
+    /// Where the file is.
     #[cfg_attr(feature = "openapi", schema(value_type = MediaSource))]
     pub source: Source,
-    /// What it is called.
+    /// The file name.
     pub filename: Option<String>,
-    /// Shows it to everybody who knows its id. Default: false.
+    /// Makes it readable by everybody who knows its id. Default: false.
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub public: bool,
 }
@@ -45,19 +45,19 @@ struct MediaSource {
     data_url: Option<String>,
 }
 
-/// Who may see a file from now on.
+/// A change of who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MediaPatch {
-    /// Shows it to everybody who knows its id.
+    /// Makes it readable by everybody who knows its id.
     pub public: bool,
 }
 
-/// Links that are asked for: either ids or a payload.
+/// A request for links, either for ids or for the ids in a payload.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResolveMedia {
-    /// 1 to 100.
+    /// 1 to 100 ids.
     pub ids: Option<Vec<String>>,
     /// Any JSON.
     pub payload: Option<Value>,
@@ -67,20 +67,20 @@ pub struct ResolveMedia {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BulkDeleteMedia {
-    /// 1 to 100; `media_ids` means the same.
+    /// 1 to 100 ids; `media_ids` means the same.
     pub ids: Vec<String>,
 }
 
-/// What is to be resolved.
+/// The two forms of [`ResolveMedia`].
 pub enum Resolvable {
     /// These ids, in their order.
     Ids(Vec<String>),
-    /// Every id in a payload; they are named in the second part.
+    /// A payload, and the ids that it contains.
     Payload(Value, Vec<String>),
 }
 
 impl ResolveMedia {
-    /// What is asked for, with ids in the place of links to `hosts`.
+    /// The request with ids in place of links to `hosts`.
     pub fn resolvable(self, hosts: &OwnHosts) -> Resolvable {
         match self.payload {
             Some(payload) => {
@@ -93,7 +93,7 @@ impl ResolveMedia {
 }
 
 impl BulkDeleteMedia {
-    /// The ids, also where a link to one of `hosts` stands for one.
+    /// The ids, with ids in place of links to `hosts`.
     pub fn ids(self, hosts: &OwnHosts) -> Vec<String> {
         own_ids(self.ids, hosts)
     }
@@ -174,7 +174,7 @@ fn ids_of(body: &JsonObject, field: &str) -> Result<Vec<String>> {
         .ok_or_else(|| Error::invalid(field, format!("`{field}` must hold 1 to {MAX_IDS} ids of media.")))
 }
 
-/// An id may be spelled as it is in payloads.
+/// Ids in all the forms that payloads may contain, converted to plain ids.
 fn own_ids(ids: Vec<String>, hosts: &OwnHosts) -> Vec<String> {
     ids.into_iter().map(|id| hosts.id_of(&id).map(str::to_owned).unwrap_or(id)).collect()
 }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_a_source_is_read() {
+    fn every_alias_of_a_source_type_is_read() {
         for kind in ["remote_url", "remoteurl", "remote", "REMOTE_URL"] {
             let body = body(&json!({"source": {"type": kind, "url": "u"}, "filename": "f"}));
             let CreateMedia { source, filename, .. } = CreateMedia::try_from(&body).unwrap();
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_field_at_fault_is_named() {
+    fn an_error_names_the_wrong_field() {
         for (value, param) in [
             (json!({}), "source"),
             (json!({"source": 7}), "source"),

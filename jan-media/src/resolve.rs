@@ -1,4 +1,4 @@
-//! Ids as something a model provider can read: the bytes themselves in a data URL, or a link.
+//! Converts media ids into URLs that a model provider can read: data URLs with the bytes, or links.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,7 @@ use jan_core::{Error, ErrorKind, Result, UserId};
 use crate::media::Media;
 use crate::row::Row;
 
-/// The most ids in one call.
+/// The largest number of ids in one call.
 const MAX_IDS: usize = 100;
 
 #[async_trait]
@@ -37,7 +37,7 @@ impl MediaResolver for Media {
         Ok(resolved.into_iter().collect())
     }
 
-    async fn there(&self, owner: &UserId, ids: &[String]) -> Result<HashSet<String>> {
+    async fn existing(&self, owner: &UserId, ids: &[String]) -> Result<HashSet<String>> {
         let rows = try_join_all(ids.iter().map(|id| self.rows.get(owner, id))).await?;
         Ok(rows.into_iter().flatten().filter(|row| !row.body.ended).map(|row| row.id).collect())
     }
@@ -65,27 +65,28 @@ impl Media {
         Ok((row.id, Resolved { mime, bytes, filename, url, expires_at }))
     }
 
-    /// Written piece by piece, so that the bytes are not in memory beside their base64.
+    /// Encodes piece by piece, so that memory holds only the base64 text and not the bytes as well.
     async fn data_url(&self, row: &Row) -> Result<String> {
         let mut bytes = self.read(&row.blob, None).await?;
         let mut url = format!("data:{};base64,", row.mime);
         let length = usize::try_from(row.bytes).unwrap_or_default();
         url.reserve(length.div_ceil(3).saturating_mul(4));
-        // Base64 makes four letters of three bytes: what is left of a piece waits for the next.
-        let mut left: Vec<u8> = Vec::with_capacity(3);
+        // Base64 encodes three bytes as four characters. One or two bytes at the end of a piece wait for the next
+        // piece.
+        let mut pending: Vec<u8> = Vec::with_capacity(3);
         while let Some(piece) = bytes.try_next().await? {
-            let missing = (3 - left.len()).min(piece.len());
-            let (first, rest) = piece.split_at(if left.is_empty() { 0 } else { missing });
-            left.extend_from_slice(first);
-            if left.len() == 3 {
-                STANDARD.encode_string(&left, &mut url);
-                left.clear();
+            let missing = (3 - pending.len()).min(piece.len());
+            let (first, rest) = piece.split_at(if pending.is_empty() { 0 } else { missing });
+            pending.extend_from_slice(first);
+            if pending.len() == 3 {
+                STANDARD.encode_string(&pending, &mut url);
+                pending.clear();
             }
             let (whole, end) = rest.split_at(rest.len() / 3 * 3);
             STANDARD.encode_string(whole, &mut url);
-            left.extend_from_slice(end);
+            pending.extend_from_slice(end);
         }
-        STANDARD.encode_string(&left, &mut url);
+        STANDARD.encode_string(&pending, &mut url);
         Ok(url)
     }
 }

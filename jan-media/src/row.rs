@@ -1,5 +1,5 @@
-//! Media as its owner's records hold it. The key is the hash, so that the same bytes are one thing to one owner; the
-//! group is what they are for, where somebody said so.
+//! The records that describe media. A record's key is the SHA-256, so that an owner who stores the same bytes twice
+//! has one object; its group is the purpose, if the owner gave one.
 
 use jan_core::media::MediaObject;
 use jan_core::record::{Millis, TypedRecord};
@@ -16,11 +16,11 @@ pub(crate) struct Row {
     pub(crate) filename: Option<String>,
     pub(crate) retention_until: Option<Millis>,
     pub(crate) public: bool,
-    /// The name of its bytes in the store.
+    /// The name of its bytes in the blob store.
     pub(crate) blob: String,
-    /// The claim that holds them for it.
+    /// The id of the claim that keeps these bytes.
     pub(crate) claim: String,
-    /// Deleted, and on its way out.
+    /// Whether it was deleted and the deletion is not finished yet.
     #[serde(default)]
     pub(crate) ended: bool,
 }
@@ -43,29 +43,29 @@ pub(crate) fn object(kept: TypedRecord<Row>, deduped: bool) -> MediaObject {
     }
 }
 
-/// The owner of a piece of media that somebody may see who is not its owner: the house's own record of the same id, made
-/// when the first link is.
+/// The owner of media that may be found by its id alone. This record belongs to the server, has the same id as the
+/// media, and is written when the first link is made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Shown {
+pub(crate) struct SharedMedia {
     pub(crate) owner: String,
 }
 
-/// An upload that may come. The house's own record, because a link says nothing of its owner.
+/// An announced upload. This record belongs to the server, because an upload link does not contain the owner.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Announced {
+pub(crate) struct AnnouncedUpload {
     pub(crate) owner: String,
-    /// Where a cloud's link puts the bytes.
+    /// The name under which a cloud's upload link stores the bytes.
     pub(crate) stored: String,
     pub(crate) mime: String,
     pub(crate) filename: Option<String>,
     pub(crate) public: bool,
     pub(crate) bytes: Option<u64>,
     pub(crate) sha256: Option<String>,
-    /// What it became.
+    /// The id of the media that it became, once its bytes were stored.
     pub(crate) became: Option<String>,
 }
 
-pub(crate) fn house() -> UserId {
+pub(crate) fn system_owner() -> UserId {
     UserId::system("media")
 }
 

@@ -1,4 +1,4 @@
-//! What a media room is told: limits, times, and where its links lead.
+//! The settings of [`crate::Media`]: limits, times, and the base of its links.
 
 use std::time::Duration;
 
@@ -6,40 +6,44 @@ use jan_core::Secret;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Limits and times of a [`crate::Media`]. The defaults are those of the Media API.
+/// Limits and times of a [`crate::Media`]. Each field's documentation ends with its default, which is that of the
+/// Media API.
 #[derive(Debug, Clone)]
 pub struct MediaSettings {
-    /// The most bytes that one file may have: 20 MiB.
+    /// The largest file in bytes: 20 MiB.
     pub max_bytes: u64,
-    /// Which types are taken: `image/png`, or all of a kind, `audio/*`. What a browser would run (SVG, HTML) is taken only
-    /// when it is named itself. PNG, JPEG, GIF, WebP, BMP and TIFF.
+    /// The accepted MIME types: a type like `image/png`, or a pattern like `audio/*`. Types that a browser would
+    /// execute (SVG, HTML) are accepted only if they are listed themselves: PNG, JPEG, GIF, WebP, BMP and TIFF.
     pub allowed: Vec<String>,
-    /// The most pixels that a picture may have: 50 million.
+    /// The largest number of pixels of an image: 50 million.
     pub max_pixels: u64,
-    /// The most pixels in a row or a column: 16384.
+    /// The largest width and height of an image in pixels: 16384.
     pub max_side: u32,
-    /// How long media is kept; longer while something shows it. 30 days; for good when there is none.
+    /// How long media is kept; longer while data still uses it. `None` keeps it for good: 30 days.
     pub retention: Option<Duration>,
-    /// When the sweeper looks at what was begun: no upload may take longer than half of it. An hour.
+    /// The time after which the sweep checks an upload that was begun. An upload may take at most half of it: one
+    /// hour.
     pub orphans_after: Duration,
-    /// What signs links when the store of the bytes signs none. Without one, links end with the process.
+    /// The key that signs our links, for stores that cannot sign links themselves. Without one, a random key is used
+    /// and links end when the process ends: none.
     pub link_key: Option<Secret>,
-    /// How long a link is good: 7 days.
+    /// How long a link is valid: 7 days.
     pub link_valid: Duration,
-    /// How long something may be uploaded after it was announced: 15 minutes.
+    /// How long an upload link is valid: 15 minutes.
     pub upload_valid: Duration,
-    /// What our own links to media begin with, before the id: `https://jan.example/api/media/`.
+    /// The part of our own links to media before the id, for example `https://jan.example/api/media/`: empty.
     pub links: String,
-    /// What our own links to upload to begin with, before the id.
+    /// The part of our own upload links before the id: empty.
     pub upload_links: String,
-    /// Whether everybody who knows its id may see all that is brought from now on, as it was in the original: false.
+    /// Whether newly stored media is readable by everybody who knows its id, as in the original server: false.
     pub public: bool,
-    /// Whether pictures are kept without where they were taken (GPS in EXIF and XMP); all else that they say of
-    /// themselves stays. A picture is held in memory for it while it comes: false.
+    /// Whether GPS data in EXIF and XMP is removed from images before they are stored; other metadata stays. An image
+    /// is held in memory while it arrives for this: false.
     pub strip_location: bool,
-    /// Whether a store's own links are given for what is public too, so that its bytes need not pass through us: false.
+    /// Whether public media also gets links of the cloud store, so that its bytes need not pass through this server:
+    /// false.
     pub stores_links: bool,
-    /// The most bytes that one call reads into data URLs: 64 MiB.
+    /// The largest number of bytes that one call converts into data URLs: 64 MiB.
     pub max_resolved: u64,
 }
 

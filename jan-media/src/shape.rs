@@ -1,4 +1,4 @@
-//! Media as the API shows it.
+//! The replies of the media APIs.
 
 use jan_core::Clock;
 use jan_core::clock::seconds;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::uploads::Upload;
 
-/// A file. What the original calls it by another name in another route stands beside it.
+/// A file. Fields that the original server names differently in its routes are present under both names.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Media))]
 pub struct MediaShape {
@@ -25,7 +25,7 @@ pub struct MediaShape {
     size: u64,
     /// You had these bytes already.
     deduped: bool,
-    /// Where it can be read without a credential: for good when it is public, a link that ends otherwise.
+    /// A URL that needs no credential: a permanent one if the file is public, a temporary link otherwise.
     url: String,
     sha256: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub struct MediaShape {
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<u32>,
     filename: Option<String>,
-    /// Of what came by the Files API: what it is for.
+    /// The purpose, for files of the Files API.
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<String>,
     public: bool,
@@ -44,7 +44,7 @@ pub struct MediaShape {
 }
 
 impl MediaShape {
-    /// The file, and where it is found.
+    /// The reply for a file and its URL.
     pub fn new(media: MediaObject, url: String) -> Self {
         Self {
             id: media.id,
@@ -66,13 +66,13 @@ impl MediaShape {
         }
     }
 
-    /// Its id, the cursor of lists.
+    /// The file's id, which is the cursor of lists.
     pub fn id(&self) -> &str {
         &self.id
     }
 }
 
-/// A file as OpenAI's Files API shows it.
+/// A file in the form of OpenAI's Files API.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = File))]
 pub struct FileShape {
@@ -98,7 +98,7 @@ impl From<MediaObject> for FileShape {
             object: "file",
             bytes: media.bytes,
             created_at: seconds(media.created_at),
-            // A file of OpenAI's has a name and a purpose; other media need not.
+            // A file of OpenAI always has a name and a purpose; other media need not.
             filename: media.filename.unwrap_or_else(|| media.id.clone()),
             purpose: media.purpose.unwrap_or_else(|| "user_data".to_owned()),
             status: "processed",
@@ -115,7 +115,7 @@ impl FileShape {
     }
 }
 
-/// A link that ends.
+/// A temporary link.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = MediaLink))]
 pub struct LinkShape {
@@ -141,7 +141,7 @@ impl LinkShape {
     }
 }
 
-/// Where something may be uploaded to.
+/// The reply to the announcement of an upload.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PreparedUpload))]
 pub struct UploadShape {
@@ -156,7 +156,7 @@ pub struct UploadShape {
 }
 
 impl UploadShape {
-    /// The upload that was announced.
+    /// The reply for an announced upload.
     pub fn new(upload: Upload, clock: &dyn Clock) -> Self {
         Self {
             id: upload.id,

@@ -1,5 +1,5 @@
-//! The broom: looks at every claim whose time has come. Media past its time goes unless something shows it; what was begun
-//! and never finished goes with its bytes.
+//! The sweep: checks every claim that is due. Expired media is deleted unless it is still in use; uploads that were
+//! begun and never finished are deleted with their bytes.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,74 +10,79 @@ use jan_core::record::{Millis, TypedRecord};
 use jan_core::{ErrorKind, Result, UserId};
 
 use crate::ledger::Claim;
-use crate::media::{Media, alive};
+use crate::media::{Media, check_not_ended};
 use crate::row::{Row, not_found};
 
-/// When media is looked at again that is past its time and still shown.
-const STILL_SHOWN: Duration = Duration::from_secs(24 * 60 * 60);
-/// When media is looked at again that has no end: its owner may be gone.
-const ENDLESS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// When expired media that is still in use is checked again.
+const RECHECK_IN_USE: Duration = Duration::from_secs(24 * 60 * 60);
+/// When media without an expiry time is checked again. It is checked because its owner may have been deleted.
+const RECHECK_ENDLESS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Media past its time that is gone.
+    /// How many expired objects were deleted.
     pub expired: u64,
-    /// What was begun and never finished, and is gone.
+    /// How many unfinished uploads were deleted.
     pub unfinished: u64,
-    /// Media past its time that something still shows.
+    /// How many expired objects stay because they are still in use.
     pub still_shown: u64,
 }
 
 impl Media {
-    /// Sweeps all that is due, asking `shown` before anything is taken away that somebody had. Several may sweep at once.
-    /// Dropping the future leaves the rest for the next time.
+    /// Checks all claims that are due. Before it deletes media that has an owner, it asks `uses` whether the media is
+    /// still in use. Several sweeps may run at the same time. Dropping the future leaves the remaining claims for the
+    /// next sweep.
     ///
     /// # Errors
-    /// The first error of a store, after all has been tried that the error did not concern.
-    pub async fn sweep(&self, shown: &dyn MediaUse) -> Result<Swept> {
+    /// The first error of a store. Claims that the error does not concern are still checked.
+    pub async fn sweep(&self, uses: &dyn MediaUse) -> Result<Swept> {
         let (now, mut swept) = (self.clock.millis(), Swept::default());
-        // What fails stays in its place, and the line goes on behind it.
-        let (mut failed, mut stuck) = (None, None);
+        // A claim whose check failed stays in the list, unchanged. The next page of claims starts after the last such
+        // claim (`skip_to`), so that a failing claim cannot stop the sweep or be checked endlessly.
+        let (mut failed, mut skip_to) = (None, None);
         loop {
-            let line = match self.ledger.line(stuck.clone(), MAX_LIMIT).await {
-                Ok(line) => {
-                    line.items.into_iter().filter(|claim| claim.created_at <= now).collect::<Vec<_>>()
+            let claims = match self.ledger.next_claims(skip_to.clone(), MAX_LIMIT).await {
+                Ok(page) => {
+                    page.items.into_iter().filter(|claim| claim.created_at <= now).collect::<Vec<_>>()
                 }
                 Err(error) => return Err(failed.unwrap_or(error)),
             };
-            if line.is_empty() {
+            if claims.is_empty() {
                 return failed.map_or(Ok(swept), Err);
             }
-            let place: HashMap<_, _> = line.iter().map(|claim| claim.id.clone()).zip(0..).collect();
-            let mut over: HashMap<String, Vec<Over>> = HashMap::new();
-            let mut left = Vec::new();
-            for claim in line {
-                match self.look(&claim, now).await {
-                    Ok(Look::Gone) => swept.unfinished += 1,
-                    Ok(Look::Stays) => {}
-                    Ok(Look::Over(row)) => {
-                        over.entry(claim.body.owner.clone()).or_default().push(Over { claim, row: *row });
+            let position: HashMap<_, _> = claims.iter().map(|claim| claim.id.clone()).zip(0..).collect();
+            let mut expired: HashMap<String, Vec<ExpiredMedia>> = HashMap::new();
+            let mut failed_claims = Vec::new();
+            for claim in claims {
+                match self.check_claim(&claim, now).await {
+                    Ok(ClaimState::Released) => swept.unfinished += 1,
+                    Ok(ClaimState::Rescheduled) => {}
+                    Ok(ClaimState::Expired(row)) => {
+                        expired
+                            .entry(claim.body.owner.clone())
+                            .or_default()
+                            .push(ExpiredMedia { claim, row: *row });
                     }
                     Err(error) => {
                         failed = failed.or(Some(error));
-                        left.push(claim.id);
+                        failed_claims.push(claim.id);
                     }
                 }
             }
-            for (owner, media) in over {
-                let last = media.last().map(|over| over.claim.id.clone());
-                if let Err(error) = self.expire(&UserId::new(owner), media, shown, &mut swept).await {
+            for (owner, media) in expired {
+                let last = media.last().map(|expired| expired.claim.id.clone());
+                if let Err(error) = self.expire(&UserId::new(owner), media, uses, &mut swept).await {
                     failed = failed.or(Some(error));
-                    left.extend(last);
+                    failed_claims.extend(last);
                 }
             }
-            stuck = left.into_iter().max_by_key(|id| place.get(id).copied()).or(stuck);
+            skip_to = failed_claims.into_iter().max_by_key(|id| position.get(id).copied()).or(skip_to);
         }
     }
 
-    /// What has become of a claim.
-    async fn look(&self, claim: &TypedRecord<Claim>, now: Millis) -> Result<Look> {
+    /// Checks one claim that is due.
+    async fn check_claim(&self, claim: &TypedRecord<Claim>, now: Millis) -> Result<ClaimState> {
         let owner = claim.body.owner();
         let row = match self.rows.get(&owner, &claim.body.media).await? {
             Some(row) if row.body.ended => {
@@ -87,83 +92,87 @@ impl Media {
             row => row.filter(|row| row.body.claim == claim.id),
         };
         let Some(row) = row else {
-            self.ledger.leave(&claim.id, now).await?;
-            return Ok(Look::Gone);
+            self.ledger.release_claim(&claim.id, now).await?;
+            return Ok(ClaimState::Released);
         };
         match row.body.retention_until {
-            Some(until) if until <= now => return Ok(Look::Over(Box::new(row))),
-            Some(until) => self.put_back(&owner, claim, &row, until).await?,
-            None => self.put_back(&owner, claim, &row, self.after(ENDLESS)).await?,
+            Some(until) if until <= now => return Ok(ClaimState::Expired(Box::new(row))),
+            Some(until) => self.reschedule(&owner, claim, &row, until).await?,
+            None => self.reschedule(&owner, claim, &row, self.after(RECHECK_ENDLESS)).await?,
         }
-        Ok(Look::Stays)
+        Ok(ClaimState::Rescheduled)
     }
 
-    /// Takes away what of an owner's media is past its time and not shown.
+    /// Deletes an owner's expired media that is not in use.
     async fn expire(
         &self,
         owner: &UserId,
-        media: Vec<Over>,
-        shown: &dyn MediaUse,
+        media: Vec<ExpiredMedia>,
+        uses: &dyn MediaUse,
         swept: &mut Swept,
     ) -> Result<()> {
-        let ids: Vec<_> = media.iter().map(|over| over.row.id.clone()).collect();
-        let shown = shown.in_use(owner, &ids).await?;
-        for Over { claim, row } in media {
-            if shown.contains(&row.id) {
-                self.put_back(owner, &claim, &row, self.after(STILL_SHOWN)).await?;
+        let ids: Vec<_> = media.iter().map(|expired| expired.row.id.clone()).collect();
+        let in_use = uses.in_use(owner, &ids).await?;
+        for ExpiredMedia { claim, row } in media {
+            if in_use.contains(&row.id) {
+                self.reschedule(owner, &claim, &row, self.after(RECHECK_IN_USE)).await?;
                 swept.still_shown += 1;
                 continue;
             }
             let now = self.clock.millis();
-            // Its owner may have brought it again since.
-            let over = |row: &Row| row.retention_until.is_some_and(|until| until <= now);
-            swept.expired += u64::from(self.remove(owner, row, over).await?);
+            // Its owner may have stored the same bytes again since, which extends the retention time.
+            let expired = |row: &Row| row.retention_until.is_some_and(|until| until <= now);
+            swept.expired += u64::from(self.remove(owner, row, expired).await?);
         }
         Ok(())
     }
 
-    /// The claim goes to another place in the line: the new one is there before the old one goes.
-    async fn put_back(
+    /// Gives a claim another due time. The new claim is written before the old one is deleted, so there is always at
+    /// least one.
+    async fn reschedule(
         &self,
         owner: &UserId,
         claim: &TypedRecord<Claim>,
         row: &TypedRecord<Row>,
-        look_at: Millis,
+        check_at: Millis,
     ) -> Result<()> {
         if claim.body.stored != row.body.blob {
-            // Its own bytes, when others had the same: they were deleted then, unless that failed.
-            self.ledger.release(&claim.body.stored).await?;
+            // The bytes that were stored for this claim although an equal blob existed. They should be deleted
+            // already, unless that failed.
+            self.ledger.delete_unclaimed(&claim.body.stored).await?;
         }
-        let new = self.ledger.again(claim, &row.body.blob, look_at).await?;
-        let point = |row: &mut TypedRecord<Row>| {
-            alive(row)?;
-            // Another sweep may have been faster, by one place in the line or by many.
+        let new = self.ledger.reschedule(claim, &row.body.blob, check_at).await?;
+        let set_claim = |row: &mut TypedRecord<Row>| {
+            check_not_ended(row)?;
+            // Another sweep may have rescheduled this claim already, once or several times.
             if row.body.claim != claim.id && row.body.claim != new {
                 return Err(not_found(&row.id));
             }
             row.body.claim.clone_from(&new);
             Ok(())
         };
-        match self.rows.update(owner, &row.id, point).await {
-            Ok(_) => self.ledger.drop_claim(&claim.id).await,
-            Err(error) if error.kind() == ErrorKind::NotFound => self.ledger.leave(&new, look_at).await,
+        match self.rows.update(owner, &row.id, set_claim).await {
+            Ok(_) => self.ledger.delete_claim(&claim.id).await,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.ledger.release_claim(&new, check_at).await
+            }
             Err(error) => Err(error),
         }
     }
 }
 
-/// What a look at a claim showed.
-enum Look {
-    /// Nothing needed it, and it is gone.
-    Gone,
-    /// Its media is kept, and it stands elsewhere in the line.
-    Stays,
-    /// Its media is past its time.
-    Over(Box<TypedRecord<Row>>),
+/// The result of checking a claim.
+enum ClaimState {
+    /// No media used it, so it was deleted.
+    Released,
+    /// Its media is kept, and the claim has another due time now.
+    Rescheduled,
+    /// Its media has expired.
+    Expired(Box<TypedRecord<Row>>),
 }
 
-/// Media past its time, and the claim that said so.
-struct Over {
+/// Expired media, and its claim.
+struct ExpiredMedia {
     claim: TypedRecord<Claim>,
     row: TypedRecord<Row>,
 }

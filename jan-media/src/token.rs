@@ -1,4 +1,4 @@
-//! What makes a link of ours hold: its end, and an HMAC over id, end and what the link is for.
+//! The signature of our own links: an HMAC over the id, the expiry and the purpose of the link.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,17 +7,18 @@ use jan_core::secret::ExposeSecret;
 use jan_core::{Clock, Error, ErrorKind, Result, Secret, id};
 use sha2::Sha256;
 
-/// What stands in one of our own links besides the id: `?exp=…&sig=…`.
+/// The query parameters of one of our own links: `?exp=…&sig=…`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token<'a> {
-    /// When it ends, in seconds since the epoch.
+    /// When it expires, in seconds since the Unix epoch.
     pub exp: u64,
-    /// The signature over all of it.
+    /// The signature over id, expiry and purpose.
     pub sig: &'a str,
 }
 
 impl<'a> Token<'a> {
-    /// Reads what stands behind a link's `?`, if it says one of both. Half of it is a link that does not hold.
+    /// Reads the token from a link's query string; `None` if neither parameter is present. A link with only one of
+    /// them gets a token that is never valid.
     pub fn of_query(query: &'a str) -> Option<Self> {
         let value = |name: &str| {
             let pair = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
@@ -32,14 +33,14 @@ impl<'a> Token<'a> {
     }
 }
 
-/// What a link is for, so that one to read is none to write.
+/// What a link allows, so that a link for reading cannot be used for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Read,
     Upload,
 }
 
-/// Signs links. Kept as the keyed hash itself, so that the key is nowhere to be printed.
+/// The key that signs links. It is stored as the initialised HMAC, so the key itself cannot be printed.
 pub(crate) struct LinkKey(Hmac<Sha256>);
 
 impl LinkKey {
@@ -47,7 +48,7 @@ impl LinkKey {
         let mut random = [0; 32];
         id::fill(&mut random);
         let key = key.map_or(&random[..], |key| key.expose_secret().as_bytes());
-        // HMAC takes keys of every length.
+        // HMAC accepts keys of every length.
         Self(Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default())))
     }
 
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_holds_for_one_thing_and_one_time() {
+    fn a_signature_is_valid_for_one_purpose_id_and_expiry() {
         let (key, clock) = (LinkKey::new(Some(&"key".to_owned().into())), MovedClock::at(100));
         let sig = key.sign(Purpose::Read, "jan_a", 200);
         let verify = |purpose, id, exp, sig| key.verify(purpose, id, Token { exp, sig }, &clock);

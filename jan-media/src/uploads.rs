@@ -1,8 +1,10 @@
-//! Uploads that are announced first. The announcement answers with an id and a link; bytes that are put there are
-//! inspected and kept as all others are, when they come to us or when the client says that they are in the cloud.
+//! Uploads that are announced before their bytes are sent. The reply to the announcement contains an id and a link to
+//! upload to. The bytes are inspected and stored like all others, either when they arrive at this server, or when the
+//! client reports that they are in the cloud store.
 //!
-//! A cloud's link goes on working for a while after that, so what it was used for is only a waiting room: the bytes are
-//! copied out of it while they are inspected. Else somebody could change them after they were judged.
+//! A cloud's upload link stays valid for a while after that. So the name that it writes to is used only temporarily,
+//! and the bytes are copied to another name while they are inspected. Otherwise a client could replace them after the
+//! inspection.
 
 use std::time::Duration;
 
@@ -13,48 +15,48 @@ use jan_core::{BoxStream, Error, ErrorKind, Result, UserId, id};
 use serde::Serialize;
 
 use crate::data_url::too_large;
-use crate::ingest::{Incoming, nothing_more};
-use crate::inspect::Wanted;
+use crate::ingest::{Incoming, no_final_check};
+use crate::inspect::Requirements;
 use crate::media::Media;
-use crate::row::{Announced, house, not_found};
+use crate::row::{AnnouncedUpload, not_found, system_owner};
 use crate::token::{Purpose, Token};
 
-/// What is said of an upload before it begins. A `user_id` is passed over: the credential says who it is.
+/// The announcement of an upload. A `user_id` is ignored: the credential determines the owner.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewUpload {
-    /// What it will be; it must be given. `content_type` means the same.
+    /// The MIME type of the file; required. `content_type` means the same.
     #[cfg_attr(feature = "openapi", schema(example = "image/png"))]
     pub mime_type: Option<String>,
-    /// What it is called.
+    /// The file name.
     pub filename: Option<String>,
-    /// Exactly how many bytes.
+    /// The exact size in bytes, if it is known.
     pub size: Option<u64>,
-    /// The SHA-256 that they will have, in hexadecimal digits.
+    /// The SHA-256 of the bytes in hexadecimal digits, if it is known.
     pub sha256: Option<String>,
-    /// Shows it to everybody who knows its id. Default: false.
+    /// Makes it readable by everybody who knows its id. Default: false.
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub public: bool,
 }
 
-/// Where to put it.
+/// The reply to an announcement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Upload {
-    /// The id that it will have, unless its owner has the same bytes already.
+    /// The id that the media will have, unless its owner has the same bytes already.
     pub id: String,
-    /// Where the bytes are to be PUT.
+    /// The URL to which the bytes are to be sent with PUT.
     pub url: String,
-    /// The type that they must be put as.
+    /// The `Content-Type` that the PUT request must have.
     pub mime: String,
-    /// When the link ends.
+    /// When the link expires.
     pub expires_at: Millis,
 }
 
 impl Media {
-    /// Announces an upload. Nothing is taken in its place if it never comes.
+    /// Announces an upload. If its bytes never arrive, nothing remains of it after a sweep.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] without a type, or with a hash that is none; [`ErrorKind::TooLarge`]; the store's.
+    /// [`ErrorKind::Invalid`] without a type, or for a malformed hash; [`ErrorKind::TooLarge`]; the store's errors.
     pub async fn prepare_upload(&self, owner: &UserId, upload: NewUpload) -> Result<Upload> {
         let NewUpload { mime_type, filename, size: bytes, sha256, public } = upload;
         let is_hash = |hash: &String| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -68,16 +70,16 @@ impl Media {
         }
         let now = self.clock.millis();
         let (valid, media) = (self.settings.upload_valid, id::ulid(PREFIX, now));
-        let (exp, expires_at) = self.end(valid);
+        let (exp, expires_at) = self.expiry(valid);
         let stored = id::short("put_");
-        // What is put at the last moment is complete a little later.
-        let over = self.after(valid + self.settings.orphans_after);
-        self.ledger.watch(owner, &media, &stored, over).await?;
+        // An upload that begins at the last moment of the link's validity ends a little later.
+        let deadline = self.after(valid + self.settings.orphans_after);
+        self.ledger.schedule_check(owner, &media, &stored, deadline).await?;
         let url = match self.ledger.store.signer() {
             Some(signer) => signer.sign_put(&stored, &mime, bytes, whole_seconds(valid)).await?,
             None => self.own_link(&self.settings.upload_links, Purpose::Upload, &media, exp),
         };
-        let announced = Announced {
+        let announced = AnnouncedUpload {
             owner: owner.as_str().to_owned(),
             stored,
             mime: mime.clone(),
@@ -87,11 +89,14 @@ impl Media {
             sha256,
             became: None,
         };
-        self.announced.insert(&house(), &TypedRecord::new(&media, now, announced).expires_at(over)).await?;
+        self.announced
+            .insert(&system_owner(), &TypedRecord::new(&media, now, announced).expires_at(deadline))
+            .await?;
         Ok(Upload { id: media, url, mime, expires_at })
     }
 
-    /// Takes the bytes of one of our own upload links. The same link used again gives what it became.
+    /// Receives the bytes of one of our own upload links. If the link is used again, the media that it became is
+    /// returned.
     ///
     /// # Errors
     /// [`ErrorKind::Forbidden`] (`bad_link`, `link_expired`); [`ErrorKind::Invalid`] (`not_as_announced`); as
@@ -107,13 +112,14 @@ impl Media {
         if let Some(became) = &upload.body.became {
             return self.get(&UserId::new(upload.body.owner.as_str()), became).await;
         }
-        self.take(upload, bytes).await
+        self.store_upload(upload, bytes).await
     }
 
-    /// The client says that the bytes are where the link led: they are inspected and kept. Said again, it answers the same.
+    /// Called when the client reports that it has uploaded the bytes to the link: they are inspected and stored. A
+    /// second call returns the same media.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::Conflict`] (`not_uploaded`) when nothing is there yet;
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Conflict`] (`not_uploaded`) when there are no bytes yet;
     /// [`ErrorKind::Invalid`] (`not_as_announced`); as [`Media::ingest`].
     pub async fn complete(&self, owner: &UserId, id: &str) -> Result<MediaObject> {
         let upload = self.announcement(id).await?;
@@ -131,39 +137,40 @@ impl Media {
             return Err(too_large(self.settings.max_bytes));
         }
         let bytes = self.ledger.store.get(&stored, None).await?;
-        let kept = self.take(upload, bytes).await?;
-        // What stays in the waiting room is found by the sweeper, with what is put there later.
+        let media = self.store_upload(upload, bytes).await?;
+        // If this fails, the sweep deletes the temporary bytes later, together with bytes that are uploaded after
+        // this.
         let _ = self.ledger.store.delete(&stored).await;
-        Ok(kept)
+        Ok(media)
     }
 
-    async fn announcement(&self, id: &str) -> Result<TypedRecord<Announced>> {
+    async fn announcement(&self, id: &str) -> Result<TypedRecord<AnnouncedUpload>> {
         let now = self.clock.millis();
-        let upload = self.announced.get(&house(), id).await?;
+        let upload = self.announced.get(&system_owner(), id).await?;
         upload.filter(|upload| upload.expires_at.is_none_or(|end| now < end)).ok_or_else(|| not_found(id))
     }
 
-    async fn take(
+    async fn store_upload(
         &self,
-        upload: TypedRecord<Announced>,
+        upload: TypedRecord<AnnouncedUpload>,
         bytes: BoxStream<Result<Bytes>>,
     ) -> Result<MediaObject> {
-        let Announced { owner, mime, filename, public, bytes: length, sha256, .. } = upload.body;
+        let AnnouncedUpload { owner, mime, filename, public, bytes: length, sha256, .. } = upload.body;
         let owner = UserId::new(owner);
         let new = NewMedia { mime: Some(mime), filename, public, ..NewMedia::default() };
-        let incoming = Incoming { id: upload.id.clone(), ..self.incoming(bytes, new, nothing_more()) };
-        let wanted = Wanted { length, sha256, ..incoming.wanted };
-        let kept = self.keep_as(&owner, Incoming { wanted, ..incoming }).await?;
-        let became = |upload: &mut TypedRecord<Announced>| {
-            upload.body.became = Some(kept.id.clone());
+        let incoming = Incoming { id: upload.id.clone(), ..self.incoming(bytes, new, no_final_check()) };
+        let requirements = Requirements { length, sha256, ..incoming.requirements };
+        let media = self.keep_as(&owner, Incoming { requirements, ..incoming }).await?;
+        let became = |upload: &mut TypedRecord<AnnouncedUpload>| {
+            upload.body.became = Some(media.id.clone());
             Ok(())
         };
-        self.announced.update(&house(), &upload.id, became).await?;
-        Ok(kept)
+        self.announced.update(&system_owner(), &upload.id, became).await?;
+        Ok(media)
     }
 }
 
-/// Clouds sign whole seconds.
+/// The time in whole seconds, at least one: clouds sign links with whole seconds.
 fn whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs().max(1))
 }

@@ -1,10 +1,10 @@
-//! Whether a text that comes in pieces is UTF-8.
+//! Checks whether a text that arrives in pieces is UTF-8.
 
-/// Whether bytes are UTF-8, piece by piece: a character may be cut in two.
+/// Checks bytes piece by piece; a character may be split between two pieces.
 #[derive(Default)]
 pub(crate) struct Utf8 {
     cut: [u8; 4],
-    /// How many bytes of a cut character wait for the rest.
+    /// The number of bytes of a split character that wait for the rest.
     waiting: usize,
     broken: bool,
 }
@@ -34,7 +34,7 @@ impl Utf8 {
         }
     }
 
-    /// Nothing follows.
+    /// Ends the text: a character that is still incomplete is an error.
     pub(crate) fn end(&mut self) {
         self.broken |= self.waiting > 0;
     }
@@ -52,7 +52,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn utf8_is_judged_as_the_library_does(bytes in prop_oneof![
+        fn pieces_are_checked_as_the_standard_library_checks_the_whole(bytes in prop_oneof![
             any::<String>().prop_map(String::into_bytes),
             proptest::collection::vec(any::<u8>(), 0..12),
         ], sizes in proptest::collection::vec(1..4usize, 1..8)) {

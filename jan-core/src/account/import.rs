@@ -1,4 +1,4 @@
-//! Reading an export line by line: each entry goes to the part whose kind it is.
+//! Imports: an export is read line by line, and each entry goes to the part that handles its kind.
 
 use std::collections::BTreeMap;
 
@@ -8,41 +8,42 @@ use super::list::{FIRST, FORMAT, Head, LAST};
 use super::{Entry, ImportData};
 use crate::{Error, ErrorKind, Result};
 
-/// A part that takes entries of these kinds.
+/// The import of one part, and the kinds of entries that it accepts.
 type Part = (&'static [&'static str], Box<dyn ImportData>);
 
-/// An import on its way: give it every [`Import::line`], then [`Import::finish`] it. Dropping it keeps what it has kept.
-#[must_use = "an import is done when it was finished"]
+/// An import in progress. Call [`Import::line`] for every line, then [`Import::finish`]. Dropping it keeps what was
+/// imported so far.
+#[must_use = "an import is complete only after `finish`"]
 pub struct Import {
     parts: Vec<Part>,
-    left_out: &'static [&'static str],
-    /// The part whose entries are being read, by its place.
+    skipped_kinds: &'static [&'static str],
+    /// The index of the part whose entries are being read.
     current: Option<usize>,
     read: u64,
     ended: bool,
     done: Imported,
 }
 
-/// What was imported, and what was not.
+/// The result of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
     kept: BTreeMap<&'static str, u64>,
-    /// What was there already, or was to be left out, each by its kind and id.
+    /// The kind and id of each entry that was not imported, because it exists already or its kind was to be skipped.
     pub skipped: Vec<String>,
 }
 
 impl Imported {
-    /// How many things of a kind were kept.
+    /// The number of imported entries of a kind.
     pub fn count(&self, kind: &str) -> u64 {
         self.kept.get(kind).copied().unwrap_or(0)
     }
 
-    /// Counts things of a kind as kept.
+    /// Counts entries of a kind as imported.
     pub fn add(&mut self, kind: &'static str, count: u64) {
         *self.kept.entry(kind).or_default() += count;
     }
 
-    /// Passes over what is there already; any other error ends the import.
+    /// Records an entry as skipped if `error` says that it exists already. Any other error ends the import.
     ///
     /// # Errors
     /// `error`, unless it is a [`ErrorKind::Conflict`].
@@ -56,14 +57,15 @@ impl Imported {
 }
 
 impl Import {
-    pub(super) fn new(parts: Vec<Part>, left_out: &'static [&'static str]) -> Self {
-        Self { parts, left_out, current: None, read: 0, ended: false, done: Imported::default() }
+    pub(super) fn new(parts: Vec<Part>, skipped_kinds: &'static [&'static str]) -> Self {
+        Self { parts, skipped_kinds, current: None, read: 0, ended: false, done: Imported::default() }
     }
 
-    /// Takes the next line.
+    /// Imports the next line.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] naming the line when it is none of an export, or stands in the wrong place; the store's.
+    /// [`ErrorKind::Invalid`] naming the line when it is not a line of an export, or is in the wrong place; the
+    /// store's errors.
     pub async fn line(&mut self, text: &str) -> Result<()> {
         self.read += 1;
         let entry = read(text).ok_or_else(|| self.wrong("is no line of an export"))?;
@@ -94,7 +96,7 @@ impl Import {
             self.ended = true;
             return Ok(());
         }
-        if self.left_out.contains(&&*entry.kind) {
+        if self.skipped_kinds.contains(&&*entry.kind) {
             self.done.skipped.extend(id_of(&entry).map(|id| format!("{} {id}", entry.kind)));
             return Ok(());
         }
@@ -108,7 +110,7 @@ impl Import {
         }
     }
 
-    /// Ends the run of the part before, if this is another.
+    /// Switches to the part with this index. If another part was current, its run of entries ends.
     async fn go_to(&mut self, place: Option<usize>) -> Result<()> {
         let before = std::mem::replace(&mut self.current, place);
         match before.filter(|_| before != place).and_then(|before| self.parts.get_mut(before)) {
@@ -120,7 +122,7 @@ impl Import {
     /// Ends the import.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] when the export breaks off; the conversation in which it does was not imported.
+    /// [`ErrorKind::Invalid`] when the export is cut off; the conversation in which it ends was then not imported.
     pub fn finish(self) -> Result<Imported> {
         if self.ended {
             return Ok(self.done);
@@ -133,7 +135,7 @@ impl Import {
     }
 }
 
-/// The entry of a line: the one member of an object.
+/// The entry of a line: the only member of a JSON object.
 fn read(line: &str) -> Option<Entry> {
     let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(line).ok()?;
     let mut members = members.into_iter();

@@ -1,4 +1,4 @@
-//! The parts that keep something of an owner, and what is done with all of them together.
+//! The list of all parts that store data of users, and the operations over all of them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::{BoxStream, Error, Result, UserId};
 pub(super) const FIRST: &str = "account";
 /// The kind of the last line.
 pub(super) const LAST: &str = "end";
-/// The form of exports that are written now.
+/// The version of the export format that is written now.
 pub(super) const FORMAT: u32 = 2;
 
 /// The first line.
@@ -30,15 +30,15 @@ pub(super) struct Head {
 #[derive(Serialize, Deserialize)]
 struct End {}
 
-/// What people may do with all that is theirs. Cheap to clone.
+/// All the data of one user: export, import and deletion. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Account {
     parts: Vec<Arc<dyn OwnedData>>,
-    left_out: &'static [&'static str],
+    skipped_kinds: &'static [&'static str],
 }
 
 impl Account {
-    /// Nothing is kept yet.
+    /// An empty list of parts.
     pub fn new() -> Self {
         Self::default()
     }
@@ -50,10 +50,10 @@ impl Account {
         self
     }
 
-    /// Passes over entries of these kinds in imports, whose part is not on the list.
+    /// Makes imports skip entries of these kinds, whose part is not on the list.
     #[must_use]
-    pub fn leave_out(mut self, kinds: &'static [&'static str]) -> Self {
-        self.left_out = kinds;
+    pub fn skip_kinds(mut self, kinds: &'static [&'static str]) -> Self {
+        self.skipped_kinds = kinds;
         self
     }
 
@@ -62,12 +62,13 @@ impl Account {
         &self.parts
     }
 
-    /// Everything of an owner as lines of JSON, read page by page.
+    /// All data of an owner as lines of JSON, read page by page.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] when `owner` is no person; the stream's last item when a store fails.
+    /// [`crate::ErrorKind::Invalid`] when `owner` is not a user; an item of the stream when a store fails, which is
+    /// then the last one.
     pub fn export(&self, owner: &UserId) -> Result<BoxStream<Result<String>>> {
-        check_person(owner)?;
+        check_user(owner)?;
         let head = Entry::new(FIRST, &Head { format: FORMAT, user: owner.as_str().to_owned() })?;
         let end = Entry::new(LAST, &End {})?;
         let parts: Vec<_> = self.parts.iter().map(|part| part.export(owner)).collect();
@@ -75,22 +76,22 @@ impl Account {
         Ok(entries.map(|entry| entry.map(|entry| entry.to_line())).boxed())
     }
 
-    /// Begins to give back what was exported; `owner` gets it, whoever had it.
+    /// Starts an import of exported data. `owner` becomes its owner, whoever exported it.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] when `owner` is no person.
+    /// [`crate::ErrorKind::Invalid`] when `owner` is not a user.
     pub fn import(&self, owner: &UserId) -> Result<Import> {
-        check_person(owner)?;
+        check_user(owner)?;
         let parts = self.parts.iter().map(|part| (part.kinds(), part.import(owner))).collect();
-        Ok(Import::new(parts, self.left_out))
+        Ok(Import::new(parts, self.skipped_kinds))
     }
 
-    /// Takes everything of an owner away for good. When it fails half way, it can be called again.
+    /// Deletes all data of an owner for good. If it fails, it can be called again.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] when `owner` is no person; the store's.
+    /// [`crate::ErrorKind::Invalid`] when `owner` is not a user; the store's errors.
     pub async fn erase(&self, owner: &UserId) -> Result<()> {
-        check_person(owner)?;
+        check_user(owner)?;
         for part in &self.parts {
             part.erase(owner).await?;
         }
@@ -98,19 +99,19 @@ impl Account {
     }
 }
 
-/// Media is in use when any part shows it.
+/// Media is in use when the data of any part refers to it.
 #[async_trait]
 impl MediaUse for Account {
     async fn in_use(&self, owner: &UserId, ids: &[String]) -> Result<HashSet<String>> {
-        let (mut shown, mut open) = (HashSet::new(), ids.to_vec());
+        let (mut used, mut unused) = (HashSet::new(), ids.to_vec());
         for part in &self.parts {
-            if open.is_empty() {
+            if unused.is_empty() {
                 break;
             }
-            shown.extend(part.shows(owner, &open).await?);
-            open.retain(|id| !shown.contains(id));
+            used.extend(part.media_in_use(owner, &unused).await?);
+            unused.retain(|id| !used.contains(id));
         }
-        Ok(shown)
+        Ok(used)
     }
 }
 
@@ -118,8 +119,8 @@ fn one(entry: Entry) -> BoxStream<Result<Entry>> {
     stream::once(std::future::ready(Ok(entry))).boxed()
 }
 
-/// What the server keeps for itself is no account.
-fn check_person(owner: &UserId) -> Result<()> {
+/// The server's own data does not belong to a user's account.
+fn check_user(owner: &UserId) -> Result<()> {
     if owner.is_system() || owner.as_str().is_empty() {
         return Err(Error::invalid("user", format!("`{owner}` is no user.")));
     }

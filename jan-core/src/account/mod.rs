@@ -1,11 +1,11 @@
-//! All that somebody has here: taken along, given back, taken away for good; and what of it still shows a picture or a
-//! file. Each part of a server keeps something of its own (conversations, media, …) and says of it the same few things
-//! ([`OwnedData`]); [`Account`] is the list of the parts, and the one place that goes through them. A part that is on the
-//! list is in every export and every deletion.
+//! All the data of one user: export, import, deletion, and the question which media it still refers to. Each part of a
+//! server stores data of its own (conversations, media, …) and implements the same few operations ([`OwnedData`]).
+//! [`Account`] is the list of the parts and the only code that goes through all of them, so every part on the list is
+//! in every export and every deletion.
 //!
-//! An export is lines of JSON, each an object with one member, which names what the line holds. The first line says whose
-//! export it is, the last that nothing is missing. It is written while others write: what is made or changed meanwhile may
-//! or may not be in it.
+//! An export consists of lines of JSON. Each line is an object with one member, whose name is the kind of the entry.
+//! The first line names the user; the last line shows that nothing is missing. The export does not stop other writers:
+//! changes that happen meanwhile may or may not be in it.
 
 mod import;
 mod list;
@@ -27,62 +27,64 @@ use crate::media::MediaUse;
 use crate::record::Millis;
 use crate::{BoxStream, Error, Result, UserId};
 
-/// What one part of a server keeps of each owner.
+/// One part of a server that stores data of users.
 #[async_trait]
 pub trait OwnedData: Send + Sync + 'static {
-    /// The kinds of entries that its exports hold and its imports take. No two parts share one. The first names the part.
+    /// The kinds of entries that its exports contain and its imports accept. No two parts share a kind. The first kind
+    /// names the part.
     fn kinds(&self) -> &'static [&'static str];
 
-    /// Everything of an owner, read page by page. Dropping the stream stops reading.
+    /// All data of an owner, read page by page. Dropping the stream stops reading.
     fn export(&self, owner: &UserId) -> BoxStream<Result<Entry>>;
 
-    /// Begins to give back what was exported; `owner` gets it, whoever had it.
+    /// Starts an import of exported data. `owner` becomes its owner, whoever exported it.
     fn import(&self, owner: &UserId) -> Box<dyn ImportData>;
 
-    /// Takes everything of an owner away for good. When it fails half way, it can be called again.
+    /// Deletes all data of an owner for good. If it fails, it can be called again.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     async fn erase(&self, owner: &UserId) -> Result<()>;
 
-    /// Which of these media ids something of the owner's shows.
+    /// Which of these media ids the owner's data refers to.
     ///
     /// # Errors
-    /// The store's.
-    async fn shows(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>>;
+    /// The store's errors.
+    async fn media_in_use(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>>;
 
-    /// Takes away for good, of all owners, what was deleted long ago and what has expired: about [`Sweep::limit`] things.
-    /// Says how many it were; 0 when nothing is left to do.
+    /// Removes for good, for all owners, what was deleted long ago and what has expired: about [`Sweep::limit`] rows.
+    /// Returns the number of removed rows; 0 means that nothing remains to be removed.
     ///
     /// # Errors
-    /// The store's; what was taken away before is gone.
+    /// The store's errors; what was removed before the error stays removed.
     async fn sweep(&self, sweep: &Sweep<'_>) -> Result<u64>;
 }
 
-/// What a sweep may take away.
+/// What a sweep may remove.
 #[derive(Clone, Copy)]
 pub struct Sweep<'a> {
-    /// What expired before this moment.
+    /// The current time. Data that expired before it is removed.
     pub now: Millis,
-    /// What was deleted before this moment.
+    /// Data that was deleted before this time is removed.
     pub deleted_before: Millis,
-    /// How much at once, so that other writers wait no longer than for that.
+    /// The largest number of rows to remove at once. It limits how long other writers wait.
     pub limit: u32,
-    /// Which media is still shown, and stays although its time is over.
+    /// Answers which media is still in use. That media stays although it has expired.
     pub media: &'a dyn MediaUse,
 }
 
-/// One import of one part's entries. Dropping it keeps what it has kept.
+/// The import of one part's entries. Dropping it keeps what was imported so far.
 #[async_trait]
 pub trait ImportData: Send {
-    /// Takes the next entry, and counts in `done` what is kept with it. What is there already stays as it is and is named as
-    /// skipped.
+    /// Imports the next entry, and counts in `done` what was imported with it. Data that exists already stays
+    /// unchanged and is recorded as skipped.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `line` for an entry that is wrong or stands in the wrong place; the store's.
+    /// [`crate::ErrorKind::Invalid`] naming `line` for an entry that is invalid or in the wrong place; the store's
+    /// errors.
     async fn entry(&mut self, entry: Entry, done: &mut Imported) -> Result<()>;
 
-    /// Ends a run of entries: what follows is another part's, or nothing.
+    /// Ends a run of entries: the next entry belongs to another part, or the import ends.
     ///
     /// # Errors
     /// As [`ImportData::entry`].
@@ -92,14 +94,14 @@ pub trait ImportData: Send {
 /// One line of an export.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// What it holds: `conversation`, `record`, …
+    /// The kind of the data: `conversation`, `record`, …
     pub kind: Cow<'static, str>,
-    /// The thing itself.
+    /// The data as JSON.
     pub body: Box<RawValue>,
 }
 
 impl Entry {
-    /// An entry that holds `body`.
+    /// An entry of this kind with this body.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Internal`] when the body cannot be written as JSON.
@@ -107,10 +109,10 @@ impl Entry {
         Ok(Self { kind: kind.into(), body: to_raw_value(body).map_err(Error::internal)? })
     }
 
-    /// The body as `T`.
+    /// The body parsed as `T`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `line` when it is none.
+    /// [`crate::ErrorKind::Invalid`] naming `line` when the body is not a `T`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
         let wrong = |error| Error::invalid("line", "It is no line of an export.").because(error);
         serde_json::from_str(self.body.get()).map_err(wrong)
@@ -119,7 +121,7 @@ impl Entry {
     /// The line, without a line break.
     fn to_line(&self) -> String {
         let line = format!(r#"{{"{}":{}}}"#, self.kind, self.body.get());
-        // Raw JSON may hold line breaks between its tokens; inside of texts they are always escaped.
+        // Raw JSON may contain line breaks between its tokens; inside of strings they are always escaped.
         if line.contains('\n') { line.replace('\n', " ") } else { line }
     }
 }

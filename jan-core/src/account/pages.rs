@@ -1,4 +1,4 @@
-//! Exports are read page by page, and no page before the one before it was taken.
+//! Reads a list page by page as a stream. A page is read only after all items of the page before were taken.
 
 use std::future::Future;
 
@@ -6,7 +6,7 @@ use futures_util::stream::{self, Stream, TryStreamExt};
 
 use crate::Result;
 
-/// What `read` gives from `start` on, until it gives no next place.
+/// All items that `read` returns, from the position `start` until it returns no next position.
 pub fn pages<P, T, F, R>(start: P, read: F) -> impl Stream<Item = Result<T>> + Send
 where
     P: Send,

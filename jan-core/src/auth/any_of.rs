@@ -1,4 +1,4 @@
-//! Verifiers made of other verifiers, and the one that asks nothing.
+//! A verifier that combines other verifiers, and one that accepts every request.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use super::{AuthVerifier, Presented};
 use crate::{Principal, Result};
 
-/// Asks each verifier in turn; the first that knows what is presented decides.
+/// Calls each verifier in turn; the first one that recognises the credential decides.
 #[derive(Clone, Default)]
 pub struct AnyOf(Vec<Arc<dyn AuthVerifier>>);
 
 impl AnyOf {
-    /// A list without verifiers, which lets nobody in.
+    /// A list without verifiers, which authenticates nobody.
     pub fn new() -> Self {
         Self::default()
     }
@@ -41,12 +41,12 @@ impl AuthVerifier for AnyOf {
     }
 }
 
-/// Lets everybody in, as one and the same user. For a server that only its owner can reach.
+/// Accepts every request, always as the same user. For a server that only its owner can reach.
 #[derive(Debug, Clone)]
 pub struct AllowAll(Arc<Principal>);
 
 impl AllowAll {
-    /// Everybody is the user `local`.
+    /// Every caller is the user `local`.
     pub fn new() -> Self {
         Self(Arc::new(Principal::open("local")))
     }

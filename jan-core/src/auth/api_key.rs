@@ -1,5 +1,5 @@
-//! API keys known beforehand: long random strings that start with `sk_`. Only their digests are kept, and compared in
-//! constant time.
+//! API keys that are configured at the start: long random strings that begin with `sk_`. Only their digests are kept
+//! in memory, and they are compared in constant time.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use crate::secret::ExposeSecret;
 use crate::{AuthMethod, Error, Principal, Result, Secret};
 
 const PREFIX: &str = "sk_";
-/// Shorter keys could be guessed.
+/// The shortest key that is accepted, in characters. Shorter keys could be guessed.
 const MIN_LENGTH: usize = 20;
 
-/// A fixed set of keys. Each key is a user of its own.
+/// A fixed set of API keys. Each key is a separate user.
 #[derive(Clone, Default)]
 pub struct ApiKeys(Vec<([u8; 32], Arc<Principal>)>);
 
 impl ApiKeys {
-    /// Takes the keys.
+    /// A verifier that accepts these keys.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] when one does not start with `sk_` or is shorter than 20 characters.
@@ -34,7 +34,7 @@ impl ApiKeys {
                 ));
             }
             let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-            // The user is named after the digest: the same key is the same user after a restart.
+            // The user's name comes from the digest, so that a key belongs to the same user after a restart.
             let name: String = hex::encode(digest).chars().take(16).collect();
             let principal = Principal::new(format!("key-{name}"), AuthMethod::ApiKey);
             Ok((digest, Arc::new(principal)))
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_key_is_taken_in_both_headers_and_nothing_else_is() {
+    async fn a_key_is_accepted_in_both_headers_and_other_credentials_are_not() {
         let keys = ApiKeys::new([&Secret::from("sk_0123456789abcdefghij")]).unwrap();
         for good in
             [Credential::ApiKey("sk_0123456789abcdefghij"), Credential::Bearer("sk_0123456789abcdefghij")]

@@ -1,5 +1,5 @@
-//! Remembers for a short while what an expensive verifier answered. Checking a signature costs about as much as
-//! forwarding a request; looking up a digest costs a hundredth of that.
+//! Caches the results of an expensive verifier for a short time. Checking a signature costs about as much as
+//! forwarding a request; a lookup by digest costs a hundredth of that.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -12,56 +12,56 @@ use moka::sync::Cache;
 use super::{AuthVerifier, Credential, Presented};
 use crate::{Clock, Principal, Result};
 
-/// How long an answer is believed: the longest time that a revoked credential can go on working.
-const BELIEVED: Duration = Duration::from_secs(30);
-const ENTRIES: u64 = 20_000;
+/// How long a result is cached. This is the longest time for which a revoked credential goes on working.
+const TIME_TO_LIVE: Duration = Duration::from_secs(30);
+const MAX_ENTRIES: u64 = 20_000;
 
-/// A verifier in front of another: the same answers, most of them from memory. Only successes are kept, by the digest
-/// of what was presented, for at most 30 seconds and never past the end of the credential itself.
+/// A cache in front of another verifier. Only successes are cached, by the digest of the credential, for at most 30
+/// seconds and never past the expiry of the credential itself.
 ///
-/// The inner verifier is shown the credential and the headers named by [`Cached::header`], and nothing else: an answer
-/// can depend only on what it is remembered by.
+/// The inner verifier gets the credential and the headers that were named with [`Cached::header`], and nothing else:
+/// its result can then depend only on what is part of the cache key.
 pub struct Cached<V> {
     inner: V,
     clock: Arc<dyn Clock>,
-    /// The headers that answers depend on, besides the credential.
+    /// The headers that the inner verifier gets besides the credential.
     headers: Vec<HeaderName>,
-    /// The key of the digests, made for this process.
+    /// The random key of the digests, made anew in each process.
     key: RandomState,
-    known: Cache<[u64; 2], Arc<Principal>>,
+    principals: Cache<[u64; 2], Arc<Principal>>,
 }
 
 impl<V: AuthVerifier> Cached<V> {
-    /// A cache before `inner`, which is shown the credential alone.
+    /// A cache in front of `inner`, which gets the credential alone.
     pub fn new(inner: V, clock: Arc<dyn Clock>) -> Self {
-        let known = Cache::builder().max_capacity(ENTRIES).time_to_live(BELIEVED).build();
-        Self { inner, clock, headers: Vec::new(), key: RandomState::new(), known }
+        let principals = Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(TIME_TO_LIVE).build();
+        Self { inner, clock, headers: Vec::new(), key: RandomState::new(), principals }
     }
 
-    /// Shows this header to the inner verifier too, and remembers its answers by it: `cookie`, say.
+    /// Passes this header (`cookie`, for example) to the inner verifier too, and makes it part of the cache key.
     #[must_use]
     pub fn header(mut self, name: HeaderName) -> Self {
         self.headers.push(name);
         self
     }
 
-    /// Those of the named headers that were sent.
-    fn shown(&self, presented: Presented<'_>) -> HeaderMap {
-        let mut shown = HeaderMap::new();
+    /// The request's values of the headers that the inner verifier gets.
+    fn relevant_headers(&self, presented: Presented<'_>) -> HeaderMap {
+        let mut relevant_headers = HeaderMap::new();
         for name in &self.headers {
             for value in presented.headers.get_all(name) {
-                shown.append(name, value.clone());
+                relevant_headers.append(name, value.clone());
             }
         }
-        shown
+        relevant_headers
     }
 
-    /// 128 bits of SipHash under a key that only this process knows: nobody can look for a credential that meets another's
-    /// digest. SHA-256 needs no key, but without instructions for it in the processor it was the most expensive single
-    /// thing that a request did.
+    /// 128 bits of SipHash with a key that only this process knows, so nobody can search for a credential that has the
+    /// same digest as another one. SHA-256 would need no key, but on processors without instructions for it, it was
+    /// the most expensive step of a request.
     fn digest(&self, credential: Credential<'_>, headers: &HeaderMap) -> Option<[u64; 2]> {
         let (kind, text) = match credential {
-            // Nothing to remember an answer by.
+            // There is nothing to make a cache key of.
             Credential::None | Credential::Other if headers.is_empty() => return None,
             Credential::None => (b'n', ""),
             Credential::Other => (b'o', ""),
@@ -76,22 +76,22 @@ impl<V: AuthVerifier> Cached<V> {
 #[async_trait]
 impl<V: AuthVerifier> AuthVerifier for Cached<V> {
     async fn verify(&self, presented: Presented<'_>) -> Result<Option<Arc<Principal>>> {
-        let headers = self.shown(presented);
+        let headers = self.relevant_headers(presented);
         let presented = Presented::new(presented.credential).with_headers(&headers);
         let Some(key) = self.digest(presented.credential, &headers) else {
             return self.inner.verify(presented).await;
         };
-        if let Some(principal) = self.known.get(&key) {
+        if let Some(principal) = self.principals.get(&key) {
             if principal.expires_at.is_none_or(|end| self.clock.now() < end) {
                 return Ok(Some(principal));
             }
-            self.known.invalidate(&key);
+            self.principals.invalidate(&key);
         }
-        let found = self.inner.verify(presented).await?;
-        if let Some(principal) = &found {
-            self.known.insert(key, principal.clone());
+        let verified = self.inner.verify(presented).await?;
+        if let Some(principal) = &verified {
+            self.principals.insert(key, principal.clone());
         }
-        Ok(found)
+        Ok(verified)
     }
 
     fn admits_anybody(&self) -> bool {
@@ -125,23 +125,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn successes_are_remembered_until_they_end_and_failures_are_not() {
-        let (asked, clock) = (Arc::new(AtomicU32::new(0)), MovedClock::at(99));
-        let cached = Cached::new(Counting(asked.clone()), Arc::new(clock.clone()));
+    async fn successes_are_cached_until_they_expire_and_failures_are_not() {
+        let (calls, clock) = (Arc::new(AtomicU32::new(0)), MovedClock::at(99));
+        let cached = Cached::new(Counting(calls.clone()), Arc::new(clock.clone()));
         for _ in 0..3 {
             cached.verify(Presented::bearer("good")).await.unwrap();
         }
-        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
         clock.advance(Duration::from_secs(1));
         cached.verify(Presented::bearer("good")).await.unwrap();
-        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        assert_eq!(calls.load(Ordering::SeqCst), 2);
         for _ in 0..2 {
             assert!(cached.verify(Presented::api_key("good")).await.is_err());
         }
-        assert_eq!(asked.load(Ordering::SeqCst), 4);
+        assert_eq!(calls.load(Ordering::SeqCst), 4);
     }
 
-    /// Answers with the user that a cookie names, and whether it saw another header.
+    /// Returns the user that a cookie names, and whether it got another header.
     struct ByCookie(Arc<AtomicU32>);
 
     #[async_trait]
@@ -155,10 +155,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_depends_only_on_what_it_is_remembered_by() {
-        let asked = Arc::new(AtomicU32::new(0));
+    async fn a_result_depends_only_on_what_is_in_the_cache_key() {
+        let calls = Arc::new(AtomicU32::new(0));
         let cached =
-            Cached::new(ByCookie(asked.clone()), Arc::new(MovedClock::at(0))).header(http::header::COOKIE);
+            Cached::new(ByCookie(calls.clone()), Arc::new(MovedClock::at(0))).header(http::header::COOKIE);
         let request = |cookie: &'static str, tenant: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert("cookie", cookie.parse().unwrap());
@@ -171,28 +171,28 @@ mod tests {
             ("session=ann", "west", "ann@nowhere"),
         ] {
             let headers = request(cookie, tenant);
-            let who = cached.verify(Presented::from(&headers)).await.unwrap().unwrap();
-            assert_eq!(who.user.as_str(), user);
+            let principal = cached.verify(Presented::from(&headers)).await.unwrap().unwrap();
+            assert_eq!(principal.user.as_str(), user);
         }
-        assert_eq!(asked.load(Ordering::SeqCst), 2);
-        // The credential counts as well, and without cookie or credential there is nothing to remember.
+        assert_eq!(calls.load(Ordering::SeqCst), 2);
+        // The credential is part of the key too. Without cookie or credential there is no key, so nothing is cached.
         let mut headers = request("session=ann", "east");
         headers.insert("authorization", "Bearer t".parse().unwrap());
         cached.verify(Presented::from(&headers)).await.unwrap();
-        assert_eq!(asked.load(Ordering::SeqCst), 3);
+        assert_eq!(calls.load(Ordering::SeqCst), 3);
         for _ in 0..2 {
             assert!(cached.verify(Presented::nothing()).await.unwrap().is_none());
         }
-        assert_eq!(asked.load(Ordering::SeqCst), 5);
+        assert_eq!(calls.load(Ordering::SeqCst), 5);
 
-        let by_tenant = Cached::new(ByCookie(asked.clone()), Arc::new(MovedClock::at(0)))
+        let by_tenant = Cached::new(ByCookie(calls.clone()), Arc::new(MovedClock::at(0)))
             .header(http::header::COOKIE)
             .header(HeaderName::from_static("x-tenant"));
         for (tenant, user) in [("east", "ann@east"), ("west", "ann@west"), ("east", "ann@east")] {
             let headers = request("session=ann", tenant);
-            let who = by_tenant.verify(Presented::from(&headers)).await.unwrap().unwrap();
-            assert_eq!(who.user.as_str(), user);
+            let principal = by_tenant.verify(Presented::from(&headers)).await.unwrap().unwrap();
+            assert_eq!(principal.user.as_str(), user);
         }
-        assert_eq!(asked.load(Ordering::SeqCst), 7);
+        assert_eq!(calls.load(Ordering::SeqCst), 7);
     }
 }

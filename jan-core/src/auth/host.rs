@@ -1,5 +1,5 @@
-//! Who the host says it is: an app that has users already authenticates them in a layer of its own and attaches a
-//! [`Principal`] to the request.
+//! Authentication by the host application. An app that already has users authenticates them in a layer of its own,
+//! which attaches a [`Principal`] to the request.
 
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use super::{AuthVerifier, Presented};
 use crate::{Principal, Result};
 
-/// Lets in whom the host's own layers authenticated: takes the [`Principal`] (or `Arc<Principal>`) that one of them put
-/// into the request's extensions. Callers cannot put one there. Requests without one are left to other verifiers.
+/// Accepts requests that a layer of the host authenticated: it reads the [`Principal`] (or `Arc<Principal>`) that the
+/// layer put into the request's extensions. Callers cannot put one there. Other verifiers decide about requests
+/// without one.
 ///
 /// ```
 /// use jan_core::auth::{AuthVerifier, HostPrincipal, Presented};
@@ -20,8 +21,8 @@ use crate::{Principal, Result};
 /// extensions.insert(Principal::new("ann", AuthMethod::Host));          // what a layer of the host does
 ///
 /// let presented = Presented::nothing().with_extensions(&extensions);   // what the server does
-/// let who = HostPrincipal.verify(presented).await?.unwrap();
-/// assert_eq!(who.user.as_str(), "ann");
+/// let principal = HostPrincipal.verify(presented).await?.unwrap();
+/// assert_eq!(principal.user.as_str(), "ann");
 /// # Ok::<(), jan_core::Error>(())
 /// # }).unwrap();
 /// ```

@@ -1,5 +1,5 @@
-//! The issuer that needs no identity server: signed tokens (Ed25519) for guests, verified by the same key. A refresh
-//! token is a token of another use; neither passes for the other.
+//! An issuer that needs no identity server. It signs tokens (Ed25519) for guests and verifies them with the same key.
+//! Access tokens and refresh tokens have different uses: neither is accepted in place of the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::{AuthVerifier, Credential, Presented, TokenIssuer, Tokens};
 use crate::{AuthMethod, Clock, Error, Principal, Result, UserId, id};
 
-/// How long an access token lives: 300 seconds, as the API reference says.
-const ACCESS_LIFE: Duration = Duration::from_secs(300);
-/// How long a refresh token lives: a week.
-const REFRESH_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The lifetime of an access token: 300 seconds, as the API reference says.
+const ACCESS_LIFETIME: Duration = Duration::from_secs(300);
+/// The lifetime of a refresh token: a week.
+const REFRESH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
 const ISSUER: &str = "jan-server";
 
-/// A key that signs tokens. Keep its PKCS#8 bytes like a password.
+/// A key that signs tokens. Keep its PKCS#8 bytes as secret as a password.
 #[derive(Clone)]
 pub struct SigningKey {
     pkcs8: Vec<u8>,
@@ -27,13 +27,13 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Makes a new key.
+    /// Generates a new key.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Internal`] when the system's cryptography fails.
     pub fn generate() -> Result<Self> {
         // The seed comes from the system and not from the library's own generator, which takes a tenth of a second to
-        // seed itself: a first start would wait for it.
+        // seed itself; the first start would take that much longer.
         let mut seed = [0; 32];
         id::fill(&mut seed);
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|e| Error::internal(e.to_string()))?;
@@ -41,22 +41,22 @@ impl SigningKey {
         Ok(Self { pkcs8: pkcs8.as_ref().to_vec(), public: pair.public_key().as_ref().to_vec() })
     }
 
-    /// Reads a key that [`SigningKey::to_pkcs8`] gave.
+    /// Reads a key from the bytes that [`SigningKey::to_pkcs8`] returned.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Internal`] when these bytes are no such key.
+    /// [`crate::ErrorKind::Internal`] when these bytes are not such a key.
     pub fn from_pkcs8(pkcs8: Vec<u8>) -> Result<Self> {
         let pair = Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(|e| Error::internal(e.to_string()))?;
         Ok(Self { public: pair.public_key().as_ref().to_vec(), pkcs8 })
     }
 
-    /// The key as it is kept between starts.
+    /// The key as PKCS#8 bytes, to be stored between starts.
     pub fn to_pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }
 }
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -83,7 +83,7 @@ impl LocalIssuer {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
-        // The end is checked below against our own clock.
+        // The expiry is checked below against our own clock.
         validation.validate_exp = false;
         validation.validate_aud = false;
         Self {
@@ -94,12 +94,12 @@ impl LocalIssuer {
         }
     }
 
-    fn sign(&self, user: &str, usage: &str, now: u64, life: Duration) -> Result<String> {
+    fn sign(&self, user: &str, usage: &str, now: u64, lifetime: Duration) -> Result<String> {
         let claims = Claims {
             iss: ISSUER.into(),
             sub: user.into(),
             iat: now,
-            exp: now.saturating_add(life.as_secs()),
+            exp: now.saturating_add(lifetime.as_secs()),
             jti: id::short(""),
             usage: usage.into(),
         };
@@ -109,11 +109,11 @@ impl LocalIssuer {
     fn tokens(&self, user: String) -> Result<Tokens> {
         let now = self.clock.unix_seconds();
         Ok(Tokens {
-            access_token: self.sign(&user, "access", now, ACCESS_LIFE)?,
-            refresh_token: self.sign(&user, "refresh", now, REFRESH_LIFE)?,
+            access_token: self.sign(&user, "access", now, ACCESS_LIFETIME)?,
+            refresh_token: self.sign(&user, "refresh", now, REFRESH_LIFETIME)?,
             token_type: "Bearer".into(),
-            expires_in: ACCESS_LIFE.as_secs(),
-            expires_at: now.saturating_add(ACCESS_LIFE.as_secs()),
+            expires_in: ACCESS_LIFETIME.as_secs(),
+            expires_at: now.saturating_add(ACCESS_LIFETIME.as_secs()),
             user_id: user,
         })
     }
@@ -171,12 +171,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_guest_gets_in_until_the_token_ends_and_comes_back_with_the_refresh_token() {
+    async fn a_guests_token_is_valid_until_it_expires_and_the_refresh_token_gets_a_new_one() {
         let (issuer, clock) = issuer();
         let tokens = issuer.guest().await.unwrap();
-        let who = issuer.verify(Presented::bearer(&tokens.access_token)).await.unwrap().unwrap();
-        assert_eq!(who.user.as_str(), tokens.user_id);
-        clock.advance(ACCESS_LIFE);
+        let principal = issuer.verify(Presented::bearer(&tokens.access_token)).await.unwrap().unwrap();
+        assert_eq!(principal.user.as_str(), tokens.user_id);
+        clock.advance(ACCESS_LIFETIME);
         let error = issuer.verify(Presented::bearer(&tokens.access_token)).await.unwrap_err();
         assert_eq!(error.code(), "token_expired");
         let again = issuer.refresh(&tokens.refresh_token).await.unwrap();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_not_issued_for_this_use_by_this_key_is_refused() {
+    async fn a_token_of_another_use_or_another_key_is_refused() {
         let (issuer, _) = issuer();
         let tokens = issuer.guest().await.unwrap();
         let (other, _) = self::issuer();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_kept_key_goes_on_verifying() {
+    async fn a_stored_key_verifies_earlier_tokens() {
         let key = SigningKey::generate().unwrap();
         let clock = Arc::new(MovedClock::at(5));
         let tokens = LocalIssuer::new(&key, clock.clone()).guest().await.unwrap();

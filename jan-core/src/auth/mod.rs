@@ -1,6 +1,6 @@
-//! Who is asking. A verifier turns what a request presents into a [`Principal`]; an issuer makes credentials. Verifiers
-//! stack: [`AnyOf`] asks several, `Cached` remembers what an expensive one answered, [`HostPrincipal`] trusts the app
-//! around the server, [`AllowAll`] is open and says so in its name.
+//! Authentication. A verifier converts the credentials of a request into a [`Principal`]; an issuer makes credentials.
+//! Verifiers can be combined: [`AnyOf`] calls several, `Cached` caches the results of an expensive one,
+//! [`HostPrincipal`] trusts the app around the server, and [`AllowAll`] accepts every request.
 
 mod any_of;
 #[cfg(feature = "digest")]
@@ -29,9 +29,9 @@ pub use presented::{Credential, Presented};
 
 use crate::{Principal, Result};
 
-/// Checks who sends a request.
+/// Authenticates the sender of a request.
 ///
-/// A verifier may read the credential, any header, and what layers of the host attached to the request:
+/// A verifier may read the credential, all headers, and what layers of the host attached to the request:
 ///
 /// ```
 /// use std::sync::Arc;
@@ -39,7 +39,7 @@ use crate::{Principal, Result};
 /// use jan_core::auth::{AuthVerifier, Presented};
 /// use jan_core::{AuthMethod, Error, Principal, Result, async_trait};
 ///
-/// /// Sessions of the app around the server, by its cookie.
+/// /// The sessions of the app around the server, which its cookie names.
 /// struct Sessions(std::collections::HashMap<String, String>);
 ///
 /// #[async_trait]
@@ -53,16 +53,16 @@ use crate::{Principal, Result};
 /// ```
 #[async_trait]
 pub trait AuthVerifier: Send + Sync + 'static {
-    /// Who sends a request that presents this; `None` when there is nothing in it of the kind that this verifier knows,
-    /// so that another may.
+    /// Returns the sender of a request. `None` means that the request has no credential of the kind that this verifier
+    /// handles, so that another verifier may handle it.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Unauthenticated`] when it is of this kind and is not valid, with a message that says why
-    /// and gives nothing away. [`crate::ErrorKind::Unavailable`] when it cannot be checked now.
+    /// [`crate::ErrorKind::Unauthenticated`] when the credential is of this kind and is not valid; the message says
+    /// why and contains no secret. [`crate::ErrorKind::Unavailable`] when it cannot be checked now.
     async fn verify(&self, presented: Presented<'_>) -> Result<Option<Arc<Principal>>>;
 
-    /// Whether callers are let in without a credential. Such a server has to guard itself against the web pages that its
-    /// user visits. Default: no.
+    /// Whether requests without any credential are accepted. Such a server has to protect itself against the web pages
+    /// that its user visits. Default: no.
     fn admits_anybody(&self) -> bool {
         false
     }
@@ -79,7 +79,7 @@ impl<V: AuthVerifier + ?Sized> AuthVerifier for Arc<V> {
     }
 }
 
-/// Makes tokens. `LocalIssuer` (feature `jwt`) signs its own and verifies them too:
+/// Issues tokens. `LocalIssuer` (feature `jwt`) signs tokens and also verifies them:
 ///
 /// ```
 /// # #[cfg(feature = "jwt")]
@@ -91,8 +91,8 @@ impl<V: AuthVerifier + ?Sized> AuthVerifier for Arc<V> {
 ///
 /// let issuer = LocalIssuer::new(&SigningKey::generate()?, Arc::new(SystemClock));
 /// let tokens = issuer.guest().await?;
-/// let who = issuer.verify(Presented::bearer(&tokens.access_token)).await?.unwrap();
-/// assert_eq!(who.user.as_str(), tokens.user_id);
+/// let principal = issuer.verify(Presented::bearer(&tokens.access_token)).await?.unwrap();
+/// assert_eq!(principal.user.as_str(), tokens.user_id);
 /// # Ok::<(), jan_core::Error>(())
 /// # }).unwrap();
 /// ```
@@ -104,26 +104,26 @@ pub trait TokenIssuer: Send + Sync + 'static {
     /// New tokens for the owner of a refresh token.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Unauthenticated`] when the refresh token does not hold.
+    /// [`crate::ErrorKind::Unauthenticated`] when the refresh token is not valid.
     async fn refresh(&self, refresh_token: &str) -> Result<Tokens>;
 }
 
-/// A pair of tokens, as the login routes answer it.
+/// A pair of tokens, as the login routes return it.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tokens {
-    /// Whose they are.
+    /// The id of the user to whom they were issued.
     pub user_id: String,
-    /// Shown with each request.
+    /// The token that is sent with each request.
     pub access_token: String,
-    /// Shown once, to get the next pair.
+    /// The token that is sent once, to get the next pair.
     pub refresh_token: String,
-    /// `Bearer`.
+    /// The token type: always `Bearer`.
     #[cfg_attr(feature = "openapi", schema(example = "Bearer"))]
     pub token_type: String,
-    /// Seconds until the access token ends.
+    /// Seconds until the access token expires.
     #[cfg_attr(feature = "openapi", schema(example = 300))]
     pub expires_in: u64,
-    /// Seconds since the Unix epoch when it ends.
+    /// When the access token expires, in seconds since the Unix epoch.
     pub expires_at: u64,
 }

@@ -1,5 +1,5 @@
-//! What a request presents to show who sends it. The headers are those of the `http` crate, which is vocabulary and no
-//! server: a verifier that reads a cookie is written once and works in any host.
+//! The credentials that a request presents. The headers have the types of the `http` crate, which contains types and
+//! no server: a verifier that reads a cookie is written once and works in any host.
 
 use std::sync::LazyLock;
 
@@ -9,31 +9,31 @@ use http::{Extensions, HeaderMap, HeaderName};
 static NO_HEADERS: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
 static NO_EXTENSIONS: LazyLock<Extensions> = LazyLock::new(Extensions::new);
 
-/// The credential of a request, as it came; never printed.
+/// The credential of a request, as it was sent. Never log it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credential<'a> {
-    /// Neither `Authorization` nor a key.
+    /// Neither `Authorization` nor an API key.
     None,
     /// `Authorization: Bearer …`: a token, or an API key sent the way OpenAI's clients send it.
     Bearer(&'a str),
     /// `X-API-Key: …`
     ApiKey(&'a str),
-    /// `Authorization` of another form, for example `Basic`; the whole of it is in the headers.
+    /// `Authorization` in another form, for example `Basic`; the headers contain its full value.
     Other,
 }
 
-/// What a request presents to a verifier: its credential, all its headers, and what the host's own layers attached to it.
+/// What a verifier reads of a request: its credential, all its headers, and what the host's own layers attached to it.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Presented<'a> {
-    /// The token or the key, where this API expects it.
+    /// The bearer token or the API key.
     pub credential: Credential<'a>,
-    /// All headers of the request, except those by which a caller could claim to be somebody (`X-User-Id` and its like
-    /// are removed before any verifier sees them).
+    /// All headers of the request, except those that state the caller's identity (`X-User-Id` and similar ones): the
+    /// server removes them before any verifier runs.
     pub headers: &'a HeaderMap,
-    /// What a layer of the host attached to the request before it came here: its session, its user, the client's
-    /// certificate. No caller can put anything in.
+    /// What a layer of the host attached to the request earlier: its session, its user, or the client's certificate.
+    /// Callers cannot add anything here.
     pub extensions: &'a Extensions,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Presented<'a> {
         Self { credential, headers: &NO_HEADERS, extensions: &NO_EXTENSIONS }
     }
 
-    /// Nothing at all.
+    /// A request without credential and headers.
     pub fn nothing() -> Self {
         Self::new(Credential::None)
     }
@@ -70,12 +70,12 @@ impl<'a> Presented<'a> {
         Self { extensions, ..self }
     }
 
-    /// A header's value; `None` when it is absent or no text.
+    /// A header's value; `None` when it is absent or not a text.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The value of a cookie, as it was sent.
+    /// The value of the cookie with this name, as it was sent.
     pub fn cookie(&self, name: &str) -> Option<&'a str> {
         let lines = self.headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
         let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
@@ -84,8 +84,8 @@ impl<'a> Presented<'a> {
 }
 
 impl<'a> From<&'a HeaderMap> for Presented<'a> {
-    /// Reads the credential where this API expects it. `X-API-Key` counts before `Authorization`. What cannot be read is
-    /// [`Credential::Other`]: it is for a verifier to know it or not.
+    /// Reads the credential from the headers of this API. `X-API-Key` takes precedence over `Authorization`. A value
+    /// that cannot be read becomes [`Credential::Other`], which some verifier may still understand.
     fn from(headers: &'a HeaderMap) -> Self {
         Self::new(credential(headers)).with_headers(headers)
     }

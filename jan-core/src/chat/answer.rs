@@ -1,4 +1,4 @@
-//! A whole answer, not streamed.
+//! A whole answer, as opposed to a stream.
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -9,16 +9,17 @@ use super::{Message, Rest, Usage, lenient};
 use crate::json::JsonObject;
 use crate::{Error, Result, id};
 
-/// A `chat.completion` as the bytes it came in. Cloning shares them.
+/// A `chat.completion`, kept as the bytes it was read from. Clones share them.
 #[derive(Debug, Clone)]
 pub struct ChatAnswer(JsonObject);
 
 impl ChatAnswer {
-    /// Takes an answer as an upstream gave it.
+    /// Reads an answer from an upstream.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Upstream`] when it is no JSON object with `choices`, each with what was said and why it ended,
-    /// or when an error is reported in it: neither nonsense nor half an answer is passed on as success.
+    /// [`crate::ErrorKind::Upstream`] when it is not a JSON object with `choices`, when a choice has no message or no
+    /// finish reason, or when the answer reports an error. A broken or incomplete answer is never passed on as a
+    /// success.
     pub fn from_wire(json: Bytes) -> Result<Self> {
         Self::checked(json, |choice| choice.has_message())
     }
@@ -31,7 +32,7 @@ impl ChatAnswer {
         Self::checked(json, |choice| choice.has_text())
     }
 
-    fn checked(json: Bytes, says: fn(&Outline<'_>) -> bool) -> Result<Self> {
+    fn checked(json: Bytes, has_content: fn(&Outline<'_>) -> bool) -> Result<Self> {
         if let Some(error) = ReportedError::find(&json) {
             return Err(error);
         }
@@ -44,7 +45,7 @@ impl ChatAnswer {
         if choices.is_empty() {
             return Err(garbage("The model's answer holds no choices."));
         }
-        if !choices.iter().all(|choice| says(choice)) {
+        if !choices.iter().all(|choice| has_content(choice)) {
             return Err(garbage("The model's answer holds a choice that says nothing."));
         }
         for choice in &choices {
@@ -61,19 +62,19 @@ impl ChatAnswer {
         Ok(Self(object))
     }
 
-    /// Writes an answer.
+    /// Makes an answer from typed parts.
     ///
     /// # Errors
-    /// When `rest` holds something that is no JSON.
+    /// When `body` cannot be written as JSON.
     pub fn new(body: &AnswerBody) -> Result<Self> {
         let bytes = serde_json::to_vec(body).map_err(Error::internal)?;
         Ok(Self(JsonObject::parse(bytes.into())?))
     }
 
-    /// An answer of plain text, without usage: the shortest way for an own model.
+    /// An answer of plain text, without usage: the simplest reply for a custom model.
     ///
     /// # Errors
-    /// Never for a plain text; the signature is that of [`ChatAnswer::new`].
+    /// Never for plain text; the result type is that of [`ChatAnswer::new`].
     pub fn text(model: impl Into<String>, text: impl Into<String>) -> Result<Self> {
         Self::new(&AnswerBody::text(model, text))
     }
@@ -83,10 +84,10 @@ impl ChatAnswer {
         self.0.to_bytes()
     }
 
-    /// The answer, typed.
+    /// The answer parsed into its typed parts.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Upstream`] when it is no chat completion.
+    /// [`crate::ErrorKind::Upstream`] when it is not a chat completion.
     pub fn parse(&self) -> Result<AnswerBody> {
         lenient::parse(&self.0.to_bytes()).map_err(|e| {
             let error = Error::upstream("The model's answer is not a chat completion.");
@@ -94,18 +95,18 @@ impl ChatAnswer {
         })
     }
 
-    /// What it cost, if the model says so.
+    /// The tokens used, if the model reports them.
     pub fn usage(&self) -> Option<Usage> {
         self.0.get("usage").ok().flatten()
     }
 
-    /// Its members, to read or to add to.
+    /// The members of the answer, to be read or changed.
     pub fn object_mut(&mut self) -> &mut JsonObject {
         &mut self.0
     }
 }
 
-/// As much of a choice as tells whether it is whole.
+/// The members of a choice that show whether it is complete.
 #[derive(Deserialize)]
 struct Outline<'a> {
     #[serde(borrow)]
@@ -133,22 +134,22 @@ pub struct AnswerBody {
     /// The answer's id.
     #[serde(default, deserialize_with = "lenient::name")]
     pub id: String,
-    /// `chat.completion`.
+    /// The object type: `chat.completion`.
     #[serde(default, deserialize_with = "lenient::name")]
     pub object: String,
-    /// Seconds since the Unix epoch.
+    /// The creation time in seconds since the Unix epoch.
     #[serde(default, deserialize_with = "lenient::number")]
     pub created: u64,
-    /// The model that spoke.
+    /// The model that answered.
     #[serde(default, deserialize_with = "lenient::name")]
     pub model: String,
-    /// The answers, as many as `n` asked for.
+    /// The alternative answers, as many as the request's `n`.
     #[serde(default, deserialize_with = "lenient::list")]
     pub choices: Vec<Choice>,
-    /// What it cost.
+    /// The tokens used.
     #[serde(default, deserialize_with = "lenient::usage", skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// Everything else.
+    /// All other members.
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -171,22 +172,22 @@ impl AnswerBody {
 /// One of an answer's choices.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// Which one.
+    /// The index of the choice, from 0.
     #[serde(default, deserialize_with = "lenient::index")]
     pub index: u32,
-    /// What was said.
-    #[serde(default, deserialize_with = "spoken")]
+    /// The answer's message.
+    #[serde(default, deserialize_with = "assistant_message")]
     pub message: Message,
-    /// Why it ended. An empty text says nothing.
+    /// Why the choice ended. An empty text is read as `None`.
     #[serde(default, deserialize_with = "lenient::some_name")]
     pub finish_reason: Option<String>,
-    /// Everything else (`logprobs`, …).
+    /// All other members (`logprobs`, …).
     #[serde(flatten)]
     pub rest: Rest,
 }
 
-/// A message of the assistant, also where an upstream does not say whose it is.
-fn spoken<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Message, D::Error> {
+/// Reads a message; the role is `assistant` when an upstream omits it.
+fn assistant_message<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Message, D::Error> {
     let mut message: Message = lenient::or_default(deserializer)?;
     if message.role.is_empty() {
         message.role = "assistant".into();
@@ -199,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_whole_answer_is_an_error() {
+    fn an_incomplete_answer_is_an_error() {
         for (json, code) in [
             ("<html>", "upstream_garbage"),
             ("{}", "upstream_garbage"),
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_answer_is_read() {
+    fn an_answer_that_deviates_from_the_specification_is_read() {
         let odd = r#"{"id":null,"created":1.5,"error":null,"usage":{"total_tokens":3.0},"choices":[{"index":null,
             "message":{"content":null,"tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]},"finish_reason":"stop"}]}"#;
         let answer = ChatAnswer::from_wire(odd.into()).unwrap();

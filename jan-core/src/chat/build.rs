@@ -1,12 +1,12 @@
-//! Writing a chat request: messages and the parameters that most programs set, under OpenAI's names. What has no method
-//! here is set by its name ([`ChatRequest::with`]).
+//! Builder methods of a chat request: messages, and the parameters that most programs set, under OpenAI's names. Other
+//! parameters are set by name ([`ChatRequest::with`]).
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{ChatRequest, Message};
 
-/// Requests are written as sentences. Values are sent as they are given; whoever answers checks them.
+/// Each method returns the changed request. Values are sent as given; the provider checks them.
 ///
 /// ```
 /// use jan_core::ChatRequest;
@@ -53,87 +53,88 @@ impl ChatRequest {
         self.with("messages", &all)
     }
 
-    /// How much chance there is in the answer: 0 to 2.
+    /// The sampling temperature: 0 (always the likeliest token) to 2.
     #[must_use]
     pub fn temperature(self, temperature: f64) -> Self {
         self.with("temperature", &temperature)
     }
 
-    /// Of which share of probability the next token is drawn: 0 to 1.
+    /// The share of probability from which the next token is sampled: 0 to 1.
     #[must_use]
     pub fn top_p(self, top_p: f64) -> Self {
         self.with("top_p", &top_p)
     }
 
-    /// The most tokens to write, under the name that every upstream knows.
+    /// The largest number of tokens to generate, under the name that every upstream accepts.
     #[must_use]
     pub fn max_tokens(self, tokens: u32) -> Self {
         self.with("max_tokens", &tokens)
     }
 
-    /// The most tokens to write, thoughts included; the name that OpenAI's newer models ask for.
+    /// The largest number of tokens to generate, reasoning included; OpenAI's newer models require this name.
     #[must_use]
     pub fn max_completion_tokens(self, tokens: u32) -> Self {
         self.with("max_completion_tokens", &tokens)
     }
 
-    /// Where the answer ends: at the first of these texts, up to four.
+    /// Up to four texts at which generation stops.
     #[must_use]
     pub fn stop<T: Into<String>>(self, texts: impl IntoIterator<Item = T>) -> Self {
         let texts: Vec<String> = texts.into_iter().map(Into::into).collect();
         self.with("stop", &texts)
     }
 
-    /// Where chance starts, so that the same request has the same answer, as far as the model keeps to it.
+    /// The seed of random sampling. The same request with the same seed gets the same answer, if the model supports
+    /// it.
     #[must_use]
     pub fn seed(self, seed: i64) -> Self {
         self.with("seed", &seed)
     }
 
-    /// How long the model thinks: `minimal`, `low`, `medium`, `high`, or what it knows besides.
+    /// How much the model reasons: `minimal`, `low`, `medium`, `high`, or another value that the model supports.
     #[must_use]
     pub fn reasoning_effort(self, effort: impl Into<String>) -> Self {
         self.with("reasoning_effort", &effort.into())
     }
 
-    /// The tools that the model may call, as OpenAI writes them: `[{"type": "function", "function": {…}}]`.
+    /// The tools that the model may call, in OpenAI's form: `[{"type": "function", "function": {…}}]`.
     #[must_use]
     pub fn tools<T: Serialize + ?Sized>(self, tools: &T) -> Self {
         self.with("tools", tools)
     }
 
-    /// Whether it calls one: `"auto"`, `"none"`, `"required"`, or one function by name, as OpenAI writes it.
+    /// Whether the model calls a tool: `"auto"`, `"none"`, `"required"`, or one function by name in OpenAI's form.
     #[must_use]
     pub fn tool_choice<T: Serialize + ?Sized>(self, choice: &T) -> Self {
         self.with("tool_choice", choice)
     }
 
-    /// The form of the answer, as OpenAI writes it; [`ChatRequest::json_schema`] writes the usual one.
+    /// The format of the answer, in OpenAI's form; [`ChatRequest::json_schema`] sets the usual one.
     #[must_use]
     pub fn response_format<T: Serialize + ?Sized>(self, format: &T) -> Self {
         self.with("response_format", format)
     }
 
-    /// Asks for JSON that this schema describes.
+    /// Requires an answer in JSON that this schema describes.
     #[must_use]
     pub fn json_schema(self, name: &str, schema: &Value) -> Self {
         let schema = json!({"name": name, "schema": schema, "strict": true});
         self.response_format(&json!({"type": "json_schema", "json_schema": schema}))
     }
 
-    /// The conversation that the chat goes on with and is kept in, by its id.
+    /// The id of the conversation that this chat continues and is stored in.
     #[must_use]
     pub fn conversation(self, id: &str) -> Self {
         self.with("conversation", id)
     }
 
-    /// Begins a conversation with this chat.
+    /// Starts a new conversation with this chat.
     #[must_use]
     pub fn new_conversation(self) -> Self {
         self.with("conversation", &json!({}))
     }
 
-    /// Whether the chat is kept: in its conversation (unless told not to), or by itself (only when told to).
+    /// Whether the chat is stored. Default: yes in a conversation, no without one.
     #[must_use]
     pub fn store(self, store: bool) -> Self {
         self.with("store", &store)
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_builder_writes_what_the_wire_takes() {
+    fn every_builder_method_writes_a_valid_parameter() {
         let tools =
             json!([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]);
         let request = ChatRequest::new("m")

@@ -7,17 +7,18 @@ use super::reported::{ReportedError, is_failure};
 use super::{Rest, Usage, lenient, scan};
 use crate::{Error, Result};
 
-/// A chunk as one JSON text. A chunk that comes from an upstream is those very bytes; nobody parses it who does not
-/// have to. Cloning shares the bytes.
+/// A chunk as JSON text. A chunk from an upstream keeps its original bytes and is parsed only when a caller needs its
+/// parts. Clones share the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatChunk(Bytes);
 
 impl ChatChunk {
-    /// Takes JSON text as it came over the wire. It is only looked at from outside: an object, in UTF-8, in which no
-    /// error is reported; what looks suspicious from there is parsed.
+    /// Reads JSON text from an upstream. Only cheap checks are made: it must be an object in UTF-8 that reports no
+    /// error. It is parsed only if it might report an error.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Upstream`] when it is not, with the upstream's own words if it reports an error.
+    /// [`crate::ErrorKind::Upstream`] when a check fails; if the upstream reports an error, with the upstream's
+    /// message.
     pub fn from_wire(json: Bytes) -> Result<Self> {
         let text = std::str::from_utf8(&json).map(str::trim);
         if !text.is_ok_and(|text| text.starts_with('{') && text.ends_with('}')) {
@@ -35,10 +36,10 @@ impl ChatChunk {
         }
     }
 
-    /// Writes a chunk.
+    /// Makes a chunk from typed parts.
     ///
     /// # Errors
-    /// When `rest` holds something that is no JSON.
+    /// When `body` cannot be written as JSON.
     pub fn new(body: &ChunkBody) -> Result<Self> {
         Ok(Self(serde_json::to_vec(body).map_err(Error::internal)?.into()))
     }
@@ -48,10 +49,10 @@ impl ChatChunk {
         &self.0
     }
 
-    /// The chunk, typed.
+    /// The chunk parsed into its typed parts.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Upstream`] when it is no chat chunk.
+    /// [`crate::ErrorKind::Upstream`] when it is not a chat chunk.
     pub fn parse(&self) -> Result<ChunkBody> {
         lenient::parse(&self.0).map_err(|e| {
             Error::upstream("The model sent a chunk that is not a chat chunk.")
@@ -60,29 +61,29 @@ impl ChatChunk {
         })
     }
 
-    /// Whether it says anything of a choice. It is not parsed for that.
+    /// Whether the chunk has any choices. Decided without parsing the chunk.
     pub fn has_choices(&self) -> bool {
         scan::has_choices(&self.0)
     }
 
-    /// Whether it says why a choice ended.
+    /// Whether a choice ends with this chunk.
     pub fn ends_a_choice(&self) -> bool {
         !self.reasons().is_empty()
     }
 
-    /// What the answer cost so far, if the chunk reports it.
+    /// The tokens used so far, if the chunk reports them.
     pub fn usage(&self) -> Option<Usage> {
-        // Most chunks report nothing, which is seen without parsing them.
+        // Most chunks report no usage. A search for the key shows that without parsing the chunk.
         scan::may_report_usage(&self.0).then(|| self.parse().ok()?.usage).flatten()
     }
 
-    /// Why choices ended; of most chunks it is seen without parsing them that none did.
+    /// The finish reasons in this chunk. Most chunks have none, which a search shows without parsing.
     fn reasons(&self) -> Vec<String> {
         let body = scan::may_finish(&self.0).then(|| self.parse().ok()).flatten().unwrap_or_default();
         body.choices.into_iter().filter_map(|choice| choice.finish_reason).collect()
     }
 
-    /// The text this chunk adds to the first choice; empty when it adds none.
+    /// The text that this chunk adds to the first choice; empty when it adds none.
     pub fn text(&self) -> String {
         let first = self.parse().ok().and_then(|body| body.choices.into_iter().next());
         first.and_then(|choice| choice.delta.content).unwrap_or_default()
@@ -92,51 +93,51 @@ impl ChatChunk {
 /// A `chat.completion.chunk`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChunkBody {
-    /// The same in every chunk of an answer.
+    /// The id of the answer, the same in all its chunks.
     #[serde(default, deserialize_with = "lenient::name")]
     pub id: String,
-    /// `chat.completion.chunk`.
+    /// The object type: `chat.completion.chunk`.
     #[serde(default, deserialize_with = "lenient::name")]
     pub object: String,
-    /// When the answer began, in seconds since the Unix epoch.
+    /// When the answer started, in seconds since the Unix epoch.
     #[serde(default, deserialize_with = "lenient::number")]
     pub created: u64,
-    /// The model that speaks.
+    /// The model that answers.
     #[serde(default, deserialize_with = "lenient::name")]
     pub model: String,
-    /// What is added to which choice; empty in the chunk that carries usage.
+    /// The additions to each choice; empty in the chunk that carries usage.
     #[serde(default, deserialize_with = "lenient::list")]
     pub choices: Vec<ChunkChoice>,
-    /// In the last chunk: what the answer cost.
+    /// The tokens used; only in the last chunk.
     #[serde(default, deserialize_with = "lenient::usage", skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// Everything else.
+    /// All other members.
     #[serde(flatten)]
     pub rest: Rest,
 }
 
 impl ChunkBody {
-    /// A chunk of the answer `id` by `model`, adding nothing yet.
+    /// A chunk of the answer `id` by `model`, without choices yet.
     pub fn new(id: impl Into<String>, model: impl Into<String>, created: u64) -> Self {
         let object = "chat.completion.chunk".into();
         Self { id: id.into(), object, created, model: model.into(), ..Self::default() }
     }
 
-    /// The same chunk adding `delta` to the first choice.
+    /// The same chunk, which adds `delta` to the first choice.
     #[must_use]
     pub fn delta(mut self, delta: Delta) -> Self {
         self.choices = vec![ChunkChoice { delta, ..ChunkChoice::default() }];
         self
     }
 
-    /// The same chunk ending the first choice with `reason` (`stop`, `length`, `tool_calls`, `content_filter`).
+    /// The same chunk, which ends the first choice with `reason` (`stop`, `length`, `tool_calls`, `content_filter`).
     #[must_use]
     pub fn finish(mut self, reason: impl Into<String>) -> Self {
         self.choices = vec![ChunkChoice { finish_reason: Some(reason.into()), ..ChunkChoice::default() }];
         self
     }
 
-    /// The same chunk carrying usage and no choice.
+    /// The same chunk with usage and without choices.
     #[must_use]
     pub fn usage(mut self, usage: Usage) -> Self {
         self.choices.clear();
@@ -148,16 +149,16 @@ impl ChunkBody {
 /// What one chunk adds to one choice.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChunkChoice {
-    /// Which choice, when `n` is more than one.
+    /// The index of the choice, from 0.
     #[serde(default, deserialize_with = "lenient::index")]
     pub index: u32,
-    /// What is added.
+    /// What the chunk adds to the choice's message.
     #[serde(default, deserialize_with = "lenient::or_default")]
     pub delta: Delta,
-    /// Why the choice ended; `null` until it does. An empty text says nothing.
+    /// Why the choice ended; `null` until it does. An empty text is read as `None`.
     #[serde(default, deserialize_with = "lenient::some_name")]
     pub finish_reason: Option<String>,
-    /// Everything else (`logprobs`, …).
+    /// All other members (`logprobs`, …).
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -165,19 +166,19 @@ pub struct ChunkChoice {
 /// A piece of an assistant message.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Delta {
-    /// `assistant`, in the first piece.
+    /// The role `assistant`, in the first piece.
     #[serde(default, deserialize_with = "lenient::some_name", skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Text.
+    /// A piece of the message's text.
     #[serde(default, deserialize_with = "lenient::content", skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// Thinking, as reasoning models send it; some vendors call it `reasoning` (that one is in `rest`).
+    /// A piece of the model's reasoning. Some vendors call this member `reasoning`; that one is in `rest`.
     #[serde(default, deserialize_with = "lenient::content", skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<String>,
     /// Pieces of tool calls.
     #[serde(default, deserialize_with = "lenient::some_list", skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<Vec<ToolCallDelta>>,
-    /// Everything else.
+    /// All other members.
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -188,7 +189,7 @@ impl Delta {
         Self { content: Some(text.into()), ..Self::default() }
     }
 
-    /// The opening piece, which names the role.
+    /// The first piece of a message, which contains the role.
     pub fn assistant() -> Self {
         Self { role: Some("assistant".into()), content: Some(String::new()), ..Self::default() }
     }
@@ -197,10 +198,10 @@ impl Delta {
 /// A piece of a tool call.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ToolCallDelta {
-    /// Which call of the message. Some upstreams leave it out, or give every call the same.
+    /// The index of the call within the message. Some upstreams omit it, or give all calls the same index.
     #[serde(default, deserialize_with = "lenient::some_index", skip_serializing_if = "Option::is_none")]
     pub index: Option<u32>,
-    /// The call's id, in its first piece. An empty one names nothing.
+    /// The call's id, in its first piece. An empty text is read as `None`.
     #[serde(default, deserialize_with = "lenient::some_name", skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// `function` or `custom`, in its first piece.
@@ -211,10 +212,10 @@ pub struct ToolCallDelta {
         skip_serializing_if = "Option::is_none"
     )]
     pub kind: Option<String>,
-    /// Name and arguments.
+    /// A piece of the name and arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<FunctionDelta>,
-    /// Everything else.
+    /// All other members.
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -228,7 +229,7 @@ pub struct FunctionDelta {
     /// A piece of the arguments' JSON text.
     #[serde(default, deserialize_with = "lenient::some_arguments", skip_serializing_if = "Option::is_none")]
     pub arguments: Option<String>,
-    /// Everything else.
+    /// All other members.
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -238,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn garbage_is_no_chunk() {
+    fn text_that_is_not_a_json_object_is_refused() {
         for bad in [&b"not json"[..], b"", b"[1]", b"{\"a\":\"\xe2\x82\"}"] {
             let error = ChatChunk::from_wire(Bytes::copy_from_slice(bad)).unwrap_err();
             assert_eq!(error.code(), "upstream_garbage");
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_no_chunk_and_no_error_is_one() {
+    fn a_chunk_that_reports_an_error_is_refused_and_an_empty_error_is_not() {
         let read = |text: &'static str| ChatChunk::from_wire(text.into());
         for bad in [
             r#"{"choices":[{"delta":{},"finish_reason":"insufficient_system_resource"}]}"#,
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_upstreams_write_oddly_is_read() {
+    fn chunks_that_deviate_from_the_specification_are_read() {
         let odd = r#"{"id":null,"created":1.5,"model":7,"usage":[],"choices":[null,{"index":null,"delta":null},
             {"index":"1","delta":{"content":[{"type":"text","text":"a"}],"tool_calls":[null,
             {"index":null,"id":"","function":{"name":null,"arguments":{"a":1}}}]},"finish_reason":""}]}"#;
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_survive_the_typed_face() {
+    fn unknown_fields_survive_parsing_and_writing() {
         let text = r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"a","audio":{"x":1}},"finish_reason":null,"logprobs":null}],"obfuscation":"zz"}"#;
         let body = ChatChunk::from_wire(text.into()).unwrap().parse().unwrap();
         let again: serde_json::Value = serde_json::to_value(&body).unwrap();

@@ -1,5 +1,6 @@
-//! Reads what upstreams send although no specification has it: `null` where a member could be left out, a number as a
-//! float or as text, arguments as an object. What passes through as bytes must not fail only because it is also read.
+//! Lenient deserialisers for replies that deviate from the specification: `null` in place of an omitted member, a
+//! number as a float or as text, arguments as an object. Chunks and answers are forwarded as bytes; that must not fail
+//! only because this server also reads them.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -7,23 +8,23 @@ use serde_json::Value;
 
 use super::Usage;
 
-/// Reads JSON. Where the strict reading fails, the last of two members of the same name counts, and half of a surrogate
-/// pair (an emoji cut in two) is U+FFFD.
+/// Parses JSON. If strict parsing fails, it is parsed again with two relaxations: of two members with the same name
+/// the last one counts, and an unpaired surrogate (an emoji that was cut in two) becomes U+FFFD.
 pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(json).or_else(|error| {
-        let value: Value = serde_json::from_slice(&without_half_pairs(json)).map_err(|_| error)?;
+        let value: Value = serde_json::from_slice(&without_unpaired_surrogates(json)).map_err(|_| error)?;
         serde_json::from_value(value)
     })
 }
 
-/// The type's default where `null` stands.
+/// The value, or the type's default for `null`.
 pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A list; `null` is an empty one, and its entries that are `null` are left out.
+/// A list. `null` is read as an empty list, and `null` entries are dropped.
 pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -31,7 +32,7 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Ok(entries.into_iter().flatten().flatten().collect())
 }
 
-/// The same, where no list at all is told apart from an empty one.
+/// As [`list`], but `null` is read as `None`.
 pub(super) fn some_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<T>>, D::Error> {
@@ -39,17 +40,17 @@ pub(super) fn some_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Ok(entries.map(|entries| entries.into_iter().flatten().collect()))
 }
 
-/// A whole number: of a float what stands before the point, of a text the number that it writes; anything else is 0.
+/// A whole number. A float is truncated, a text is parsed as a number, and anything else is 0.
 pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     Ok(whole(&Value::deserialize(deserializer)?).unwrap_or_default())
 }
 
-/// The same for an index.
+/// As [`number`], for an index.
 pub(super) fn index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     Ok(some_index(deserializer)?.unwrap_or_default())
 }
 
-/// The same, where none at all is told apart from 0.
+/// As [`index`], but anything that is not a number is `None`.
 pub(super) fn some_index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     Ok(whole(&Value::deserialize(deserializer)?).and_then(|number| u32::try_from(number).ok()))
 }
@@ -63,7 +64,7 @@ fn whole(value: &Value) -> Option<u64> {
     }
 }
 
-/// A name or an id: a text, or a number's digits; anything else is empty.
+/// A name or an id: a text, or the digits of a number. Anything else is read as an empty text.
 pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => text,
@@ -72,12 +73,12 @@ pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     })
 }
 
-/// A name or an id that says something; an empty one names nothing.
+/// As [`name`], but an empty text is read as `None`.
 pub(super) fn some_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(Some(name(deserializer)?).filter(|name| !name.is_empty()))
 }
 
-/// A text: a string, or the text parts of a list of parts; anything else is none.
+/// A text: a string, or the joined text parts of a list of parts. Anything else is `None`.
 pub(super) fn content<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => Some(text),
@@ -86,12 +87,12 @@ pub(super) fn content<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     })
 }
 
-/// The JSON text of arguments: a string as it is, and what an upstream did not write as a string, written.
+/// The JSON text of arguments. A string is taken as it is; another value is written as JSON.
 pub(super) fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(some_arguments(deserializer)?.unwrap_or_default())
 }
 
-/// The same, where `null` is none.
+/// As [`arguments`], but `null` is read as `None`.
 pub(super) fn some_arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::Null => None,
@@ -100,14 +101,14 @@ pub(super) fn some_arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     })
 }
 
-/// Usage; what cannot be read as such is none.
+/// Usage; a value that cannot be read is `None`.
 pub(super) fn usage<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Usage>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(Some(value).filter(Value::is_object).and_then(|value| serde_json::from_value(value).ok()))
 }
 
-/// The same JSON with U+FFFD for every escape that is half of a surrogate pair.
-fn without_half_pairs(json: &[u8]) -> Vec<u8> {
+/// The same JSON with U+FFFD in place of every escape that is an unpaired surrogate.
+fn without_unpaired_surrogates(json: &[u8]) -> Vec<u8> {
     let unit = |at: usize| -> Option<u16> {
         let digits = json.get(at..at + 6)?.strip_prefix(b"\\u")?;
         u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
@@ -136,7 +137,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn half_a_pair_is_replaced_and_a_whole_one_stays() {
+    fn an_unpaired_surrogate_is_replaced_and_a_pair_stays() {
         let read = |text: &str| parse::<Value>(text.as_bytes()).unwrap();
         assert_eq!(read(r#"{"a":"x\ud83dy"}"#), json!({"a": "x\u{fffd}y"}));
         assert_eq!(read(r#"{"a":"\ude00\ud83d\ude00\\ud83d"}"#), json!({"a": "\u{fffd}😀\\ud83d"}));

@@ -4,22 +4,22 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Rest, lenient};
 
-/// One message: who speaks, and what.
+/// One message of a conversation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// `system`, `developer`, `user`, `assistant` or `tool`.
+    /// The role: `system`, `developer`, `user`, `assistant` or `tool`.
     #[serde(default, deserialize_with = "lenient::name")]
     pub role: String,
-    /// What is said; absent in an assistant message that only calls tools.
+    /// The content; absent in an assistant message that only calls tools.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
-    /// The tools that an assistant message calls.
+    /// The tool calls of an assistant message.
     #[serde(default, deserialize_with = "lenient::some_list", skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<Vec<ToolCall>>,
-    /// In a tool message: the call that it answers.
+    /// In a tool message: the id of the call whose result it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
-    /// Everything else (`name`, `reasoning_content`, `refusal`, …).
+    /// All other members (`name`, `reasoning_content`, `refusal`, …).
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -40,47 +40,47 @@ impl Message {
     }
 }
 
-/// What a message says: a string, or parts.
+/// The content of a message: a string, or a list of parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Content {
     /// Plain text.
     Text(String),
-    /// Text, pictures, files, audio.
+    /// A list of texts, images, files and audio.
     Parts(Vec<Part>),
 }
 
 /// One part of a message's content.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Part {
-    /// `text`, `image_url`, `input_audio`, `file`, `refusal`, …
+    /// The type: `text`, `image_url`, `input_audio`, `file`, `refusal`, …
     #[serde(rename = "type")]
     pub kind: String,
     /// The text of a `text` part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Everything else, for example `image_url`.
+    /// All other members, for example `image_url`.
     #[serde(flatten)]
     pub rest: Rest,
 }
 
-/// A call of a tool, as an assistant message holds it.
+/// A tool call in an assistant message.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ToolCall {
-    /// The id that the tool's answer refers to.
+    /// The id that the tool's result refers to.
     #[serde(default, deserialize_with = "lenient::name")]
     pub id: String,
-    /// `function`, or `custom` (whose name and input are in `rest`, under `custom`).
+    /// The type: `function`, or `custom` (whose name and input are in `rest`, under `custom`).
     #[serde(rename = "type", default = "function", deserialize_with = "kind")]
     pub kind: String,
-    /// What is called.
+    /// The name and arguments of the called function.
     #[serde(
         default,
         deserialize_with = "lenient::or_default",
         skip_serializing_if = "FunctionCall::is_absent"
     )]
     pub function: FunctionCall,
-    /// Everything else.
+    /// All other members.
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -102,7 +102,7 @@ pub struct FunctionCall {
     /// The arguments as JSON text, as the model wrote it.
     #[serde(default, deserialize_with = "lenient::arguments")]
     pub arguments: String,
-    /// Everything else.
+    /// All other members.
     #[serde(flatten)]
     pub rest: Rest,
 }
@@ -113,7 +113,7 @@ impl FunctionCall {
         Self { name: name.into(), arguments: arguments.into(), rest: Rest::new() }
     }
 
-    /// Nothing is called: the call is of another kind than `function`.
+    /// Whether there is no function, because the call is of another kind than `function`.
     pub fn is_absent(&self) -> bool {
         self.name.is_empty() && self.arguments.is_empty() && self.rest.is_empty()
     }

@@ -1,9 +1,9 @@
-//! The vocabulary of chat, in OpenAI's own shapes.
+//! The types of OpenAI's chat API.
 //!
-//! What comes over the wire is kept as the bytes it came in and read only as far as somebody looks: [`ChatRequest`],
-//! [`ChatChunk`] and [`ChatAnswer`] are those bytes with readers and writers around them, so vendor fields and fields
-//! of next year pass through untouched. [`Message`], [`ChunkBody`] and [`AnswerBody`] are the typed faces for those
-//! who want to read or write everything; each keeps what it does not know in `rest`.
+//! [`ChatRequest`], [`ChatChunk`] and [`ChatAnswer`] keep the bytes that came over the network, with methods that read
+//! and change single members. Fields of vendors and of future versions are forwarded unchanged. [`Message`],
+//! [`ChunkBody`] and [`AnswerBody`] are the typed forms, for code that reads or writes everything; each keeps unknown
+//! members in `rest`.
 
 mod answer;
 mod build;
@@ -29,19 +29,19 @@ pub use stream::{ChatReply, ChatStream};
 
 use serde::{Deserialize, Serialize};
 
-/// The members of a JSON object that a typed face does not name.
+/// The members of a JSON object for which a typed form has no field.
 pub type Rest = serde_json::Map<String, serde_json::Value>;
 
 /// Tokens used by one call.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Tokens read.
+    /// Tokens of the prompt.
     #[serde(default, deserialize_with = "lenient::number")]
     pub prompt_tokens: u64,
-    /// Tokens written.
+    /// Tokens of the answer.
     #[serde(default, deserialize_with = "lenient::number")]
     pub completion_tokens: u64,
-    /// Both together.
+    /// The sum of both.
     #[serde(default, deserialize_with = "lenient::number")]
     pub total_tokens: u64,
     /// Details that some providers add (cached tokens, reasoning tokens, cost).
@@ -50,7 +50,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Usage of a call that read `prompt` tokens and wrote `completion` tokens.
+    /// The usage of a call with `prompt` tokens of input and `completion` tokens of output.
     pub fn new(prompt: u64, completion: u64) -> Self {
         let total_tokens = prompt.saturating_add(completion);
         Self { prompt_tokens: prompt, completion_tokens: completion, total_tokens, rest: Rest::new() }

@@ -1,38 +1,38 @@
-//! Errors that upstreams report: as the body of a refusal, and inside what looks like a success. They come in many
-//! shapes, and each of them is an error; an answer that merely speaks of errors is none.
+//! Finds errors that upstreams report, in the body of an error status and inside of successful replies. Upstreams use
+//! many forms; all of them are recognised here. An answer whose text is about errors is not one.
 
 use serde_json::Value;
 
 use super::{lenient, scan};
 use crate::Error;
 
-/// How much of an upstream's message is passed on, in characters.
+/// The longest upstream message that is passed on, in characters.
 const MAX_MESSAGE: usize = 2000;
-/// How much of it the log gets.
+/// The largest part of an upstream's reply that is logged, in characters.
 const MAX_LOGGED: usize = 200;
-/// Reasons to finish by which a model says that its answer broke off.
+/// Finish reasons that mean that the model failed before its answer was complete.
 const FAILURES: [&str; 5] = ["error", "network_error", "abort", "aborted", "insufficient_system_resource"];
 
-/// What an upstream wrote of an error, as far as it follows one of the usual shapes.
+/// The parts of an error that an upstream reported in one of the usual forms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReportedError {
-    /// What happened.
+    /// The message.
     pub message: Option<String>,
     /// The machine-readable code, if it is a text.
     pub code: Option<String>,
-    /// The parameter at fault.
+    /// The parameter that is wrong.
     pub param: Option<String>,
 }
 
 impl ReportedError {
-    /// Reads a body that is known to report an error: `{"error": {…}}`, `{"error": "…"}`, `{"message": …}`,
-    /// `{"detail": …}`. Of anything else nothing is known.
+    /// Reads a body that reports an error: `{"error": {…}}`, `{"error": "…"}`, `{"message": …}`, `{"detail": …}`. For
+    /// any other body, all fields are `None`.
     pub fn read(body: &[u8]) -> Self {
         lenient::parse::<Value>(body).map(|value| Self::of(&value)).unwrap_or_default()
     }
 
     fn of(body: &Value) -> Self {
-        let filled = |value: &&Value| !says_nothing(value);
+        let filled = |value: &&Value| !is_empty_error(value);
         let choices = body.get("choices").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let error = body
             .get("error")
@@ -52,12 +52,14 @@ impl ReportedError {
         }
     }
 
-    /// The error that stands in `json`, a reply with a success's status or an event of one; `None` when there is none.
+    /// The error that `json` reports; `None` when it reports none. `json` is the body of a successful reply, or one
+    /// event of a stream.
     ///
-    /// It is parsed only when it says `error` somewhere, or holds nothing that an answer holds.
+    /// It is parsed only when it contains the key `error`, or none of the keys of an answer.
     pub fn find(json: &[u8]) -> Option<Error> {
-        let answers = [&scan::CHOICES, &scan::DATA, &scan::PICTURE].iter().any(|key| scan::holds(json, key));
-        if answers && !scan::holds(json, &scan::ERROR) {
+        let answers =
+            [&scan::CHOICES, &scan::DATA, &scan::PICTURE].iter().any(|key| scan::contains(json, key));
+        if answers && !scan::contains(json, &scan::ERROR) {
             return None;
         }
         let value: Value = match lenient::parse(json) {
@@ -70,7 +72,7 @@ impl ReportedError {
         reports_error(&value).then(|| Self::of(&value).into_failure(json))
     }
 
-    /// The failure of a model that reported this in the middle of its answer.
+    /// The error for a model that reported this failure in the middle of its answer.
     pub fn into_failure(self, json: &[u8]) -> Error {
         let logged: String = String::from_utf8_lossy(json).chars().take(MAX_LOGGED).collect();
         let message = self.message.unwrap_or_else(|| "The model failed in the middle of its answer.".into());
@@ -82,39 +84,42 @@ impl ReportedError {
     }
 }
 
-/// `null`, an empty text, and an object all of whose members say nothing: how servers write that there is no error.
-fn says_nothing(value: &Value) -> bool {
+/// The ways in which servers write that there is no error: `null`, false, 0, an empty text, and lists and objects of
+/// only these.
+fn is_empty_error(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::Bool(told) => !told,
+        Value::Bool(value) => !value,
         Value::Number(number) => number.as_f64() == Some(0.0),
         Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.iter().all(says_nothing),
-        Value::Object(members) => members.values().all(says_nothing),
+        Value::Array(list) => list.iter().all(is_empty_error),
+        Value::Object(members) => members.values().all(is_empty_error),
     }
 }
 
 fn reports_error(body: &Value) -> bool {
-    let told = |pointer: &str| body.pointer(pointer).is_some_and(|value| !says_nothing(value));
+    let has_value = |pointer: &str| body.pointer(pointer).is_some_and(|value| !is_empty_error(value));
     let is_error = |name: &str| body.get(name).and_then(Value::as_str) == Some("error");
     let choices = body.get("choices").and_then(Value::as_array);
     let in_choices = choices.is_some_and(|choices| {
-        choices.iter().any(|choice| error_of_choice(choice).is_some() || broke_off(choice))
+        choices.iter().any(|choice| error_of_choice(choice).is_some() || was_cut_off(choice))
     });
-    // Groq tells in a member of its own that a stream was stopped early.
-    let beside = ["/error", "/errors", "/x_groq/error"].iter().any(|pointer| told(pointer));
-    // What is no part of an answer, and has words for whoever reads it, says what went wrong.
-    let alone =
-        choices.is_none() && !told("/usage") && !told("/data") && (told("/message") || told("/detail"));
+    // Groq reports in a member of its own that a stream was stopped early.
+    let beside = ["/error", "/errors", "/x_groq/error"].iter().any(|pointer| has_value(pointer));
+    // A reply that contains no part of an answer, but a message or a detail, is an error report.
+    let alone = choices.is_none()
+        && !has_value("/usage")
+        && !has_value("/data")
+        && (has_value("/message") || has_value("/detail"));
     beside || is_error("object") || is_error("type") || in_choices || alone
 }
 
 fn error_of_choice(choice: &Value) -> Option<&Value> {
     let places = ["/error", "/delta/error", "/message/error"];
-    places.iter().filter_map(|place| choice.pointer(place)).find(|error| !says_nothing(error))
+    places.iter().filter_map(|place| choice.pointer(place)).find(|error| !is_empty_error(error))
 }
 
-fn broke_off(choice: &Value) -> bool {
+fn was_cut_off(choice: &Value) -> bool {
     choice.get("finish_reason").and_then(Value::as_str).is_some_and(is_failure)
 }
 
@@ -133,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_found_in_every_shape() {
+    fn an_error_is_found_in_every_form() {
         for json in [
             r#"{"error":{"message":"gone","code":"c"}}"#,
             r#"{"error":"gone","code":"c"}"#,
@@ -159,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn no_error_is_none_and_speaking_of_one_is_an_answer() {
+    fn an_empty_error_or_a_text_about_errors_is_not_an_error() {
         for json in [
             r#"{"error":null,"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}"#,
             r#"{"choices":[{"delta":{"content":"a"}}],"error":{}}"#,

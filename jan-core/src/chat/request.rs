@@ -1,4 +1,5 @@
-//! A chat request: OpenAI's body, checked where we act on it, otherwise left as it is.
+//! A chat request. The members of OpenAI's body that this server acts on are checked; all others are forwarded
+//! unchanged.
 
 use std::borrow::Cow;
 
@@ -9,20 +10,20 @@ use crate::json::JsonObject;
 use crate::request::{ModelRequest, RequestKind};
 use crate::{Error, Result};
 
-/// The longest model name taken, in bytes.
+/// The longest accepted model name, in bytes.
 const MAX_MODEL: usize = 256;
 
-/// The body of a chat completion. Cloning shares its bytes.
+/// The body of a chat request. Clones share its bytes.
 pub type ChatRequest = ModelRequest<ChatKind>;
 
-/// The kind of [`ChatRequest`].
+/// The marker type of [`ChatRequest`].
 #[derive(Debug, Clone, Copy)]
 pub enum ChatKind {}
 
 impl RequestKind for ChatKind {
     const STREAMS: bool = true;
 
-    /// `messages` must be there, not empty and hold messages only.
+    /// Requires a model name and a non-empty list of messages, and checks well-known parameters.
     fn check(object: &JsonObject, model: &str) -> Result<()> {
         if model.is_empty() || model.len() > MAX_MODEL {
             return Err(Error::invalid("model", "`model` must be a name of 1 to 256 bytes."));
@@ -38,10 +39,10 @@ impl ChatRequest {
         Self::empty(model).with("messages", &[(); 0])
     }
 
-    /// The messages, typed.
+    /// The messages, parsed.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `messages` when one of them does not fit.
+    /// [`crate::ErrorKind::Invalid`] naming `messages` when one of them cannot be parsed.
     pub fn messages(&self) -> Result<Vec<Message>> {
         Ok(self.get("messages")?.unwrap_or_default())
     }
@@ -61,7 +62,7 @@ struct Head<'a> {
     role: Cow<'a, str>,
 }
 
-/// Every message is an object with a role; what else it holds is for the model to judge.
+/// Checks that every message is an object with a role. The provider checks everything else in it.
 fn check_messages(raw: &[u8]) -> Result<()> {
     let heads: Vec<Head<'_>> = match serde_json::from_slice(raw) {
         Ok(heads) => heads,
@@ -79,7 +80,7 @@ fn check_messages(raw: &[u8]) -> Result<()> {
     }
 }
 
-/// The slow path, taken only to say which message is at fault.
+/// Parses the messages one by one to find out which is wrong. Slow, so used only to report an error.
 fn name_bad_message(raw: &[u8], error: &serde_json::Error) -> Error {
     let Ok(values) = serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(raw) else {
         return Error::invalid("messages", "`messages` must be an array of messages.");
@@ -97,7 +98,7 @@ fn name_bad_message(raw: &[u8], error: &serde_json::Error) -> Error {
     Error::invalid("messages", format!("`messages` is not valid: {error}."))
 }
 
-/// The parameters whose types and ranges OpenAI's specification fixes; all others pass unread.
+/// Checks a parameter whose type and range OpenAI's specification fixes. Other parameters are not checked.
 pub(crate) fn check_parameter(key: &str, raw: &[u8]) -> Result<()> {
     if raw == b"null" {
         return Ok(());
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_field_at_fault_is_named() {
+    fn an_error_names_the_wrong_field() {
         for (body, param) in [
             (r#"{"messages":[{"role":"user"}]}"#, "model"),
             (r#"{"model":7,"messages":[{"role":"user"}]}"#, "model"),
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_touches_is_forwarded_to_the_byte() {
+    fn unchanged_members_are_forwarded_byte_for_byte() {
         let body = r#"{"top_k": 40, "messages":[ {"role":"user","content":"hi","x":1} ], "model":"m"}"#;
         let request = ChatRequest::parse(body.into()).unwrap();
         assert_eq!(request.to_bytes(), body);
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn usage_is_wanted_by_those_who_ask_for_it() {
+    fn usage_is_requested_only_by_include_usage() {
         let with = |options: &str| {
             let body = format!(r#"{{"model":"m","messages":[{{"role":"user"}}]{options}}}"#);
             ChatRequest::parse(body.into()).unwrap().wants_usage()
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_built_in_sentences() {
+    fn a_request_is_built_by_chained_calls() {
         let request = ChatRequest::new("jan-v1-4b").system("Be brief.").user("Hello!").stream(true);
         assert_eq!(request.messages().unwrap().len(), 2);
         let parsed = ChatRequest::parse(request.to_bytes()).unwrap();

@@ -1,11 +1,11 @@
-//! What the OpenAPI document says of chats: the members that are known. Requests, answers and chunks stay bytes, so these
+//! The OpenAPI schemas of chats, with the members that are known. Requests, answers and chunks stay raw bytes; these
 //! types only describe them.
 #![expect(dead_code, reason = "they only describe")]
 
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A chat, as OpenAI writes it. Any other field is passed on to the model.
+/// A chat request of OpenAI's API. Any other field is passed on to the model.
 #[derive(ToSchema)]
 struct ChatCompletionRequest {
     /// A name from `GET /v1/models`.
@@ -19,14 +19,14 @@ struct ChatCompletionRequest {
     temperature: Option<f64>,
     /// 0 to 1.
     top_p: Option<f64>,
-    /// The most tokens to write.
+    /// The largest number of tokens to generate.
     max_completion_tokens: Option<u32>,
     /// The older name of `max_completion_tokens`.
     max_tokens: Option<u32>,
     /// A text, or up to four, at which the answer ends.
     #[schema(value_type = Option<Value>)]
     stop: Option<Value>,
-    /// How many answers. Default: 1.
+    /// The number of alternative answers. Default: 1.
     n: Option<u32>,
     seed: Option<i64>,
     tools: Option<Vec<Value>>,
@@ -38,17 +38,17 @@ struct ChatCompletionRequest {
     response_format: Option<Value>,
     reasoning_effort: Option<String>,
     user: Option<String>,
-    /// The conversation that the turn goes on with and is kept in: its id, `{"id": …}`, or `{}` for a new one.
+    /// The conversation that this chat continues and is stored in: its id, `{"id": …}`, or `{}` for a new one.
     #[schema(value_type = Option<Value>, example = json!({}))]
     conversation: Option<Value>,
-    /// Whether it is kept. With a conversation it is unless this is false; without one, `true` keeps the completion by
-    /// itself (`GET /v1/chat/completions`).
+    /// Whether the chat is stored. Default: true with a conversation. Without a conversation, `true` stores the
+    /// completion by itself (`GET /v1/chat/completions`).
     store: Option<bool>,
-    /// Keeps the model's reasoning with its answer. Default: false.
+    /// Stores the model's reasoning with its answer. Default: false.
     store_reasoning: Option<bool>,
     /// Puts the operator's instructions for thorough research before the chat. Default: false.
     deep_research: Option<bool>,
-    /// With `store`: up to 16 pairs of texts, to find it again.
+    /// With `store`: up to 16 pairs of texts, by which stored completions can be searched.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
 }
@@ -82,16 +82,16 @@ struct ChatCompletion {
     model: String,
     choices: Vec<ChatChoice>,
     usage: Option<Usage>,
-    /// Where the turn is kept.
+    /// The conversation in which the chat is stored.
     conversation: Option<KeptIn>,
-    /// The conversation was too long for the model, and was cut from its old end.
+    /// True if the conversation was too long for the model, so that its oldest messages were omitted or shortened.
     trimmed: Option<bool>,
-    /// Of a completion kept by itself: the pairs that came with it.
+    /// For a completion that is stored by itself: the pairs of its request.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
 }
 
-/// The conversation that a turn is kept in.
+/// The conversation in which a chat is stored.
 #[derive(ToSchema)]
 struct KeptIn {
     #[schema(example = "conv_0123456789abcdef")]
@@ -99,7 +99,7 @@ struct KeptIn {
     title: Option<String>,
 }
 
-/// One of its choices.
+/// One of an answer's choices.
 #[derive(ToSchema)]
 struct ChatChoice {
     index: u32,
@@ -108,7 +108,7 @@ struct ChatChoice {
     finish_reason: Option<String>,
 }
 
-/// A piece of an answer.
+/// One chunk of a streamed answer.
 #[derive(ToSchema)]
 struct ChatCompletionChunk {
     id: String,
@@ -118,13 +118,14 @@ struct ChatCompletionChunk {
     model: String,
     choices: Vec<ChunkChoice>,
     usage: Option<Usage>,
-    /// In the first chunk: where the turn is kept.
+    /// In the first chunk: the conversation in which the chat is stored.
     conversation: Option<KeptIn>,
-    /// In the first chunk: the conversation was too long for the model, and was cut from its old end.
+    /// In the first chunk: true if the conversation was too long for the model, so that its oldest messages were
+    /// omitted or shortened.
     trimmed: Option<bool>,
 }
 
-/// What the piece adds.
+/// What a chunk adds to one choice.
 #[derive(ToSchema)]
 struct ChunkChoice {
     index: u32,

@@ -1,4 +1,4 @@
-//! What a model gives back: a whole answer, or a stream of chunks; either can be had as the other.
+//! The reply of a model: a whole answer or a stream of chunks. Each can be converted into the other.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,21 +11,21 @@ use crate::{BoxStream, Result};
 
 /// The chunks of one answer.
 ///
-/// The end of the stream means that the answer is complete. An answer that broke off ends with an error item instead,
-/// and nothing follows an error. Dropping the stream stops the model at once.
+/// The end of the stream means that the answer is complete. An answer that was cut off ends with an error item
+/// instead, and no item follows an error. Dropping the stream stops the model.
 pub struct ChatStream(BoxStream<Result<ChatChunk>>);
 
 impl ChatStream {
-    /// Wraps any stream of chunks that keeps the promises above.
+    /// Wraps a stream of chunks that has these properties.
     pub fn new(chunks: impl Stream<Item = Result<ChatChunk>> + Send + 'static) -> Self {
         Self(Box::pin(chunks))
     }
 
-    /// Reads the stream to its end and puts the pieces together.
+    /// Reads the stream to its end and combines the chunks into one answer.
     ///
     /// # Errors
-    /// The stream's own error, or [`crate::ErrorKind::Upstream`] when a chunk cannot be read, a choice never said why it
-    /// ended, or the answer is larger than [`super::MAX_COLLECTED`]. Dropping the future drops the stream.
+    /// The stream's error, or [`crate::ErrorKind::Upstream`] when a chunk cannot be read, a choice has no finish
+    /// reason, or the answer is larger than [`super::MAX_COLLECTED`]. Dropping the future drops the stream.
     pub async fn collect_answer(mut self) -> Result<ChatAnswer> {
         let mut collector = Collector::default();
         while let Some(chunk) = self.0.next().await {
@@ -43,16 +43,16 @@ impl Stream for ChatStream {
     }
 }
 
-/// A model's reply, in the form that the model had at hand. Callers take it in the form that they need.
+/// A model's reply. Providers return the form that they have; callers convert it into the form that they need.
 pub enum ChatReply {
-    /// All of it.
+    /// The whole answer.
     Answer(ChatAnswer),
-    /// Piece by piece.
+    /// The answer chunk by chunk.
     Stream(ChatStream),
 }
 
 impl ChatReply {
-    /// The reply as one answer; a stream is read to its end.
+    /// The reply as one answer. A stream is read to its end.
     ///
     /// # Errors
     /// As [`ChatStream::collect_answer`].
@@ -63,10 +63,10 @@ impl ChatReply {
         }
     }
 
-    /// The reply as a stream; a whole answer becomes a few chunks, the last of them with its usage.
+    /// The reply as a stream. A whole answer becomes a few chunks, the last of them with its usage.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Upstream`] when the answer is no chat completion.
+    /// [`crate::ErrorKind::Upstream`] when the answer is not a chat completion.
     pub fn into_stream(self) -> Result<ChatStream> {
         match self {
             Self::Stream(stream) => Ok(stream),
@@ -90,7 +90,7 @@ impl From<ChatStream> for ChatReply {
     }
 }
 
-/// The chunks that a whole answer would have been streamed as.
+/// The chunks of a stream with the same content as `answer`.
 fn split(answer: AnswerBody) -> Result<Vec<ChatChunk>> {
     let head = ChunkBody { rest: answer.rest, ..ChunkBody::new(answer.id, answer.model, answer.created) };
     let mut chunks = Vec::new();
@@ -108,16 +108,16 @@ fn split(answer: AnswerBody) -> Result<Vec<ChatChunk>> {
             tool_calls: (!tool_calls.is_empty()).then_some(tool_calls),
             rest,
         };
-        let mut said = head.clone().delta(delta);
-        let mut ended = head.clone().finish(choice.finish_reason.unwrap_or_else(|| "stop".into()));
-        for part in said.choices.iter_mut().chain(&mut ended.choices) {
+        let mut content = head.clone().delta(delta);
+        let mut end = head.clone().finish(choice.finish_reason.unwrap_or_else(|| "stop".into()));
+        for part in content.choices.iter_mut().chain(&mut end.choices) {
             part.index = choice.index;
         }
-        for part in &mut said.choices {
+        for part in &mut content.choices {
             part.rest.clone_from(&choice.rest);
         }
-        chunks.push(ChatChunk::new(&said)?);
-        chunks.push(ChatChunk::new(&ended)?);
+        chunks.push(ChatChunk::new(&content)?);
+        chunks.push(ChatChunk::new(&end)?);
     }
     if let Some(usage) = answer.usage {
         chunks.push(ChatChunk::new(&head.usage(usage))?);

@@ -1,4 +1,4 @@
-//! What the OpenAPI document says of text completions: the members that are known. Requests and replies stay bytes, so
+//! The OpenAPI schemas of text completions, with the members that are known. Requests and replies stay raw bytes;
 //! these types only describe them.
 #![expect(dead_code, reason = "they only describe")]
 
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::chat::schema::{StreamOptions, Usage};
 
-/// A prompt that is to go on. Any other field is passed on to the model.
+/// A prompt to be continued. Any other field is passed on to the model.
 #[derive(ToSchema)]
 struct CompletionRequest {
     /// A name from `GET /v1/models`.
@@ -16,9 +16,9 @@ struct CompletionRequest {
     /// A text, an array of texts, or tokens of the model; each gets a choice.
     #[schema(value_type = Value, example = "Once upon a time")]
     prompt: Value,
-    /// What follows the text that is asked for, for models that can fill in.
+    /// The text after the requested text, for models that can fill in.
     suffix: Option<String>,
-    /// Default, as OpenAI has it, where the model is a local one: 16.
+    /// The largest number of tokens to generate. Default for a local model, as in OpenAI's API: 16.
     max_tokens: Option<u32>,
     /// Repeat the prompt before the text.
     echo: Option<bool>,
@@ -36,7 +36,7 @@ struct CompletionRequest {
     stream_options: Option<StreamOptions>,
 }
 
-/// How a text goes on; a chunk of a stream looks the same.
+/// The continuation of a prompt; a chunk of a stream has the same form.
 #[derive(ToSchema)]
 struct Completion {
     id: String,
@@ -48,7 +48,7 @@ struct Completion {
     usage: Option<Usage>,
 }
 
-/// One way in which it goes on.
+/// One of the alternative continuations.
 #[derive(ToSchema)]
 struct CompletionChoice {
     index: u32,

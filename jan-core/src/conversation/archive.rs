@@ -1,4 +1,4 @@
-//! A conversation as a store holds it: what an export writes, and what an import gives back with the same ids.
+//! A complete conversation as a store holds it. Exports write it, and imports restore it with the same ids.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,51 +6,51 @@ use super::{Conversation, Root};
 use crate::JsonObject;
 use crate::record::Millis;
 
-/// A conversation with every branch, without its items.
+/// A conversation with all its branches, without its items.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Archived {
     /// The conversation itself.
     pub conversation: Conversation,
     /// The number of the active branch.
     pub active: i64,
-    /// Every branch, deleted ones included, since others may show their items.
+    /// All branches, deleted ones included, because other branches may include their items.
     pub branches: Vec<BranchRow>,
 }
 
-/// A branch as stores hold it. Numbers stay, names may change hands.
+/// A branch as stores hold it. Its number never changes; a name may pass to another branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BranchRow {
     /// Its number, from 1.
     pub number: i64,
-    /// Its name; of a deleted branch it may be another's by now.
+    /// Its name. A deleted branch's name may belong to another branch now.
     pub name: String,
-    /// What it is for.
+    /// A description of its purpose.
     pub description: Option<String>,
-    /// Where it comes from; the first branch comes from nowhere.
+    /// The fork from its parent; `None` for the first branch.
     pub root: Option<Root>,
-    /// The last item that it shares with its parent.
+    /// The id of the last item that it shares with its parent.
     pub fork_item: Option<String>,
-    /// The place of its last item; where it forked while it has none.
+    /// The position of its last item; the position of the fork while it has no items of its own.
     pub last: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Millis,
-    /// When it was last written to.
+    /// When it was last changed.
     pub updated_at: Millis,
     /// Whether it was deleted.
     pub deleted: bool,
 }
 
-/// An item on the branch that it was added to.
+/// An item, with the branch that it was added to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlacedItem {
     /// Its id.
     pub id: String,
     /// The number of its branch.
     pub branch: i64,
-    /// Its place there.
+    /// Its position on that branch.
     pub place: i64,
-    /// When it was kept.
+    /// When it was stored.
     pub created_at: Millis,
-    /// Everything else, as it came.
+    /// All other members, unchanged.
     pub body: JsonObject,
 }

@@ -1,51 +1,54 @@
-//! Which stretches of which branches a branch shows. Pure: stores ask here what to read.
+//! Computes which segments of which branches make up the history of a branch. Pure; stores use it to decide which
+//! items to read.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a branch comes from.
+/// The fork that a branch began with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
-    /// Its parent, by number.
+    /// The number of the parent branch.
     pub parent: i64,
-    /// The last place that it shares with the parent.
+    /// The last position that it shares with the parent.
     pub fork: i64,
 }
 
-/// A stretch of one branch's own items: places `after < place <= until`.
+/// A range of one branch's own items: positions `after < place <= until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
-    /// The branch, by number.
+    /// The number of the branch.
     pub branch: i64,
-    /// The place before the first.
+    /// The position before the first item.
     pub after: i64,
-    /// The last place.
+    /// The position of the last item.
     pub until: i64,
 }
 
 impl Segment {
-    /// Whether the item at `place` of `branch` is in it.
+    /// Whether the item at `place` of `branch` is in this segment.
     pub fn holds(&self, branch: i64, place: i64) -> bool {
         self.branch == branch && self.after < place && place <= self.until
     }
 }
 
-/// The branches of one conversation by number, and where each comes from (`None`: it began with the conversation).
+/// The branches of one conversation by number, each with the fork that it began with (`None`: it began with the
+/// conversation).
 #[derive(Debug, Clone, Default)]
 pub struct Lineage(BTreeMap<i64, Option<Root>>);
 
 impl Lineage {
-    /// Tells of a branch.
+    /// Adds a branch.
     pub fn add(&mut self, branch: i64, root: Option<Root>) {
         self.0.insert(branch, root);
     }
 
-    /// What a branch shows, from its first item to its last. Places rise from one stretch to the next.
+    /// The segments of a branch's history, from its first item to its last. Positions increase from one segment to the
+    /// next.
     pub fn segments(&self, branch: i64) -> Vec<Segment> {
         let mut segments = Vec::new();
         let (mut branch, mut until) = (branch, i64::MAX);
-        // Every branch comes from an older one; the bound holds even if a store were broken.
+        // A branch's parent is always older. The bound ends the loop even if a store's data is corrupt.
         for _ in 0..=self.0.len() {
             let root = self.0.get(&branch).copied().flatten();
             let after = root.map_or(0, |root| root.fork);
@@ -77,7 +80,7 @@ mod tests {
         };
         assert_eq!(seen(1), [(1, 0, i64::MAX)]);
         assert_eq!(seen(2), [(1, 0, 4), (2, 4, i64::MAX)]);
-        // Forked before its parent's own items begin: the parent shows nothing of its own.
+        // The fork is before the parent's own first item, so the parent contributes no items.
         assert_eq!(seen(3), [(1, 0, 2), (3, 2, i64::MAX)]);
     }
 

@@ -1,9 +1,9 @@
-//! What is said, kept: conversations, their items, and branches of them. The types and the traits of their stores; what may be asked of
-//! them by whom is the business of the rooms.
+//! Stored conversations, their items and branches: the types, and the traits of their stores. The services that use
+//! the stores check permissions and rules.
 //!
-//! A conversation is a tree. Every item stands on one branch at one place (its sequence number). A branch that forks from
-//! another sees its parent's items up to the fork and then its own ([`Lineage`]); nothing is ever copied or cut off, so
-//! an edit costs one row and loses nothing.
+//! A conversation is a tree. Every item is on one branch, at one position (its sequence number). A branch that forks
+//! from another one consists of its parent's items up to the fork, followed by its own ([`Lineage`]). Items are never
+//! copied or cut off, so an edit costs one row and loses nothing.
 
 mod archive;
 mod lineage;
@@ -25,45 +25,45 @@ use crate::json::JsonObject;
 use crate::record::Millis;
 use crate::{Error, ErrorKind, Result};
 
-/// The branch that every conversation begins with.
+/// The name of the branch that every conversation begins with.
 pub const MAIN: &str = "MAIN";
 
-/// Up to 16 pairs that the owner attaches.
+/// Up to 16 pairs of texts that the owner attaches.
 pub type Metadata = BTreeMap<String, String>;
 
 /// A conversation, without its items.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
-    /// `conv_` and 16 characters.
+    /// Its id: `conv_` and 16 characters.
     pub id: String,
-    /// What it is about.
+    /// Its title.
     pub title: Option<String>,
-    /// The owner chose the title: it is not made anew.
+    /// Whether the owner chose the title, so that it is not generated again.
     pub title_locked: bool,
-    /// The owner's own pairs.
+    /// The pairs that the owner attached.
     pub metadata: Metadata,
-    /// Which app or page it came from.
+    /// The app or page that it was started from.
     pub referrer: Option<String>,
-    /// The project it belongs to.
+    /// The id of the project that it belongs to.
     pub project_id: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Millis,
-    /// When it was last written to.
+    /// When it was last changed.
     pub updated_at: Millis,
 }
 
-/// One thing in a conversation: a message, a call of a tool and its output, reasoning, …
+/// One item of a conversation: a message, a tool call or its output, reasoning, …
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
-    /// `msg_` and 16 characters (or another prefix that tells its type).
+    /// Its id: `msg_` and 16 characters (or another prefix for another type).
     pub id: String,
-    /// The branch that it was read on; stores fill it in.
+    /// The name of the branch that it was read from; set by stores.
     pub branch: String,
-    /// Its place on the branch, from 1; stores fill it in.
+    /// Its position on the branch, from 1; set by stores.
     pub sequence_number: i64,
-    /// When it was kept.
+    /// When it was stored.
     pub created_at: Millis,
-    /// Everything else, as it came: `type`, `role`, `content`, `status`, `call_id`, and fields that we do not know.
+    /// All other members, unchanged: `type`, `role`, `content`, `status`, `call_id`, and unknown ones.
     pub body: JsonObject,
 }
 
@@ -73,68 +73,68 @@ impl Item {
         Self { id: id.into(), branch: String::new(), sequence_number: 0, created_at, body }
     }
 
-    /// A member of the body that is text; `None` when it is absent or something else.
+    /// A text member of the body; `None` when it is absent or not a text.
     pub fn text(&self, member: &str) -> Option<String> {
         self.body.get(member).ok().flatten()
     }
 
-    /// Whether it is what a call gave back (`function_call_output` and its like).
+    /// Whether it is the output of a call (`function_call_output` and similar types).
     pub fn is_output(&self) -> bool {
         self.text("type").is_some_and(|kind| kind.ends_with("_output"))
     }
 }
 
-/// A line of items through the tree.
+/// A branch: one path of items through the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
     /// Its name, unique in the conversation.
     pub name: String,
-    /// What it is for.
+    /// A description of its purpose.
     pub description: Option<String>,
-    /// The branch that it forked from.
+    /// The name of the branch that it forked from.
     pub parent_branch: Option<String>,
     /// When it forked.
     pub forked_at: Option<Millis>,
-    /// The last item that it shares with its parent.
+    /// The id of the last item that it shares with its parent.
     pub forked_from_item_id: Option<String>,
-    /// How many items it shows, its parents' included.
+    /// The number of its items, including those shared with its parents.
     pub item_count: u64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Millis,
-    /// When it was last written to.
+    /// When it was last changed.
     pub updated_at: Millis,
-    /// New items go to the active branch.
+    /// Whether it is the active branch, to which new items are added by default.
     pub is_active: bool,
 }
 
-/// Which conversations a list holds.
+/// Restricts a list of conversations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Those of a project.
+    /// Only those of this project.
     pub project_id: Option<String>,
-    /// Those of an app or page.
+    /// Only those from this app or page.
     pub referrer: Option<String>,
 }
 
-/// What is changed of a conversation; `None` leaves it as it is, `Some(None)` takes it away.
+/// Changes to a conversation. `None` leaves a field unchanged, `Some(None)` removes its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
     /// The title, and whether the owner chose it.
     pub title: Option<(Option<String>, bool)>,
-    /// All pairs anew.
+    /// The pairs that replace all earlier ones.
     pub metadata: Option<Metadata>,
-    /// Where it came from.
+    /// The app or page that it was started from.
     pub referrer: Option<Option<String>>,
-    /// The project it belongs to.
+    /// The id of the project that it belongs to.
     pub project_id: Option<Option<String>>,
-    /// When the change was made.
+    /// The time of the change.
     pub at: Millis,
 }
 
-/// Which conversations are meant.
+/// Selects conversations of an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// These; ids of others are passed over.
+    /// Those with these ids; other owners' ids are ignored.
     Ids(Vec<String>),
     /// All of a project.
     Project(String),
@@ -142,29 +142,29 @@ pub enum Selection {
     All,
 }
 
-/// What a branch must still end with for a write to happen: a writer that decided by what it read makes sure that nobody
-/// else wrote since.
+/// A condition on the end of a branch under which a write happens. A writer that read the branch uses it to make sure
+/// that nobody has written since.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Tip {
-    /// Whatever it ends with.
+    /// No condition.
     #[default]
     Any,
-    /// It shows nothing.
+    /// The branch has no items.
     Empty,
-    /// The last item that it shows is the one of this id.
+    /// The last item of the branch has this id.
     Item(String),
 }
 
-/// The code of the conflict when a branch does not end with the [`Tip`] that a write was made for.
+/// The code of the conflict when a branch does not meet the [`Tip`] of a write.
 pub const BRANCH_MOVED: &str = "branch_moved";
 
 impl Tip {
-    /// The tip of a branch whose last item is this one.
+    /// The condition that `last` is still the last item of the branch (`None`: that it has no items).
     pub fn of(last: Option<&Item>) -> Self {
         last.map_or(Self::Empty, |item| Self::Item(item.id.clone()))
     }
 
-    /// Whether a branch whose last item has this id ends as it must.
+    /// Checks the condition for a branch whose last item has this id.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Conflict`] with the code [`BRANCH_MOVED`] when it does not.
@@ -185,54 +185,54 @@ impl Tip {
 /// Items to be added at the end of a branch.
 #[derive(Debug, Clone, Default)]
 pub struct Append {
-    /// The branch; the active one when none is named.
+    /// The name of the branch; `None` for the active one.
     pub branch: Option<String>,
-    /// The items in order. One whose id is there already is passed over, so that an append can be repeated.
+    /// The items in order. An item whose id exists already is skipped, so that an append can be repeated.
     pub items: Vec<Item>,
-    /// A title made of what is said; one that the owner chose stays.
+    /// A title generated from the messages. A title that the owner chose is not replaced.
     pub title: Option<String>,
-    /// What the branch must still end with.
+    /// The condition on the end of the branch.
     pub tip: Tip,
-    /// When.
+    /// The time of the write.
     pub at: Millis,
 }
 
-/// Where a branch leaves its parent.
+/// The point at which a branch forks from its parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForkPoint {
     /// After its last item.
     End,
-    /// Before this item: the first that is not shared.
+    /// Before the item with this id, which is the first that is not shared.
     Before(String),
-    /// After this item: the last that is shared.
+    /// After the item with this id, which is the last that is shared.
     After(String),
 }
 
-/// A branch to be made.
+/// A branch to be created.
 #[derive(Debug, Clone)]
 pub struct Fork {
-    /// The parent; the active branch when none is named.
+    /// The name of the parent; `None` for the active branch.
     pub parent: Option<String>,
-    /// Where it leaves the parent.
+    /// The point of the fork.
     pub point: ForkPoint,
-    /// What it is called.
+    /// The name of the new branch.
     pub naming: Naming,
-    /// What it is for.
+    /// A description of its purpose.
     pub description: Option<String>,
     /// The first items of its own.
     pub items: Vec<Item>,
-    /// What the parent must still end with.
+    /// The condition on the end of the parent.
     pub tip: Tip,
-    /// When.
+    /// The time of the write.
     pub at: Millis,
 }
 
-/// What a new branch is called.
+/// How a new branch is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Naming {
-    /// A name of its own; the active branch stays active.
+    /// It gets this name, and the active branch stays active.
     New(String),
-    /// It takes its parent's name and is active; the parent is kept under this name.
+    /// It gets its parent's name and becomes active; the parent is renamed.
     TakeOver {
         /// The parent's new name.
         backup: String,
@@ -244,12 +244,12 @@ pub enum Naming {
 pub enum ItemRef<'a> {
     /// By its own id.
     Id(&'a str),
-    /// The newest item that makes this call (its `call_id`), outputs left aside.
+    /// The newest item with this `call_id` that is not an output.
     Call(&'a str),
 }
 
 impl Conversation {
-    /// Changes what `change` names.
+    /// Applies `change` to the conversation.
     pub fn apply(&mut self, change: Change) {
         if let Some((title, locked)) = change.title {
             (self.title, self.title_locked) = (title, locked);

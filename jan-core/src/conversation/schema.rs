@@ -1,8 +1,8 @@
-//! What the OpenAPI document says of an item: the members that every one shows, and those that are known of some.
+//! The OpenAPI schema of an item: the members that every item has, and known members of some types.
 
 use serde_json::Value;
 
-/// An item as it is kept. Members that are not listed come back as they were given.
+/// A stored item. Members that are not listed are returned unchanged.
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "it only describes")]
 struct Item {

@@ -1,11 +1,12 @@
-//! The stores of conversations: three small traits, so that what only reads and writes a conversation need not know of
-//! branches, nor either of exports and of sweeping. One type usually implements all three.
+//! The stores of conversations, as three small traits: code that only reads and writes conversations does not depend
+//! on branches, and neither depends on exports and sweeps. One type usually implements all three.
 //!
-//! Promises of all: everything is the owner's; somebody else's conversation is *not found*, by whatever way it is reached.
-//! Each write is kept whole or not at all when its future is ready; a dropped future leaves open which. What is written in
-//! a [`Transaction`] is kept with all else that is written in it, or not at all. The items of one [`Append`] stand side by
-//! side on their branch whoever else writes. What is deleted is found no more, and kept until it is swept; it still works
-//! as a list's cursor. Ids, times and rules are the business of the callers.
+//! All three promise: a conversation of another owner is *not found*, whichever way it is accessed. A write is atomic
+//! and durable when its future has returned; after a dropped future it may or may not have happened. Writes in a
+//! [`Transaction`] are committed together with everything else in it, or not at all. The items of one [`Append`] are
+//! adjacent on their branch, even when others write at the same time. Deleted data is not found any more, but stays
+//! stored until it is swept; until then it still works as a cursor of lists. Callers choose ids and times and check
+//! all rules.
 
 use async_trait::async_trait;
 
@@ -18,14 +19,14 @@ use crate::page::{MAX_LIMIT, Order, Page, PageRequest};
 use crate::record::Millis;
 use crate::{Result, Transaction, Transactional, UserId};
 
-/// Keeps conversations and their items; the promises are those of all [`crate::conversation`] stores.
+/// Stores conversations and their items; see [`crate::conversation`] stores for the common promises.
 ///
 /// ```
 /// use jan_core::conversation::{ConversationStore, Filter};
 /// use jan_core::page::PageRequest;
 /// use jan_core::{Result, UserId};
 ///
-/// /// What somebody talked about of late.
+/// /// The titles of the owner's latest conversations.
 /// async fn titles(store: &dyn ConversationStore, owner: &UserId) -> Result<Vec<String>> {
 ///     let newest = store.list(owner, &Filter::default(), &PageRequest::default()).await?;
 ///     Ok(newest.items.into_iter().filter_map(|conversation| conversation.title).collect())
@@ -33,7 +34,7 @@ use crate::{Result, Transaction, Transactional, UserId};
 /// ```
 #[async_trait]
 pub trait ConversationStore: Transactional {
-    /// Keeps a new conversation with its first items on [`super::MAIN`], as part of a transaction.
+    /// Stores a new conversation with its first items on [`super::MAIN`], as part of a transaction.
     async fn create_in(
         &self,
         tx: &mut Transaction,
@@ -55,33 +56,33 @@ pub trait ConversationStore: Transactional {
         Ok(kept)
     }
 
-    /// The conversation of this id.
+    /// The conversation with this id.
     async fn get(&self, owner: &UserId, id: &str) -> Result<Conversation>;
 
-    /// A page of the owner's conversations by their last change.
+    /// A page of the owner's conversations, ordered by their last change.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is no conversation of the owner's.
+    /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is not a conversation of the owner.
     async fn list(&self, owner: &UserId, filter: &Filter, page: &PageRequest) -> Result<Page<Conversation>>;
 
-    /// How many conversations [`ConversationStore::list`] lists on all pages.
+    /// The number of conversations on all pages of [`ConversationStore::list`].
     async fn count(&self, owner: &UserId, filter: &Filter) -> Result<u64>;
 
-    /// Changes a conversation and gives it changed.
+    /// Changes a conversation and returns the changed conversation.
     async fn update(&self, owner: &UserId, id: &str, change: Change) -> Result<Conversation>;
 
-    /// Takes all conversations of a project out of it, and says how many.
+    /// Removes all conversations from a project, and returns how many there were.
     async fn leave_project(&self, owner: &UserId, project_id: &str) -> Result<u64>;
 
-    /// Deletes conversations and says which.
+    /// Deletes conversations and returns the ids of those that were deleted.
     async fn delete(&self, owner: &UserId, which: &Selection, at: Millis) -> Result<Vec<String>>;
 
-    /// Adds items at the end of a branch, and a title if one was made, in one piece, as part of a transaction; gives the
-    /// items with their places.
+    /// Adds items at the end of a branch, and a generated title if there is one, as part of a transaction. Returns the
+    /// items with their positions.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Conflict`] with the code [`super::BRANCH_MOVED`] when the branch does not end with the
-    /// [`super::Tip`]; then nothing is written. Of two writers at the same time with the same tip, one writes.
+    /// [`crate::ErrorKind::Conflict`] with the code [`super::BRANCH_MOVED`] when the branch does not meet the
+    /// [`super::Tip`]; then nothing is written. Of two simultaneous writers with the same tip, one succeeds.
     async fn append_in(
         &self,
         tx: &mut Transaction,
@@ -101,10 +102,10 @@ pub trait ConversationStore: Transactional {
         Ok(kept)
     }
 
-    /// A page of a branch's items (the active one's when none is named), by their place.
+    /// A page of a branch's items, ordered by their position; `None` is the active branch.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is no item of the branch.
+    /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is not an item of the branch.
     async fn items(
         &self,
         owner: &UserId,
@@ -130,10 +131,10 @@ pub trait ConversationStore: Transactional {
         Ok(Recent { conversation, items: items.iter().rev().map(Into::into).collect(), whole })
     }
 
-    /// One item, whichever branch it stands on.
+    /// One item, on any branch.
     async fn item(&self, owner: &UserId, id: &str, which: ItemRef<'_>) -> Result<Item>;
 
-    /// Sets members of an item's body and gives it changed.
+    /// Sets members of an item's body and returns the changed item.
     async fn merge_item(
         &self,
         owner: &UserId,
@@ -143,21 +144,22 @@ pub trait ConversationStore: Transactional {
         at: Millis,
     ) -> Result<Item>;
 
-    /// Deletes one item; those before and after it stay, on every branch.
+    /// Deletes one item; the items before and after it stay on all branches.
     async fn delete_item(&self, owner: &UserId, id: &str, item: &str, at: Millis) -> Result<()>;
 }
 
-/// Keeps the branches of conversations; the promises are those of all [`crate::conversation`] stores.
+/// Stores the branches of conversations; see [`crate::conversation`] stores for the common promises.
 #[async_trait]
 pub trait BranchStore: Transactional {
-    /// The branches, in the order in which they were made.
+    /// The branches, in the order in which they were created.
     async fn branches(&self, owner: &UserId, id: &str) -> Result<Vec<Branch>>;
 
-    /// Makes a branch with its first items, in one piece, as part of a transaction, and gives both.
+    /// Creates a branch with its first items, as part of a transaction, and returns both.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Conflict`] when the name is taken, or with the code [`super::BRANCH_MOVED`] when the parent does
-    /// not end with the [`super::Tip`]; [`crate::ErrorKind::NotFound`] when the fork's item is not on the parent.
+    /// [`crate::ErrorKind::Conflict`] when the name exists already, or with the code [`super::BRANCH_MOVED`] when the
+    /// parent does not meet the [`super::Tip`]; [`crate::ErrorKind::NotFound`] when the item of the fork is not on the
+    /// parent.
     async fn fork_in(
         &self,
         tx: &mut Transaction,
@@ -180,21 +182,22 @@ pub trait BranchStore: Transactional {
     /// Makes a branch the active one.
     async fn activate(&self, owner: &UserId, id: &str, branch: &str, at: Millis) -> Result<()>;
 
-    /// Deletes a branch; what others share with it stays.
+    /// Deletes a branch; items that other branches share with it stay.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] when it is the active one or [`super::MAIN`].
     async fn delete_branch(&self, owner: &UserId, id: &str, branch: &str, at: Millis) -> Result<()>;
 }
 
-/// Whole conversations and whole accounts: exports and imports, the end of an account, the end of what was deleted. The
-/// promises are those of all [`crate::conversation`] stores.
+/// Operations on whole conversations and whole accounts: export, import, erasure of an account, and the final removal
+/// of deleted data. See [`crate::conversation`] stores for the common promises.
 #[async_trait]
 pub trait ConversationArchive: Send + Sync + 'static {
-    /// The conversation as it is kept, with every branch.
+    /// The stored conversation, with all branches.
     async fn archived(&self, owner: &UserId, id: &str) -> Result<Archived>;
 
-    /// At most `limit` items of all branches, by their branch's number and their place on it, after such a place.
+    /// At most `limit` items of all branches, ordered by branch number and position, starting after the given
+    /// position.
     async fn placed(
         &self,
         owner: &UserId,
@@ -203,17 +206,17 @@ pub trait ConversationArchive: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<PlacedItem>>;
 
-    /// Keeps a conversation that was archived, with all its items.
+    /// Stores an archived conversation with all its items.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Conflict`] when its id or an item's is taken, whoever took it; [`crate::ErrorKind::Invalid`]
-    /// when branches and items do not fit together.
+    /// [`crate::ErrorKind::Conflict`] when its id or the id of an item exists already, for any owner;
+    /// [`crate::ErrorKind::Invalid`] when branches and items are inconsistent.
     async fn restore(&self, owner: &UserId, archived: Archived, items: Vec<PlacedItem>) -> Result<()>;
 
-    /// Takes everything of an owner away for good and says how many conversations it were.
+    /// Removes all data of an owner for good and returns the number of conversations.
     async fn delete_owner(&self, owner: &UserId) -> Result<u64>;
 
-    /// Takes away for good what was deleted before `before`, whoever owned it: at most `limit` conversations and as many
-    /// items. Says how many rows it were.
+    /// Removes for good, for all owners, data that was deleted before `before`: at most `limit` conversations and as
+    /// many items. Returns the number of removed rows.
     async fn sweep(&self, before: Millis, limit: u32) -> Result<u64>;
 }

@@ -1,11 +1,11 @@
-//! A database in memory: values by their type. A store keeps all it has in one value, a [`Part`]; stores of one type made
-//! on clones of one handle share it.
+//! A database in memory. It holds one value per type: a store keeps all its data in one value, a [`Part`]. Stores of
+//! the same type that were made on clones of one handle share that value.
 //!
-//! Readers look at what is committed, under a lock that is held for that look alone. Writers come one at a time: a second
-//! lock, held by a transaction from its beginning to its end. A transaction changes copies of the parts that it touches,
-//! and its commit puts all of them in place at once; dropping it drops the copies. That makes both promises plain: nobody
-//! sees half of a transaction, and one that is not committed leaves nothing. A part should be cheap to clone for that, so
-//! stores keep [`Arc`]s in it.
+//! Two locks make transactions work. Readers see the committed values under a read-write lock that is held only while
+//! a closure reads. A second lock admits one writer at a time; a transaction holds it from its beginning to its end. A
+//! transaction changes copies of the parts that it touches. Its commit replaces all of those parts at once; dropping
+//! it discards the copies. So nobody sees half of a transaction, and a transaction that is not committed changes
+//! nothing. Parts are cloned often and should be cheap to clone, so stores keep [`Arc`]s in them.
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::any::{Any, TypeId};
@@ -22,26 +22,27 @@ use crate::{Error, Result};
 
 type Parts = HashMap<TypeId, Box<dyn Any + Send + Sync>>;
 
-/// A database in this process' memory. Cheap to clone; clones are the same database. It starts no task and no thread.
+/// A database in the memory of this process. Cheap to clone; clones are the same database. It starts no task and no
+/// thread.
 #[derive(Clone, Default)]
 pub struct Memory(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    /// Held by whoever writes, a transaction for as long as it is open. An asynchronous lock: who waits for it is not
-    /// holding up a thread, on which the transaction before may have to go on.
+    /// Held by the writer, or by an open transaction. It is an asynchronous lock, so a waiting task does not block its
+    /// thread: the transaction that holds the lock may need that thread to go on.
     writer: Arc<Mutex<()>>,
-    /// What is committed.
+    /// The committed values.
     parts: RwLock<Parts>,
 }
 
 impl Memory {
-    /// The part of this type, the same for all who ask this database for it.
+    /// The part of this type. All callers of this database get the same part.
     pub fn part<T: Default + Clone + Send + Sync + 'static>(&self) -> Part<T> {
         Part { memory: self.clone(), value: PhantomData }
     }
 
-    /// Begins a transaction as soon as nobody else writes.
+    /// Begins a transaction as soon as no other writer is active.
     pub async fn begin(&self) -> Transaction {
         let writer = self.0.writer.clone().lock_owned().await;
         Transaction::new(MemoryTransaction { memory: self.clone(), changed: Parts::new(), _writer: writer })
@@ -62,23 +63,24 @@ impl fmt::Debug for Memory {
     }
 }
 
-/// What a store keeps in memory. Cheap to clone; clones are the same part.
+/// The data of a store in memory. Cheap to clone; clones are the same part.
 pub struct Part<T> {
     memory: Memory,
     value: PhantomData<fn() -> T>,
 }
 
 impl<T: Default + Clone + Send + Sync + 'static> Part<T> {
-    /// Looks at the part as last committed. Whoever commits waits for `look`, so it must be short and lock nothing else.
-    pub fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+    /// Calls `read` with the committed value of the part. A commit waits while `read` runs, so it must be short and
+    /// must not take other locks.
+    pub fn read<R>(&self, read: impl FnOnce(&T) -> R) -> R {
         match self.memory.read().get(&TypeId::of::<T>()).and_then(|part| part.downcast_ref()) {
-            Some(part) => look(part),
-            None => look(&T::default()),
+            Some(part) => read(part),
+            None => read(&T::default()),
         }
     }
 
-    /// Changes the part in place, without a transaction, as soon as nobody else writes. A `change` that fails must leave the
-    /// part as it was.
+    /// Changes the part in place, without a transaction, as soon as no other writer is active. If `change` fails, it
+    /// must leave the part unchanged.
     ///
     /// # Errors
     /// Those of `change`.
@@ -89,15 +91,15 @@ impl<T: Default + Clone + Send + Sync + 'static> Part<T> {
         change(part.downcast_mut().ok_or_else(wrong_type)?)
     }
 
-    /// A transaction of the database that this is a part of.
+    /// Begins a transaction of the database that this part belongs to.
     pub async fn begin(&self) -> Transaction {
         self.memory.begin().await
     }
 
-    /// The transaction's own copy of the part; what is changed in it is kept when the transaction is.
+    /// The transaction's own copy of the part. Changes to it are committed with the transaction.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Internal`] when the transaction is one of another database.
+    /// [`crate::ErrorKind::Internal`] when the transaction belongs to another database.
     pub fn of<'t>(&self, tx: &'t mut Transaction) -> Result<&'t mut T> {
         let tx = tx.get_mut::<MemoryTransaction>()?;
         if !Arc::ptr_eq(&tx.memory.0, &self.memory.0) {
@@ -120,7 +122,7 @@ impl<T> fmt::Debug for Part<T> {
     }
 }
 
-/// Cannot happen: a part is kept under its own type.
+/// Cannot happen: every part is stored under its own type.
 fn wrong_type() -> Error {
     Error::internal("a part in memory is of another type than its key")
 }
@@ -135,7 +137,7 @@ struct MemoryTransaction {
 #[async_trait]
 impl DatabaseTransaction for MemoryTransaction {
     async fn commit(self: Box<Self>) -> Result<()> {
-        // Other writers are kept out until all is in place.
+        // The writer lock is held until all parts are replaced, so no other writer sees a mixture.
         let Self { memory, changed, _writer } = *self;
         memory.write().extend(changed);
         Ok(())
@@ -161,7 +163,7 @@ mod tests {
         numbers.write(push).await.unwrap();
     }
 
-    fn seen(memory: &Memory) -> (Vec<u32>, Vec<&'static str>) {
+    fn committed(memory: &Memory) -> (Vec<u32>, Vec<&'static str>) {
         (
             memory.part::<Numbers>().read(|part| part.0.clone()),
             memory.part::<Words>().read(|part| part.0.clone()),
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_transaction_is_seen_when_it_is_committed_and_whole() {
+    async fn a_transaction_becomes_visible_as_a_whole_when_it_is_committed() {
         let memory = Memory::default();
         let (numbers, words) = (memory.part::<Numbers>(), memory.clone().part::<Words>());
         push(&numbers, 1).await;
@@ -177,19 +179,19 @@ mod tests {
             let mut tx = memory.begin().await;
             numbers.of(&mut tx).unwrap().0.push(2);
             words.of(&mut tx).unwrap().0.push("two");
-            assert_eq!(numbers.of(&mut tx).unwrap().0, [1, 2], "its own writes are seen in it");
-            assert_eq!(seen(&memory), (vec![1], vec![]));
+            assert_eq!(numbers.of(&mut tx).unwrap().0, [1, 2], "its own writes are visible in it");
+            assert_eq!(committed(&memory), (vec![1], vec![]));
             assert!(numbers.write(|_| Ok(())).now_or_never().is_none(), "nobody else writes meanwhile");
             if commits {
                 tx.commit().await.unwrap();
             }
         }
-        assert_eq!(seen(&memory), (vec![1, 2], vec!["two"]));
+        assert_eq!(committed(&memory), (vec![1, 2], vec!["two"]));
         push(&numbers, 3).await;
     }
 
     #[tokio::test]
-    async fn another_databases_transaction_is_refused() {
+    async fn a_transaction_of_another_database_is_refused() {
         let mut tx = Memory::default().begin().await;
         assert!(Memory::default().part::<Numbers>().of(&mut tx).is_err());
     }

@@ -1,5 +1,5 @@
-//! The one handle on an app's database. It is opened once; every crate makes its stores on it, so that all of them keep
-//! in the same place and what belongs together can be written in one [`Transaction`].
+//! The handle of an app's database. The app opens it once, and every crate makes its stores on it. So all data is in
+//! one place, and writes of several stores can be one [`Transaction`].
 
 mod memory;
 mod transaction;
@@ -13,7 +13,7 @@ pub use memory::{Memory, Part};
 pub(crate) use transaction::another_database;
 pub use transaction::{DatabaseTransaction, Transaction, Transactional};
 
-/// An open database: this process' memory, a SQLite file, or Postgres. Cheap to clone; clones are the same database.
+/// An open database: memory of this process, a SQLite file, or Postgres. Cheap to clone; clones are the same database.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -24,7 +24,7 @@ pub use transaction::{DatabaseTransaction, Transaction, Transactional};
 /// let notes = Records::<String>::new("note", record::on(&database).await?);
 /// let me = UserId::new("me");
 ///
-/// // Several writes that are kept together or not at all.
+/// // Several writes that are committed together or not at all.
 /// let mut tx = database.begin().await?;
 /// notes.insert_in(&mut tx, &me, &TypedRecord::new("note_1", 0, "Buy tea.".to_owned())).await?;
 /// notes.insert_in(&mut tx, &me, &TypedRecord::new("note_2", 0, "Drink it.".to_owned())).await?;
@@ -44,17 +44,18 @@ enum Kind {
 }
 
 impl Database {
-    /// A new database in this process' memory. It ends with its last clone and the last store made on it. Starts nothing.
+    /// A new database in the memory of this process. Its data exists as long as any clone of the handle or any store
+    /// on it. It starts no task and no thread.
     pub fn memory() -> Self {
         Self(Kind::Memory(Memory::default()))
     }
 
-    /// Opens the database that `url` names: `sqlite:PATH` (made if it is not there), `postgres://…`, or `memory` for a
-    /// new one in memory. What is acknowledged survives the death of this process ([`Durability::Process`]).
+    /// Opens the database that `url` names: `sqlite:PATH` (created if it does not exist), `postgres://…`, or `memory`
+    /// for a new one in memory. An acknowledged write survives the death of this process ([`Durability::Process`]).
     ///
-    /// What an open database runs besides its callers, until it is closed: SQLite a thread that moves its log into the
-    /// file (`sqlite-log`), and the runtime's threads for blocking work when a call waits for the disk; Postgres what
-    /// sqlx's pool starts on the runtime. Call it inside a tokio runtime with its timer turned on.
+    /// An open SQLite database uses a thread that writes its log into the file (`sqlite-log`), and the runtime's
+    /// threads for blocking work when a call waits for the disk. An open Postgres database uses the tasks that sqlx's
+    /// pool starts on the runtime. Call this inside a tokio runtime with its timer turned on.
     ///
     /// # Errors
     /// As [`Database::open_with`].
@@ -63,11 +64,11 @@ impl Database {
         Self::open_with(url, Durability::default()).await
     }
 
-    /// As [`Database::open`], and says what an acknowledged write survives.
+    /// As [`Database::open`], with a choice of what an acknowledged write survives.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `database.url` when it is of no known kind, or this build lacks the feature;
-    /// [`crate::ErrorKind::Unavailable`] when the database cannot be opened.
+    /// [`crate::ErrorKind::Invalid`] naming `database.url` when the URL is of no known kind, or this build lacks the
+    /// feature for it; [`crate::ErrorKind::Unavailable`] when the database cannot be opened.
     #[cfg(feature = "sql")]
     pub async fn open_with(url: &str, durability: Durability) -> Result<Self> {
         if url == "memory" {
@@ -76,7 +77,7 @@ impl Database {
         Ok(Self(Kind::Sql(Db::open(url, durability).await?)))
     }
 
-    /// As [`Database::open`], for a SQLite file, by its path.
+    /// As [`Database::open`], for a SQLite file at this path.
     ///
     /// # Errors
     /// As [`Database::open_with`].
@@ -85,7 +86,7 @@ impl Database {
         Self::open(&crate::sql::file_url(path)).await
     }
 
-    /// The memory in which stores keep; `None` where there is a SQL database.
+    /// The in-memory database that stores use; `None` for a SQL database.
     pub fn in_memory(&self) -> Option<&Memory> {
         match &self.0 {
             Kind::Memory(memory) => Some(memory),
@@ -94,7 +95,7 @@ impl Database {
         }
     }
 
-    /// The SQL database, for tables of your own beside ours; `None` in memory.
+    /// The SQL database, in which an app can have its own tables beside ours; `None` for one in memory.
     #[cfg(feature = "sql")]
     pub fn sql(&self) -> Option<&Db> {
         match &self.0 {
@@ -103,10 +104,10 @@ impl Database {
         }
     }
 
-    /// Begins a transaction, in which every store made on this database can write.
+    /// Begins a transaction, in which every store on this database can write.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Unavailable`] when the database cannot be reached, or others write to it for too long.
+    /// [`crate::ErrorKind::Unavailable`] when the database cannot be reached, or other writers hold it for too long.
     pub async fn begin(&self) -> Result<Transaction> {
         match &self.0 {
             Kind::Memory(memory) => Ok(memory.begin().await),
@@ -115,8 +116,8 @@ impl Database {
         }
     }
 
-    /// Closes the database: connections and threads end, what was committed is on its way to the disk. Memory stays as it
-    /// is.
+    /// Closes the database: its connections and threads end, and committed data is passed to the operating system for
+    /// writing. A database in memory stays as it is.
     pub async fn close(&self) {
         #[cfg(feature = "sql")]
         if let Kind::Sql(db) = &self.0 {

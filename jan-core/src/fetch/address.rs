@@ -1,20 +1,22 @@
-//! Which addresses are the public internet. Pure: no name, no socket.
+//! Decides which IP addresses belong to the public internet. Pure functions without names and sockets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How far away an address is, the nearer the greater: of two addresses in one, the nearer counts.
+/// Whether an address may be connected to. The variants are ordered: of two addresses that are encoded in one, the
+/// greater (more restricted) counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
-    /// Anybody can be there.
+    /// A public address.
     Public,
-    /// This machine, or a network of one's own: open where private addresses are allowed.
+    /// This machine or a private network. Allowed only where private addresses are allowed.
     Private,
-    /// Nothing that serves web pages is there, or worse, a cloud's metadata with the keys to everything: only the
-    /// allow-list opens it.
+    /// An address without web pages, or one of a cloud's metadata service, which returns credentials. Only an entry of
+    /// the allow-list opens it.
     Never,
 }
 
-/// A range of addresses. IPv4 lives in it as IPv6 maps it (`::ffff:a.b.c.d`), so that both are one space.
+/// A range of addresses. IPv4 addresses are stored in their IPv6-mapped form (`::ffff:a.b.c.d`), so that one type
+/// covers both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Net {
     base: u128,
@@ -32,7 +34,7 @@ impl Net {
         Self { base: Ipv6Addr::new(a, b, c, d, e, f, g, h).to_bits(), bits }
     }
 
-    /// Reads `10.1.0.0/16`, `fd00::/8`, or one address.
+    /// Parses `10.1.0.0/16`, `fd00::/8`, or a single address.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (base, bits) = text.split_once('/').map_or((text, None), |(base, bits)| (base, Some(bits)));
         let (base, longest) = match base.parse::<IpAddr>().ok()? {
@@ -53,8 +55,8 @@ impl Net {
     }
 }
 
-/// What of IPv4 is not public: IANA's registry of special addresses, and where clouds keep their metadata. The first
-/// match counts.
+/// The IPv4 ranges that are not public: IANA's registry of special-purpose addresses, and metadata services of clouds.
+/// The first match counts; an address without a match is public.
 const V4: &[(Net, Reach)] = &[
     (Net::v4([100, 100, 100, 200], 32), Reach::Never), // metadata of Alibaba's cloud
     (Net::v4([168, 63, 129, 16], 32), Reach::Never),   // the host under a machine in Azure
@@ -74,7 +76,8 @@ const V4: &[(Net, Reach)] = &[
     (Net::v4([224, 0, 0, 0], 3), Reach::Never), // multicast, reserved, broadcast
 ];
 
-/// What of IPv6 is special and holds no IPv4 address. The first match counts; what none matches is not in use.
+/// The IPv6 ranges, without forms that contain an IPv4 address. The first match counts; an address without a match is
+/// not in use.
 const V6: &[(Net, Reach)] = &[
     (Net::v6([0, 0, 0, 0, 0, 0, 0, 1], 128), Reach::Private),
     (Net::v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], 128), Reach::Never), // metadata of Amazon's cloud
@@ -89,7 +92,7 @@ const V6: &[(Net, Reach)] = &[
     (Net::v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3), Reach::Public),
 ];
 
-/// How far away an address is. One that holds an IPv4 address is as near as that.
+/// Whether an address may be connected to. An address that contains an IPv4 address is as restricted as that one.
 pub(super) fn reach(address: IpAddr) -> Reach {
     match address {
         IpAddr::V4(_) => look_up(V4, address, Reach::Public),
@@ -101,8 +104,9 @@ fn look_up(table: &[(Net, Reach)], address: IpAddr, otherwise: Reach) -> Reach {
     table.iter().find(|(net, _)| net.contains(address)).map_or(otherwise, |(_, reach)| *reach)
 }
 
-/// The reach of the IPv4 address that a gateway would read out of this one. NAT64 of local use (`64:ff9b:1::/48`) is
-/// not here: where the address lies in it is everybody's own choice, so it is never public.
+/// The reach of the IPv4 address that this address contains and that a gateway would forward to. Local-use NAT64
+/// (`64:ff9b:1::/48`) is not handled here: each network chooses where the IPv4 address is in it, so such an address is
+/// never public.
 fn embedded(address: Ipv6Addr) -> Option<Reach> {
     let v4 = |high: u16, low: u16| {
         reach(IpAddr::V4(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low))))
@@ -114,9 +118,9 @@ fn embedded(address: Ipv6Addr) -> Option<Reach> {
         [0, 0, 0, 0, 0xffff, 0, high, low] => v4(high, low), // IPv4-translated
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low), // NAT64
         [0x2002, high, low, ..] => v4(high, low), // 6to4
-        // Teredo: its server, and its client with all bits turned over.
+        // Teredo: the server's address, and the client's address with all bits inverted.
         [0x2001, 0, high, low, .., x, y] => v4(high, low).max(v4(!x, !y)),
-        // ISATAP is an interface's name below any prefix.
+        // ISATAP: an interface identifier that can follow any prefix.
         [.., 0 | 0x200, 0x5efe, high, low] => v4(high, low).max(look_up(V6, address.into(), Reach::Never)),
         _ => return None,
     })
@@ -161,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_should_be_is_never_open() {
+    fn special_addresses_are_never_reachable() {
         for address in "
             0.0.0.0 0.255.255.255 100.100.100.200 168.63.129.16 169.254.169.254 169.254.0.0 192.0.0.192
             192.0.2.1 192.88.99.1 198.18.0.0 198.19.255.255 198.51.100.1 203.0.113.1 224.0.0.1
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_read_and_hold_what_they_say() {
+    fn ranges_are_parsed_and_contain_their_addresses() {
         let holds = |net: &str, address: &str| Net::parse(net).unwrap().contains(address.parse().unwrap());
         assert!(holds("10.1.0.0/16", "10.1.255.255") && !holds("10.1.0.0/16", "10.2.0.0"));
         assert!(holds("10.1.2.3", "10.1.2.3") && !holds("10.1.2.3", "10.1.2.2"));
@@ -193,9 +197,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_address_is_as_near_in_all_its_ipv6_forms(bits: u32, tail: u128) {
+        fn an_ipv4_address_has_the_same_reach_in_all_its_ipv6_forms(bits: u32, tail: u128) {
             let v4 = Ipv4Addr::from_bits(bits);
-            let (near, bits) = (reach(v4.into()), u128::from(bits));
+            let (expected, bits) = (reach(v4.into()), u128::from(bits));
             let teredo = (0x2001_u128 << 112) | (0x0808_0808 << 64) | (u128::from(!v4.to_bits()));
             let forms = [
                 v4.to_ipv6_mapped().to_bits(),
@@ -206,10 +210,10 @@ mod tests {
                 (0x2606_4700_u128 << 96) | (0x5efe << 32) | bits,
             ];
             for form in forms {
-                prop_assert_eq!(reach(Ipv6Addr::from_bits(form).into()), near, "{}", Ipv6Addr::from_bits(form));
+                prop_assert_eq!(reach(Ipv6Addr::from_bits(form).into()), expected, "{}", Ipv6Addr::from_bits(form));
             }
             if bits != 1 {
-                prop_assert_eq!(reach(Ipv6Addr::from_bits(bits).into()), near);
+                prop_assert_eq!(reach(Ipv6Addr::from_bits(bits).into()), expected);
             }
         }
 
@@ -221,7 +225,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_the_reading_of_a_range_panic(text in "[0-9a-f.:/]{0,24}") {
+        fn parsing_a_range_never_panics(text in "[0-9a-f.:/]{0,24}") {
             let _ = Net::parse(&text).map(|net| net.contains(Ipv4Addr::LOCALHOST.into()));
         }
     }

@@ -1,4 +1,4 @@
-//! What came back: a head, and a body that ends when it is too large.
+//! The reply to a fetch: its head, and a body that ends with an error when it is too large.
 
 use std::fmt;
 
@@ -11,24 +11,26 @@ use super::resolve::Refused;
 use super::{FetchLimits, guard};
 use crate::{BoxStream, Error, ErrorKind, Result};
 
-/// A reply, whatever its status, of the last URL on the way.
+/// The reply of the last URL after all redirects, with any status.
 pub struct Fetched {
-    /// Where the redirects led, without a fragment.
+    /// The URL after all redirects, without a fragment.
     pub url: String,
-    /// The status as the server said it, say 200 or 404. Redirects that were followed are not seen.
+    /// The status code, for example 200 or 404. The statuses of followed redirects are not reported.
     pub status: u16,
-    /// The `Content-Type` as the server said it; what the bytes are is another question.
+    /// The `Content-Type` header, which the bytes may contradict.
     pub content_type: Option<String>,
-    /// How long the server says the body is. It was compared with the limit; the truth may differ.
+    /// The `Content-Length` header. It is not over the limit, but the body's real length may differ.
     pub length: Option<u64>,
-    /// The body. It ends after a whole body or with an error: `TooLarge` when it passes the limit, `UpstreamTimeout` when
-    /// the time for the whole runs out, `Upstream` when it breaks off. Dropping it stops the download.
+    /// The body. The stream ends after a complete body, or with an error: `TooLarge` when the body exceeds the limit,
+    /// `UpstreamTimeout` when the time limit of the fetch is reached, `Upstream` when the body is cut off. Dropping
+    /// the stream stops the download.
     pub body: BoxStream<Result<Bytes>>,
 }
 
 impl Fetched {
     pub(super) fn new(reply: Response, limits: FetchLimits) -> Result<Self> {
-        // Plain bytes were asked for. What is packed all the same could be a bomb, and nobody here unpacks it.
+        // The request asked for uncompressed bytes. A reply that is compressed anyway could expand to a huge size, and
+        // nothing here decompresses it.
         let plain = |encoding: &str| encoding.is_empty() || encoding.eq_ignore_ascii_case("identity");
         let mut encodings = reply.headers().get_all(CONTENT_ENCODING).iter();
         if !encodings.all(|encoding| encoding.to_str().is_ok_and(|text| plain(text.trim()))) {
@@ -48,7 +50,7 @@ impl Fetched {
         })
     }
 
-    /// The same reply, if its status says success.
+    /// The same reply, if its status is a success.
     ///
     /// # Errors
     /// [`ErrorKind::Upstream`] for every status that is not 2xx.
@@ -59,7 +61,7 @@ impl Fetched {
         }
     }
 
-    /// Reads the body whole. Memory grows with what comes, not with what was announced.
+    /// Reads the whole body. Memory is allocated for the bytes that arrive, not for the announced length.
     ///
     /// # Errors
     /// Those of [`Fetched::body`].
@@ -81,7 +83,7 @@ impl fmt::Debug for Fetched {
     }
 }
 
-/// Counts what really comes; the stream ends with its first error.
+/// The body with its bytes counted; the stream ends with its first error.
 fn bounded(reply: Response, limit: u64) -> BoxStream<Result<Bytes>> {
     let pieces = stream::try_unfold((reply, limit), |(mut reply, left)| async move {
         let Some(piece) = reply.chunk().await.map_err(failed)? else { return Ok(None) };
@@ -95,8 +97,8 @@ fn too_large() -> Error {
     Error::new(ErrorKind::TooLarge, "What the URL leads to is too large.")
 }
 
-/// What an error of the client means for whoever named the URL. The log's cause does without the URL, which may hold a
-/// secret in its query.
+/// Converts an error of the HTTP client into one for the caller. The URL is removed from the cause in the log, since
+/// its query may contain a secret.
 pub(super) fn failed(error: HttpError) -> Error {
     let mut causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
     if causes.any(|cause| cause.is::<Refused>()) {

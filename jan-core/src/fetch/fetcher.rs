@@ -1,4 +1,4 @@
-//! One fetch: ask, follow redirects by hand, and check every step as if it were the first.
+//! One fetch: sends the request, follows redirects itself, and checks the URL of every step like the first one.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -18,12 +18,12 @@ use super::resolve::{Guarded, Resolve};
 use super::{FetchLimits, FetchSettings};
 use crate::{Error, Result};
 
-/// Fetches URLs that a caller names. Cloning it is cheap, and so is having it: the client behind it, with the system's
-/// certificates, is made at the first fetch.
+/// Fetches URLs that a caller chooses. Cheap to create and to clone: the HTTP client, which loads the system's
+/// certificates, is created at the first fetch.
 #[derive(Clone)]
 pub struct Fetcher {
-    /// A client for each port that an allowed host is named with, and one for all others: a client asks for the addresses
-    /// of a name without saying at which port.
+    /// One client for each port that an entry of the allow-list names, and one for all other ports. The reason: a
+    /// client's resolver gets only the host name and not the port, so the port must be known from the client.
     clients: Arc<Mutex<HashMap<Option<u16>, Client>>>,
     guard: Arc<Guard>,
     resolver: Arc<dyn Resolve>,
@@ -32,10 +32,10 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// A fetcher with these rules.
+    /// A fetcher with these settings.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] when the user agent is no header.
+    /// [`crate::ErrorKind::Invalid`] when the user agent is not a valid header value.
     pub fn new(settings: FetchSettings) -> Result<Self> {
         let FetchSettings { allow, allow_private, ports, allow_downgrade, resolver, .. } = settings;
         let user_agent = HeaderValue::try_from(settings.user_agent)
@@ -57,17 +57,17 @@ impl Fetcher {
         let (resolver, guard) = (self.resolver.clone(), self.guard.clone());
         let client = Client::builder()
             .dns_resolver(Guarded { resolver, guard, port })
-            // Each step is checked here, and nothing of one request goes along to the next.
+            // Redirects are followed and checked here, and no header of one request is sent with the next.
             .redirect(Policy::none())
             .referer(false)
-            // A proxy would resolve names behind the guard's back. This also keeps the environment unread.
+            // A proxy would resolve names without the guard. This also ignores proxy settings of the environment.
             .no_proxy()
-            // Another crate may turn these features of the client on.
+            // Another crate in the build may enable these features of reqwest.
             .no_gzip()
             .no_brotli()
             .no_zstd()
             .no_deflate()
-            // A connection serves one request: it was checked for that one, and it ends when the body is dropped.
+            // A connection was checked for one request, so it is not reused; it closes when the body is dropped.
             .http1_only()
             .pool_max_idle_per_host(0)
             .connect_timeout(self.connect_timeout)
@@ -78,23 +78,22 @@ impl Fetcher {
         Ok(client)
     }
 
-    /// Asks for a URL, follows redirects, and returns the last reply as soon as its head is there. The request carries
-    /// nothing of the caller's: no credential, no cookie, no referrer.
+    /// Fetches a URL, follows redirects, and returns the last reply as soon as its head has arrived. The request
+    /// contains nothing of the caller: no credential, no cookie, no referrer.
     ///
     /// Dropping the future, or the body that it returns, closes the connection.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] with the code `invalid_url` for what is no URL, and `forbidden_url` for one that
-    /// must not be fetched, or that redirects to such a one; `TooLarge` when the announced length is over the limit;
-    /// `Upstream` when the server cannot be reached, breaks off, compresses unasked or redirects without an end
-    /// (`too_many_redirects`); `UpstreamTimeout` when it is too slow; `Internal` when the system's certificates cannot be
-    /// used. A status like 404 is no error here, see
-    /// [`Fetched::success`].
+    /// [`crate::ErrorKind::Invalid`] with the code `invalid_url` for text that is not a URL, and `forbidden_url` for a
+    /// URL that must not be fetched or that redirects to such a one; `TooLarge` when the announced length is over the
+    /// limit; `Upstream` when the server cannot be reached, closes the connection early, compresses its reply, or
+    /// redirects too often (`too_many_redirects`); `UpstreamTimeout` when it is too slow; `Internal` when the system's
+    /// certificates cannot be used. A status like 404 is no error here, see [`Fetched::success`].
     pub async fn get(&self, url: &str, limits: FetchLimits) -> Result<Fetched> {
         let (started, mut url) = (Instant::now(), parse(url)?);
         self.guard.check(&url)?;
         for _ in 0..=limits.redirects {
-            let reply = self.ask(&url, limits.time.saturating_sub(started.elapsed())).await?;
+            let reply = self.send(&url, limits.time.saturating_sub(started.elapsed())).await?;
             let Some(next) = redirect(&url, &reply)? else { return Fetched::new(reply, limits) };
             self.guard.check_step(&url, &next)?;
             url = next;
@@ -102,7 +101,7 @@ impl Fetcher {
         Err(Error::upstream("The URL redirects too often.").with_code("too_many_redirects"))
     }
 
-    async fn ask(&self, url: &Url, time: Duration) -> Result<Response> {
+    async fn send(&self, url: &Url, time: Duration) -> Result<Response> {
         let port = url.port_or_known_default().and_then(|port| self.guard.named_port(port));
         let request = self.client(port)?.get(url.clone()).timeout(time);
         let request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -110,7 +109,7 @@ impl Fetcher {
     }
 }
 
-/// Where a reply sends us, if it does.
+/// The target of a redirect; `None` when the reply is not a redirect.
 fn redirect(from: &Url, reply: &Response) -> Result<Option<Url>> {
     let (301 | 302 | 303 | 307 | 308) = reply.status().as_u16() else { return Ok(None) };
     let Some(to) = reply.headers().get(LOCATION) else { return Ok(None) };

@@ -1,4 +1,5 @@
-//! What may be asked for: the rules for a URL, a name and the addresses that a name has. Pure.
+//! The rules for which URLs may be fetched, which names may be resolved, and which addresses may be connected to.
+//! Pure.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -8,25 +9,25 @@ use url::{Host, Url};
 use super::address::{Net, Reach, reach};
 use crate::{Error, Result};
 
-/// Names that mean something near, whatever a DNS server says; with all below them.
+/// Names of local hosts, whatever a DNS server returns for them. All names below them are local too.
 const PRIVATE_NAMES: &[&str] = &["localhost", "localdomain", "local", "internal", "home.arpa"];
 
-/// A host that may be fetched from although it is not public: one name, one address, or a range of addresses. It reads
-/// like `files.corp.example`, `10.1.2.3`, `10.1.0.0/16`, `fd12::/16`.
+/// An entry of the allow-list: a host that may be fetched from although it is not public. It is one name, one address,
+/// or a range of addresses, parsed from text like `files.corp.example`, `10.1.2.3`, `10.1.0.0/16`, `fd12::/16`.
 ///
-/// With a port (`minio:9000`, `10.1.2.3:9000`, `[fd12::1]:9000`) it opens that port of the host and no other, also when
-/// [`super::FetchSettings::ports`] does not name it; without one, all the ports that are named there.
+/// With a port (`minio:9000`, `10.1.2.3:9000`, `[fd12::1]:9000`), it allows only that port of the host, also when
+/// [`super::FetchSettings::ports`] does not contain it. Without a port, it allows all ports of that setting.
 ///
-/// A name is trusted with whatever it resolves to. A range also opens every name that resolves into it, as long as no
-/// rule speaks against the name itself (`localhost`, `*.internal` and the like).
+/// An allowed name may resolve to any address. An allowed range also allows every name that resolves into it, unless
+/// another rule forbids the name itself (`localhost`, `*.internal` and the like).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
-    entry: Entry,
+    rule: HostRule,
     port: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Entry {
+enum HostRule {
     Name(String),
     Net(Net),
 }
@@ -35,7 +36,7 @@ impl FromStr for Allowed {
     type Err = Error;
 
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] for what is neither a name nor a range, with a port or without.
+    /// [`crate::ErrorKind::Invalid`] for text that is neither a name nor a range, with or without a port.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
             Error::invalid(
@@ -44,27 +45,27 @@ impl FromStr for Allowed {
                  port: `minio:9000`, `[::1]:9000`.",
             )
         };
-        if let Some(entry) = Entry::parse(text) {
-            return Ok(Self { entry, port: None });
+        if let Some(rule) = HostRule::parse(text) {
+            return Ok(Self { rule, port: None });
         }
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
-        // A range has no ports, and of an IPv6 address without brackets nobody knows where it ends.
+        // A range cannot have a port, and an IPv6 address without brackets cannot be told apart from its port.
         if host.contains('/') || (host.contains(':') && !host.starts_with('[')) {
             return Err(wrong());
         }
-        let entry = Entry::parse(host).ok_or_else(wrong)?;
-        Ok(Self { entry, port: Some(port) })
+        let rule = HostRule::parse(host).ok_or_else(wrong)?;
+        Ok(Self { rule, port: Some(port) })
     }
 }
 
-impl Entry {
+impl HostRule {
     fn parse(text: &str) -> Option<Self> {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         if let Some(net) = Net::parse(bare.filter(|bare| bare.contains(':')).unwrap_or(text)) {
             return Some(Self::Net(net));
         }
-        // A name is kept as a URL would spell it.
+        // A name is stored in the form in which a URL contains it.
         match Host::parse(text) {
             Ok(Host::Domain(name)) if !name.contains('*') => Some(Self::Name(plain(&name).to_owned())),
             _ => None,
@@ -72,7 +73,7 @@ impl Entry {
     }
 }
 
-/// The rules of one fetcher.
+/// The rules of one [`super::Fetcher`].
 #[derive(Debug)]
 pub(super) struct Guard {
     pub(super) allow: Vec<Allowed>,
@@ -82,7 +83,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Checks all of a URL that can be checked without asking anybody.
+    /// Checks everything about a URL that needs no name resolution.
     pub(super) fn check(&self, url: &Url) -> Result<()> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(forbidden("Only http and https URLs can be fetched."));
@@ -104,12 +105,12 @@ impl Guard {
         if open { Ok(()) } else { Err(not_public()) }
     }
 
-    /// The port, if an allowed host is named with it: then connections to it are judged for themselves.
+    /// Returns the port if some entry of the allow-list names it. Connections to such a port are checked separately.
     pub(super) fn named_port(&self, port: u16) -> Option<u16> {
         self.allow.iter().any(|allowed| allowed.port == Some(port)).then_some(port)
     }
 
-    /// Checks a redirect: where it leads like any URL, and that it does not give up TLS on the way.
+    /// Checks a redirect: its target like any URL, and that it does not go from https to http.
     pub(super) fn check_step(&self, from: &Url, to: &Url) -> Result<()> {
         if from.scheme() == "https" && to.scheme() == "http" && !self.allow_downgrade {
             return Err(forbidden("This URL redirects from https to http."));
@@ -117,9 +118,9 @@ impl Guard {
         self.check(to)
     }
 
-    /// Whether a name may be connected to at all of these addresses, at a port that an allowed host is named with or at
-    /// one of the others. One that is forbidden closes the name: whoever
-    /// mixes public and private answers is trying something.
+    /// Whether a name that resolves to these addresses may be connected to, at a port that the allow-list names or
+    /// (`None`) at one of the others. One forbidden address forbids the name: a server that mixes public and private
+    /// addresses may be an attack.
     pub(super) fn opens(&self, name: &str, port: Option<u16>, addresses: &[IpAddr]) -> bool {
         self.names(name, port)
             || (self.opens_name(name, port)
@@ -129,48 +130,49 @@ impl Guard {
     fn opens_name(&self, name: &str, port: Option<u16>) -> bool {
         let plain = plain(name);
         let below = |near: &&str| plain.strip_suffix(*near).is_some_and(|rest| rest.ends_with('.'));
-        // A name without a dot is one of the local network's, or of its search list.
+        // A name without a dot belongs to the local network or to the resolver's search list.
         let near = !plain.contains('.') || PRIVATE_NAMES.iter().any(|near| plain == *near || below(near));
-        // At a port that is open for an address alone, what the name leads to decides.
-        let leads = self.is_usual(port) || self.allowed(port).any(|entry| matches!(entry, Entry::Net(_)));
+        // If a port is allowed only for addresses, the addresses that the name resolves to decide.
+        let leads = self.is_usual(port) || self.allowed(port).any(|rule| matches!(rule, HostRule::Net(_)));
         self.names(name, port) || (leads && (self.allow_private || !near))
     }
 
     fn names(&self, name: &str, port: Option<u16>) -> bool {
         let plain = plain(name);
-        self.allowed(port).any(|entry| matches!(entry, Entry::Name(allowed) if allowed == plain))
+        self.allowed(port).any(|rule| matches!(rule, HostRule::Name(allowed) if allowed == plain))
     }
 
     fn opens_address(&self, address: IpAddr, port: Option<u16>) -> bool {
-        let listed = |entry: &Entry| matches!(entry, Entry::Net(net) if net.contains(address));
+        let listed = |rule: &HostRule| matches!(rule, HostRule::Net(net) if net.contains(address));
         let open = if self.allow_private { Reach::Private } else { Reach::Public };
         (self.is_usual(port) && reach(address) <= open) || self.allowed(port).any(listed)
     }
 
-    /// The hosts that are allowed at this port.
-    fn allowed(&self, port: Option<u16>) -> impl Iterator<Item = &Entry> {
+    /// The hosts that the allow-list allows at this port.
+    fn allowed(&self, port: Option<u16>) -> impl Iterator<Item = &HostRule> {
         let usual = self.is_usual(port);
         let at = move |allowed: &&Allowed| match allowed.port {
             None => usual,
             named => named == port,
         };
-        self.allow.iter().filter(at).map(|allowed| &allowed.entry)
+        self.allow.iter().filter(at).map(|allowed| &allowed.rule)
     }
 
-    /// Whether a port is open for every host. So is one that no allowed host is named with ([`Guard::named_port`]), since
-    /// its URL was checked.
+    /// Whether a port is allowed for every host. `None` stands for a port that no entry names ([`Guard::named_port`]);
+    /// it was checked with the URL.
     fn is_usual(&self, port: Option<u16>) -> bool {
         port.is_none_or(|port| self.ports.contains(&port))
     }
 }
 
-/// Reads a URL as browsers do, so that every spelling of an address becomes that address.
+/// Parses a URL as browsers do, so that every spelling of an address becomes the same address.
 pub(super) fn parse(url: &str) -> Result<Url> {
     Url::parse(url)
         .map_err(|e| Error::invalid("url", "This is not a URL.").with_code("invalid_url").because(e))
 }
 
-/// The message is the same for all that is not public, and says nothing of what a name resolved to.
+/// The error for every URL that is not public. The message is always the same, so it does not reveal what a name
+/// resolved to.
 pub(super) fn not_public() -> Error {
     forbidden("This URL cannot be fetched: it does not lead to a public address.")
 }
@@ -179,7 +181,7 @@ fn forbidden(message: &'static str) -> Error {
     Error::invalid("url", message).with_code("forbidden_url")
 }
 
-/// A name without the dot that says it is complete. [`Url`] has made it lower case.
+/// A name without the final dot that marks it as complete. [`Url`] has converted it to lower case.
 fn plain(name: &str) -> &str {
     name.trim_end_matches('.')
 }
@@ -198,7 +200,7 @@ mod tests {
         guard.check(&parse(url)?)
     }
 
-    /// Hosts that mean a forbidden place, in all the spellings that somebody's parser takes.
+    /// Forbidden hosts, in all the spellings that some URL parser accepts.
     const FORBIDDEN_HOSTS: &str = "
         127.0.0.1 127.0.0.1. 127.1 127.0.1 127.000.000.001 0177.0.0.1 0177.0.0.01 017700000001 0x7f.0.0.1
         0x7f.1 0x7F000001 2130706433 127.255.255.254 0 0x0 0.0.0.0 127。0。0。1 127.0.0.1 １２７．０．０．１ ①②⑦.⓪.⓪.①
@@ -220,7 +222,7 @@ mod tests {
     ";
 
     #[test]
-    fn no_spelling_of_a_forbidden_host_passes() {
+    fn every_spelling_of_a_forbidden_host_is_refused() {
         let (guard, mut read) = (guard(&[], false), 0);
         for host in FORBIDDEN_HOSTS.split_whitespace() {
             for url in
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn public_hosts_pass() {
+    fn public_hosts_are_allowed() {
         let guard = guard(&[], false);
         for host in "
             example.com EXAMPLE.com. 8.8.8.8 134744072 0x08.8.8.8 [2606:4700:4700::1111] [::ffff:8.8.8.8]
@@ -272,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_keeps_tls_and_every_other_rule() {
+    fn a_redirect_must_keep_tls_and_obey_every_other_rule() {
         let mut guard = guard(&[], false);
         let step = |guard: &Guard, from: &str, to: &str| guard.check_step(&parse(from)?, &parse(to)?);
         let (plain, tls) = ("http://a.example/", "https://b.example/");
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_private_opens_and_what_is_never_open_does_not() {
+    fn allow_private_opens_private_hosts_and_no_special_addresses() {
         let guard = guard(&[], true);
         for host in ["127.0.0.1", "localhost", "redis", "10.1.2.3", "[::1]", "[fd12::1]", "db.internal"] {
             check(&guard, &format!("http://{host}/")).expect(host);
@@ -298,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_allow_list_opens_what_it_names_and_no_more() {
+    fn the_allow_list_opens_only_the_hosts_it_names() {
         let guard = guard(&["Files.Corp.Internal.", "10.1.0.0/16", "169.254.7.7", "fd12::/16"], false);
         for host in "
             files.corp.internal FILES.corp.internal. 10.1.9.9 0x0a010909 169.254.7.7 [fd12::1]
@@ -325,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_allowed_with_a_port_is_open_at_that_port() {
+    fn an_entry_with_a_port_opens_only_that_port() {
         let guard =
             guard(&["minio:9000", "[::1]:9000", "10.1.2.3:9001", "files.example:9002", "10.5.0.1"], false);
         for host in
@@ -341,7 +343,7 @@ mod tests {
         {
             check(&guard, &format!("http://{host}/")).expect_err(host);
         }
-        // A name with a port is trusted with whatever it resolves to there, and nowhere else.
+        // An allowed name with a port may resolve to any address at that port, and at no other port.
         let inside = [[10, 9, 9, 9].into()];
         assert!(
             guard.opens("files.example", Some(9002), &inside) && !guard.opens("files.example", None, &inside)
@@ -364,7 +366,7 @@ mod tests {
             "[minio]:80",
         ] {
             let read = text.parse::<Allowed>();
-            // Without brackets it is an address that has no port.
+            // Without brackets this is an IPv6 address without a port.
             assert!(read.is_err() || text == "::1:9000", "{text} {read:?}");
         }
     }

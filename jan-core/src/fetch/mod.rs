@@ -1,16 +1,16 @@
-//! The one HTTP client for URLs that a caller names (feature `fetch`). Whoever names a URL chooses where this machine
-//! connects to, so it goes to public addresses only, and every bound is ours.
+//! The HTTP client for URLs that a caller chooses (feature `fetch`). A caller who chooses a URL also chooses which
+//! host this machine connects to. So it connects only to public addresses, and all limits are set by us.
 //!
 //! | file | idea |
 //! |---|---|
 //! | `address` | which addresses are public (pure) |
-//! | `guard` | which URLs, names and answers are open (pure) |
-//! | `resolve` | names become addresses behind the guard, once for every connection |
-//! | `fetcher` | one fetch: ask, follow, check every step anew |
-//! | `body` | the reply, counted as it comes |
+//! | `guard` | which URLs, names and addresses may be fetched (pure) |
+//! | `resolve` | resolves names and checks their addresses, once for every connection |
+//! | `fetcher` | one fetch: sends the request, follows redirects, checks every step again |
+//! | `body` | the reply, whose bytes are counted while they arrive |
 //!
-//! Nothing here starts a task. The client below (reqwest, hyper) has one for each open connection, which ends with it,
-//! and the system's resolver runs on tokio's blocking threads.
+//! This module starts no task. The client below it (reqwest, hyper) has one for each open connection, which ends with
+//! the connection, and the system's resolver runs on tokio's threads for blocking work.
 //!
 //! ```no_run
 //! # async fn fetch() -> jan_core::Result<()> {
@@ -40,23 +40,23 @@ pub use fetcher::Fetcher;
 pub use guard::Allowed;
 pub use resolve::{Resolve, SystemResolver};
 
-/// The rules of a [`Fetcher`]. The defaults are those that the fields name.
+/// The rules of a [`Fetcher`]. Each field's documentation ends with its default.
 #[derive(Clone)]
 pub struct FetchSettings {
-    /// A company's own hosts, open although they are not public: none.
+    /// Hosts that may be fetched from although they are not public, such as a company's own: none.
     pub allow: Vec<Allowed>,
-    /// Opens loopback, private networks and local names: false. Link-local addresses, the metadata of clouds and what
-    /// is reserved stay closed.
+    /// Whether loopback addresses, private networks and local names may be fetched: false. Link-local addresses, the
+    /// metadata services of clouds and reserved addresses stay forbidden.
     pub allow_private: bool,
-    /// The ports that may be asked, also of the hosts of `allow` that are named without one: 80, 443, 8080, 8443.
+    /// The ports that may be connected to, also for those hosts in `allow` that have no port: 80, 443, 8080, 8443.
     pub ports: Vec<u16>,
-    /// Follows a redirect from https to http: false.
+    /// Whether a redirect from https to http is followed: false.
     pub allow_downgrade: bool,
-    /// Until a connection stands, the name's lookup included: 10 seconds.
+    /// The time limit for opening a connection, including the name's lookup: 10 seconds.
     pub connect_timeout: Duration,
-    /// Who we say we are: `jan` and a version.
+    /// The `User-Agent` header: `jan/` and the version.
     pub user_agent: String,
-    /// Who knows the addresses of names: the operating system.
+    /// The resolver of host names: the operating system's.
     pub resolver: Arc<dyn Resolve>,
 }
 
@@ -84,14 +84,14 @@ impl fmt::Debug for FetchSettings {
     }
 }
 
-/// The bounds of one fetch.
+/// The limits of one fetch. Each field's documentation ends with its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FetchLimits {
-    /// The longest body: 20 MiB.
+    /// The largest body in bytes: 20 MiB.
     pub bytes: u64,
-    /// For the whole, from the first lookup to the last byte of the body that somebody reads: 15 seconds.
+    /// The time limit for the whole fetch, from the first lookup to the last byte of the body: 15 seconds.
     pub time: Duration,
-    /// How many redirects are followed: 5.
+    /// The largest number of redirects that are followed: 5.
     pub redirects: usize,
 }
 

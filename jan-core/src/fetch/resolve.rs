@@ -1,5 +1,6 @@
-//! Names become addresses, and only those that the guard lets through. The client asks here for every connection that it
-//! makes and connects to what it gets, so that a DNS server that changes its mind in between has no in-between.
+//! Resolves names and lets only allowed addresses through. The HTTP client calls this for every connection and
+//! connects to exactly the addresses that it returns. So a DNS server cannot return one address for the check and
+//! another for the connection.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::{Error, Result};
 /// use jan_core::fetch::Resolve;
 /// use jan_core::{Result, async_trait};
 ///
-/// /// Knows one name.
+/// /// Resolves one name.
 /// struct Hosts;
 ///
 /// #[async_trait]
@@ -30,13 +31,13 @@ use crate::{Error, Result};
 /// ```
 #[async_trait]
 pub trait Resolve: Send + Sync + 'static {
-    /// All addresses of `name`, best first; none if it has none. Asked once for every connection; an answer that is
-    /// kept is kept by the implementation. Dropping the future gives up.
+    /// All addresses of `name`, the preferred one first; an empty list if it has none. Called once for every
+    /// connection; an implementation may cache. Dropping the future gives up.
     async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>>;
 }
 
-/// The operating system's resolver. It blocks, so tokio runs it among its blocking threads; a lookup that was given up
-/// ends there by itself.
+/// The operating system's resolver. It blocks, so tokio runs it on a thread for blocking work; a lookup that was given
+/// up goes on there until it ends.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemResolver;
 
@@ -49,11 +50,13 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// A resolver behind the guard, as the client asks it. Literal addresses never come here: they were checked in the URL.
+/// A resolver whose addresses are checked by the guard, in the form that reqwest calls. It is not called for IP
+/// addresses in a URL, which are checked with the URL.
 pub(super) struct Guarded {
     pub(super) resolver: Arc<dyn Resolve>,
     pub(super) guard: Arc<Guard>,
-    /// The port that is connected to, if an allowed host is named with it: it is not in the question.
+    /// The port of the connection, if an entry of the allow-list names it. reqwest does not pass the port to its
+    /// resolver.
     pub(super) port: Option<u16>,
 }
 
@@ -65,14 +68,14 @@ impl reqwest::dns::Resolve for Guarded {
             if !guard.opens(name.as_str(), port, &addresses) {
                 return Err(Refused.into());
             }
-            // Port 0 stands for the URL's.
+            // Port 0 means the port of the URL.
             let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
             Ok(Box::new(addresses) as Addrs)
         })
     }
 }
 
-/// The guard's no, on its way through the client's errors.
+/// The guard's refusal, wrapped in errors of the HTTP client.
 #[derive(Debug, thiserror::Error)]
 #[error("the name leads to an address that is not allowed")]
 pub(super) struct Refused;

@@ -1,5 +1,5 @@
-//! Fetches on loopback, which the allow-list opens as far as a test needs it. One listener hears all of 127/8, so that
-//! it knows by which address somebody came.
+//! Fetches from loopback addresses, which the tests put on the allow-list. One listener accepts connections to all
+//! addresses of 127.0.0.0/8, so the tests can see which address was connected to.
 
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -18,14 +18,14 @@ const NEAR: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
 const SECRET: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 enum Reply {
-    /// Sends this and closes.
+    /// Sends these bytes and closes the connection.
     Ends(String),
-    /// Sends this, says so, and then nothing until the client goes.
+    /// Sends these bytes and a signal, and then sends nothing more until the client closes the connection.
     Holds(String),
 }
 use Reply::{Ends, Holds};
 
-/// What a client did.
+/// A connection that the server accepted.
 #[derive(Debug)]
 enum Seen {
     Asked { by: IpAddr, head: String },
@@ -39,7 +39,7 @@ struct Server {
 }
 
 impl Server {
-    /// Answers by path.
+    /// Starts a server whose reply depends on the path.
     async fn start(answer: impl Fn(&str) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -59,7 +59,7 @@ impl Server {
         format!("http://{host}:{}/", self.port)
     }
 
-    /// By which addresses it was asked so far.
+    /// The addresses that clients have connected to so far.
     fn asked(&mut self) -> Vec<IpAddr> {
         let mut asked = Vec::new();
         while let Ok(seen) = self.seen.try_recv() {
@@ -72,7 +72,7 @@ impl Server {
 
     async fn next(&mut self) -> Seen {
         let seen = tokio::time::timeout(Duration::from_secs(60), self.seen.recv()).await;
-        seen.expect("somebody connects within a minute").unwrap()
+        seen.expect("a client connects within a minute").unwrap()
     }
 }
 
@@ -140,7 +140,7 @@ fn fetcher(server: &Server) -> Fetcher {
     Fetcher::new(settings(server, &script(&[&[NEAR]]))).unwrap()
 }
 
-/// Fetches `/` whole.
+/// Fetches `/` and reads the whole body.
 async fn fetch(server: &Server, limits: FetchLimits) -> Result<bytes::Bytes> {
     fetcher(server).get(&server.url("127.0.0.1"), limits).await?.bytes().await
 }
@@ -152,11 +152,11 @@ fn at_most(bytes: u64) -> FetchLimits {
 fn is_forbidden<T: fmt::Debug>(fetched: Result<T>) {
     let error = fetched.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "forbidden_url"), "{error:?}");
-    assert!(!format!("{error:?}").contains("127.0.0"), "{error:?} tells where a name leads");
+    assert!(!format!("{error:?}").contains("127.0.0"), "{error:?} reveals the address of a name");
 }
 
 #[tokio::test]
-async fn a_reply_comes_as_it_is_and_the_request_brings_nothing_along() {
+async fn a_reply_is_returned_unchanged_and_the_request_contains_nothing_of_the_caller() {
     let mut server = Server::start(|path| match path {
         "/" => to("/next?x=1#part"),
         "/next?x=1" => Ends(ok("hello")),
@@ -184,14 +184,14 @@ async fn a_reply_comes_as_it_is_and_the_request_brings_nothing_along() {
 }
 
 #[tokio::test]
-async fn the_addresses_that_are_checked_are_those_that_are_connected_to() {
+async fn connections_go_only_to_the_addresses_that_were_checked() {
     let mut server = Server::start(|path| if path == "/" { Ends(ok("hello")) } else { to("/") }).await;
     let dns = script(&[&[NEAR], &[SECRET]]);
     let rebound = Fetcher::new(settings(&server, &dns)).unwrap();
     let (url, limits) = (server.url("rebind.example"), FetchLimits::default());
     assert_eq!(rebound.get(&url, limits).await.unwrap().bytes().await.unwrap(), "hello");
     assert_eq!(*dns.asked.lock(), ["rebind.example"]);
-    // No connection is kept from a time when the answer was another one.
+    // No connection is reused from before the answer changed.
     is_forbidden(rebound.get(&url, limits).await);
 
     let rebound = Fetcher::new(settings(&server, &script(&[&[NEAR], &[SECRET]]))).unwrap();
@@ -200,7 +200,7 @@ async fn the_addresses_that_are_checked_are_those_that_are_connected_to() {
 }
 
 #[tokio::test]
-async fn one_forbidden_address_among_others_closes_a_name() {
+async fn a_name_with_one_forbidden_address_is_refused() {
     let mut server = Server::start(|_| Ends(ok("secret"))).await;
     let metadata = IpAddr::from([169, 254, 169, 254]);
     for answer in [[NEAR, SECRET], [SECRET, NEAR], [NEAR, metadata], [metadata, metadata]] {
@@ -211,7 +211,7 @@ async fn one_forbidden_address_among_others_closes_a_name() {
 }
 
 #[tokio::test]
-async fn no_redirect_leads_into_a_private_network() {
+async fn redirects_into_a_private_network_are_refused() {
     for location in [
         "http://127.0.0.2:PORT/",
         "//127.0.0.2:PORT/",
@@ -242,7 +242,7 @@ async fn no_redirect_leads_into_a_private_network() {
 }
 
 #[tokio::test]
-async fn redirects_end() {
+async fn the_number_of_redirects_is_limited() {
     let mut server = Server::start(|path| match path {
         "/nowhere" => Ends("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n".into()),
         "/nonsense" => to("http://[nonsense"),
@@ -264,9 +264,9 @@ async fn redirects_end() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_cut_off_with_and_without_a_length() {
+async fn a_body_over_the_limit_is_an_error_with_and_without_a_length() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n";
-    // Which of the two is believed has to be the same for the length and for the bytes.
+    // The same source must decide for the length and for the bytes.
     let lying = chunked.replacen("\r\n", "\r\ncontent-length: 1\r\n", 1);
     for reply in [ok("abcdef"), chunked.into(), lying, "HTTP/1.0 200 OK\r\n\r\nabcdef".into()] {
         let again = reply.clone();
@@ -274,7 +274,7 @@ async fn what_is_too_large_is_cut_off_with_and_without_a_length() {
         assert_eq!(fetch(&server, at_most(6)).await.unwrap(), "abcdef", "{reply}");
         assert_eq!(fetch(&server, at_most(5)).await.unwrap_err().kind(), ErrorKind::TooLarge, "{reply}");
     }
-    // An announced length over the limit is not waited for, and an endless body is not read on.
+    // A body whose announced length is over the limit is not read, and an endless body is read only up to the limit.
     for head in ["content-length: 9999999999\r\n\r\n", "\r\nabcdefghi"] {
         let mut server = Server::start(move |_| Holds(format!("HTTP/1.1 200 OK\r\n{head}"))).await;
         assert_eq!(fetch(&server, at_most(5)).await.unwrap_err().kind(), ErrorKind::TooLarge);
@@ -283,7 +283,7 @@ async fn what_is_too_large_is_cut_off_with_and_without_a_length() {
 }
 
 #[tokio::test]
-async fn a_length_that_lies_is_no_whole_body() {
+async fn a_body_shorter_than_its_length_is_an_error() {
     let reply = |length: &str| format!("HTTP/1.1 200 OK\r\n{length}\r\n\r\nabcdef");
     let short = Server::start(move |_| Ends(reply("content-length: 2"))).await;
     assert_eq!(fetch(&short, at_most(4)).await.unwrap(), "ab");
@@ -294,7 +294,7 @@ async fn a_length_that_lies_is_no_whole_body() {
 }
 
 #[tokio::test]
-async fn what_is_compressed_unasked_is_refused() {
+async fn a_compressed_reply_is_refused() {
     for (encoding, taken) in [("gzip", false), ("identity, br", false), ("Identity", true), ("", true)] {
         let text = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\ncontent-length: 1\r\n\r\nx");
         let server = Server::start(move |_| Ends(text.clone())).await;
@@ -307,18 +307,18 @@ async fn what_is_compressed_unasked_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_answer_is_given_up() {
+async fn a_server_that_does_not_answer_times_out() {
     let mut server = Server::start(|_| Holds(String::new())).await;
     let (fetcher, url) = (fetcher(&server), server.url("127.0.0.1"));
     let fetched = tokio::spawn(async move { fetcher.get(&url, FetchLimits::default()).await.map(|_| ()) });
     while !matches!(server.next().await, Seen::Held) {}
-    // From here on the clock jumps to whatever is waited for.
+    // From here on, tokio's clock jumps to the next timer.
     tokio::time::pause();
     assert_eq!(fetched.await.unwrap().unwrap_err().kind(), ErrorKind::UpstreamTimeout);
 }
 
 #[tokio::test]
-async fn a_body_that_stops_is_given_up_and_ends_with_that() {
+async fn a_body_that_stops_ends_with_a_timeout() {
     let server = Server::start(|_| Holds("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc".into())).await;
     let mut fetched = fetcher(&server).get(&server.url("127.0.0.1"), FetchLimits::default()).await.unwrap();
     assert_eq!(fetched.body.next().await.unwrap().unwrap(), "abc");
@@ -329,7 +329,7 @@ async fn a_body_that_stops_is_given_up_and_ends_with_that() {
 }
 
 #[tokio::test]
-async fn who_drops_a_fetch_or_its_body_leaves_the_server() {
+async fn dropping_a_fetch_or_its_body_closes_the_connection() {
     let mut server = Server::start(|path| match path {
         "/" => Holds("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc".into()),
         _ => Holds(String::new()),
@@ -356,7 +356,7 @@ impl Resolve for NoAnswer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resolver_that_does_not_answer_is_given_up() {
+async fn a_resolver_that_does_not_answer_times_out() {
     let fetcher =
         Fetcher::new(FetchSettings { resolver: Arc::new(NoAnswer), ..FetchSettings::default() }).unwrap();
     let error = fetcher.get("http://slow.example/", FetchLimits::default()).await.unwrap_err();
@@ -364,7 +364,7 @@ async fn a_resolver_that_does_not_answer_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_name_without_addresses_and_a_closed_port_are_the_servers_fault() {
+async fn a_name_without_addresses_and_a_closed_port_are_upstream_errors() {
     let server = Server::start(|_| Ends(ok(""))).await;
     let nowhere = Fetcher::new(settings(&server, &script(&[]))).unwrap();
     let error = nowhere.get("http://nowhere.example/", FetchLimits::default()).await.unwrap_err();
@@ -386,7 +386,7 @@ async fn a_name_without_addresses_and_a_closed_port_are_the_servers_fault() {
 }
 
 #[tokio::test]
-async fn hosts_of_ones_own_open_by_name_by_range_or_all_together() {
+async fn private_hosts_are_opened_by_name_by_range_or_by_allow_private() {
     let mut server = Server::start(|_| Ends(ok("mine"))).await;
     let allowed = |allow: &str| vec![allow.parse::<Allowed>().unwrap()];
     let of = |allow, allow_private| FetchSettings {

@@ -1,11 +1,11 @@
-//! What the OpenAPI document says of pictures that were made: the members that are known. Replies stay bytes, so these types
-//! only describe them.
+//! The OpenAPI schemas of generated images, with the members that are known. Replies stay raw bytes; these types only
+//! describe them.
 #![expect(dead_code, reason = "they only describe")]
 
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Pictures that were made.
+/// Generated images.
 #[derive(ToSchema)]
 struct Images {
     /// Seconds since the Unix epoch.
@@ -14,10 +14,10 @@ struct Images {
     usage: Option<Value>,
 }
 
-/// A picture that was made.
+/// A generated image.
 #[derive(ToSchema)]
 struct Image {
-    /// Its name among your media.
+    /// Its media id.
     #[schema(example = "jan_01hqr8v9k2x3f4g5h6j7k8m9n0")]
     id: Option<String>,
     url: Option<String>,
@@ -25,16 +25,16 @@ struct Image {
     revised_prompt: Option<String>,
 }
 
-/// A picture being made.
+/// An event of a streamed image generation.
 #[derive(ToSchema)]
 pub struct ImageEvent {
     /// The name of the event: `image_generation.partial_image`, `image_generation.completed`, `image_edit.…`.
     r#type: String,
     b64_json: Option<String>,
     partial_image_index: Option<u32>,
-    /// With the whole picture: its name among your media.
+    /// With the complete image: its media id.
     id: Option<String>,
-    /// With the whole picture: a link to it.
+    /// With the complete image: a link to it.
     url: Option<String>,
     usage: Option<Value>,
 }

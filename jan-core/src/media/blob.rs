@@ -1,5 +1,5 @@
-//! The seam to stored bytes: memory, a folder, S3. Ids, owners and limits are the media room's business; a
-//! [`BlobStore`] keeps what it is given under the name it is given.
+//! The trait for stored bytes, in memory, in a folder, or in a cloud. jan-media handles ids, owners and limits; a
+//! [`BlobStore`] stores the bytes that it gets under the key that it gets.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use bytes::Bytes;
 
 use crate::{BoxStream, Result};
 
-/// Keeps bytes under names. A name is any text of 1 to 64 bytes and never a path: `../a` is as good as `a`.
+/// Stores bytes under keys. A key is any text of 1 to 64 bytes. It is never treated as a path: `../a` is a valid key
+/// like `a`.
 ///
 /// ```
 /// use std::ops::Range;
@@ -19,7 +20,7 @@ use crate::{BoxStream, Result};
 ///
 /// type Pieces = BoxStream<Result<bytes::Bytes>>;
 ///
-/// /// Another store, of which nothing is ever removed or changed.
+/// /// A wrapper around another store that refuses every change.
 /// struct Frozen<S>(S);
 ///
 /// #[async_trait]
@@ -43,34 +44,35 @@ use crate::{BoxStream, Result};
 /// ```
 #[async_trait]
 pub trait BlobStore: Send + Sync + 'static {
-    /// Stores a blob, replacing an earlier one of the same name, and says how many bytes it has. All or nothing: a
-    /// stream that ends with an error leaves what was there before, and so does a future that is dropped, unless the
-    /// whole new blob was just about to take its place. When it returns, the bytes survive the process.
+    /// Stores a blob, replacing an earlier one with the same key, and returns its size in bytes. The write is atomic:
+    /// a stream that ends with an error leaves the earlier blob unchanged. So does a dropped future, unless the
+    /// complete new blob was just replacing the earlier one. When it returns, the bytes survive the death of this
+    /// process.
     ///
     /// # Errors
-    /// The stream's own, as it is; [`crate::ErrorKind::Invalid`] for a name that is none; the store's.
+    /// The stream's error, unchanged; [`crate::ErrorKind::Invalid`] for a key that is not valid; the store's errors.
     async fn put(&self, key: &str, bytes: BoxStream<Result<Bytes>>) -> Result<u64>;
 
-    /// Reads a blob, or those bytes of a range that it has: none when the range begins behind its end. Dropping the
+    /// Reads a blob, or the bytes of a range that exist: none when the range begins after the blob's end. Dropping the
     /// stream stops reading.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::NotFound`] when there is none.
+    /// [`crate::ErrorKind::NotFound`] when the blob does not exist.
     async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<BoxStream<Result<Bytes>>>;
 
-    /// How many bytes a blob has; `None` when there is none.
+    /// The size of a blob in bytes; `None` when it does not exist.
     async fn size(&self, key: &str) -> Result<Option<u64>>;
 
-    /// Removes a blob; one that is not there is no error.
+    /// Deletes a blob. It is no error if the blob does not exist.
     async fn delete(&self, key: &str) -> Result<()>;
 
-    /// The same store as a giver of temporary links, if it is one.
+    /// This store as a [`BlobSigner`], if it can make temporary links.
     fn signer(&self) -> Option<&dyn BlobSigner> {
         None
     }
 }
 
-/// Gives links to blobs that work without our credentials and end by themselves.
+/// Makes temporary links to blobs that work without our credentials.
 ///
 /// ```
 /// use std::time::Duration;
@@ -78,7 +80,7 @@ pub trait BlobStore: Send + Sync + 'static {
 /// use jan_core::media::BlobSigner;
 /// use jan_core::{Result, async_trait};
 ///
-/// /// Links to a host that trusts whoever knows a name.
+/// /// Links to a host where everybody who knows a key may read and write its blob.
 /// struct Cdn(String);
 ///
 /// #[async_trait]
@@ -94,11 +96,13 @@ pub trait BlobStore: Send + Sync + 'static {
 /// ```
 #[async_trait]
 pub trait BlobSigner: Send + Sync {
-    /// A link that reads the blob for `valid`, told as `content_type` where the store can say so.
+    /// A link that reads the blob and is valid for `valid`. If the store supports it, the reply has the type
+    /// `content_type`.
     async fn sign_get(&self, key: &str, content_type: &str, valid: Duration) -> Result<String>;
 
-    /// A link that stores bytes of `content_type`, exactly `length` of them if that is known, within `valid`. A store that
-    /// cannot hold its users to type and length gives a link without: whoever hands it out looks at what was stored.
+    /// A link that stores bytes of `content_type` and is valid for `valid`. If `length` is given, exactly so many
+    /// bytes are accepted. A store that cannot enforce type and length makes a link without these limits, so code that
+    /// hands out the link must check what was stored.
     async fn sign_put(
         &self,
         key: &str,

@@ -1,6 +1,6 @@
-//! Links to our own media in the body of a request, replaced by the ids that they name before anything else reads it: what
-//! is kept, compared and told to a model is then the id. Only where a body names pictures and files; a text that is a
-//! link stays a text.
+//! Replaces links to our own media in the body of a request by media ids, before any other code reads the body. All
+//! later code then stores, compares and forwards ids. Only members that name media are changed; a link in a message's
+//! text stays text.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -9,17 +9,18 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::name::{OwnHosts, PREFIX};
 use crate::JsonObject;
 
-/// Members that hold what names media: messages, items, the parts of their content.
+/// Members that may contain members of [`NAMES`]: messages, items, the parts of their content.
 const HOLDERS: &[&str] = &["content", "file", "items", "messages", "output"];
-/// Members that name media by a link or an id, themselves or in an object.
+/// Members whose value names media by a link or an id, directly or in an object.
 const NAMES: &[&str] =
     &["file_data", "file_id", "file_url", "image", "image_url", "images", "mask", "media_id", "url"];
-/// How deep the name of a picture stands at most: a message, its content, a part, its image, the image's URL.
+/// The largest depth at which media is named: a message, its content, a part, its image, the image's URL.
 const MAX_DEPTH: usize = 9;
 
 impl OwnHosts {
-    /// The JSON of a body with ids in the place of links to media on these hosts. Without any it stays the bytes that it
-    /// was, and so does every member that names none. What is no JSON is for others to refuse.
+    /// The JSON body with media ids in place of links to media on these hosts. A body without such links is returned
+    /// byte for byte, and so is every member without them. Text that is not JSON is returned unchanged; its reader
+    /// refuses it.
     pub fn ids_for_links(&self, body: Bytes) -> Bytes {
         if !mentions_media(&body) {
             return body;
@@ -32,7 +33,7 @@ impl OwnHosts {
         }
     }
 
-    /// A value with its links replaced, if it has any. `named` says that a text here names media.
+    /// The value with its links replaced; `None` if it has none. `named` says that a text at this place names media.
     fn replaced(&self, value: &RawValue, named: bool, depth: usize) -> Option<Box<RawValue>> {
         let json = value.get();
         if depth > MAX_DEPTH || !mentions_media(json.as_bytes()) {
@@ -84,7 +85,7 @@ fn raw<T: Serialize + ?Sized>(value: &T) -> Option<Box<RawValue>> {
     to_raw_value(value).ok()
 }
 
-/// Whether a body may name media at all.
+/// Whether a body may name media: whether the prefix of media ids occurs in it.
 pub fn mentions_media(json: &[u8]) -> bool {
     memchr::memmem::find(json, PREFIX.as_bytes()).is_some()
 }
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn links_become_ids_where_media_is_named_and_all_else_stays() {
+    fn links_become_ids_where_media_is_named_and_everything_else_stays() {
         let link = "https://jan.example/api/media/$?exp=1&sig=a";
         let parts = [
             (

@@ -1,6 +1,6 @@
-//! Pictures and files, as the rooms see them: what a kept one is ([`MediaObject`]), and the seams between who keeps them
-//! and who shows them. The media room implements [`MediaResolver`] and [`MediaSink`] over a [`BlobStore`]; whoever shows
-//! media answers [`MediaUse`].
+//! Media: images and files that users store. This module has the description of stored media ([`MediaObject`]) and the
+//! traits between the code that stores media and the code that uses it. jan-media implements [`MediaResolver`] and
+//! [`MediaSink`] over a [`BlobStore`]; code whose data refers to media implements [`MediaUse`].
 
 mod blob;
 mod ids;
@@ -20,90 +20,90 @@ pub use name::{MediaLink, OwnHosts, PREFIX, is_media_id, media_id_of, media_link
 use crate::record::Millis;
 use crate::{BoxStream, Result, UserId};
 
-/// The kind of the records in which an owner's media is written down. They point to bytes in one house's own store, so
-/// they mean nothing in another.
+/// The kind of the records that describe an owner's media. They point to bytes in this server's own blob store, so
+/// they mean nothing on another server.
 pub const RECORDS: &str = "media";
 
-/// A kept picture or file.
+/// The description of a stored image or file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MediaObject {
     /// Its id: `jan_` and a ULID.
     pub id: String,
-    /// What it is, judged by its bytes.
+    /// Its MIME type, detected from its bytes.
     pub mime: String,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub bytes: u64,
     /// The SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
-    /// A picture's width, where it is known.
+    /// An image's width in pixels, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// A picture's height, where it is known.
+    /// An image's height in pixels, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
-    /// What its owner calls it.
+    /// The file name that its owner gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filename: Option<String>,
-    /// What its owner said it is for.
+    /// The purpose that its owner gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
-    /// When it was made.
+    /// When it was stored.
     pub created_at: Millis,
-    /// Until when it is kept for certain; for good when there is none.
+    /// The earliest time at which it may be deleted automatically; `None` when it is kept for good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_until: Option<Millis>,
-    /// Whether everybody who knows its id may see it.
+    /// Whether everybody who knows its id may read it.
     pub public: bool,
-    /// Whether its owner had these bytes already.
+    /// Whether its owner had stored the same bytes already, so that this is the earlier object.
     pub deduped: bool,
 }
 
-/// What is said of media when it is brought.
+/// Properties of media that is about to be stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewMedia {
-    /// What it is said to be; the bytes must agree.
+    /// The declared MIME type, which must agree with the bytes. `None` accepts whatever the bytes are.
     pub mime: Option<String>,
-    /// What it is called.
+    /// The file name.
     pub filename: Option<String>,
-    /// Whether everybody who knows its id may see it.
+    /// Whether everybody who knows its id may read it.
     pub public: bool,
-    /// What it is for: a word of its owner's, for lists.
+    /// The purpose, by which lists can be filtered.
     pub purpose: Option<String>,
-    /// How long it is kept; as long as all else when nothing is said.
+    /// How long it is kept. Default: the retention time of all media.
     pub keep_for: Option<Duration>,
 }
 
-/// The form in which somebody needs media.
+/// The form in which a caller needs media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
-    /// All of it in a `data:` URL.
+    /// The whole content as a `data:` URL.
     DataUrl,
-    /// A link that ends by itself.
+    /// A temporary link.
     Link,
 }
 
-/// Media in the form that was wanted.
+/// Media in the requested form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
-    /// What it is.
+    /// The MIME type.
     pub mime: String,
-    /// How many bytes it has.
+    /// The size in bytes.
     pub bytes: u64,
-    /// What its owner calls it.
+    /// The file name that its owner gave it.
     pub filename: Option<String>,
     /// The data URL or the link.
     pub url: String,
-    /// When the link ends.
+    /// When the link expires; `None` for a data URL.
     pub expires_at: Option<Millis>,
 }
 
-/// Turns ids into what a model provider can read.
+/// Converts media ids into URLs that a model provider can read.
 ///
 /// ```
 /// use jan_core::media::{MediaResolver, Want};
 /// use jan_core::{Result, UserId};
 ///
-/// /// The URL under which a model is shown one picture.
+/// /// The URL of one image for a model.
 /// async fn shown(media: &dyn MediaResolver, owner: &UserId, id: &str) -> Result<Option<String>> {
 ///     let mut found = media.resolve(owner, &[id.to_owned()], Want::DataUrl).await?;
 ///     Ok(found.remove(id).map(|picture| picture.url))
@@ -111,28 +111,30 @@ pub struct Resolved {
 /// ```
 #[async_trait]
 pub trait MediaResolver: Send + Sync + 'static {
-    /// All of `ids`, the owner's, in one call. Dropping the future only stops reading.
+    /// Resolves all of `ids`, which must belong to the owner, in one call. Dropping the future stops reading.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] with code `unknown_media`, naming the id, for one that is unknown or somebody
-    /// else's; [`crate::ErrorKind::TooLarge`] when they are too much to be read into memory together.
+    /// [`crate::ErrorKind::Invalid`] with code `unknown_media`, naming the id, for an id that does not exist or
+    /// belongs to another owner; [`crate::ErrorKind::TooLarge`] when the media is too large to be read into memory
+    /// together.
     async fn resolve(&self, owner: &UserId, ids: &[String], want: Want) -> Result<HashMap<String, Resolved>>;
 
-    /// Which of `ids` are there, the owner's: for ids that were good once and may be gone.
+    /// Which of `ids` still exist and belong to the owner. For ids that were valid once and whose media may have been
+    /// deleted.
     ///
     /// # Errors
-    /// The store's.
-    async fn there(&self, owner: &UserId, ids: &[String]) -> Result<HashSet<String>>;
+    /// The store's errors.
+    async fn existing(&self, owner: &UserId, ids: &[String]) -> Result<HashSet<String>>;
 }
 
-/// Keeps what a room made or was given: a generated picture, a tool's file.
+/// Stores media that a crate produced or received: a generated image, or a file that a tool wrote.
 ///
 /// ```
 /// use futures_util::{StreamExt, stream};
 /// use jan_core::media::{MediaSink, NewMedia};
 /// use jan_core::{Result, UserId};
 ///
-/// /// Keeps what a tool wrote, and says under which id.
+/// /// Stores the report of a tool and returns its id.
 /// async fn keep(media: &dyn MediaSink, owner: &UserId, report: String) -> Result<String> {
 ///     let named = NewMedia { filename: Some("report.txt".into()), ..NewMedia::default() };
 ///     let bytes = stream::iter([Ok(report.into())]).boxed();
@@ -141,11 +143,11 @@ pub trait MediaResolver: Send + Sync + 'static {
 /// ```
 #[async_trait]
 pub trait MediaSink: Send + Sync + 'static {
-    /// Keeps the bytes for the owner. Dropping the future, or a stream that ends with an error, keeps nothing.
+    /// Stores the bytes for the owner. If the future is dropped, or the stream ends with an error, nothing is stored.
     ///
     /// # Errors
     /// [`crate::ErrorKind::TooLarge`], [`crate::ErrorKind::UnsupportedMediaType`], [`crate::ErrorKind::Unprocessable`]
-    /// for what is not taken; the stream's own; the store's.
+    /// for content that is not accepted; the stream's errors; the store's errors.
     async fn keep(
         &self,
         owner: &UserId,
@@ -153,15 +155,16 @@ pub trait MediaSink: Send + Sync + 'static {
         new: NewMedia,
     ) -> Result<MediaObject>;
 
-    /// Keeps what is at `url` (`http:`, `https:`) or in it (`data:`) for the owner; otherwise as [`MediaSink::keep`].
+    /// Stores for the owner the content that `url` leads to (`http:`, `https:`) or contains (`data:`); otherwise as
+    /// [`MediaSink::keep`].
     ///
     /// # Errors
-    /// As [`MediaSink::keep`]; [`crate::ErrorKind::Invalid`] for an address that may not be asked or is none;
-    /// [`crate::ErrorKind::Upstream`] and [`crate::ErrorKind::UpstreamTimeout`] for what fails there.
+    /// As [`MediaSink::keep`]; [`crate::ErrorKind::Invalid`] for a URL that is not valid or must not be fetched;
+    /// [`crate::ErrorKind::Upstream`] and [`crate::ErrorKind::UpstreamTimeout`] when the fetch fails.
     async fn keep_from(&self, owner: &UserId, url: String, new: NewMedia) -> Result<MediaObject>;
 }
 
-/// Knows what is still shown, so that it is not swept away.
+/// Knows which media is still in use, so that a sweep does not delete it.
 ///
 /// ```
 /// use std::collections::HashSet;
@@ -169,7 +172,7 @@ pub trait MediaSink: Send + Sync + 'static {
 /// use jan_core::media::MediaUse;
 /// use jan_core::{Result, UserId, async_trait};
 ///
-/// /// An album shows everything that is in it.
+/// /// An album uses all media that is in it.
 /// struct Album(HashSet<String>);
 ///
 /// #[async_trait]
@@ -181,9 +184,9 @@ pub trait MediaSink: Send + Sync + 'static {
 /// ```
 #[async_trait]
 pub trait MediaUse: Send + Sync + 'static {
-    /// Which of the owner's `ids` something still shows.
+    /// Which of these ids the owner's data still refers to.
     ///
     /// # Errors
-    /// The store's; then nothing is taken away.
+    /// The store's errors; then nothing is deleted.
     async fn in_use(&self, owner: &UserId, ids: &[String]) -> Result<HashSet<String>>;
 }

@@ -1,30 +1,30 @@
-//! How media is named in requests: by its id, by its id in the form of a data URL (`data:image/png;jan_…`) for clients that
-//! want to say what it is, or by a link of our own to it. All of them mean the id, so that one is never fetched from
-//! ourselves, never kept as a link that ends, and never taken for another.
+//! The ways in which requests name media: by its id; by its id in the form of a data URL (`data:image/png;jan_…`), for
+//! clients that also state the type; or by a link to this server. All of them are read as the id. So this server never
+//! fetches media from itself, never stores a link that expires, and never treats one object as two.
 
-/// What the ids of media begin with.
+/// The prefix of media ids.
 pub const PREFIX: &str = "jan_";
-/// How many characters follow.
+/// The number of characters after the prefix.
 const ULID: usize = 26;
-/// The longest link that is looked into. Ours have a few hundred letters; what is longer is a data URL or a text.
+/// The longest link that is parsed, in bytes. Ours have a few hundred; a longer text is a data URL or a plain text.
 const MAX_LINK: usize = 4096;
 
-/// Whether this is an id of media: `jan_` and a ULID in small letters.
+/// Whether `text` is a media id: `jan_` and a ULID in lower case.
 pub fn is_media_id(text: &str) -> bool {
     let ulid = |rest: &str| rest.len() == ULID && rest.bytes().all(is_letter);
     text.strip_prefix(PREFIX).is_some_and(ulid)
 }
 
-/// The id in `jan_…`, in `data:<mime>;jan_…`, in a path to media on the server that is asked (`/api/media/jan_…`), or in
-/// the fragment of a URL (`https://bucket.example/x?signature#jan_…`: a cloud's link, as we give it), if the whole text is
-/// one of these.
+/// The media id that `text` names, if the whole text has one of these forms: `jan_…`; `data:<mime>;jan_…`; a path on
+/// this server (`/api/media/jan_…`); or a URL with the id in its fragment (`https://bucket.example/x?signature#jan_…`,
+/// the form in which we return a cloud's links).
 pub fn media_id_of(text: &str) -> Option<&str> {
     let id = match text.strip_prefix("data:") {
         None if text.trim_start().starts_with('/') => {
-            return media_link(text).filter(|link| link.home.is_empty()).map(|link| link.id);
+            return media_link(text).filter(|link| link.host.is_empty()).map(|link| link.id);
         }
         None => in_fragment(text).unwrap_or(text),
-        // A real data URL can be megabytes long: its comma is not looked for, only its end is looked at.
+        // A real data URL can be megabytes long. So no comma is searched for; only the end is examined.
         Some(rest) => {
             let at = rest.len().checked_sub(PREFIX.len() + ULID)?;
             let (mime, id) = rest.split_at_checked(at)?;
@@ -38,25 +38,25 @@ pub fn media_id_of(text: &str) -> Option<&str> {
     is_media_id(id).then_some(id)
 }
 
-/// A link to media, as every server of this kind gives them.
+/// The parts of a link to media on a server of this kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaLink<'a> {
-    /// The host and port that it names; empty in a path.
-    pub home: &'a str,
-    /// The media.
+    /// The host and port; empty for a path.
+    pub host: &'a str,
+    /// The media id.
     pub id: &'a str,
-    /// What stands behind its `?`: the end and the signature of one that ends.
+    /// The query string: in a temporary link, its expiry and signature.
     pub query: &'a str,
 }
 
-/// Reads a link to media, whoever's server it leads to: `/api/media/jan_…`, `/v1/media/jan_…` and `/v1/files/jan_…`, with
-/// `/content` behind it or not, with any prefix before it, as a path or with `http(s)://` and a host.
+/// Parses a link to media on any server of this kind: `/api/media/jan_…`, `/v1/media/jan_…` or `/v1/files/jan_…`, with
+/// or without `/content` or `/metadata` at the end, with any prefix, as a path or with `http(s)://` and a host.
 pub fn media_link(text: &str) -> Option<MediaLink<'_>> {
     if text.len() > MAX_LINK {
         return None;
     }
     let text = text.trim();
-    let (home, path) = match scheme_less(text) {
+    let (host, path) = match scheme_less(text) {
         Some(rest) => rest.split_at(rest.find('/')?),
         None if text.starts_with("//") => {
             let rest = text.get(2..)?;
@@ -71,32 +71,33 @@ pub fn media_link(text: &str) -> Option<MediaLink<'_>> {
     let id = if matches!(last, "content" | "metadata") { segments.next()? } else { last };
     let kind = (segments.next()?, segments.next()?);
     let known = matches!(kind, ("media", "api" | "v1") | ("files", "v1"));
-    (known && is_media_id(id)).then_some(MediaLink { home, id, query })
+    (known && is_media_id(id)).then_some(MediaLink { host, id, query })
 }
 
-/// A cloud's link says nothing of our ids, so they stand where no server is sent them.
+/// A cloud's link does not contain our id. We put the id into the fragment, because clients do not send fragments to
+/// servers.
 fn in_fragment(text: &str) -> Option<&str> {
     let (url, id) = text.rsplit_once('#').filter(|_| text.len() <= MAX_LINK)?;
     scheme_less(url).and(Some(id))
 }
 
-/// What follows `http://` or `https://`, however it is written.
+/// The text after `http://` or `https://`, in any letter case.
 fn scheme_less(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_once("://")?;
     (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")).then_some(rest)
 }
 
-/// The hosts that are this server, as a request shows them: its public address, and the one that the client used.
+/// The host names of this server: its public address, and the host that a request's client used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OwnHosts(Vec<String>);
 
 impl OwnHosts {
-    /// Nobody's yet: only paths are our own links.
+    /// An empty set: only paths count as links to this server.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a host: `jan.example`, `127.0.0.1:8000`, or an address with all around it (`https://jan.example/ai`).
+    /// Adds a host: `jan.example`, `127.0.0.1:8000`, or a whole URL (`https://jan.example/ai`).
     #[must_use]
     pub fn with(mut self, host: &str) -> Self {
         let rest = scheme_less(host).unwrap_or(host);
@@ -107,19 +108,21 @@ impl OwnHosts {
         self
     }
 
-    /// Whether this host, with or without its port, is one of them. The names of one's own machine are one.
-    pub fn holds(&self, host: &str) -> bool {
+    /// Whether this host, with or without a port, is in the set. All names of the local machine are treated as one
+    /// host.
+    pub fn contains(&self, host: &str) -> bool {
         self.0.contains(&plain_host(host))
     }
 
-    /// The id in any spelling: as [`media_id_of`], and in a link that leads to one of these hosts.
+    /// The media id that `text` names: as [`media_id_of`], or by a link to one of these hosts.
     pub fn id_of<'a>(&self, text: &'a str) -> Option<&'a str> {
         media_id_of(text)
-            .or_else(|| media_link(text).filter(|link| self.holds(link.home)).map(|link| link.id))
+            .or_else(|| media_link(text).filter(|link| self.contains(link.host)).map(|link| link.id))
     }
 }
 
-/// A host to be compared: in small letters, without the port that its scheme has anyway, one name for one's own machine.
+/// A host in the form in which hosts are compared: lower case, without a default port, and with one name for the local
+/// machine.
 fn plain_host(host: &str) -> String {
     let host = host.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
@@ -128,8 +131,8 @@ fn plain_host(host: &str) -> String {
         _ => (host.as_str(), ""),
     };
     let name = name.trim_end_matches('.');
-    let near = name == "localhost" || name == "[::1]" || is_loopback(name);
-    let name = if near { "localhost" } else { name };
+    let is_local = name == "localhost" || name == "[::1]" || is_loopback(name);
+    let name = if is_local { "localhost" } else { name };
     if matches!(port, "" | "80" | "443") { name.to_owned() } else { format!("{name}:{port}") }
 }
 
@@ -137,7 +140,7 @@ fn is_loopback(name: &str) -> bool {
     name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Crockford's alphabet: no i, l, o, u.
+/// Whether a byte is in Crockford's alphabet in lower case, which has no i, l, o, u.
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_digit() || (byte.is_ascii_lowercase() && !matches!(byte, b'i' | b'l' | b'o' | b'u'))
 }
@@ -150,7 +153,7 @@ mod tests {
     const ID: &str = "jan_01hqr8v9k2x3f4g5h6j7k8m9n0";
 
     #[test]
-    fn ids_are_known_bare_and_in_data_urls() {
+    fn ids_are_recognised_alone_and_in_data_urls() {
         let id = crate::id::ulid(PREFIX, 1_700_000_000_000);
         assert!(is_media_id(&id), "{id}");
         for text in [id.clone(), format!("data:image/png;{id}"), format!("data:;{id}")] {
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_a_link_of_our_own_is_its_id() {
+    fn every_form_of_a_link_to_this_server_is_read_as_the_id() {
         let ours = OwnHosts::new().with("https://Jan.example/ai").with("127.0.0.1:8000");
         let paths = [
             "/api/media/$",
@@ -189,8 +192,8 @@ mod tests {
         ];
         for path in paths.map(|path| path.replace('$', ID)) {
             for query in ["", "?exp=1&sig=x", "?v=2", "#top", "?a=/b#c"] {
-                for home in homes {
-                    let link = format!("{home}{path}{query}");
+                for host in homes {
+                    let link = format!("{host}{path}{query}");
                     assert_eq!(ours.id_of(&link), Some(ID), "{link}");
                     assert_eq!(media_id_of(&link), None, "{link}");
                     assert_eq!(media_link(&link).unwrap().id, ID);
@@ -199,8 +202,8 @@ mod tests {
                 if !path.starts_with("//") {
                     assert_eq!(media_id_of(&format!("{path}{query}")), Some(ID), "{path}{query}");
                 }
-                for home in ["https://other.example", "http://127.0.0.1:8001", "https://jan.example.evil"] {
-                    assert_eq!(ours.id_of(&format!("{home}{path}{query}")), None, "{home}{path}");
+                for host in ["https://other.example", "http://127.0.0.1:8001", "https://jan.example.evil"] {
+                    assert_eq!(ours.id_of(&format!("{host}{path}{query}")), None, "{host}{path}");
                 }
             }
         }
@@ -208,7 +211,7 @@ mod tests {
         assert_eq!((media_id_of(&cloud), media_link(&cloud)), (Some(ID), None));
         let signed = format!("https://jan.example/api/media/{ID}?exp=5&sig=a");
         let link = media_link(&signed).unwrap();
-        assert_eq!((link.home, link.query), ("jan.example", "exp=5&sig=a"));
+        assert_eq!((link.host, link.query), ("jan.example", "exp=5&sig=a"));
         let others = [
             "/api/media/",
             "/api/media/x",

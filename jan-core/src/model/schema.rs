@@ -1,11 +1,11 @@
-//! What the OpenAPI document says of embeddings: the members that are known. Requests and replies stay bytes, so these
+//! The OpenAPI schemas of embeddings, with the members that are known. Requests and replies stay raw bytes; these
 //! types only describe them.
 #![expect(dead_code, reason = "they only describe")]
 
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Texts to turn into vectors.
+/// Texts to be converted into embedding vectors.
 #[derive(ToSchema)]
 struct EmbeddingRequest {
     model: String,
@@ -17,7 +17,7 @@ struct EmbeddingRequest {
     dimensions: Option<u32>,
 }
 
-/// Vectors.
+/// The embedding vectors of all texts.
 #[derive(ToSchema)]
 pub struct EmbeddingList {
     #[schema(example = "list")]
@@ -26,7 +26,7 @@ pub struct EmbeddingList {
     model: String,
 }
 
-/// One vector.
+/// The embedding vector of one text.
 #[derive(ToSchema)]
 struct Embedding {
     index: u32,

@@ -1,4 +1,4 @@
-//! What a [`BlobStore`] promises.
+//! The test suite of a [`BlobStore`].
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use super::{is_not_found, refused};
 use crate::media::BlobStore;
 use crate::{BoxStream, Error, ErrorKind, Result, id};
 
-/// Runs every promise on `store`.
+/// Runs the whole suite on `store`.
 pub async fn blobs(store: Arc<dyn BlobStore>) {
-    what_is_put_is_there(&*store).await;
-    a_large_one_comes_in_pieces(&*store).await;
+    a_stored_blob_is_read_back(&*store).await;
+    a_large_blob_is_read_in_pieces(&*store).await;
     ranges(&*store).await;
-    what_is_deleted_is_gone(&*store).await;
-    what_breaks_off_changes_nothing(&*store).await;
-    many_at_once(&*store).await;
+    a_deleted_blob_is_not_found(&*store).await;
+    an_aborted_write_changes_nothing(&*store).await;
+    many_writes_at_once(&*store).await;
     names_are_not_paths(&*store).await;
 }
 
-async fn what_is_put_is_there(store: &dyn BlobStore) {
+async fn a_stored_blob_is_read_back(store: &dyn BlobStore) {
     let key = key();
     is_not_found(store.get(&key, None).await.map(drop));
     assert_eq!(store.size(&key).await.unwrap(), None);
@@ -36,7 +36,7 @@ async fn what_is_put_is_there(store: &dyn BlobStore) {
     store.delete(&key).await.unwrap();
 }
 
-async fn a_large_one_comes_in_pieces(store: &dyn BlobStore) {
+async fn a_large_blob_is_read_in_pieces(store: &dyn BlobStore) {
     let key = key();
     let all: Vec<u8> = (0..6 * 1024 * 1024 + 17u32).map(|n| (n % 251) as u8).collect();
     let mut rest = Bytes::from(all.clone());
@@ -69,7 +69,7 @@ async fn ranges(store: &dyn BlobStore) {
     }
 }
 
-async fn what_is_deleted_is_gone(store: &dyn BlobStore) {
+async fn a_deleted_blob_is_not_found(store: &dyn BlobStore) {
     let (key, other) = (key(), key());
     put(store, &key, "x").await;
     put(store, &other, "y").await;
@@ -84,7 +84,7 @@ async fn what_is_deleted_is_gone(store: &dyn BlobStore) {
     store.delete(&other).await.unwrap();
 }
 
-async fn what_breaks_off_changes_nothing(store: &dyn BlobStore) {
+async fn an_aborted_write_changes_nothing(store: &dyn BlobStore) {
     let (old, new) = (key(), key());
     put(store, &old, "as it was").await;
     for pieces in [0, 1, 8] {
@@ -106,7 +106,7 @@ async fn what_breaks_off_changes_nothing(store: &dyn BlobStore) {
     store.delete(&old).await.unwrap();
 }
 
-async fn many_at_once(store: &dyn BlobStore) {
+async fn many_writes_at_once(store: &dyn BlobStore) {
     let (one, keys) = (key(), (0..16).map(|_| key()).collect::<Vec<_>>());
     let text = |n: usize| n.to_string().repeat(50_000);
     join_all(keys.iter().enumerate().map(async |(n, key)| {

@@ -1,6 +1,6 @@
-//! What every implementation of a store promises, as suites that it runs in its tests: memory, SQLite, Postgres and a
-//! stranger's alike. A suite makes owners of its own, so that several can share one database, one after the other (what
-//! sweeps looks at everybody's); it panics at the first promise that is broken.
+//! Test suites that every implementation of a store runs: memory, SQLite, Postgres, and stores of other projects. Each
+//! suite creates its own owners, so that several suites can run on one database, one after the other (a sweep affects
+//! the data of all owners). A suite panics at the first promise that is broken.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 pub mod blobs;
@@ -20,7 +20,7 @@ use crate::page::{Order, PageRequest};
 use crate::record::{Millis, RecordStore};
 use crate::{Error, ErrorKind, Result, UserId, id};
 
-/// The stores that keep in one database, and write together.
+/// Stores on one database, which can write in one transaction.
 #[derive(Clone)]
 pub struct Stores {
     pub conversations: Arc<dyn ConversationStore>,
@@ -29,14 +29,15 @@ pub struct Stores {
     pub records: Arc<dyn RecordStore>,
 }
 
-/// When everything in the suites happens, or a little later: long after what the promises of sweeping take away.
+/// The time of all writes in the suites, or slightly before them. It is long after the times that the sweep suites
+/// use.
 const NOON: Millis = 1_700_000_000_000;
 
-/// Text that breaks stores which paste or decode what they should bind.
+/// Text that breaks stores that put values into SQL text, or that decode values.
 const ODD: &str = "Bobby'); DROP TABLE item;-- \"50%\" _ \\ \\u0000 😀 e\u{301} \u{202e}rtl\u{202c}\r\n\t";
 
-/// An owner whom nobody has heard of.
-fn somebody() -> UserId {
+/// A new owner.
+fn new_owner() -> UserId {
     UserId::new(id::short("user_"))
 }
 

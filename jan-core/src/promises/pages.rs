@@ -1,61 +1,62 @@
-//! Reading page by page while others write: what is there from the first page to the last is seen once, and nothing is
-//! seen twice. Who writes what between two pages is thrown with dice, the same for the same seed.
+//! Tests of reading page by page while others write: an item that exists from the first page to the last is read
+//! exactly once, and no item is read twice. A random number generator decides what is written between two pages; the
+//! same seed gives the same writes.
 
 use std::collections::BTreeSet;
 
-use super::conversations::{append_to, begun, conversation, fork, messages};
+use super::conversations::{append_to, conversation, create_with_messages, fork, messages};
 use super::records::record;
-use super::{NOON, Stores, page, somebody};
+use super::{NOON, Stores, new_owner, page};
 use crate::UserId;
 use crate::conversation::{Conversation, Filter, ForkPoint, MAIN, Selection};
 use crate::page::{Order, PageRequest};
 use crate::record::{Record, RecordStore};
 
-/// How many games the suites play.
+/// The number of rounds that the suites run.
 pub const SEEDS: u64 = 40;
-/// After so many pages the others are done, so that the reader comes to an end.
+/// After this number of pages the writers stop, so that the reader reaches the end.
 const BUSY_PAGES: usize = 30;
 
 /// A list of records.
 pub async fn of_records(store: &dyn RecordStore, seed: u64) {
-    let me = somebody();
-    // A record is deleted for good: a reader who stands on it starts anew. So nobody deletes that one.
-    read_while_others_write(&RecordList { store, me }, Dice(seed), false).await;
+    let me = new_owner();
+    // A deleted record no longer works as a cursor. So the record that the reader uses as its cursor is never deleted.
+    read_while_others_write(&RecordList { store, me }, Random(seed), false).await;
 }
 
 /// A list of conversations.
 pub async fn of_conversations(store: &Stores, seed: u64) {
-    let me = somebody();
-    read_while_others_write(&ConversationList { store, me }, Dice(seed), true).await;
+    let me = new_owner();
+    read_while_others_write(&ConversationList { store, me }, Random(seed), true).await;
 }
 
 /// The items of a fork, while its parent is written to as well.
 pub async fn of_items(store: &Stores, seed: u64) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 12).await;
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 12).await;
     let point = ForkPoint::After(main[seed as usize % main.len()].clone());
     store.branches.fork(&me, &id, fork("read", point)).await.unwrap();
-    read_while_others_write(&ItemList { store, me, id }, Dice(seed), true).await;
+    read_while_others_write(&ItemList { store, me, id }, Random(seed), true).await;
 }
 
 /// A list that can be read and written.
 trait List {
-    /// Adds something: its id if it is added to what is read.
-    async fn add(&self, dice: &mut Dice) -> Option<String>;
+    /// Adds an item; returns its id if it belongs to the list that is read.
+    async fn add(&self, random: &mut Random) -> Option<String>;
     async fn remove(&self, id: &str);
     /// The ids of a page, and whether more follow.
     async fn page(&self, page: &PageRequest) -> (Vec<String>, bool);
 }
 
-async fn read_while_others_write(list: &impl List, mut dice: Dice, cursors_may_go: bool) {
-    for _ in 0..dice.below(25) {
-        list.add(&mut dice).await;
+async fn read_while_others_write(list: &impl List, mut random: Random, cursors_may_go: bool) {
+    for _ in 0..random.below(25) {
+        list.add(&mut random).await;
     }
     for order in [Order::Asc, Order::Desc] {
         let mut there: BTreeSet<_> = list.page(&page(100, order, None)).await.0.into_iter().collect();
         let mut stayed = there.clone();
         let mut seen: Vec<String> = Vec::new();
-        let limit = 1 + dice.below(7) as u32;
+        let limit = 1 + random.below(7) as u32;
         for pages in 0.. {
             let request = page(limit, order, seen.last().map(String::as_str));
             let (ids, has_more) = list.page(&request).await;
@@ -65,12 +66,12 @@ async fn read_while_others_write(list: &impl List, mut dice: Dice, cursors_may_g
             if !has_more {
                 break;
             }
-            for _ in 0..dice.below(if pages < BUSY_PAGES { 4 } else { 1 }) {
-                if dice.below(2) == 0 {
-                    there.extend(list.add(&mut dice).await);
+            for _ in 0..random.below(if pages < BUSY_PAGES { 4 } else { 1 }) {
+                if random.below(2) == 0 {
+                    there.extend(list.add(&mut random).await);
                     continue;
                 }
-                let Some(id) = there.iter().nth(dice.below(there.len() as u64) as usize).cloned() else {
+                let Some(id) = there.iter().nth(random.below(there.len() as u64) as usize).cloned() else {
                     continue;
                 };
                 if cursors_may_go || seen.last() != Some(&id) {
@@ -92,9 +93,9 @@ struct RecordList<'a> {
 }
 
 impl List for RecordList<'_> {
-    async fn add(&self, dice: &mut Dice) -> Option<String> {
-        // Few different times, so that ids decide often.
-        let new = Record { created_at: NOON + dice.below(5) as i64, ..record("paged") };
+    async fn add(&self, random: &mut Random) -> Option<String> {
+        // Only a few different times, so that the order often depends on the ids.
+        let new = Record { created_at: NOON + random.below(5) as i64, ..record("paged") };
         let id = new.id.clone();
         self.store.insert(&self.me, vec![new]).await.unwrap();
         Some(id)
@@ -116,8 +117,8 @@ struct ConversationList<'a> {
 }
 
 impl List for ConversationList<'_> {
-    async fn add(&self, dice: &mut Dice) -> Option<String> {
-        let new = Conversation { updated_at: NOON + dice.below(5) as i64, ..conversation() };
+    async fn add(&self, random: &mut Random) -> Option<String> {
+        let new = Conversation { updated_at: NOON + random.below(5) as i64, ..conversation() };
         let id = new.id.clone();
         self.store.conversations.create(&self.me, new, Vec::new()).await.unwrap();
         Some(id)
@@ -142,8 +143,8 @@ struct ItemList<'a> {
 }
 
 impl List for ItemList<'_> {
-    async fn add(&self, dice: &mut Dice) -> Option<String> {
-        let branch = ["read", MAIN][dice.below(2) as usize];
+    async fn add(&self, random: &mut Random) -> Option<String> {
+        let branch = ["read", MAIN][random.below(2) as usize];
         let kept = self
             .store
             .conversations
@@ -169,11 +170,11 @@ impl List for ItemList<'_> {
     }
 }
 
-/// Numbers as good as random, the same for the same seed (SplitMix64).
-struct Dice(u64);
+/// A generator of pseudo-random numbers, the same for the same seed (SplitMix64).
+struct Random(u64);
 
-impl Dice {
-    /// A number below `bound`, 0 when that is 0.
+impl Random {
+    /// A number below `bound`; 0 when `bound` is 0.
     fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -1,4 +1,4 @@
-//! Records in memory: for the first run, for tests, for apps that keep nothing.
+//! Records in memory: for a first run, for tests, and for apps that need no storage across restarts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use crate::database::{Memory, Part};
 use crate::page::{Page, PageRequest};
 use crate::{Error, ErrorKind, Result, Transaction, Transactional, UserId};
 
-/// Keeps records in a part of a database in memory.
+/// Stores records in a part of a database in memory.
 pub(super) struct MemoryRecords(Part<Owners>);
 
-/// Cheap to clone, because a transaction works on a copy.
+/// The records of each owner, ordered by creation time and id. Cheap to clone, because a transaction works on a copy.
 #[derive(Clone, Default)]
 struct Owners(BTreeMap<UserId, Arc<Vec<Arc<Record>>>>);
 
@@ -28,7 +28,7 @@ impl MemoryRecords {
 }
 
 impl Owners {
-    /// The owner's records, in the order of lists.
+    /// The owner's records, ordered by creation time and id.
     fn of(&self, owner: &UserId) -> &[Arc<Record>] {
         self.0.get(owner).map_or(&[], |mine| mine.as_slice())
     }
@@ -47,11 +47,11 @@ impl Owners {
             known.into_iter().any(|known| known.kind == new.kind && known.id == new.id)
         };
         let keys = |new: &Record| self.of(owner).iter().any(|known| same_key(known, new));
-        let twice = |(i, new): (usize, &Record)| {
+        let repeated = |(i, new): (usize, &Record)| {
             let same = |other: &Record| other.kind == new.kind && other.id == new.id || same_key(other, new);
             records.iter().take(i).any(same)
         };
-        if records.iter().any(|new| ids(new) || keys(new)) || records.iter().enumerate().any(twice) {
+        if records.iter().any(|new| ids(new) || keys(new)) || records.iter().enumerate().any(repeated) {
             return Err(taken());
         }
         let mine = Arc::make_mut(self.0.entry(owner.clone()).or_default());
@@ -64,10 +64,10 @@ impl Owners {
 
     fn replace(&mut self, owner: &UserId, record: Record) -> Result<bool> {
         let Some(mine) = self.of_mut(owner) else { return Ok(false) };
-        let is_it = |known: &Arc<Record>| {
+        let same_version = |known: &Arc<Record>| {
             known.kind == record.kind && known.id == record.id && known.version == record.version
         };
-        let Some(at) = mine.iter().position(is_it) else { return Ok(false) };
+        let Some(at) = mine.iter().position(same_version) else { return Ok(false) };
         if mine.iter().any(|known| known.id != record.id && same_key(known, &record)) {
             return Err(taken());
         }
@@ -99,7 +99,7 @@ impl RecordStore for MemoryRecords {
         self.0.of(tx)?.insert(owner, records)
     }
 
-    /// Without a transaction nothing needs to be copied.
+    /// Without a transaction, nothing needs to be copied.
     async fn insert(&self, owner: &UserId, records: Vec<Record>) -> Result<()> {
         self.0.write(|owners| owners.insert(owner, records)).await
     }
@@ -208,7 +208,7 @@ fn is_in(record: &Record, group: Option<&str>) -> bool {
     group.is_none_or(|group| record.group.as_deref() == Some(group))
 }
 
-/// Where a record stands in lists.
+/// A record's position in lists.
 fn place(record: &Record) -> (Millis, String) {
     (record.created_at, record.id.clone())
 }
@@ -218,12 +218,12 @@ mod tests {
     use crate::{Database, record};
 
     #[tokio::test]
-    async fn memory_keeps_the_promises() {
+    async fn memory_passes_the_record_suite() {
         crate::promises::records(record::on(&Database::memory()).await.unwrap()).await;
     }
 
     #[tokio::test]
-    async fn stores_on_clones_of_one_database_keep_the_same() {
+    async fn stores_on_clones_of_one_database_share_their_records() {
         let database = Database::memory();
         let (one, other) =
             (record::on(&database).await.unwrap(), record::on(&database.clone()).await.unwrap());

@@ -1,7 +1,8 @@
-//! Small things that somebody owns: a project, a share, settings, a key, a day's usage. They differ in their body and in
-//! nothing else that a store must know, so one small store keeps them all, and [`Records`] gives each kind its type.
+//! Records: small pieces of data that a user owns, such as a project, a share, settings, a key, or one day's usage.
+//! They differ only in their body, and a store need not understand it. So one small store holds all kinds of records,
+//! and [`Records`] gives each kind a type.
 //!
-//! What has a shape of its own (conversations, runs of responses) has a store of its own.
+//! Data with a structure that stores must understand (conversations, runs of responses) has a store of its own.
 
 mod memory;
 #[cfg(feature = "sql")]
@@ -20,28 +21,28 @@ use crate::{Database, Error, Result, Transaction, Transactional, UserId};
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;
 
-/// A thing as the store keeps it.
+/// A record as the store holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// What it is: `project`, `share`, …
+    /// Its kind: `project`, `share`, …
     pub kind: String,
-    /// Its id, unique among all things of its kind.
+    /// Its id, unique among all records of its kind.
     pub id: String,
-    /// A second name, unique among the owner's things of this kind (a project's name, a share's slug).
+    /// A second name, unique among the owner's records of this kind (a project's name, a share's slug).
     pub key: Option<String>,
-    /// What it belongs to, to be listed by (a share's conversation).
+    /// The group by which it can be listed (for a share: the id of its conversation).
     pub group: Option<String>,
-    /// When it was made; lists run by it.
+    /// When it was created; lists are ordered by it.
     pub created_at: Millis,
-    /// When it ends by itself, if it does.
+    /// When it expires; `None` when it does not.
     pub expires_at: Option<Millis>,
-    /// Counts its changes, from 0.
+    /// The number of its changes so far; 0 for a new record.
     pub version: i64,
-    /// The thing itself as JSON.
+    /// The data as JSON.
     pub body: String,
 }
 
-/// The records of a database; in a SQL database their table is made, or brought up to date.
+/// The record store of a database. In a SQL database, this creates the table or migrates it to the current version.
 ///
 /// # Errors
 /// As [`crate::Database::open`] and `sql::Db::migrate`.
@@ -54,11 +55,12 @@ pub async fn on(database: &Database) -> Result<Arc<dyn RecordStore>> {
     Ok(Arc::new(memory::MemoryRecords::on(memory)))
 }
 
-/// Keeps [`Record`]s. A store keeps what it is given: ids, times and rules are the business of its callers.
+/// Stores [`Record`]s. A store does not change what it gets: its callers choose ids and times and check all rules.
 ///
-/// Promises: everything is the owner's; somebody else's record is simply not there. A write is kept when the future
-/// is ready; a dropped future leaves it open. What is written in a [`Transaction`] is kept with all else that is written in
-/// it, or not at all. An expired record is kept until it is swept: readers look at the clock.
+/// Promises: a record of another owner is treated as if it did not exist. A write is durable when its future has
+/// returned; after a dropped future it may or may not have happened. Writes in a [`Transaction`] are committed
+/// together with everything else in it, or not at all. An expired record is still returned until it is swept: callers
+/// compare its expiry with the clock.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -67,7 +69,7 @@ pub async fn on(database: &Database) -> Result<Arc<dyn RecordStore>> {
 /// use jan_core::record::{self, TypedRecord, RecordStore, Records};
 /// use jan_core::{Database, UserId};
 ///
-/// let store: Arc<dyn RecordStore> = record::on(&Database::memory()).await?;   // or one of your own
+/// let store: Arc<dyn RecordStore> = record::on(&Database::memory()).await?;   // or a store of your own
 /// let notes = Records::<String>::new("note", store);                          // one kind of record, with its type
 /// let (ann, bob) = (UserId::new("ann"), UserId::new("bob"));
 ///
@@ -79,10 +81,10 @@ pub async fn on(database: &Database) -> Result<Arc<dyn RecordStore>> {
 /// ```
 #[async_trait]
 pub trait RecordStore: Transactional {
-    /// Keeps new records, all or none, as part of a transaction.
+    /// Inserts new records, all or none, as part of a transaction.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Conflict`] when an id or a key is taken.
+    /// [`crate::ErrorKind::Conflict`] when an id or a key exists already.
     async fn insert_in(&self, tx: &mut Transaction, owner: &UserId, records: Vec<Record>) -> Result<()>;
 
     /// As [`RecordStore::insert_in`], in a transaction of its own.
@@ -95,7 +97,7 @@ pub trait RecordStore: Transactional {
         tx.commit().await
     }
 
-    /// The record of this id as a transaction sees it, its own writes included.
+    /// The record with this id as a transaction sees it, its own writes included.
     async fn get_in(
         &self,
         tx: &mut Transaction,
@@ -104,16 +106,16 @@ pub trait RecordStore: Transactional {
         id: &str,
     ) -> Result<Option<Record>>;
 
-    /// The record of this id.
+    /// The record with this id.
     async fn get(&self, owner: &UserId, kind: &str, id: &str) -> Result<Option<Record>>;
 
-    /// The record of this key.
+    /// The record with this key.
     async fn find(&self, owner: &UserId, kind: &str, key: &str) -> Result<Option<Record>>;
 
-    /// A page of the owner's records of a kind, of one group if it is named, in the order in which they were made.
+    /// A page of the owner's records of a kind, ordered by creation time; only those of `group` if it is given.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is no record of the owner's.
+    /// [`crate::ErrorKind::Invalid`] naming `after` when the cursor is not a record of the owner.
     async fn list(
         &self,
         owner: &UserId,
@@ -122,10 +124,10 @@ pub trait RecordStore: Transactional {
         page: &PageRequest,
     ) -> Result<Page<Record>>;
 
-    /// How many records [`RecordStore::list`] lists on all pages.
+    /// The number of records on all pages of [`RecordStore::list`].
     async fn count(&self, owner: &UserId, kind: &str, group: Option<&str>) -> Result<u64>;
 
-    /// At most `limit` of the owner's records of every kind, by kind and id, after the one of this kind and id.
+    /// At most `limit` of the owner's records of all kinds, ordered by kind and id, starting after this kind and id.
     async fn everything(
         &self,
         owner: &UserId,
@@ -133,12 +135,12 @@ pub trait RecordStore: Transactional {
         limit: u32,
     ) -> Result<Vec<Record>>;
 
-    /// Replaces key, group, expiry and body of the record with this kind and id, if its version is still
-    /// `record.version`, and counts the version up, as part of a transaction. False when the record is gone or was changed
-    /// meanwhile.
+    /// Replaces key, group, expiry and body of the record with this kind and id, and increases its version by one, as
+    /// part of a transaction. Does this only if the stored version is still `record.version`; returns false when it is
+    /// not, or when the record does not exist.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Conflict`] when the new key is taken.
+    /// [`crate::ErrorKind::Conflict`] when the new key exists already.
     async fn replace_in(&self, tx: &mut Transaction, owner: &UserId, record: Record) -> Result<bool>;
 
     /// As [`RecordStore::replace_in`], in a transaction of its own.
@@ -152,12 +154,13 @@ pub trait RecordStore: Transactional {
         Ok(replaced)
     }
 
-    /// Takes a record away for good; false when it was not there.
+    /// Deletes a record for good; returns whether it existed.
     async fn delete(&self, owner: &UserId, kind: &str, id: &str) -> Result<bool>;
 
-    /// Takes everything of an owner away for good and says how much it was.
+    /// Deletes all records of an owner for good and returns how many there were.
     async fn delete_owner(&self, owner: &UserId) -> Result<u64>;
 
-    /// Takes away what expired before `now`, whoever owns it, at most `limit` records, and says how many it were.
+    /// Deletes records of all owners that expired before `now`, at most `limit` of them, and returns how many it
+    /// deleted.
     async fn sweep(&self, now: Millis, limit: u32) -> Result<u64>;
 }

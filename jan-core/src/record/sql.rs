@@ -1,4 +1,4 @@
-//! Records in a database.
+//! Records in a SQL database.
 
 use async_trait::async_trait;
 
@@ -7,7 +7,7 @@ use crate::page::{Order, Page, PageRequest};
 use crate::sql::{Db, Migration, Row, Value};
 use crate::{Result, Transaction, Transactional, UserId};
 
-/// Keeps records in one table.
+/// Stores records in one table.
 pub(super) struct SqlRecords {
     db: Db,
 }
@@ -133,7 +133,7 @@ impl RecordStore for SqlRecords {
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<Record>> {
-        // Every kind and every id comes after nothing.
+        // The empty text sorts before every kind and every id.
         let (kind, id) = after.unwrap_or_default();
         let sql =
             "SELECT * FROM record WHERE owner = $1 AND (kind, id) > ($2, $3) ORDER BY kind, id LIMIT $4";
@@ -197,12 +197,12 @@ mod tests {
     use crate::{Database, record};
 
     #[tokio::test]
-    async fn a_sqlite_file_keeps_the_promises() {
+    async fn a_sqlite_file_passes_the_record_suite() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::sqlite(folder.path().join("a file.db")).await.unwrap();
         let records = record::on(&database).await.unwrap();
         crate::promises::records(records.clone()).await;
-        // A second time, beside what the first left.
+        // A second run, beside the records that the first run left in the file.
         crate::promises::records(records).await;
         database.close().await;
     }

@@ -10,7 +10,7 @@ use super::{Millis, Record, RecordStore};
 use crate::page::{Page, PageRequest};
 use crate::{Error, ErrorKind, Result, Transaction, UserId};
 
-/// How often a change is tried when others change the same record.
+/// How many times a change is tried when others change the same record at the same time.
 const TRIES: usize = 64;
 
 /// The records of one kind, typed. Cheap to clone.
@@ -26,44 +26,44 @@ impl<T> Clone for Records<T> {
     }
 }
 
-/// A typed record: what the store knows of it, and the thing itself.
+/// A record whose body has a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypedRecord<T> {
     /// Its id.
     pub id: String,
-    /// Its second name.
+    /// A second name, unique among the owner's records of this kind.
     pub key: Option<String>,
-    /// What it belongs to.
+    /// The group by which it can be listed.
     pub group: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Millis,
-    /// When it ends by itself.
+    /// When it expires; `None` when it does not.
     pub expires_at: Option<Millis>,
-    /// The thing.
+    /// The data.
     pub body: T,
 }
 
 impl<T> TypedRecord<T> {
-    /// A thing made at `created_at`.
+    /// A record created at `created_at`, without key, group and expiry.
     pub fn new(id: impl Into<String>, created_at: Millis, body: T) -> Self {
         Self { id: id.into(), key: None, group: None, created_at, expires_at: None, body }
     }
 
-    /// Gives it a second name.
+    /// Sets its key.
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// Says what it belongs to.
+    /// Sets its group.
     #[must_use]
     pub fn group(mut self, group: Option<String>) -> Self {
         self.group = group;
         self
     }
 
-    /// Says when it ends.
+    /// Sets its expiry.
     #[must_use]
     pub fn expires_at(mut self, at: Millis) -> Self {
         self.expires_at = Some(at);
@@ -77,15 +77,15 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         Self { kind, store, body: PhantomData }
     }
 
-    /// Keeps a new one.
+    /// Inserts a new record.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] when its id or key is taken.
+    /// [`ErrorKind::Conflict`] when its id or key exists already.
     pub async fn insert(&self, owner: &UserId, new: &TypedRecord<T>) -> Result<()> {
         self.store.insert(owner, vec![self.record(new, 0)?]).await
     }
 
-    /// Keeps a new one, as part of a transaction.
+    /// Inserts a new record as part of a transaction.
     ///
     /// # Errors
     /// As [`Records::insert`].
@@ -93,23 +93,23 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         self.store.insert_in(tx, owner, vec![self.record(new, 0)?]).await
     }
 
-    /// The one of this id.
+    /// The record with this id.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn get(&self, owner: &UserId, id: &str) -> Result<Option<TypedRecord<T>>> {
-        self.store.get(owner, self.kind, id).await?.map(kept).transpose()
+        self.store.get(owner, self.kind, id).await?.map(typed).transpose()
     }
 
-    /// The one of this key.
+    /// The record with this key.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn find(&self, owner: &UserId, key: &str) -> Result<Option<TypedRecord<T>>> {
-        self.store.find(owner, self.kind, key).await?.map(kept).transpose()
+        self.store.find(owner, self.kind, key).await?.map(typed).transpose()
     }
 
-    /// A page of them, of one group if it is named.
+    /// A page of the owner's records; only those of `group` if it is given.
     ///
     /// # Errors
     /// As [`RecordStore::list`].
@@ -120,19 +120,19 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         page: &PageRequest,
     ) -> Result<Page<TypedRecord<T>>> {
         let page = self.store.list(owner, self.kind, group, page).await?;
-        let items = page.items.into_iter().map(kept).collect::<Result<_>>()?;
+        let items = page.items.into_iter().map(typed).collect::<Result<_>>()?;
         Ok(Page { items, has_more: page.has_more })
     }
 
-    /// How many of them there are, of one group if it is named.
+    /// The number of the owner's records; only those of `group` if it is given.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn count(&self, owner: &UserId, group: Option<&str>) -> Result<u64> {
         self.store.count(owner, self.kind, group).await
     }
 
-    /// All of them, of one group if it is named: for things that somebody has few of.
+    /// All of the owner's records; only those of `group` if it is given. For kinds of which users have few.
     ///
     /// # Errors
     /// As [`RecordStore::list`].
@@ -149,11 +149,12 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         }
     }
 
-    /// Changes the one of this id, as it is now, and gives it changed. `change` runs anew when somebody else was faster.
+    /// Changes the record with this id and returns the changed record. When another writer changes the record at the
+    /// same time, it is read again and `change` is called again.
     ///
     /// # Errors
-    /// What `change` refuses (then nothing is changed); [`ErrorKind::NotFound`]; [`ErrorKind::Conflict`] when its new
-    /// key is taken.
+    /// The errors of `change` (then nothing was written); [`ErrorKind::NotFound`]; [`ErrorKind::Conflict`] when its
+    /// new key exists already.
     pub async fn update<F>(&self, owner: &UserId, id: &str, change: F) -> Result<TypedRecord<T>>
     where
         F: Fn(&mut TypedRecord<T>) -> Result<()> + Send + Sync,
@@ -181,7 +182,8 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
     where
         F: Fn(&mut TypedRecord<T>) -> Result<()> + Send + Sync,
     {
-        // On Postgres others may write between the two statements; then the next look finds what they wrote.
+        // On Postgres, another writer may commit between the two statements; the next attempt then reads what it
+        // wrote.
         for _ in 0..TRIES {
             let now = self.store.get_in(tx, owner, self.kind, id).await?;
             let (next, version) = self.changed(now, id, &change)?;
@@ -192,7 +194,7 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         Err(changed_by_others())
     }
 
-    /// A record that was found, changed, and the version that it had.
+    /// The changed record, and the version that it had before.
     fn changed(
         &self,
         now: Option<Record>,
@@ -201,13 +203,13 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
     ) -> Result<(TypedRecord<T>, i64)> {
         let now = now.ok_or_else(|| Error::not_found(format!("There is no {} `{id}`.", self.kind)))?;
         let version = now.version;
-        let mut next = kept(now)?;
+        let mut next = typed(now)?;
         change(&mut next)?;
         Ok((next, version))
     }
 
-    /// Changes the one of this key as [`Records::update`] does; where there is none, what `first` makes is changed and
-    /// kept under the key.
+    /// Changes the record with this key as [`Records::update`] does. If it does not exist, the record that `first`
+    /// returns is changed and inserted under the key.
     ///
     /// # Errors
     /// As [`Records::update`].
@@ -230,7 +232,7 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
             change(&mut new)?;
             match self.insert(owner, &new).await {
                 Ok(()) => return Ok(new),
-                // Somebody else was faster with the first one: theirs is changed.
+                // Another writer inserted the record first, so that record is changed instead.
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) => return Err(error),
             }
@@ -238,24 +240,24 @@ impl<T: Serialize + DeserializeOwned + Send> Records<T> {
         Err(changed_by_others())
     }
 
-    /// Takes the one of this id away; false when it was not there.
+    /// Deletes the record with this id; returns whether it existed.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn delete(&self, owner: &UserId, id: &str) -> Result<bool> {
         self.store.delete(owner, self.kind, id).await
     }
 
-    fn record(&self, kept: &TypedRecord<T>, version: i64) -> Result<Record> {
+    fn record(&self, typed: &TypedRecord<T>, version: i64) -> Result<Record> {
         Ok(Record {
             kind: self.kind.to_owned(),
-            id: kept.id.clone(),
-            key: kept.key.clone(),
-            group: kept.group.clone(),
-            created_at: kept.created_at,
-            expires_at: kept.expires_at,
+            id: typed.id.clone(),
+            key: typed.key.clone(),
+            group: typed.group.clone(),
+            created_at: typed.created_at,
+            expires_at: typed.expires_at,
             version,
-            body: serde_json::to_string(&kept.body).map_err(Error::internal)?,
+            body: serde_json::to_string(&typed.body).map_err(Error::internal)?,
         })
     }
 }
@@ -264,7 +266,7 @@ fn changed_by_others() -> Error {
     Error::new(ErrorKind::Conflict, "Others change this at the same time. Try again.")
 }
 
-fn kept<T: DeserializeOwned>(record: Record) -> Result<TypedRecord<T>> {
+fn typed<T: DeserializeOwned>(record: Record) -> Result<TypedRecord<T>> {
     let body = serde_json::from_str(&record.body).map_err(Error::internal)?;
     let Record { id, key, group, created_at, expires_at, .. } = record;
     Ok(TypedRecord { id, key, group, created_at, expires_at, body })

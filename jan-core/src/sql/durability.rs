@@ -1,12 +1,12 @@
-//! What an acknowledged write survives, chosen when a database is opened.
+//! The durability of writes, chosen when a database is opened.
 
 /// What an acknowledged write survives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// The death of this process: SQLite's log is written at every commit and brought to the disk now and then. After a
-    /// power cut the last moments may be missing; the file is never broken.
+    /// The death of this process. SQLite writes its log at every commit and flushes it to the disk from time to time.
+    /// After a power cut, the last writes may be missing; the file is never corrupt.
     #[default]
     Process,
-    /// The death of the machine: every commit waits for the disk. Commits of the same moment share one wait.
+    /// A crash or power cut of the machine. Every commit waits for the disk; simultaneous commits share one wait.
     Full,
 }

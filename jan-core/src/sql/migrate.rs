@@ -1,13 +1,13 @@
-//! Numbered steps that bring a database's tables up to date. Every crate, and an app's own code, has a set of steps with
-//! numbers of its own, so that they share one database and none knows of another.
+//! Migrations: numbered steps that bring a database's tables up to date. Every crate, and an app's own code, has its
+//! own set of steps with its own numbers, so that they share one database and do not depend on each other.
 
 use super::{Backend, Db};
 use crate::{Error, Result};
 
-/// One step: what it does to each of the databases.
+/// One migration step, with its SQL for each kind of database.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
-    /// 1, 2, 3, …
+    /// The number of the step: 1, 2, 3, …
     pub number: i64,
     /// The SQL for SQLite.
     pub sqlite: &'static str,
@@ -15,13 +15,13 @@ pub struct Migration {
     pub postgres: &'static str,
 }
 
-/// The sets of steps that are, or will be, those of our own crates.
+/// The names of sets that our own crates use or will use.
 pub const RESERVED: [&str; 6] = ["llm", "mcp", "media", "record", "response", "server"];
 
-/// Two servers that start at once do not both migrate: the second waits here, for as long as it takes (the number is ours and
-/// means nothing).
+/// A lock for Postgres: when two servers start at the same time, the second waits here until the first has migrated,
+/// however long that takes. The number is arbitrary.
 const LOCK: &str = "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(7233310042)";
-/// `room` is the name of the set.
+/// The column `room` contains the name of the set.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
     room TEXT NOT NULL,
     number BIGINT NOT NULL,
@@ -29,14 +29,14 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
 )";
 
 impl Db {
-    /// Runs the steps of `set`, a name of your choice, that this database has not seen, all or none of them. Call it at
-    /// every start. Steps that were released are never changed: what comes later is a new step with the next number. Our
-    /// tables are `conversation`, `branch`, `item`, `record` and `schema_migration`; yours need other names.
+    /// Runs the steps of `set` (a name of your choice) that this database has not run yet, all or none of them. Call
+    /// this at every start. Never change a released step; add a new step with the next number instead. Our tables are
+    /// `conversation`, `branch`, `item`, `record` and `schema_migration`; your tables need other names.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] naming `set` when it is one of [`RESERVED`]; [`crate::ErrorKind::Internal`] when a step
-    /// fails; [`crate::ErrorKind::Unavailable`] with the code `database_too_new` when the database was migrated by a later
-    /// version than this.
+    /// [`crate::ErrorKind::Invalid`] naming `set` when it is one of [`RESERVED`]; [`crate::ErrorKind::Internal`] when
+    /// a step fails; [`crate::ErrorKind::Unavailable`] with the code `database_too_new` when a later version of the
+    /// program has migrated the database.
     pub async fn migrate(&self, set: &str, steps: &[Migration]) -> Result<()> {
         if RESERVED.contains(&set) {
             let message =

@@ -1,13 +1,13 @@
-//! One database behind a small face: a SQLite file on one machine, Postgres where one machine is outgrown. Stores are
-//! written once, in SQL that both understand (`$1`, `ON CONFLICT`, `RETURNING`; only TEXT and BIGINT columns), and need
-//! not know which of the two they speak to.
+//! A SQL database behind a small interface: a SQLite file on one machine, or Postgres when one machine is not enough.
+//! Stores are written once, in SQL that both accept (`$1`, `ON CONFLICT`, `RETURNING`; only TEXT and BIGINT columns),
+//! and do not depend on which of the two is used.
 //!
-//! Reads go through [`Db::all`] and [`Db::one`], writes through a transaction ([`Db::begin`]). What a commit survives
-//! is [`Durability`]. Statements are `&'static str`: what callers send can then only be bound as a value and never become
-//! SQL, and there are few enough of them that every connection keeps them prepared.
+//! Reads use [`Db::all`] and [`Db::one`], writes use a transaction ([`Db::begin`]). [`Durability`] says what a commit
+//! survives. Statements are `&'static str`, so text from callers can only be bound as a value and never become SQL. It
+//! also means that there are few statements, and every connection keeps them prepared.
 //!
-//! An app's own tables live in the same database ([`crate::Database::sql`], [`Db::migrate`]), and its writes can be part
-//! of a transaction with those of our stores:
+//! An app can have its own tables in the same database ([`crate::Database::sql`], [`Db::migrate`]), and its writes can
+//! be part of a transaction together with those of our stores:
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")]
@@ -31,7 +31,7 @@
 //! db.migrate("app", STEPS).await?;
 //! db.execute("INSERT INTO invoice (id, cents) VALUES ($1, $2)", &["first".into(), 1250.into()]).await?;
 //!
-//! // A row of the app's and a record of ours: both or neither.
+//! // A row of the app and a record of ours: both are written or neither.
 //! let mut tx = database.begin().await?;
 //! let more = "UPDATE invoice SET cents = cents + $2 WHERE id = $1";
 //! db.of(&mut tx)?.execute(more, &["first".into(), 50.into()]).await?;
@@ -45,9 +45,9 @@
 //! # }).unwrap();
 //! ```
 //!
-//! What runs besides the caller: with SQLite one thread for each open database (`sqlite/checkpoint`), and the runtime's
-//! threads for blocking work while the file is opened and closed, for scripts and bulk writes, and for commits that wait for
-//! the disk (`sqlite/slot`); with Postgres, what sqlx's pool starts on tokio. Waiting for others uses tokio's timer.
+//! Background work: with SQLite, one thread for each open database (`sqlite/checkpoint`), and the runtime's threads
+//! for blocking work while the file is opened and closed, for scripts and bulk writes, and for commits that wait for
+//! the disk (`sqlite/slot`); with Postgres, the tasks of sqlx's pool. Waiting for other writers uses tokio's timer.
 
 mod durability;
 mod migrate;
@@ -84,16 +84,16 @@ enum Kind {
     Postgres(postgres::Postgres),
 }
 
-/// Which of the two a [`Db`] is.
+/// The two kinds of SQL database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
-    /// One file.
+    /// SQLite: one file.
     Sqlite,
-    /// A server.
+    /// A Postgres server.
     Postgres,
 }
 
-/// The URL of a SQLite file: its path, with the characters escaped that mean something in a URL.
+/// The URL of a SQLite file: its path, with the characters escaped that have a meaning in URLs.
 pub fn file_url(path: impl AsRef<std::path::Path>) -> String {
     let path = path.as_ref().display().to_string();
     format!("sqlite:{}", path.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
@@ -122,7 +122,7 @@ impl Db {
         Ok(Self(Arc::new(kind)))
     }
 
-    /// Which database this is.
+    /// The kind of this database.
     pub fn backend(&self) -> Backend {
         match &*self.0 {
             #[cfg(feature = "sqlite")]
@@ -132,10 +132,10 @@ impl Db {
         }
     }
 
-    /// Every row that `sql` finds, as last committed. Dropping the future stops reading.
+    /// All rows that `sql` finds in the last committed state. Dropping the future stops reading.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Unavailable`] when no connection can be had, [`crate::ErrorKind::Internal`] otherwise.
+    /// [`crate::ErrorKind::Unavailable`] when no connection is available, [`crate::ErrorKind::Internal`] otherwise.
     pub async fn all(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
         match &*self.0 {
             #[cfg(feature = "sqlite")]
@@ -153,18 +153,19 @@ impl Db {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
 
-    /// Begins to write. Nothing is kept unless [`Tx::commit`] is called: dropping the transaction undoes it.
+    /// Begins a transaction. Nothing is written unless [`Tx::commit`] is called: dropping the transaction rolls it
+    /// back.
     ///
     /// # Errors
-    /// As [`Db::all`]; [`crate::ErrorKind::Unavailable`] also when others (another process that has locked the file, a
-    /// server without a free connection) have kept it from beginning for 5 seconds. That is waited for without holding up
-    /// a thread, by tokio's timer.
+    /// As [`Db::all`]; [`crate::ErrorKind::Unavailable`] also when it could not begin within 5 seconds, because
+    /// another process has locked the file or the server has no free connection. It waits with tokio's timer and
+    /// blocks no thread.
     pub async fn begin(&self) -> Result<Tx> {
         self.begin_for(false).await
     }
 
-    /// As [`Db::begin`], for statements that may touch very many rows: where the database runs in this process, they run
-    /// on a thread that may be held up, so that nobody but the next writer waits for them.
+    /// As [`Db::begin`], for statements that may touch very many rows. SQLite runs them on a thread for blocking work,
+    /// so only the next writer waits for them.
     ///
     /// # Errors
     /// As [`Db::all`].
@@ -183,7 +184,7 @@ impl Db {
         Ok(Tx { db: self.clone(), kind })
     }
 
-    /// Writes one statement in a transaction of its own and says how many rows it touched.
+    /// Executes one statement in a transaction of its own and returns the number of rows that it touched.
     ///
     /// # Errors
     /// As [`Tx::execute`].
@@ -208,16 +209,16 @@ impl Db {
         u64::try_from(count).map_err(Error::internal)
     }
 
-    /// This database's own transaction in one that several stores write in ([`crate::Database::begin`]).
+    /// This database's own transaction within one that several stores write in ([`crate::Database::begin`]).
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Internal`] when it is one of another database.
+    /// [`crate::ErrorKind::Internal`] when it belongs to another database.
     pub fn of<'t>(&self, tx: &'t mut Transaction) -> Result<&'t mut Tx> {
         let tx = tx.get_mut::<Tx>()?;
         if Arc::ptr_eq(&tx.db.0, &self.0) { Ok(tx) } else { Err(another_database()) }
     }
 
-    /// Closes every connection; what was committed is on its way to the disk.
+    /// Closes every connection. Committed data was passed to the operating system for writing.
     pub async fn close(&self) {
         match &*self.0 {
             #[cfg(feature = "sqlite")]

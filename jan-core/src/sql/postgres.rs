@@ -1,5 +1,5 @@
-//! Postgres: a pool of connections; the server itself makes commits of the same moment share a wait for the disk. The pool
-//! (sqlx's) opens and closes connections in tasks of its own on tokio.
+//! Postgres through a pool of connections. The server itself lets simultaneous commits share one wait for the disk.
+//! sqlx's pool opens and closes connections in its own tasks on tokio.
 
 use std::future::Future;
 use std::str::FromStr;
@@ -12,20 +12,22 @@ use super::value::Found;
 use super::{Durability, Row, Value};
 use crate::{Error, ErrorKind, Result};
 
-/// Connections open at once, where the server allows as many.
+/// The largest number of open connections, if the server allows as many.
 const CONNECTIONS: u32 = 20;
-/// How long a request waits for one of them.
+/// How long a request waits for a connection.
 const WAIT: Duration = Duration::from_secs(5);
-/// How long it waits before it looks again for one that others have given back, see [`patiently`].
+/// The pause before a request tries again to get a connection that others have returned, see [`patiently`].
 const ATTEMPT: Duration = Duration::from_millis(2500);
-/// How long a statement waits for what another process has locked; without an end, a few would use up all connections.
+/// How long a statement waits for a lock of another process. Without a limit, a few waiting statements would use up
+/// all connections.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '5s'";
-/// How Postgres says that this was too long: `lock_not_available`.
+/// Postgres' error code for a lock wait that was too long: `lock_not_available`.
 const LOCKED: &str = "55P03";
-/// When a request that found none may come back.
+/// The `Retry-After` of a request that got no connection.
 const COME_BACK: Duration = Duration::from_secs(1);
-/// The connections that this role may have to this database. Each limit may be absent (NULL), which LEAST passes over;
-/// superusers are exempt from those of role and database. A setting that is newer than the server counts as 0.
+/// Selects the number of connections that this role may open to this database. A limit that does not exist is NULL,
+/// which LEAST ignores; the limits of role and database do not apply to superusers. A setting that this server version
+/// does not have counts as 0.
 const ALLOWED: &str = "SELECT LEAST(
     CASE WHEN NOT r.rolsuper AND r.rolconnlimit >= 0 THEN r.rolconnlimit END,
     CASE WHEN NOT r.rolsuper AND d.datconnlimit >= 0 THEN d.datconnlimit END,
@@ -33,7 +35,7 @@ const ALLOWED: &str = "SELECT LEAST(
         - CASE WHEN r.rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int
             + COALESCE(current_setting('reserved_connections', true), '0')::int END
 )::int8 AS allowed FROM pg_roles r, pg_database d WHERE r.rolname = session_user AND d.datname = current_database()";
-/// How Postgres says that it cannot keep a character: `character_not_in_repertoire`.
+/// Postgres' error code for a character that it cannot store: `character_not_in_repertoire`.
 const UNKEEPABLE_TEXT: &str = "22021";
 
 pub(super) struct Postgres {
@@ -42,18 +44,19 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) async fn open(url: &str, durability: Durability) -> Result<Self> {
-        // The library's words may hold the password.
+        // The library's error message may contain the password.
         let invalid =
             |_| Error::invalid("database.url", "`database.url` must be `postgres://USER@HOST/NAME`.");
         let mut options = PgConnectOptions::from_str(url).map_err(invalid)?.application_name("jan-server");
         if durability == Durability::Full {
-            // Whatever the server's own default is.
+            // Set explicitly, because the server's default may differ.
             options = options.options([("synchronous_commit", "on")]);
         }
         let host = options.get_host().to_owned();
         let pool = |most| {
             let options = PgPoolOptions::new().max_connections(most).acquire_timeout(WAIT);
-            // Said on the connection and not when it is opened: what pools connections before a server refuses that.
+            // Sent as a statement after connecting and not as a connection parameter, because connection poolers
+            // refuse such parameters.
             options.after_connect(|connection, _| {
                 Box::pin(async move { sqlx::Executor::execute(connection, LOCK_TIMEOUT).await.map(drop) })
             })
@@ -107,9 +110,9 @@ impl PostgresTx {
     }
 }
 
-/// How many connections the pool may open. It must not be more than the server allows: whoever tries to open one that is
-/// refused goes on trying, and is not given those that others give back meanwhile. What is no PostgreSQL but speaks like
-/// one may not know this question; then it is [`CONNECTIONS`].
+/// The number of connections that the pool may open. It must not exceed what the server allows: a task whose new
+/// connection is refused keeps trying, and does not get connections that others return meanwhile. A server that only
+/// resembles PostgreSQL may not support the query; then the number is [`CONNECTIONS`].
 async fn allowed(pool: &PgPool) -> u32 {
     let asked: sqlx::Result<Option<i64>> = sqlx::query_scalar(ALLOWED).fetch_one(pool).await;
     if let Err(error) = &asked {
@@ -123,9 +126,10 @@ async fn allowed(pool: &PgPool) -> u32 {
     most
 }
 
-/// Asks for a connection until [`WAIT`] is over. While the pool is full nobody loses the place in its queue. While it is not,
-/// a connection may be about to be opened that the server refuses, because others have used up what it allows, and whoever
-/// waits for that is not given one that comes back: then it is asked anew now and then.
+/// Waits for a connection until [`WAIT`] is over. While the pool is full, a waiting task keeps its position in the
+/// pool's queue. While the pool is not full, sqlx may try to open a connection that the server refuses, because other
+/// programs use up its limit; a task that waits for that does not get a returned connection. So the wait is then
+/// restarted from time to time.
 async fn patiently<T, F>(pool: &PgPool, ask: impl Fn() -> F) -> Result<T>
 where
     F: Future<Output = sqlx::Result<T>>,
@@ -145,8 +149,8 @@ async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Resul
     tokio::time::timeout(ATTEMPT, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
-/// Postgres keeps no text with a NUL character and refuses a statement with one. What is looked for by such a text is not
-/// there; only what adds a row with one is a fault.
+/// Postgres cannot store text with a NUL character and refuses any statement with one. A search for such a text finds
+/// nothing; only a statement that would store one is an error.
 fn finds_nothing(sql: &str, values: &[Value]) -> bool {
     let has_nul = |value: &Value| matches!(value, Value::Text(Some(text)) if text.contains('\0'));
     values.iter().any(has_nul) && !sql.trim_start().starts_with("INSERT")
@@ -176,7 +180,7 @@ fn arguments(values: &[Value]) -> PgArguments {
     arguments
 }
 
-/// The caller learns nothing of the database, the log gets all of it.
+/// Converts an error: the caller gets no details of the database, the log gets all of them.
 fn fault(error: sqlx::Error) -> Error {
     match &error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {

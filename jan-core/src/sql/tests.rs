@@ -1,4 +1,5 @@
-//! A SQLite file: what is acknowledged is there, what is not leaves nothing, and nobody is hurt by anybody who left.
+//! Tests of the SQLite database: acknowledged writes are kept, other writes have no effect, and a caller that is
+//! dropped at any moment does not disturb others.
 
 use std::future::Future;
 use std::pin::pin;
@@ -39,7 +40,8 @@ async fn words(db: &Db) -> Vec<String> {
     rows.iter().map(|row| row.text("text").unwrap()).collect()
 }
 
-/// Polls a future so often and then drops it, with time for the database between two polls. What it ended with, if it did.
+/// Polls a future `polls` times and then drops it, with a pause for the database between two polls. Returns its output
+/// if it completed.
 fn cut_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..polls {
@@ -61,7 +63,7 @@ async fn a_hundred_writers_at_once_are_all_kept() {
             assert_eq!(written.unwrap(), 1);
         }
         assert_eq!(words(&db).await, names);
-        // As after a crash: another opens the file while nobody has closed it.
+        // As after a crash: the file is opened again although it was not closed.
         assert_eq!(words(&open(&folder).await).await, names);
         drop(db.begin().await.unwrap());
         db.close().await;
@@ -103,7 +105,7 @@ async fn very_many_rows_are_written_on_blocking_threads_and_undone_like_few() {
         assert_eq!(db.execute_bulk(many, &[9000.into()]).await.unwrap(), 9000);
         for polls in 0..6 {
             cut_after(polls, db.execute_bulk("DELETE FROM word WHERE text <> $1", &["kept".into()]));
-            // A commit that was begun goes on by itself; whoever writes next waits for it.
+            // A commit that was begun runs to its end; the next writer waits for it.
             drop(db.begin().await.unwrap());
             let left = words(&db).await.len();
             assert!(left == 9000 || left == 0, "{left} left");
@@ -112,7 +114,8 @@ async fn very_many_rows_are_written_on_blocking_threads_and_undone_like_few() {
             }
         }
         db.close().await;
-        // The last deletion may have been committing when its caller left: all of it happened, or nothing.
+        // The last deletion may have been committing when its caller was dropped: it happened completely or not at
+        // all.
         let left = words(&open(&folder).await).await.len();
         assert!(left == 9000 || left == 0, "{left} left");
     }
@@ -126,7 +129,7 @@ async fn one_who_leaves_does_not_hold_the_file() {
         let mut tx = db.begin().await.unwrap();
         tx.execute(KEEP, &["lost".into()]).await.unwrap();
         drop(tx);
-        // One who wrote, and left while it was to be committed.
+        // A caller that has written and is dropped while its commit is pending.
         cut_after(1, keep(&db, "perhaps"));
         keep(&other, "another process").await.unwrap();
         assert!(words(&db).await.contains(&"another process".to_owned()));
@@ -141,14 +144,14 @@ async fn a_file_that_another_process_holds_is_waited_for_elsewhere() {
     let tx = other.begin().await.unwrap();
     let mut waits = Box::pin(keep(&db, "late"));
     assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    // Readers go on meanwhile.
+    // Readers are not blocked meanwhile.
     assert_eq!(words(&db).await, [""; 0]);
     drop(tx);
     assert_eq!(waits.await.unwrap(), 1);
 }
 
-/// The clock of these two is paused: it goes on only while everybody waits by it, so that whoever would wait in place, by
-/// the clock of the machine, is found out.
+/// The clock of these two tests is paused: it advances only while all tasks wait for its timers. So a task that blocks
+/// its thread, and waits by the machine's clock, is noticed.
 #[tokio::test(start_paused = true)]
 async fn a_lock_of_another_process_stops_writers_alone_and_all_of_them_once() {
     for durability in BOTH {
@@ -178,7 +181,7 @@ async fn a_lock_of_another_process_stops_writers_alone_and_all_of_them_once() {
             assert_eq!(error.kind(), ErrorKind::Unavailable);
             assert!(error.retry_after().is_some());
         }
-        // One who comes later has a deadline of their own, and waits no longer than the lock is held.
+        // A later caller has a deadline of its own, and waits no longer than the lock is held.
         let late = keep(&db, "late");
         let free = async {
             tokio::time::sleep(Duration::from_secs(3)).await;
@@ -237,7 +240,8 @@ async fn a_writer_who_leaves_at_any_moment_hurts_nobody() {
             }
             tx.commit().await
         };
-        // How far so many polls bring it depends on how fast the database answers: every distance is tried a few times.
+        // How far the future gets in a number of polls depends on the speed of the database, so every number is tried
+        // several times.
         for round in 0..60 {
             let ended = cut_after(round % 12, both(round));
             keep(&db, &format!("{round} next")).await.unwrap();
@@ -262,7 +266,7 @@ async fn those_who_share_a_commit_with_one_who_leaves_are_told_the_truth() {
             let names: Vec<_> = (0..3).map(|n| format!("{polls} {n}")).collect();
             let mut others = Box::pin(join_all(names.iter().map(|name| keep(&db, name))));
             let mut cx = Context::from_waker(Waker::noop());
-            // The one who leaves is in line before the others.
+            // The caller that is dropped queues before the others.
             let leaver = format!("{polls} leaver");
             let mut leaves = Box::pin(keep(&db, &leaver));
             for _ in 0..polls {
@@ -307,7 +311,7 @@ async fn readers_do_not_see_what_is_not_committed() {
     assert_eq!(words(&db).await, [""; 0]);
     tx.commit().await.unwrap();
     assert_eq!(words(&db).await, ["mine"]);
-    // Nor can they write.
+    // Readers cannot write either.
     let error = db.all("DELETE FROM word RETURNING text", &[]).await.map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert_eq!(words(&db).await, ["mine"]);

@@ -1,4 +1,4 @@
-//! A transaction of a SQL database, whichever of the two it is.
+//! A transaction of a SQL database, for SQLite and Postgres.
 
 use async_trait::async_trait;
 
@@ -6,7 +6,7 @@ use super::{Db, Row, Value};
 use crate::Result;
 use crate::database::DatabaseTransaction;
 
-/// Writes that are kept together or not at all. Dropping it undoes them.
+/// Writes that are committed together or not at all. Dropping it rolls them back.
 #[must_use = "a transaction that is not committed is undone"]
 pub struct Tx {
     pub(super) db: Db,
@@ -21,10 +21,11 @@ pub(super) enum TxKind {
 }
 
 impl Tx {
-    /// Runs a statement and says how many rows it touched.
+    /// Executes a statement and returns the number of rows that it touched.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Conflict`] when a unique index refuses it; after any error the transaction can only be dropped.
+    /// [`crate::ErrorKind::Conflict`] when a unique index refuses the write. After any error, the transaction can only
+    /// be dropped.
     pub async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
         match &mut self.kind {
             #[cfg(feature = "sqlite")]
@@ -34,7 +35,7 @@ impl Tx {
         }
     }
 
-    /// Every row that `sql` finds or returns, this transaction's own writes included.
+    /// All rows that `sql` finds or returns; it sees this transaction's own writes.
     ///
     /// # Errors
     /// As [`Tx::execute`].
@@ -55,7 +56,7 @@ impl Tx {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
 
-    /// One statement, and no more.
+    /// Executes one statement in a transaction of its own.
     pub(super) async fn alone(mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
         let touched = self.execute(sql, values).await?;
         self.commit().await?;
@@ -72,11 +73,11 @@ impl Tx {
         }
     }
 
-    /// Keeps what was written. When this returns, the writes survive what [`super::Durability`] says. Dropping the future leaves
-    /// it open whether they are kept.
+    /// Commits what was written. When this returns, the writes survive what [`super::Durability`] says. If the future
+    /// is dropped, they may or may not have been committed.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Internal`] when the database cannot keep them; then nothing was acknowledged.
+    /// [`crate::ErrorKind::Internal`] when the database cannot commit them; then nothing was acknowledged.
     pub async fn commit(self) -> Result<()> {
         match self.kind {
             #[cfg(feature = "sqlite")]

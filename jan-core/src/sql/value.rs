@@ -1,8 +1,8 @@
-//! What goes into a statement and what comes out: text, whole numbers, nothing. All that our tables hold.
+//! The values that statements take and return: text, whole numbers and NULL. Our tables contain nothing else.
 
 use crate::{Error, Result, UserId};
 
-/// A value of a statement.
+/// A value to be bound in a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// Text, or NULL.
@@ -79,7 +79,7 @@ impl Row {
     /// A column of text.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Internal`] when it is NULL, not text, or not there.
+    /// [`crate::ErrorKind::Internal`] when it is NULL, not text, or the row has no such column.
     pub fn text(&self, column: &str) -> Result<String> {
         self.opt_text(column)?.ok_or_else(|| unexpected(column, "NULL"))
     }
@@ -87,7 +87,7 @@ impl Row {
     /// A column of text that may be NULL.
     ///
     /// # Errors
-    /// As [`Row::text`], but for NULL.
+    /// As [`Row::text`], but NULL is not an error.
     pub fn opt_text(&self, column: &str) -> Result<Option<String>> {
         match &self.0 {
             #[cfg(feature = "sqlite")]

@@ -69,7 +69,7 @@ impl Images {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the member, or when pictures are not made here; [`ErrorKind::NotFound`] for a
-    /// conversation or provider that is not there; as [`ImageProvider::paint`]; as [`MediaSink::keep`].
+    /// conversation or provider that is not there; as [`ImageProvider::generate`]; as [`MediaSink::keep`].
     pub async fn generate(&self, owner: &UserId, new: NewImage) -> Result<ImageReply> {
         let ask = Ask::read(new.0, &self.settings, false)?;
         self.paint(owner, ask, Vec::new(), None).await
@@ -99,7 +99,7 @@ impl Images {
         }
         let request = ImageRequest { members: ask.members.clone(), pictures, mask };
         let streams = ask.streams;
-        let reply = match provider.paint(request).await? {
+        let reply = match provider.generate(request).await? {
             ImageReply::Events(events) if !streams => ImageReply::Whole(collect::whole_of(events).await?),
             reply => reply,
         };

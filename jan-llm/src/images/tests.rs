@@ -68,7 +68,7 @@ impl MediaSink for Shelf {
 
 #[async_trait]
 impl MediaResolver for Shelf {
-    async fn there(&self, _: &UserId, _: &[String]) -> Result<HashSet<String>> {
+    async fn existing(&self, _: &UserId, _: &[String]) -> Result<HashSet<String>> {
         unreachable!("pictures have no history")
     }
 
@@ -96,7 +96,7 @@ struct Painter {
 
 #[async_trait]
 impl ImageProvider for Painter {
-    async fn paint(&self, request: ImageRequest) -> Result<ImageReply> {
+    async fn generate(&self, request: ImageRequest) -> Result<ImageReply> {
         let streams = request.members.get("stream")?.unwrap_or(false);
         self.asked.lock().push(request);
         if streams {

@@ -105,7 +105,7 @@ impl<P: ModelProvider> ResolveMedia<P> {
         let may_be_gone = |id: &String| history.is_some_and(|history| history.media.contains(id));
         let found = match self.media.resolve(owner, &ids, want).await {
             Err(error) if error.code() == "unknown_media" && ids.iter().any(may_be_gone) => {
-                let there = self.media.there(owner, &ids).await?;
+                let there = self.media.existing(owner, &ids).await?;
                 ids.retain(|id| !may_be_gone(id) || there.contains(id));
                 self.media.resolve(owner, &ids, want).await
             }
@@ -281,7 +281,7 @@ mod tests {
             ids.iter().map(one).collect()
         }
 
-        async fn there(&self, _: &UserId, ids: &[String]) -> Result<HashSet<String>> {
+        async fn existing(&self, _: &UserId, ids: &[String]) -> Result<HashSet<String>> {
             Ok(ids.iter().filter(|id| id.ends_with('0')).cloned().collect())
         }
     }

@@ -50,7 +50,7 @@ impl OwnedData for ConversationData {
         self.archive.delete_owner(owner).await.map(drop)
     }
 
-    async fn shows(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>> {
+    async fn media_in_use(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>> {
         let mut search = MediaSearch::new(media);
         let ids = ids(self.conversations.clone(), owner.clone());
         let mut ids = std::pin::pin!(ids);

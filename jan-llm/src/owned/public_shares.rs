@@ -75,7 +75,7 @@ impl OwnedData for PublicShareData {
         }
     }
 
-    async fn shows(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>> {
+    async fn media_in_use(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>> {
         let mut search = MediaSearch::new(media);
         let records = self.every(owner);
         let mut records = std::pin::pin!(records);

@@ -79,7 +79,7 @@ impl OwnedData for RecordData {
         self.store.delete_owner(owner).await.map(drop)
     }
 
-    async fn shows(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>> {
+    async fn media_in_use(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>> {
         let mut search = MediaSearch::new(media);
         let records = every(self.store.clone(), owner.clone());
         let mut records = std::pin::pin!(records);

@@ -1,4 +1,4 @@
-//! Blobs in clouds: what each must be told, as plain structs.
+//! Blobs in clouds: the settings of each provider, as plain structs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,40 +9,41 @@ use object_store::{BackoffConfig, RetryConfig};
 
 use super::ObjectBlobs;
 
-/// What S3 takes as a part, and therefore what is held in memory of each blob that is being written.
+/// The smallest part that S3 accepts in a multipart upload, and so the memory for each blob that is being written.
 const PART: usize = 5 * 1024 * 1024;
 
-/// How often a cloud that does not answer is asked again, and for how long. Somebody waits for the answer: `object_store`
-/// itself would go on for three minutes.
-fn patience() -> RetryConfig {
+/// The retries of a request to a cloud that does not answer. A caller is waiting, so the total time is short; the
+/// default of `object_store` is three minutes.
+fn retries() -> RetryConfig {
     let backoff = BackoffConfig { max_backoff: Duration::from_secs(2), ..BackoffConfig::default() };
     RetryConfig { backoff, max_retries: 3, retry_timeout: Duration::from_secs(20) }
 }
 
-/// S3, or a server that speaks like it (MinIO, Ceph, R2).
+/// S3, or a server with the same API (MinIO, Ceph, R2).
 #[cfg(feature = "s3")]
 #[derive(Debug, Clone)]
 pub struct S3 {
-    /// The bucket, which must be there.
+    /// The bucket, which must exist.
     pub bucket: String,
-    /// Its region; what MinIO calls `us-east-1` unless told otherwise.
+    /// Its region; MinIO's default is `us-east-1`.
     pub region: String,
-    /// Where the server is; Amazon's when there is none. `http` is taken only if it is written here.
+    /// The server's URL; `None` for Amazon's. `http` is used only if the URL begins with it.
     pub endpoint: Option<String>,
-    /// Where clients reach the same server, for links; the endpoint when there is none.
+    /// The URL under which clients reach the same server, for links; the endpoint when it is `None`.
     pub public_endpoint: Option<String>,
-    /// The key's id and the key; what the environment of the machine gives (Amazon's own machines) when there is none.
+    /// The access key's id and the secret key. When it is `None`, credentials come from the machine's environment (on
+    /// Amazon's own machines).
     pub credentials: Option<(String, Secret)>,
-    /// Whether the bucket stands in the path, as MinIO wants it, and not in the host's name.
+    /// Whether the bucket is part of the URL's path, as MinIO requires, and not of the host name.
     pub path_style: bool,
 }
 
 #[cfg(feature = "s3")]
 impl S3 {
-    /// The store. Nothing is asked of the server yet.
+    /// Makes the store. It does not contact the server yet.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] when it cannot be what was meant.
+    /// [`jan_core::ErrorKind::Invalid`] when the settings are not valid.
     pub fn open(&self) -> Result<ObjectBlobs> {
         let store = self.at(self.endpoint.as_deref())?;
         let public = self.at(self.public_endpoint.as_deref().or(self.endpoint.as_deref()))?;
@@ -51,7 +52,7 @@ impl S3 {
 
     fn at(&self, endpoint: Option<&str>) -> Result<object_store::aws::AmazonS3> {
         let mut builder = object_store::aws::AmazonS3Builder::new()
-            .with_retry(patience())
+            .with_retry(retries())
             .with_bucket_name(&self.bucket)
             .with_region(&self.region)
             .with_virtual_hosted_style_request(!self.path_style);
@@ -70,21 +71,22 @@ impl S3 {
 #[cfg(feature = "gcs")]
 #[derive(Debug, Clone)]
 pub struct Gcs {
-    /// The bucket, which must be there.
+    /// The bucket, which must exist.
     pub bucket: String,
-    /// The service account's key, as the JSON that Google gives; what the machine is told by Google when there is none.
+    /// The service account's key, as the JSON from Google. When it is `None`, credentials come from Google's metadata
+    /// service of the machine.
     pub service_account: Option<Secret>,
 }
 
 #[cfg(feature = "gcs")]
 impl Gcs {
-    /// The store. Nothing is asked of the server yet.
+    /// Makes the store. It does not contact the server yet.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] when it cannot be what was meant.
+    /// [`jan_core::ErrorKind::Invalid`] when the settings are not valid.
     pub fn open(&self) -> Result<ObjectBlobs> {
         let mut builder = object_store::gcp::GoogleCloudStorageBuilder::new()
-            .with_retry(patience())
+            .with_retry(retries())
             .with_bucket_name(&self.bucket);
         if let Some(key) = &self.service_account {
             builder = builder.with_service_account_key(key.expose_secret());
@@ -100,21 +102,21 @@ impl Gcs {
 pub struct Azure {
     /// The storage account.
     pub account: String,
-    /// The container, which must be there.
+    /// The container, which must exist.
     pub container: String,
-    /// The account's key; what the machine is told by Microsoft when there is none.
+    /// The account's key. When it is `None`, credentials come from Microsoft's metadata service of the machine.
     pub access_key: Option<Secret>,
 }
 
 #[cfg(feature = "azure")]
 impl Azure {
-    /// The store. Nothing is asked of the server yet.
+    /// Makes the store. It does not contact the server yet.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] when it cannot be what was meant.
+    /// [`jan_core::ErrorKind::Invalid`] when the settings are not valid.
     pub fn open(&self) -> Result<ObjectBlobs> {
         let mut builder = object_store::azure::MicrosoftAzureBuilder::new()
-            .with_retry(patience())
+            .with_retry(retries())
             .with_account(&self.account)
             .with_container_name(&self.container);
         if let Some(key) = &self.access_key {
@@ -136,7 +138,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn links_lead_to_the_public_endpoint_and_pin_what_is_put() {
+    async fn links_use_the_public_endpoint_and_upload_links_fix_the_content_type() {
         let s3 = S3 {
             bucket: "jan".into(),
             region: "us-east-1".into(),

@@ -1,5 +1,5 @@
-//! Blobs as files of one folder. A blob is written beside its place, flushed to the disk and moved there, so that a file
-//! in its place is whole; the folder's own entry is flushed too before a put is done.
+//! Blobs as files in one folder. A blob is written to a temporary file, flushed to the disk, and renamed, so that a
+//! file under its final name is always complete. The folder's entry is flushed too before a put returns.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -14,19 +14,19 @@ use object_store::local::LocalFileSystem;
 
 use super::ObjectBlobs;
 
-/// What is read in one go.
-const PIECE: usize = 256 * 1024;
-/// What is written in one go, and so held in memory of each file that is being written.
-const WRITTEN: usize = 64 * 1024;
-/// A file that was not moved to its place for so long never will be: its writer was killed.
+/// The number of bytes that are read at once.
+const READ_SIZE: usize = 256 * 1024;
+/// The number of bytes that are written at once, and so the memory for each file that is being written.
+const WRITE_SIZE: usize = 64 * 1024;
+/// The age at which a temporary file is removed: its writer was killed.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl ObjectBlobs {
-    /// Blobs in this folder, which is made if it is not there. What a killed process left half written a day ago is
-    /// removed. The folder and its files are their owner's alone.
+    /// Blobs in this folder, which is created if it does not exist. Temporary files that a killed process left more
+    /// than a day ago are removed. The folder and its files are accessible to their owner alone.
     ///
     /// # Errors
-    /// When the folder cannot be made or read.
+    /// When the folder cannot be created or read.
     pub fn folder(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let cannot = |error: &dyn std::fmt::Display| {
@@ -38,22 +38,24 @@ impl ObjectBlobs {
             .map_err(|error| cannot(&error))?;
         let store = LocalFileSystem::new_with_prefix(path).map_err(|error| cannot(&error))?.with_fsync(true);
         let store = Arc::new(store);
-        let mut blobs = Self::over(store.clone(), WRITTEN);
+        let mut blobs = Self::over(store.clone(), WRITE_SIZE);
         blobs.folder = Some(store);
         Ok(blobs)
     }
 
-    /// A file has the mode that the umask gives it until it is whole; until then the folder hides it.
+    /// Restricts a file's mode when it is complete. Until then it has the mode of the umask, and the folder's mode
+    /// protects it.
     pub(super) fn make_private(&self, blob: &object_store::path::Path) {
         let Some(path) = self.folder.as_ref().and_then(|folder| folder.path_to_filesystem(blob).ok()) else {
             return;
         };
-        // A file system without modes changes nothing, and neither can we.
+        // On a file system without modes this has no effect, and nothing else can be done.
         let _ = files::tighten(&path);
     }
 }
 
-/// A folder that was open to others was made by an earlier version or by hand: its files are tightened with it, once.
+/// Restricts the modes of a folder and its files, if other users have access to the folder. That is so after an
+/// earlier version or when the folder was created by hand.
 fn tighten(folder: &Path) -> std::io::Result<()> {
     if !files::is_open_to_others(folder) {
         return Ok(());
@@ -64,12 +66,13 @@ fn tighten(folder: &Path) -> std::io::Result<()> {
             let _ = files::tighten(&entry.path());
         }
     }
-    // Somebody else's folder, or a file system without modes, is used as it is.
+    // A folder of another user, or one on a file system without modes, is used as it is.
     let _ = files::tighten(folder);
     Ok(())
 }
 
-/// `object_store` writes `name#1` before it is `name`; our names have no `#`.
+/// Removes old temporary files. `object_store` writes to `name#1` before it renames it to `name`; our names never
+/// contain `#`.
 fn remove_stale(folder: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -84,8 +87,8 @@ fn remove_stale(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A file from `start` on, at most `wanted` bytes. Read here because `object_store` reads 8 KiB at a time, and each time
-/// costs a trip to a thread that may block.
+/// Reads a file from `start` on, at most `wanted` bytes. Done here because `object_store` reads only 8 KiB at a time,
+/// and each read is sent to a thread for blocking work.
 pub(super) fn pieces(file: File, start: u64, wanted: u64) -> BoxStream<Result<Bytes>> {
     let next = |(mut file, start, wanted): (File, Option<u64>, u64)| async move {
         let read = move || {
@@ -93,10 +96,12 @@ pub(super) fn pieces(file: File, start: u64, wanted: u64) -> BoxStream<Result<By
                 file.seek(SeekFrom::Start(start))?;
             }
             let mut piece = Vec::new();
-            let limit = wanted.min(PIECE as u64);
+            let limit = wanted.min(READ_SIZE as u64);
             Read::by_ref(&mut file).take(limit).read_to_end(&mut piece)?;
-            let left = wanted.saturating_sub(piece.len() as u64);
-            Ok::<_, std::io::Error>((!piece.is_empty()).then(|| (Bytes::from(piece), (file, None, left))))
+            let remaining = wanted.saturating_sub(piece.len() as u64);
+            Ok::<_, std::io::Error>(
+                (!piece.is_empty()).then(|| (Bytes::from(piece), (file, None, remaining))),
+            )
         };
         tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
     };
@@ -109,7 +114,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_folder_keeps_the_promises() {
+    async fn a_folder_passes_the_blob_suite() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a new/folder");
         let names = |path: &Path| {
@@ -117,7 +122,7 @@ mod tests {
             names.collect::<Vec<_>>()
         };
         jan_core::promises::blobs(Arc::new(ObjectBlobs::folder(&path).unwrap())).await;
-        // What was dropped in the middle is taken away by a task of its own.
+        // A task of its own removes the files of a dropped upload.
         for _ in 0..100 {
             if names(&path).is_empty() {
                 break;

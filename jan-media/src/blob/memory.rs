@@ -1,4 +1,4 @@
-//! Blobs in memory: for the first run, for tests, for apps that keep nothing.
+//! Blobs in memory: for a first run, for tests, and for apps that need no storage across restarts.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use jan_core::{BoxStream, Result};
 
 use super::{checked, missing};
 
-/// Keeps blobs until it is dropped.
+/// Stores blobs until it is dropped.
 #[derive(Debug, Default)]
 pub struct MemoryBlobs(Mutex<HashMap<String, Bytes>>);
 
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn memory_keeps_the_promises() {
+    async fn memory_passes_the_blob_suite() {
         let store = Arc::new(MemoryBlobs::new());
         jan_core::promises::blobs(store.clone()).await;
         assert_eq!(store.count(), 0, "nothing is left behind");

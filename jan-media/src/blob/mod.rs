@@ -1,4 +1,4 @@
-//! Where bytes are kept: in memory, or through `object_store` in a folder or a cloud.
+//! The stores of bytes: in memory, or through `object_store` in a folder or a cloud.
 
 #[cfg(feature = "clouds")]
 mod cloud;

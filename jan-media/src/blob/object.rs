@@ -1,4 +1,4 @@
-//! Blobs in whatever `object_store` can write to.
+//! Blobs in any store that `object_store` supports.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,25 +14,26 @@ use object_store::{GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectSt
 use super::upload::Upload;
 use super::{checked, missing};
 
-/// Keeps blobs in a folder, in S3 and what speaks like it, in Google's or Microsoft's cloud.
+/// Stores blobs in a folder, in S3 or a server with the same API, or in Google's or Microsoft's cloud.
 ///
-/// Needs a tokio runtime: files are read and written on its threads for blocking work, clouds are called over connections
-/// of object_store's client, and an upload that is dropped in the middle starts a task that takes away its pieces.
+/// Needs a tokio runtime: files are read and written on its threads for blocking work, clouds are called over
+/// connections of object_store's client, and an upload that is dropped before its end starts a task that deletes its
+/// parts.
 #[derive(Debug)]
 pub struct ObjectBlobs {
     store: Arc<dyn ObjectStore>,
     #[cfg(feature = "clouds")]
     pub(super) signer: Option<Arc<dyn object_store::signer::Signer>>,
-    /// The folder, if it is one: its files are their owner's alone.
+    /// The folder, if this store is one: its files get a mode that only their owner can access.
     #[cfg(feature = "folder")]
     pub(super) folder: Option<Arc<object_store::local::LocalFileSystem>>,
-    /// How many bytes of a blob are held in memory before they are written.
+    /// The number of bytes of a blob that are held in memory before they are written.
     part: usize,
 }
 
 impl ObjectBlobs {
-    /// Blobs in `store`, which are written in pieces of `part` bytes. For stores that have no constructor here; clouds want
-    /// pieces of 5 MiB or more.
+    /// Blobs in `store`, written in parts of `part` bytes. For stores without a constructor here. Clouds require parts
+    /// of 5 MiB or more.
     pub fn over(store: Arc<dyn ObjectStore>, part: usize) -> Self {
         Self {
             store,
@@ -45,7 +46,7 @@ impl ObjectBlobs {
     }
 
     async fn read(&self, key: &str, range: Option<Range<u64>>) -> object_store::Result<GetResultPayload> {
-        // Servers that count in signed numbers (MinIO) take a larger end for no range at all.
+        // Servers that use signed numbers (MinIO) ignore a range with a larger end.
         let range = range.map(|range| GetRange::Bounded(range.start..range.end.min(i64::MAX.unsigned_abs())));
         let options = GetOptions { range, ..GetOptions::default() };
         Ok(self.store.get_opts(&path(key), options).await?.payload)
@@ -75,7 +76,7 @@ impl BlobStore for ObjectBlobs {
     }
 
     async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<BoxStream<Result<Bytes>>> {
-        // No store takes an empty range, and each refuses one behind the end in its own words.
+        // No store accepts an empty range, and each reports a range after the end by another error.
         let Range { start, end } = range.clone().unwrap_or(0..u64::MAX);
         let refused = if start < end {
             match self.read(key, range).await {
@@ -121,8 +122,8 @@ impl BlobStore for ObjectBlobs {
     }
 }
 
-/// The object of a blob. Letters and digits stand for themselves and everything else is written as `=` and two digits,
-/// so that no name is a path, a hidden file, or the name that a folder gives a file while it is written.
+/// The path of a blob's object. Letters, digits, `-` and `_` stay as they are; every other byte is written as `=` and
+/// two hexadecimal digits. So no key becomes a path, a hidden file, or the name of a temporary file.
 pub(super) fn path(key: &str) -> Path {
     let mut name = String::with_capacity(key.len());
     for byte in key.bytes() {

@@ -1,4 +1,4 @@
-//! Links that a cloud signs: they work without us.
+//! Links that a cloud signs. They lead directly to the cloud.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,11 +39,12 @@ impl ObjectBlobs {
 #[async_trait]
 impl BlobSigner for ObjectBlobs {
     async fn sign_get(&self, key: &str, content_type: &str, valid: Duration) -> Result<String> {
-        let told = SignedUrlOptions::new().with_query([("response-content-type", content_type)]);
-        self.sign(Method::GET, key, valid, told).await
+        let options = SignedUrlOptions::new().with_query([("response-content-type", content_type)]);
+        self.sign(Method::GET, key, valid, options).await
     }
 
-    /// `object_store` signs the type but lets nobody sign a length: a link takes as much as the cloud does.
+    /// `object_store` can sign the content type but not the length, so such a link accepts as many bytes as the cloud
+    /// does.
     async fn sign_put(
         &self,
         key: &str,
@@ -54,7 +55,7 @@ impl BlobSigner for ObjectBlobs {
         let content_type = HeaderValue::from_str(content_type)
             .map_err(|error| Error::invalid("content_type", "This is no content type.").because(error))?;
         let name = HeaderName::from_static("content-type");
-        let pinned = SignedUrlOptions::new().with_signed_header(name, content_type);
-        self.sign(Method::PUT, key, valid, pinned).await
+        let options = SignedUrlOptions::new().with_signed_header(name, content_type);
+        self.sign(Method::PUT, key, valid, options).await
     }
 }

@@ -1,5 +1,5 @@
-//! One blob on its way into an `object_store`: a small one is put at once, a larger one part by part, and what is not
-//! finished is taken away again.
+//! Writes one blob into an `object_store`: a small blob in one request, a larger one in parts. The parts of an
+//! unfinished upload are deleted.
 
 use std::sync::Arc;
 
@@ -11,24 +11,25 @@ pub(super) struct Upload {
     store: Arc<dyn ObjectStore>,
     path: Path,
     part: usize,
-    waiting: BytesMut,
-    /// There from the first full part on.
+    pending: BytesMut,
+    /// The multipart upload; `None` until the first part is full.
     parts: Option<Box<dyn MultipartUpload>>,
     length: u64,
 }
 
 impl Upload {
     pub(super) fn new(store: Arc<dyn ObjectStore>, path: Path, part: usize) -> Self {
-        Self { store, path, part, waiting: BytesMut::new(), parts: None, length: 0 }
+        Self { store, path, part, pending: BytesMut::new(), parts: None, length: 0 }
     }
 
-    /// Takes a piece, and writes a part when one is full. One part at a time: that is all that memory holds of a blob.
+    /// Adds a piece, and writes a part when one is full. Parts are written one after the other, so memory holds only
+    /// one part of a blob.
     pub(super) async fn write(&mut self, mut piece: Bytes) -> Result<()> {
         self.length += piece.len() as u64;
         while !piece.is_empty() {
-            let room = self.part.saturating_sub(self.waiting.len()).min(piece.len());
-            self.waiting.extend_from_slice(&piece.split_to(room));
-            if self.waiting.len() >= self.part {
+            let free = self.part.saturating_sub(self.pending.len()).min(piece.len());
+            self.pending.extend_from_slice(&piece.split_to(free));
+            if self.pending.len() >= self.part {
                 self.write_part().await?;
             }
         }
@@ -36,7 +37,7 @@ impl Upload {
     }
 
     async fn write_part(&mut self) -> Result<()> {
-        let part = self.waiting.split().freeze();
+        let part = self.pending.split().freeze();
         let parts = match &mut self.parts {
             Some(parts) => parts,
             none => none.insert(self.store.put_multipart(&self.path).await?),
@@ -51,11 +52,11 @@ impl Upload {
     pub(super) async fn finish(mut self) -> Result<u64> {
         let length = self.length;
         if self.parts.is_none() {
-            let whole = self.waiting.split().freeze();
+            let whole = self.pending.split().freeze();
             self.store.put(&self.path, whole.into()).await?;
             return Ok(length);
         }
-        if !self.waiting.is_empty() {
+        if !self.pending.is_empty() {
             self.write_part().await?;
         }
         if let Some(parts) = &mut self.parts {
@@ -69,8 +70,8 @@ impl Upload {
         Ok(length)
     }
 
-    /// Takes away what was written. When that fails too, what is left is the store's to clean up (a bucket's lifecycle
-    /// rule): there is nothing more to be done from here.
+    /// Deletes the written parts. If that fails too, the store has to clean them up (by a bucket's lifecycle rule);
+    /// nothing more can be done here.
     pub(super) async fn abort(&mut self) {
         if let Some(mut parts) = self.parts.take() {
             let _ = parts.abort().await;
@@ -79,7 +80,7 @@ impl Upload {
 }
 
 impl Drop for Upload {
-    /// Dropped in the middle: nobody waits any more, so a task of its own takes away what was written.
+    /// Dropped before its end: no caller waits, so a separate task deletes the written parts.
     fn drop(&mut self) {
         if let (Some(mut parts), Ok(runtime)) = (self.parts.take(), tokio::runtime::Handle::try_current()) {
             runtime.spawn(async move { parts.abort().await });

@@ -1,4 +1,4 @@
-//! What leads to media from outside.
+//! Links to media, and ids that are resolved.
 
 use jan_core::ErrorKind;
 use jan_core::media::{MediaResolver, Want};
@@ -6,13 +6,13 @@ use jan_core::media::{MediaResolver, Want};
 use super::*;
 use crate::Token;
 
-fn linked() -> House {
+fn linked() -> Setup {
     let settings =
         MediaSettings { links: "https://jan/m/".into(), max_resolved: 100, ..MediaSettings::default() };
-    house_of(Arc::new(MemoryBlobs::new()), settings)
+    setup_with(Arc::new(MemoryBlobs::new()), settings)
 }
 
-/// The parts of one of our links.
+/// The id and the token of one of our links.
 pub(super) fn parts<'a>(url: &'a str, base: &str) -> (&'a str, Token<'a>) {
     let (id, rest) = url.strip_prefix(base).unwrap().split_once("?exp=").unwrap();
     let (exp, sig) = rest.split_once("&sig=").unwrap();
@@ -20,69 +20,74 @@ pub(super) fn parts<'a>(url: &'a str, base: &str) -> (&'a str, Token<'a>) {
 }
 
 #[tokio::test]
-async fn a_link_reads_until_it_ends() {
-    let house = linked();
-    let kept = house.keep(&me(), &png(1, 2, b"x")).await.unwrap();
+async fn a_link_is_readable_until_it_expires() {
+    let setup = linked();
+    let kept = setup.keep(&me(), &png(1, 2, b"x")).await.unwrap();
     let ids = [kept.id.clone()];
-    let link = house.media.links(&me(), &ids, Some(MINUTE)).await.unwrap().remove(0);
+    let link = setup.media.links(&me(), &ids, Some(MINUTE)).await.unwrap().remove(0);
     assert_eq!(link.expires_at, 1_700_000_060_000);
     let (id, token) = parts(&link.url, "https://jan/m/");
     assert_eq!(id, kept.id);
-    let opened = house.media.open_shown(id, Some(token), None).await.unwrap();
+    let opened = setup.media.open_shared(id, Some(token), None).await.unwrap();
     assert_eq!(opened.object, kept);
-    let kind =
-        async |id: &str, token| house.media.open_shown(id, token, None).await.err().map(|error| error.kind());
+    let kind = async |id: &str, token| {
+        setup.media.open_shared(id, token, None).await.err().map(|error| error.kind())
+    };
     assert_eq!(kind(id, None).await, Some(ErrorKind::NotFound), "it is not public");
     assert_eq!(kind(id, Some(Token { exp: token.exp + 1, ..token })).await, Some(ErrorKind::Forbidden));
 
-    house.media.set_public(&me(), id, true).await.unwrap();
+    setup.media.set_public(&me(), id, true).await.unwrap();
     assert_eq!(kind(id, None).await, None);
-    house.media.set_public(&me(), id, false).await.unwrap();
+    setup.media.set_public(&me(), id, false).await.unwrap();
     assert_eq!(kind(id, None).await, Some(ErrorKind::NotFound));
     assert_eq!(kind(id, Some(token)).await, None);
-    house.clock.advance(MINUTE);
+    setup.clock.advance(MINUTE);
     assert_eq!(kind(id, Some(token)).await, Some(ErrorKind::Forbidden));
-    let link = house.media.links(&me(), &ids, None).await.unwrap().remove(0);
+    let link = setup.media.links(&me(), &ids, None).await.unwrap().remove(0);
     let (id, token) = parts(&link.url, "https://jan/m/");
-    house.media.delete(&me(), id).await.unwrap();
-    assert_eq!(kind(id, Some(token)).await, Some(ErrorKind::NotFound), "a link ends with what it leads to");
-    house.audit().await;
+    setup.media.delete(&me(), id).await.unwrap();
+    assert_eq!(
+        kind(id, Some(token)).await,
+        Some(ErrorKind::NotFound),
+        "a link ends when its media is deleted"
+    );
+    setup.audit().await;
 
     let public = NewMedia { public: true, ..NewMedia::default() };
-    let public = house.media.ingest(&me(), Source::Bytes(pieces(&png(1, 2, b"x"))), public).await.unwrap();
+    let public = setup.media.ingest(&me(), Source::Bytes(pieces(&png(1, 2, b"x"))), public).await.unwrap();
     assert!(public.public);
     assert_eq!(kind(&public.id, None).await, None);
 }
 
 #[tokio::test]
-async fn ids_are_resolved_all_at_once_or_not_at_all() {
-    let house = linked();
+async fn either_all_ids_are_resolved_or_none() {
+    let setup = linked();
     let (mut ids, mut pictures) = (Vec::new(), Vec::new());
     for n in 0..3 {
         pictures.push(png(1, 2, &vec![b'x'; n]));
-        ids.push(house.keep(&me(), &pictures[n]).await.unwrap().id);
+        ids.push(setup.keep(&me(), &pictures[n]).await.unwrap().id);
     }
     use base64::Engine;
-    let resolved = house.media.resolve(&me(), &ids, Want::DataUrl).await.unwrap();
+    let resolved = setup.media.resolve(&me(), &ids, Want::DataUrl).await.unwrap();
     for (id, picture) in ids.iter().zip(&pictures) {
         let base64 = base64::engine::general_purpose::STANDARD.encode(picture);
         assert_eq!(resolved[id].url, format!("data:image/png;base64,{base64}"));
     }
-    let links = house.media.resolve(&me(), &ids, Want::Link).await.unwrap();
+    let links = setup.media.resolve(&me(), &ids, Want::Link).await.unwrap();
     assert!(links[&ids[0]].url.starts_with("https://jan/m/jan_") && links[&ids[0]].expires_at.is_some());
 
-    let foreign = house.keep(&you(), &png(1, 2, b"yours")).await.unwrap().id;
+    let foreign = setup.keep(&you(), &png(1, 2, b"yours")).await.unwrap().id;
     let unknown = jan_core::id::ulid(jan_core::media::PREFIX, 0);
     for wrong in [foreign, unknown] {
         let error =
-            house.media.resolve(&me(), &[ids[0].clone(), wrong.clone()], Want::Link).await.unwrap_err();
+            setup.media.resolve(&me(), &[ids[0].clone(), wrong.clone()], Want::Link).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "unknown_media"));
-        assert!(error.message().contains(&wrong), "it is named");
+        assert!(error.message().contains(&wrong), "the message names the id");
     }
-    ids.push(house.keep(&me(), &png(9, 9, &[0; 40])).await.unwrap().id);
-    let error = house.media.resolve(&me(), &ids, Want::DataUrl).await.unwrap_err();
+    ids.push(setup.keep(&me(), &png(9, 9, &[0; 40])).await.unwrap().id);
+    let error = setup.media.resolve(&me(), &ids, Want::DataUrl).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    house.media.resolve(&me(), &ids, Want::Link).await.unwrap();
+    setup.media.resolve(&me(), &ids, Want::Link).await.unwrap();
     let many = vec![ids[0].clone(); 101];
-    assert_eq!(house.media.resolve(&me(), &many, Want::Link).await.unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(setup.media.resolve(&me(), &many, Want::Link).await.unwrap_err().kind(), ErrorKind::Invalid);
 }

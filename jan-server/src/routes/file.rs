@@ -8,7 +8,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use jan_core::media::MediaObject;
 use jan_core::{Error, ErrorKind, Result};
-use jan_media::{Found, is_inline};
+use jan_media::{ReadableMedia, is_inline};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::call::Call;
@@ -24,7 +24,7 @@ const NOTHING_RUNS: HeaderValue =
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The reply with the file, or with the part of it that the request asks for. `cache` is the value of `Cache-Control`.
-pub(crate) async fn file(call: &Call, found: &Found, cache: HeaderValue) -> Reply {
+pub(crate) async fn file(call: &Call, found: &ReadableMedia, cache: HeaderValue) -> Reply {
     let object = &found.object;
     let tag = tag(object);
     if matches_etag(&call.headers, &tag) {

@@ -7,7 +7,7 @@
 use http::HeaderValue;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName};
 use jan_core::{Error, Result};
-use jan_media::{Found, Token};
+use jan_media::{ReadableMedia, Token};
 use serde_json::json;
 
 use super::call::Call;
@@ -51,9 +51,9 @@ pub(crate) async fn public_head(call: Call) -> Reply {
 }
 
 /// Finds the file, and its `Cache-Control`: an hour, and no longer than the signed link is valid.
-async fn find_public(call: &Call) -> Result<(Found, HeaderValue)> {
+async fn find_public(call: &Call) -> Result<(ReadableMedia, HeaderValue)> {
     let (id, token) = (call.path("id")?, Token::of_query(call.query.as_deref().unwrap_or_default()));
-    let found = call.services.media.find_shown(&id, token).await?;
+    let found = call.services.media.find_shared(&id, token).await?;
     let (scope, seconds) = match token {
         Some(token) if !found.object.public => {
             ("private", token.exp.saturating_sub(call.services.clock.unix_seconds()).min(MAX_AGE))

@@ -1,11 +1,11 @@
-//! Members that we do not know, put together from their pieces. Only texts that grow are joined; what is sent again with
-//! every chunk (a severity, a fingerprint, a list of sources) stays what it is.
+//! Combines unknown members of several pieces. Only texts that are known to come in pieces are joined. Values that are
+//! sent again with every chunk (a severity, a fingerprint, a list of sources) are kept once.
 
 use serde_json::Value;
 
 use crate::chat::Rest;
 
-/// Members whose texts come in pieces, and whose lists hold one entry for each piece.
+/// Names of members whose texts come in pieces, and whose lists get one more entry with each piece.
 const GROWING: [&str; 20] = [
     "analysis",
     "arguments",
@@ -28,14 +28,14 @@ const GROWING: [&str; 20] = [
     "transcript",
     "transcription",
 ];
-/// Longer lists are not searched for an entry that comes again.
-const SEARCHED: usize = 1000;
+/// The longest list that is searched for a repeated entry.
+const MAX_SEARCHED: usize = 1000;
 
 fn grows(name: &str) -> bool {
     GROWING.contains(&name) || name.ends_with("_content") || name.ends_with("_text")
 }
 
-/// Adds a piece's members, and says by about how many bytes that made them larger.
+/// Adds a piece's members and returns by about how many bytes the object grew.
 pub(super) fn members(to: &mut Rest, from: Rest) -> usize {
     let mut grown = 0;
     for (name, value) in from {
@@ -57,13 +57,14 @@ pub(super) fn members(to: &mut Rest, from: Rest) -> usize {
     grown
 }
 
-/// Entries that say their `index` go on with the one of that index; others are new, unless they are there already.
+/// Adds entries to a list. An entry with an `index` continues the entry with the same index. Other entries are new,
+/// unless the list contains them already.
 fn entries(list: &mut Vec<Value>, more: Vec<Value>, each_counts: bool) -> usize {
     let mut grown = 0;
     for entry in more {
         let index = entry.get("index").filter(|index| index.is_u64());
         let same = index.and_then(|index| list.iter().position(|known| known.get("index") == Some(index)));
-        let again = !each_counts && list.len() < SEARCHED && list.contains(&entry);
+        let again = !each_counts && list.len() < MAX_SEARCHED && list.contains(&entry);
         grown += match (same.and_then(|at| list.get_mut(at)), entry) {
             (Some(Value::Object(known)), Value::Object(more)) => members(known, more),
             _ if again => 0,
@@ -77,7 +78,7 @@ fn entries(list: &mut Vec<Value>, more: Vec<Value>, each_counts: bool) -> usize 
     grown
 }
 
-/// About how many bytes a value takes.
+/// The estimated memory of a value, in bytes.
 fn size(value: &Value) -> usize {
     let inside: usize = match value {
         Value::String(text) => text.len(),

@@ -1,4 +1,4 @@
-//! Puts the chunks of a stream together again. Pure: chunks in, answer out.
+//! Combines the chunks of a stream into one answer, without any input or output of its own.
 
 mod calls;
 mod merge;
@@ -9,24 +9,25 @@ use self::calls::Calls;
 use super::{AnswerBody, Choice, ChunkBody, Content, Delta, Message, Rest, Usage};
 use crate::{Error, Result};
 
-/// The largest answer that is put together unless told otherwise, as large as a whole one may be: 16 MiB.
+/// The default limit on the size of a collected answer: 16 MiB, the same as for a whole answer.
 pub const MAX_COLLECTED: usize = 16 * 1024 * 1024;
-/// What a choice or a call costs besides its texts.
-const ENTRY: usize = 256;
+/// The estimated memory of a choice or a call besides its texts, in bytes.
+const ENTRY_SIZE: usize = 256;
 
-/// Gathers the pieces of one answer: choices by their index, tool calls by their id and index, usage as it was reported.
+/// Collects the pieces of one answer: choices by their index, tool calls by their id and index, and the last reported
+/// usage.
 #[derive(Debug)]
 pub struct Collector {
     head: Option<ChunkBody>,
-    choices: BTreeMap<u32, Gathered>,
+    choices: BTreeMap<u32, PartialChoice>,
     usage: Option<Usage>,
-    /// About how many bytes are held.
-    held: usize,
+    /// The estimated memory in use, in bytes.
+    size: usize,
     limit: usize,
 }
 
 #[derive(Debug, Default)]
-struct Gathered {
+struct PartialChoice {
     role: Option<String>,
     content: Option<String>,
     reasoning: Option<String>,
@@ -43,49 +44,49 @@ impl Default for Collector {
 }
 
 impl Collector {
-    /// A collector of answers of at most about `limit` bytes.
+    /// A collector that refuses answers larger than about `limit` bytes.
     pub fn with_limit(limit: usize) -> Self {
-        Self { head: None, choices: BTreeMap::new(), usage: None, held: 0, limit }
+        Self { head: None, choices: BTreeMap::new(), usage: None, size: 0, limit }
     }
 
-    /// Takes the next chunk.
+    /// Adds the next chunk.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Upstream`] (`upstream_too_large`) when the answer grows over the limit.
     pub fn push(&mut self, mut chunk: ChunkBody) -> Result<()> {
         for choice in std::mem::take(&mut chunk.choices) {
-            let gathered = self.choices.entry(choice.index).or_insert_with(|| {
-                self.held = self.held.saturating_add(ENTRY);
-                Gathered::default()
+            let partial = self.choices.entry(choice.index).or_insert_with(|| {
+                self.size = self.size.saturating_add(ENTRY_SIZE);
+                PartialChoice::default()
             });
-            let grown = gathered.add(choice.delta) + merge::members(&mut gathered.rest, choice.rest);
-            self.held = self.held.saturating_add(grown);
-            gathered.finish_reason = choice.finish_reason.or(gathered.finish_reason.take());
+            let grown = partial.add(choice.delta) + merge::members(&mut partial.rest, choice.rest);
+            self.size = self.size.saturating_add(grown);
+            partial.finish_reason = choice.finish_reason.or(partial.finish_reason.take());
         }
         self.usage = chunk.usage.take().or(self.usage.take());
-        // Padding against those who watch the length of chunks.
+        // Padding, which hides the length of a chunk's text from observers of the network.
         chunk.rest.remove("obfuscation");
         let rest = std::mem::take(&mut chunk.rest);
         let head = self.head.get_or_insert_default();
-        head.name(chunk);
-        self.held = self.held.saturating_add(merge::members(&mut head.rest, rest));
-        if self.held <= self.limit {
+        head.fill_in(chunk);
+        self.size = self.size.saturating_add(merge::members(&mut head.rest, rest));
+        if self.size <= self.limit {
             return Ok(());
         }
         let message = format!("The model's answer is over {} bytes.", self.limit);
         Err(Error::upstream(message).with_code("upstream_too_large"))
     }
 
-    /// What has been reported as used so far.
+    /// The usage that was reported last.
     pub fn usage(&self) -> Option<&Usage> {
         self.usage.as_ref()
     }
 
-    /// The answer.
+    /// The collected answer.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Upstream`] when no chunk came, or a choice never said why it ended: half an answer is not
-    /// shown as a whole one.
+    /// [`crate::ErrorKind::Upstream`] when there was no chunk, or a choice has no finish reason: an incomplete answer
+    /// is not returned as a complete one.
     pub fn finish(self) -> Result<AnswerBody> {
         let cut = || Error::upstream("The model's answer broke off.").with_code("upstream_cut");
         let head = self.head.ok_or_else(cut)?;
@@ -105,12 +106,12 @@ impl Collector {
 }
 
 impl ChunkBody {
-    /// Takes what a chunk says of its answer where nothing was said before: some upstreams name neither the answer nor the
-    /// model in their first chunk.
-    fn name(&mut self, chunk: Self) {
-        for (own, said) in [(&mut self.id, chunk.id), (&mut self.model, chunk.model)] {
+    /// Fills in the id, model and creation time from `chunk` where they are still unknown: some upstreams omit them in
+    /// their first chunk.
+    fn fill_in(&mut self, chunk: Self) {
+        for (own, new) in [(&mut self.id, chunk.id), (&mut self.model, chunk.model)] {
             if own.is_empty() {
-                *own = said;
+                *own = new;
             }
         }
         if self.created == 0 {
@@ -119,8 +120,8 @@ impl ChunkBody {
     }
 }
 
-impl Gathered {
-    /// Adds a piece, and says by how many bytes that made it larger.
+impl PartialChoice {
+    /// Adds a piece and returns by how many bytes the choice grew.
     fn add(&mut self, delta: Delta) -> usize {
         self.role = self.role.take().or(delta.role);
         let mut grown = append(&mut self.content, delta.content);
@@ -178,20 +179,20 @@ mod tests {
         ])
         .unwrap();
         let calls = answer.choices[0].message.tool_calls.as_ref().unwrap();
-        let said: Vec<_> = calls.iter().map(|c| (c.id.as_str(), c.function.arguments.as_str())).collect();
-        assert_eq!(said, [("a", "{}"), ("b", "{\"x\":1}")]);
+        let combined: Vec<_> = calls.iter().map(|c| (c.id.as_str(), c.function.arguments.as_str())).collect();
+        assert_eq!(combined, [("a", "{}"), ("b", "{\"x\":1}")]);
         assert_eq!(calls[0].kind, "function");
     }
 
     #[test]
-    fn half_an_answer_is_an_error() {
+    fn an_incomplete_answer_is_an_error() {
         let cut = collect(&[json!({"id":"c","choices":[{"index":0,"delta":{"content":"Par"}}]})]);
         assert_eq!(cut.unwrap_err().code(), "upstream_cut");
         assert!(collect(&[]).is_err());
     }
 
     #[test]
-    fn what_vendors_add_is_kept() {
+    fn members_that_vendors_add_are_kept() {
         let answer = collect(&[
             json!({"choices":[{"index":0,"delta":{"reasoning":"I "}}]}),
             json!({"choices":[{"index":0,"delta":{"reasoning":"think","content":"Hi"},"finish_reason":"stop"}],"x_groq":{"id":"r"}}),
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_again_in_every_chunk_is_not_doubled() {
+    fn members_repeated_in_every_chunk_are_not_doubled() {
         let chunk = |text: &str| {
             json!({"system_fingerprint":"fp","citations":["a"],"obfuscation":"zz","choices":[{"index":0,
                 "delta":{"content":text,"audio":{"id":"au","transcript":text},"refusal":null,
@@ -217,10 +218,10 @@ mod tests {
         let choice = &answer.choices[0];
         assert_eq!(choice.rest["content_filter_results"]["hate"]["severity"], "safe");
         assert_eq!(choice.rest["logprobs"]["content"], json!([{"token":"ha"},{"token":"ha"}]));
-        let said = &choice.message.rest;
-        assert_eq!(said["audio"], json!({"id":"au","transcript":"haha"}));
+        let rest = &choice.message.rest;
+        assert_eq!(rest["audio"], json!({"id":"au","transcript":"haha"}));
         let detail = json!([{"type":"reasoning.text","index":0,"text":"haha","format":"v1"}]);
-        assert_eq!(said["reasoning_details"], detail);
+        assert_eq!(rest["reasoning_details"], detail);
         assert_eq!(
             (&answer.rest["citations"], &answer.rest["system_fingerprint"]),
             (&json!(["a"]), &json!("fp"))
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_whole_answer_may_be_is_an_error() {
+    fn an_answer_over_the_limit_is_an_error() {
         let grows = [
             json!({"content": "0123456789"}),
             json!({"reasoning": "0123456789"}),

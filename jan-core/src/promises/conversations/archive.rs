@@ -1,19 +1,20 @@
-//! What was archived comes back as it was, whole or not at all.
+//! Archived conversations are restored unchanged, completely or not at all.
 
 use super::*;
 use crate::conversation::{Archived, PlacedItem, Selection};
 
 pub async fn all(store: &Stores) {
-    an_archive_gives_everything_back(store).await;
-    what_is_there_already_is_not_overwritten(store).await;
-    what_does_not_fit_is_refused(store).await;
+    an_archive_restores_everything(store).await;
+    an_existing_conversation_is_not_overwritten(store).await;
+    an_inconsistent_archive_is_refused(store).await;
 }
 
-/// A conversation with a branch that took over, one that was deleted under another's feet, and a deleted item.
+/// A conversation with a fork that took its parent's name, a deleted branch that another one shares items with, and a
+/// deleted item.
 async fn grown(store: &Stores, me: &UserId) -> String {
-    let (id, items) = begun(store, me, 3).await;
+    let (id, items) = create_with_messages(store, me, 3).await;
     store.branches.fork(me, &id, fork("lower", ForkPoint::After(items[1].clone()))).await.unwrap();
-    say(store, me, &id, "lower", 2).await;
+    add_messages(store, me, &id, "lower", 2).await;
     let upper = Fork { parent: Some("lower".to_owned()), ..fork("upper", ForkPoint::End) };
     store.branches.fork(me, &id, upper).await.unwrap();
     store.branches.delete_branch(me, &id, "lower", NOON + 3).await.unwrap();
@@ -24,7 +25,7 @@ async fn grown(store: &Stores, me: &UserId) -> String {
     id
 }
 
-/// All that is archived, read in small pages.
+/// The whole archive of a conversation, read in small pages.
 async fn archive(store: &Stores, me: &UserId, id: &str) -> (Archived, Vec<PlacedItem>) {
     let (mut items, mut after) = (Vec::new(), (0, 0));
     loop {
@@ -37,18 +38,18 @@ async fn archive(store: &Stores, me: &UserId, id: &str) -> (Archived, Vec<Placed
     (store.archive.archived(me, id).await.unwrap(), items)
 }
 
-/// Everything that its owner sees of a conversation.
+/// Everything that the owner can read of a conversation.
 async fn seen(store: &Stores, me: &UserId, id: &str) -> (Conversation, Vec<Branch>, Vec<Vec<Item>>) {
     let branches = store.branches.branches(me, id).await.unwrap();
     let mut lines = Vec::new();
     for branch in &branches {
-        lines.push(shown(store, me, id, Some(&branch.name)).await);
+        lines.push(items_of(store, me, id, Some(&branch.name)).await);
     }
     (store.conversations.get(me, id).await.unwrap(), branches, lines)
 }
 
-pub async fn an_archive_gives_everything_back(store: &Stores) {
-    let me = somebody();
+pub async fn an_archive_restores_everything(store: &Stores) {
+    let me = new_owner();
     let id = grown(store, &me).await;
     let before = seen(store, &me, &id).await;
     let (archived, items) = archive(store, &me, &id).await;
@@ -58,18 +59,18 @@ pub async fn an_archive_gives_everything_back(store: &Stores) {
     store.archive.restore(&me, archived, items).await.unwrap();
     assert_eq!(seen(store, &me, &id).await, before);
     let next = store.conversations.append(&me, &id, append_to("upper", messages(1))).await.unwrap();
-    assert_eq!(places(&next), [5], "life goes on where it stopped");
+    assert_eq!(places(&next), [5], "the next item continues the numbering");
 }
 
-pub async fn what_is_there_already_is_not_overwritten(store: &Stores) {
-    let (me, other) = (somebody(), somebody());
+pub async fn an_existing_conversation_is_not_overwritten(store: &Stores) {
+    let (me, other) = (new_owner(), new_owner());
     let id = grown(store, &me).await;
     let before = seen(store, &me, &id).await;
     let (archived, items) = archive(store, &me, &id).await;
     for owner in [&me, &other] {
         refused(store.archive.restore(owner, archived.clone(), items.clone()).await, ErrorKind::Conflict);
     }
-    // The same items under another id: the last one is the first that is taken.
+    // The same items in a conversation with another id: only the last item's id exists already.
     let conversation = Conversation { id: id::short("conv_"), ..archived.conversation.clone() };
     let mut fresh = items.clone();
     let kept = fresh.len() - 1;
@@ -84,8 +85,8 @@ pub async fn what_is_there_already_is_not_overwritten(store: &Stores) {
     refused(store.archive.restore(&me, archived, items).await, ErrorKind::Conflict);
 }
 
-pub async fn what_does_not_fit_is_refused(store: &Stores) {
-    let me = somebody();
+pub async fn an_inconsistent_archive_is_refused(store: &Stores) {
+    let me = new_owner();
     let id = grown(store, &me).await;
     let (archived, items) = archive(store, &me, &id).await;
     store.archive.delete_owner(&me).await.unwrap();

@@ -4,17 +4,17 @@ use super::*;
 
 pub async fn all(store: &Stores) {
     every_conversation_begins_with_main(store).await;
-    branches_are_listed_in_the_order_in_which_they_were_made(store).await;
-    the_active_branch_is_one_and_is_chosen(store).await;
-    the_active_branch_and_main_are_not_deleted(store).await;
-    a_deleted_branch_is_gone_and_its_name_is_free(store).await;
-    children_of_a_deleted_branch_go_on_showing_its_items(store).await;
+    branches_are_listed_in_the_order_of_their_creation(store).await;
+    exactly_one_branch_is_active_and_it_can_be_chosen(store).await;
+    the_active_branch_and_main_cannot_be_deleted(store).await;
+    a_deleted_branch_is_not_found_and_its_name_is_free(store).await;
+    children_of_a_deleted_branch_still_contain_its_items(store).await;
 }
 
 pub async fn every_conversation_begins_with_main(store: &Stores) {
-    let me = somebody();
+    let me = new_owner();
     for count in [0, 3] {
-        let (id, _) = begun(store, &me, count).await;
+        let (id, _) = create_with_messages(store, &me, count).await;
         let main = Branch {
             name: MAIN.to_owned(),
             description: None,
@@ -30,9 +30,9 @@ pub async fn every_conversation_begins_with_main(store: &Stores) {
     }
 }
 
-pub async fn branches_are_listed_in_the_order_in_which_they_were_made(store: &Stores) {
-    let me = somebody();
-    let (id, _) = begun(store, &me, 1).await;
+pub async fn branches_are_listed_in_the_order_of_their_creation(store: &Stores) {
+    let me = new_owner();
+    let (id, _) = create_with_messages(store, &me, 1).await;
     for name in ["z", "a", ODD] {
         store.branches.fork(&me, &id, fork(name, ForkPoint::End)).await.unwrap();
     }
@@ -45,16 +45,16 @@ async fn active(store: &Stores, me: &UserId, id: &str) -> Vec<String> {
     branches.into_iter().filter(|branch| branch.is_active).map(|branch| branch.name).collect()
 }
 
-pub async fn the_active_branch_is_one_and_is_chosen(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 2).await;
+pub async fn exactly_one_branch_is_active_and_it_can_be_chosen(store: &Stores) {
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 2).await;
     store.branches.fork(&me, &id, fork("other", ForkPoint::After(main[0].clone()))).await.unwrap();
     assert_eq!(active(store, &me, &id).await, [MAIN]);
-    assert_eq!(ids(&shown(store, &me, &id, None).await), main);
+    assert_eq!(ids(&items_of(store, &me, &id, None).await), main);
     for _ in 0..2 {
         store.branches.activate(&me, &id, "other", NOON + 3).await.unwrap();
         assert_eq!(active(store, &me, &id).await, ["other"]);
-        assert_eq!(ids(&shown(store, &me, &id, None).await), main[..1]);
+        assert_eq!(ids(&items_of(store, &me, &id, None).await), main[..1]);
     }
     is_not_found(store.branches.activate(&me, &id, "nowhere", NOON + 4).await);
     assert_eq!(active(store, &me, &id).await, ["other"]);
@@ -62,9 +62,9 @@ pub async fn the_active_branch_is_one_and_is_chosen(store: &Stores) {
     assert_eq!(active(store, &me, &id).await, [MAIN]);
 }
 
-pub async fn the_active_branch_and_main_are_not_deleted(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 1).await;
+pub async fn the_active_branch_and_main_cannot_be_deleted(store: &Stores) {
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 1).await;
     store.branches.fork(&me, &id, fork("other", ForkPoint::End)).await.unwrap();
     refused(store.branches.delete_branch(&me, &id, MAIN, NOON + 3).await, ErrorKind::Invalid);
     store.branches.activate(&me, &id, "other", NOON + 3).await.unwrap();
@@ -72,17 +72,17 @@ pub async fn the_active_branch_and_main_are_not_deleted(store: &Stores) {
     refused(store.branches.delete_branch(&me, &id, "other", NOON + 4).await, ErrorKind::Invalid);
     is_not_found(store.branches.delete_branch(&me, &id, "nowhere", NOON + 4).await);
     assert_eq!(store.branches.branches(&me, &id).await.unwrap().len(), 2);
-    assert_eq!(shown_ids(store, &me, &id, MAIN).await, main);
+    assert_eq!(item_ids(store, &me, &id, MAIN).await, main);
 }
 
-pub async fn a_deleted_branch_is_gone_and_its_name_is_free(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 2).await;
+pub async fn a_deleted_branch_is_not_found_and_its_name_is_free(store: &Stores) {
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 2).await;
     for _ in 0..2 {
         let point = ForkPoint::After(main[0].clone());
         store.branches.fork(&me, &id, fork("other", point)).await.unwrap();
-        let own = say(store, &me, &id, "other", 2).await;
-        assert_eq!(shown_ids(store, &me, &id, "other").await, [&main[..1], &own].concat());
+        let own = add_messages(store, &me, &id, "other", 2).await;
+        assert_eq!(item_ids(store, &me, &id, "other").await, [&main[..1], &own].concat());
         store.branches.delete_branch(&me, &id, "other", NOON + 3).await.unwrap();
 
         let all = PageRequest::default();
@@ -94,29 +94,29 @@ pub async fn a_deleted_branch_is_gone_and_its_name_is_free(store: &Stores) {
         is_not_found(store.branches.fork(&me, &id, child).await);
         let names = store.branches.branches(&me, &id).await.unwrap().into_iter().map(|branch| branch.name);
         assert_eq!(names.collect::<Vec<_>>(), [MAIN]);
-        assert_eq!(shown_ids(store, &me, &id, MAIN).await, main);
+        assert_eq!(item_ids(store, &me, &id, MAIN).await, main);
     }
 }
 
-pub async fn children_of_a_deleted_branch_go_on_showing_its_items(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 2).await;
+pub async fn children_of_a_deleted_branch_still_contain_its_items(store: &Stores) {
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 2).await;
     store.branches.fork(&me, &id, fork("parent", ForkPoint::End)).await.unwrap();
-    let parents = say(store, &me, &id, "parent", 3).await;
+    let parents = add_messages(store, &me, &id, "parent", 3).await;
     let point = ForkPoint::After(parents[1].clone());
     let child = Fork { parent: Some("parent".to_owned()), ..fork("child", point) };
     store.branches.fork(&me, &id, child).await.unwrap();
-    let own = say(store, &me, &id, "child", 1).await;
+    let own = add_messages(store, &me, &id, "child", 1).await;
     store.branches.delete_branch(&me, &id, "parent", NOON + 3).await.unwrap();
 
     let expected = [&main[..], &parents[..2], &own].concat();
-    assert_eq!(shown_ids(store, &me, &id, "child").await, expected);
+    assert_eq!(item_ids(store, &me, &id, "child").await, expected);
     assert_eq!(branch_named(store, &me, &id, "child").await.item_count, 5);
-    let more = say(store, &me, &id, "child", 1).await;
-    assert_eq!(shown_ids(store, &me, &id, "child").await, [expected, more].concat());
-    // What it shows can be forked from, though it stands on a branch that is gone.
+    let more = add_messages(store, &me, &id, "child", 1).await;
+    assert_eq!(item_ids(store, &me, &id, "child").await, [expected, more].concat());
+    // Its items can be forked from, even those of a deleted branch.
     let point = ForkPoint::Before(parents[1].clone());
     let grandchild = Fork { parent: Some("child".to_owned()), ..fork("grandchild", point) };
     store.branches.fork(&me, &id, grandchild).await.unwrap();
-    assert_eq!(shown_ids(store, &me, &id, "grandchild").await, [&main[..], &parents[..1]].concat());
+    assert_eq!(item_ids(store, &me, &id, "grandchild").await, [&main[..], &parents[..1]].concat());
 }

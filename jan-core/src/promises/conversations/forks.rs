@@ -1,4 +1,4 @@
-//! Forks: where a branch leaves its parent, and what each of the two shows from then on.
+//! Forks: the point at which a branch forks from its parent, and the items of both afterwards.
 
 use futures_util::future::join_all;
 
@@ -6,20 +6,20 @@ use super::*;
 use crate::conversation::ItemRef;
 
 pub async fn all(store: &Stores) {
-    a_fork_shows_its_parent_up_to_the_fork(store).await;
-    a_fork_and_its_parent_go_separate_ways(store).await;
-    a_fork_begins_with_its_items_in_one_piece(store).await;
+    a_fork_contains_its_parents_items_up_to_the_fork(store).await;
+    a_fork_and_its_parent_get_separate_items(store).await;
+    a_fork_is_created_together_with_its_items(store).await;
     a_fork_may_take_over_its_parents_name(store).await;
-    a_fork_leaves_the_active_branch_when_none_is_named(store).await;
-    a_fork_of_a_fork_shows_all_that_came_before(store).await;
-    a_name_that_is_taken_is_refused_and_nothing_is_changed(store).await;
-    a_fork_from_what_is_not_on_the_parent_is_not_found(store).await;
-    of_those_who_want_one_name_at_once_one_gets_it(store).await;
+    a_fork_starts_from_the_active_branch_by_default(store).await;
+    a_fork_of_a_fork_contains_all_earlier_items(store).await;
+    an_existing_name_is_refused_and_nothing_is_changed(store).await;
+    a_fork_from_an_item_that_is_not_on_the_parent_is_not_found(store).await;
+    of_simultaneous_forks_with_one_name_one_succeeds(store).await;
 }
 
-pub async fn a_fork_shows_its_parent_up_to_the_fork(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 4).await;
+pub async fn a_fork_contains_its_parents_items_up_to_the_fork(store: &Stores) {
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 4).await;
     let after = |n: usize| ForkPoint::After(main[n].clone());
     let before = |n: usize| ForkPoint::Before(main[n].clone());
     let points = [
@@ -46,21 +46,21 @@ pub async fn a_fork_shows_its_parent_up_to_the_fork(store: &Stores) {
         };
         assert_eq!((&branch, items), (&expected, Vec::new()));
         assert_eq!(branch_named(store, &me, &id, name).await, expected);
-        let shows = shown(store, &me, &id, Some(name)).await;
+        let shows = items_of(store, &me, &id, Some(name)).await;
         assert_eq!(ids(&shows), main[..shared]);
         assert_eq!(places(&shows), (1..=shared as i64).collect::<Vec<_>>());
     }
 }
 
-pub async fn a_fork_and_its_parent_go_separate_ways(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 3).await;
+pub async fn a_fork_and_its_parent_get_separate_items(store: &Stores) {
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 3).await;
     store.branches.fork(&me, &id, fork("other", ForkPoint::After(main[1].clone()))).await.unwrap();
-    let on_main = say(store, &me, &id, MAIN, 2).await;
-    let on_other = say(store, &me, &id, "other", 3).await;
+    let on_main = add_messages(store, &me, &id, MAIN, 2).await;
+    let on_other = add_messages(store, &me, &id, "other", 3).await;
     let (on_main, on_other) = ([&main[..], &on_main].concat(), [&main[..2], &on_other].concat());
     for (branch, expected) in [(MAIN, on_main), ("other", on_other)] {
-        let shows = shown(store, &me, &id, Some(branch)).await;
+        let shows = items_of(store, &me, &id, Some(branch)).await;
         assert_eq!(ids(&shows), expected);
         assert_eq!(places(&shows), [1, 2, 3, 4, 5]);
         assert!(shows.iter().all(|item| item.branch == branch));
@@ -68,9 +68,9 @@ pub async fn a_fork_and_its_parent_go_separate_ways(store: &Stores) {
     }
 }
 
-pub async fn a_fork_begins_with_its_items_in_one_piece(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 3).await;
+pub async fn a_fork_is_created_together_with_its_items(store: &Stores) {
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 3).await;
     let first = messages(2);
     let new = Fork { items: first.clone(), ..fork("edited", ForkPoint::Before(main[2].clone())) };
     let (branch, items) = store.branches.fork(&me, &id, new).await.unwrap();
@@ -80,13 +80,13 @@ pub async fn a_fork_begins_with_its_items_in_one_piece(store: &Stores) {
         .map(|(place, item)| Item { branch: "edited".to_owned(), sequence_number: place, ..item })
         .collect();
     assert_eq!(items, expected);
-    assert_eq!(shown(store, &me, &id, Some("edited")).await[2..], expected);
-    assert_eq!(shown_ids(store, &me, &id, MAIN).await, main);
+    assert_eq!(items_of(store, &me, &id, Some("edited")).await[2..], expected);
+    assert_eq!(item_ids(store, &me, &id, MAIN).await, main);
 }
 
 pub async fn a_fork_may_take_over_its_parents_name(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 3).await;
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 3).await;
     store.branches.fork(&me, &id, fork("child", ForkPoint::After(main[0].clone()))).await.unwrap();
     let take_over = |backup: &str| Naming::TakeOver { backup: backup.to_owned() };
     let point = ForkPoint::Before(main[2].clone());
@@ -98,74 +98,74 @@ pub async fn a_fork_may_take_over_its_parents_name(store: &Stores) {
     assert_eq!(branch_named(store, &me, &id, MAIN).await, branch);
     let backup = branch_named(store, &me, &id, "backup").await;
     assert_eq!((backup.is_active, backup.parent_branch, backup.item_count), (false, None, 3));
-    assert_eq!(shown_ids(store, &me, &id, "backup").await, main);
+    assert_eq!(item_ids(store, &me, &id, "backup").await, main);
     let mut expected = [&main[..2], &ids(&items)].concat();
-    assert_eq!(shown_ids(store, &me, &id, MAIN).await, expected);
-    // An item found by its id says which branch it stands on by the name that this has now.
+    assert_eq!(item_ids(store, &me, &id, MAIN).await, expected);
+    // An item that is found by its id has the current name of its branch.
     for (item, branch) in [(&main[2], "backup"), (&items[0].id, MAIN)] {
         assert_eq!(store.conversations.item(&me, &id, ItemRef::Id(item)).await.unwrap().branch, branch);
     }
-    // The child follows its parent to the new name and shows what it showed.
+    // The child belongs to its parent under the new name, and its items are unchanged.
     let child = branch_named(store, &me, &id, "child").await;
     assert_eq!(child.parent_branch.as_deref(), Some("backup"));
-    assert_eq!(shown_ids(store, &me, &id, "child").await, main[..1]);
-    // New items go to the new one.
+    assert_eq!(item_ids(store, &me, &id, "child").await, main[..1]);
+    // New items are added to the new branch.
     expected.extend(ids(&store.conversations.append(&me, &id, append(messages(1))).await.unwrap()));
-    assert_eq!(shown_ids(store, &me, &id, MAIN).await, expected);
-    assert_eq!(shown_ids(store, &me, &id, "backup").await, main);
-    // And once more, over what took over.
+    assert_eq!(item_ids(store, &me, &id, MAIN).await, expected);
+    assert_eq!(item_ids(store, &me, &id, "backup").await, main);
+    // A second fork takes the name from the first one.
     let point = ForkPoint::After(expected[2].clone());
     let again = Fork { naming: take_over("backup 2"), ..fork("", point) };
     store.branches.fork(&me, &id, again).await.unwrap();
-    assert_eq!(shown_ids(store, &me, &id, MAIN).await, expected[..3]);
-    assert_eq!(shown_ids(store, &me, &id, "backup 2").await, expected);
-    assert_eq!(shown_ids(store, &me, &id, "backup").await, main);
+    assert_eq!(item_ids(store, &me, &id, MAIN).await, expected[..3]);
+    assert_eq!(item_ids(store, &me, &id, "backup 2").await, expected);
+    assert_eq!(item_ids(store, &me, &id, "backup").await, main);
 }
 
-pub async fn a_fork_leaves_the_active_branch_when_none_is_named(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 1).await;
+pub async fn a_fork_starts_from_the_active_branch_by_default(store: &Stores) {
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 1).await;
     store.branches.fork(&me, &id, fork("other", ForkPoint::End)).await.unwrap();
-    let own = say(store, &me, &id, "other", 1).await;
+    let own = add_messages(store, &me, &id, "other", 1).await;
     store.branches.activate(&me, &id, "other", NOON + 3).await.unwrap();
     let new = Fork { parent: None, ..fork("third", ForkPoint::End) };
     let (branch, _) = store.branches.fork(&me, &id, new).await.unwrap();
     assert_eq!(branch.parent_branch.as_deref(), Some("other"));
-    assert_eq!(shown_ids(store, &me, &id, "third").await, [main, own].concat());
+    assert_eq!(item_ids(store, &me, &id, "third").await, [main, own].concat());
     assert!(branch_named(store, &me, &id, "other").await.is_active);
 }
 
-pub async fn a_fork_of_a_fork_shows_all_that_came_before(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 4).await;
+pub async fn a_fork_of_a_fork_contains_all_earlier_items(store: &Stores) {
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 4).await;
     store.branches.fork(&me, &id, fork("child", ForkPoint::After(main[2].clone()))).await.unwrap();
-    let childs = say(store, &me, &id, "child", 2).await;
+    let childs = add_messages(store, &me, &id, "child", 2).await;
     let of_child = async |name: &str, point| {
         let new = Fork { parent: Some("child".to_owned()), ..fork(name, point) };
         let (branch, _) = store.branches.fork(&me, &id, new).await.unwrap();
         assert_eq!(branch.parent_branch.as_deref(), Some("child"));
-        say(store, &me, &id, name, 2).await
+        add_messages(store, &me, &id, name, 2).await
     };
     let late = of_child("late", ForkPoint::After(childs[0].clone())).await;
-    assert_eq!(shown_ids(store, &me, &id, "late").await, [&main[..3], &childs[..1], &late].concat());
-    // It may also leave where its parent still showed its own parent's items.
+    assert_eq!(item_ids(store, &me, &id, "late").await, [&main[..3], &childs[..1], &late].concat());
+    // A fork is also possible at an item that the parent shares with its own parent.
     let early = of_child("early", ForkPoint::Before(main[1].clone())).await;
-    assert_eq!(shown_ids(store, &me, &id, "early").await, [&main[..1], &early].concat());
+    assert_eq!(item_ids(store, &me, &id, "early").await, [&main[..1], &early].concat());
     let edge = of_child("edge", ForkPoint::Before(childs[0].clone())).await;
-    assert_eq!(shown_ids(store, &me, &id, "edge").await, [&main[..3], &edge].concat());
+    assert_eq!(item_ids(store, &me, &id, "edge").await, [&main[..3], &edge].concat());
     for (name, count) in [("late", 6), ("early", 3), ("edge", 5), ("child", 5), (MAIN, 4)] {
         assert_eq!(branch_named(store, &me, &id, name).await.item_count, count, "{name}");
     }
-    // A page runs over all three.
+    // A page includes items of all three branches.
     let middle = page(3, Order::Desc, Some(&late[0]));
     let middle = store.conversations.items(&me, &id, Some("late"), &middle).await.unwrap();
     assert_eq!(ids(&middle.items), [&childs[0], &main[2], &main[1]].map(Clone::clone));
     assert!(middle.has_more);
 }
 
-pub async fn a_name_that_is_taken_is_refused_and_nothing_is_changed(store: &Stores) {
-    let me = somebody();
-    let (id, _) = begun(store, &me, 2).await;
+pub async fn an_existing_name_is_refused_and_nothing_is_changed(store: &Stores) {
+    let me = new_owner();
+    let (id, _) = create_with_messages(store, &me, 2).await;
     store.branches.fork(&me, &id, fork("other", ForkPoint::End)).await.unwrap();
     let before =
         (store.conversations.get(&me, &id).await.unwrap(), store.branches.branches(&me, &id).await.unwrap());
@@ -183,13 +183,13 @@ pub async fn a_name_that_is_taken_is_refused_and_nothing_is_changed(store: &Stor
     }
 }
 
-pub async fn a_fork_from_what_is_not_on_the_parent_is_not_found(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 3).await;
+pub async fn a_fork_from_an_item_that_is_not_on_the_parent_is_not_found(store: &Stores) {
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 3).await;
     store.branches.fork(&me, &id, fork("other", ForkPoint::After(main[0].clone()))).await.unwrap();
-    let own = say(store, &me, &id, "other", 1).await;
+    let own = add_messages(store, &me, &id, "other", 1).await;
     store.conversations.delete_item(&me, &id, &main[1], NOON + 3).await.unwrap();
-    let (_, elsewhere) = begun(store, &me, 1).await;
+    let (_, elsewhere) = create_with_messages(store, &me, 1).await;
     for item in ["msg_nobody", own[0].as_str(), main[1].as_str(), elsewhere[0].as_str()] {
         is_not_found(store.branches.fork(&me, &id, fork("new", ForkPoint::After(item.to_owned()))).await);
         is_not_found(store.branches.fork(&me, &id, fork("new", ForkPoint::Before(item.to_owned()))).await);
@@ -202,9 +202,9 @@ pub async fn a_fork_from_what_is_not_on_the_parent_is_not_found(store: &Stores) 
     assert_eq!(store.branches.branches(&me, &id).await.unwrap().len(), 2);
 }
 
-pub async fn of_those_who_want_one_name_at_once_one_gets_it(store: &Stores) {
-    let me = somebody();
-    let (id, _) = begun(store, &me, 1).await;
+pub async fn of_simultaneous_forks_with_one_name_one_succeeds(store: &Stores) {
+    let me = new_owner();
+    let (id, _) = create_with_messages(store, &me, 1).await;
     let forks = (0..10).map(|_| store.branches.fork(&me, &id, fork("wanted", ForkPoint::End)));
     let (made, others): (Vec<_>, Vec<_>) = join_all(forks).await.into_iter().partition(Result::is_ok);
     assert_eq!(made.len(), 1);

@@ -1,21 +1,21 @@
-//! A conversation itself: made, changed, deleted.
+//! Conversations are created, changed and deleted.
 
 use super::*;
 use crate::conversation::{Change, Filter, ItemRef, Metadata, Selection};
 
 pub async fn all(store: &Stores) {
-    a_conversation_comes_back_as_it_was_kept(store).await;
-    the_first_items_stand_on_main(store).await;
-    a_change_touches_what_it_names_and_nothing_else(store).await;
-    every_write_says_when_it_was(store).await;
-    a_selection_is_deleted_and_named(store).await;
-    what_is_deleted_is_found_no_more(store).await;
-    what_is_deleted_still_works_as_a_cursor(store).await;
-    a_project_is_left_by_all_its_conversations(store).await;
+    a_conversation_is_read_back_unchanged(store).await;
+    the_first_items_are_on_main(store).await;
+    a_change_sets_only_the_fields_that_it_names(store).await;
+    every_write_sets_the_time_of_the_last_change(store).await;
+    a_selection_is_deleted_and_its_ids_are_returned(store).await;
+    a_deleted_conversation_is_not_found(store).await;
+    a_deleted_conversation_still_works_as_a_cursor(store).await;
+    all_conversations_can_be_removed_from_a_project(store).await;
 }
 
-pub async fn a_conversation_comes_back_as_it_was_kept(store: &Stores) {
-    let me = somebody();
+pub async fn a_conversation_is_read_back_unchanged(store: &Stores) {
+    let me = new_owner();
     let full = Conversation {
         id: id::short("conv_"),
         title: Some(ODD.to_owned()),
@@ -30,24 +30,24 @@ pub async fn a_conversation_comes_back_as_it_was_kept(store: &Stores) {
     for kept in [full, empty, conversation()] {
         assert_eq!(store.conversations.create(&me, kept.clone(), Vec::new()).await.unwrap(), []);
         assert_eq!(store.conversations.get(&me, &kept.id).await.unwrap(), kept);
-        assert_eq!(shown(store, &me, &kept.id, None).await, []);
+        assert_eq!(items_of(store, &me, &kept.id, None).await, []);
     }
 }
 
-pub async fn the_first_items_stand_on_main(store: &Stores) {
-    let (me, new, first) = (somebody(), conversation(), messages(3));
+pub async fn the_first_items_are_on_main(store: &Stores) {
+    let (me, new, first) = (new_owner(), conversation(), messages(3));
     let items = store.conversations.create(&me, new.clone(), first.clone()).await.unwrap();
     let expected: Vec<_> = (1..)
         .zip(first)
         .map(|(place, item)| Item { branch: MAIN.to_owned(), sequence_number: place, ..item })
         .collect();
     assert_eq!(items, expected);
-    assert_eq!(shown(store, &me, &new.id, None).await, expected);
-    assert_eq!(shown(store, &me, &new.id, Some(MAIN)).await, expected);
+    assert_eq!(items_of(store, &me, &new.id, None).await, expected);
+    assert_eq!(items_of(store, &me, &new.id, Some(MAIN)).await, expected);
 }
 
-pub async fn a_change_touches_what_it_names_and_nothing_else(store: &Stores) {
-    let me = somebody();
+pub async fn a_change_sets_only_the_fields_that_it_names(store: &Stores) {
+    let me = new_owner();
     let mut now = Conversation {
         title: Some("a".to_owned()),
         metadata: Metadata::from([("k".to_owned(), "v".to_owned())]),
@@ -86,9 +86,9 @@ pub async fn a_change_touches_what_it_names_and_nothing_else(store: &Stores) {
     is_not_found(store.conversations.update(&me, "conv_nobody", Change::default()).await);
 }
 
-pub async fn every_write_says_when_it_was(store: &Stores) {
-    let me = somebody();
-    let (id, items) = begun(store, &me, 3).await;
+pub async fn every_write_sets_the_time_of_the_last_change(store: &Stores) {
+    let me = new_owner();
+    let (id, items) = create_with_messages(store, &me, 3).await;
     let at = |n: Millis| NOON + 100 * n;
     let is_last_written =
         async |at| assert_eq!(store.conversations.get(&me, &id).await.unwrap().updated_at, at);
@@ -111,8 +111,8 @@ pub async fn every_write_says_when_it_was(store: &Stores) {
     assert_eq!(store.conversations.get(&me, &id).await.unwrap().created_at, NOON);
 }
 
-pub async fn a_selection_is_deleted_and_named(store: &Stores) {
-    let (me, other) = (somebody(), somebody());
+pub async fn a_selection_is_deleted_and_its_ids_are_returned(store: &Stores) {
+    let (me, other) = (new_owner(), new_owner());
     let mut mine = Vec::new();
     for project in [None, None, Some("p"), Some("p"), Some("q")] {
         let new = Conversation { project_id: project.map(str::to_owned), ..conversation() };
@@ -135,9 +135,9 @@ pub async fn a_selection_is_deleted_and_named(store: &Stores) {
     assert_eq!(store.conversations.get(&other, &theirs.id).await.unwrap(), theirs);
 }
 
-pub async fn what_is_deleted_is_found_no_more(store: &Stores) {
-    let me = somebody();
-    let (id, items) = begun(store, &me, 2).await;
+pub async fn a_deleted_conversation_is_not_found(store: &Stores) {
+    let me = new_owner();
+    let (id, items) = create_with_messages(store, &me, 2).await;
     store.conversations.delete(&me, &Selection::Ids(vec![id.clone()]), NOON + 1).await.unwrap();
     owners::finds_nothing(store, &me, &id, &items[0]).await;
     assert_eq!(
@@ -146,8 +146,8 @@ pub async fn what_is_deleted_is_found_no_more(store: &Stores) {
     );
 }
 
-pub async fn what_is_deleted_still_works_as_a_cursor(store: &Stores) {
-    let me = somebody();
+pub async fn a_deleted_conversation_still_works_as_a_cursor(store: &Stores) {
+    let me = new_owner();
     let mut conversations = Vec::new();
     for n in 0..4 {
         let new = Conversation { updated_at: NOON + n, ..conversation() };
@@ -166,7 +166,7 @@ pub async fn what_is_deleted_still_works_as_a_cursor(store: &Stores) {
         assert_eq!(found, rest.iter().map(|n| conversations[*n].clone()).collect::<Vec<_>>());
     }
 
-    let (id, items) = begun(store, &me, 4).await;
+    let (id, items) = create_with_messages(store, &me, 4).await;
     store.conversations.delete_item(&me, &id, &items[1], NOON + 1).await.unwrap();
     for (order, rest) in [(Order::Asc, vec![2, 3]), (Order::Desc, vec![0])] {
         let found =
@@ -178,8 +178,8 @@ pub async fn what_is_deleted_still_works_as_a_cursor(store: &Stores) {
     );
 }
 
-pub async fn a_project_is_left_by_all_its_conversations(store: &Stores) {
-    let (me, other) = (somebody(), somebody());
+pub async fn all_conversations_can_be_removed_from_a_project(store: &Stores) {
+    let (me, other) = (new_owner(), new_owner());
     let project = Some("proj".to_owned());
     let mine =
         [conversation(), conversation()].map(|new| Conversation { project_id: project.clone(), ..new });

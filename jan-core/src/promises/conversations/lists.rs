@@ -4,28 +4,28 @@ use super::*;
 use crate::conversation::{Change, Filter, ItemRef, Selection};
 
 pub async fn all(store: &Stores) {
-    a_list_runs_by_last_change_and_then_by_id(store).await;
-    a_list_is_narrowed_by_project_and_referrer(store).await;
-    a_list_comes_in_pages(store).await;
+    a_list_is_ordered_by_last_change_and_then_by_id(store).await;
+    a_list_can_be_restricted_to_a_project_and_a_referrer(store).await;
+    a_list_is_read_in_pages(store).await;
     an_unknown_cursor_is_refused(store).await;
-    what_is_deleted_is_not_counted(store).await;
+    deleted_conversations_are_not_counted(store).await;
     a_text_with_a_nul_finds_nothing(store).await;
 }
 
-pub async fn what_is_deleted_is_not_counted(store: &Stores) {
-    let (me, other, all) = (somebody(), somebody(), Filter::default());
-    let (gone, _) = begun(store, &me, 1).await;
-    begun(store, &me, 1).await;
-    begun(store, &other, 1).await;
+pub async fn deleted_conversations_are_not_counted(store: &Stores) {
+    let (me, other, all) = (new_owner(), new_owner(), Filter::default());
+    let (gone, _) = create_with_messages(store, &me, 1).await;
+    create_with_messages(store, &me, 1).await;
+    create_with_messages(store, &other, 1).await;
     assert_eq!(store.conversations.count(&me, &all).await.unwrap(), 2);
     store.conversations.delete(&me, &Selection::Ids(vec![gone]), NOON + 1).await.unwrap();
     assert_eq!(store.conversations.count(&me, &all).await.unwrap(), 1);
 }
 
-/// Not every database can keep a NUL character in a text, and callers may send one in an id.
+/// Some databases cannot store a NUL character in a text, and callers may send one in an id.
 pub async fn a_text_with_a_nul_finds_nothing(store: &Stores) {
-    let me = somebody();
-    let (id, _) = begun(store, &me, 1).await;
+    let me = new_owner();
+    let (id, _) = create_with_messages(store, &me, 1).await;
     let nul = "conv_\0";
     is_not_found(store.conversations.get(&me, nul).await);
     is_not_found(store.conversations.append(&me, nul, append(messages(1))).await);
@@ -69,8 +69,8 @@ async fn changed_at(store: &Stores, me: &UserId, times: &[Millis]) -> Vec<String
     ids
 }
 
-pub async fn a_list_runs_by_last_change_and_then_by_id(store: &Stores) {
-    let me = somebody();
+pub async fn a_list_is_ordered_by_last_change_and_then_by_id(store: &Stores) {
+    let me = new_owner();
     let mut expected = changed_at(store, &me, &[NOON + 5; 7]).await;
     expected.sort();
     let others = changed_at(store, &me, &[NOON + 9, NOON]).await;
@@ -78,7 +78,7 @@ pub async fn a_list_runs_by_last_change_and_then_by_id(store: &Stores) {
     expected.push(others[0].clone());
     let all = Filter::default();
     assert_eq!(listed(store, &me, &all, &page(20, Order::Asc, None)).await, expected);
-    // A change moves it to the end.
+    // A change moves the conversation to the end.
     let first = expected.remove(0);
     store.conversations.update(&me, &first, Change { at: NOON + 10, ..Change::default() }).await.unwrap();
     expected.push(first);
@@ -87,8 +87,8 @@ pub async fn a_list_runs_by_last_change_and_then_by_id(store: &Stores) {
     assert_eq!(listed(store, &me, &all, &page(20, Order::Desc, None)).await, expected);
 }
 
-pub async fn a_list_is_narrowed_by_project_and_referrer(store: &Stores) {
-    let me = somebody();
+pub async fn a_list_can_be_restricted_to_a_project_and_a_referrer(store: &Stores) {
+    let me = new_owner();
     let given = [(None, None), (Some("p"), None), (None, Some("app")), (Some("p"), Some("app"))];
     let mut ids = Vec::new();
     for (project, referrer) in given {
@@ -105,7 +105,7 @@ pub async fn a_list_is_narrowed_by_project_and_referrer(store: &Stores) {
         let filter = Filter { project_id: project.map(str::to_owned), referrer: referrer.map(str::to_owned) };
         let mut expected: Vec<_> = expected.iter().map(|n| ids[*n].clone()).collect();
         assert_eq!(listed(store, &me, &filter, &page(20, Order::Asc, None)).await, expected);
-        // A cursor need not be in the narrowed list.
+        // The cursor need not match the filter.
         let after_the_first = &expected[usize::from(expected.first() == Some(&ids[0]))..];
         assert_eq!(listed(store, &me, &filter, &page(20, Order::Asc, Some(&ids[0]))).await, after_the_first);
         expected.reverse();
@@ -120,8 +120,8 @@ pub async fn a_list_is_narrowed_by_project_and_referrer(store: &Stores) {
     narrowed(None, Some("ap%"), &[]).await;
 }
 
-pub async fn a_list_comes_in_pages(store: &Stores) {
-    let (me, all) = (somebody(), Filter::default());
+pub async fn a_list_is_read_in_pages(store: &Stores) {
+    let (me, all) = (new_owner(), Filter::default());
     changed_at(store, &me, &[NOON, NOON, NOON, NOON + 1, NOON + 1, NOON + 2]).await;
     for order in [Order::Asc, Order::Desc] {
         let whole = listed(store, &me, &all, &page(MAX_LIMIT, order, None)).await;
@@ -140,7 +140,7 @@ pub async fn a_list_comes_in_pages(store: &Stores) {
             }
             assert_eq!(seen, whole);
         }
-        // After the last, nothing.
+        // Nothing follows the last conversation.
         let after = page(3, order, whole.last().map(String::as_str));
         let end = store.conversations.list(&me, &all, &after).await.unwrap();
         assert!(end.items.is_empty() && !end.has_more);
@@ -148,13 +148,13 @@ pub async fn a_list_comes_in_pages(store: &Stores) {
 }
 
 pub async fn an_unknown_cursor_is_refused(store: &Stores) {
-    let (me, other, all) = (somebody(), somebody(), Filter::default());
-    begun(store, &me, 1).await;
-    let (theirs, _) = begun(store, &other, 1).await;
+    let (me, other, all) = (new_owner(), new_owner(), Filter::default());
+    create_with_messages(store, &me, 1).await;
+    let (theirs, _) = create_with_messages(store, &other, 1).await;
     for cursor in ["", "conv_nobody", theirs.as_str()] {
         is_unknown_cursor(store.conversations.list(&me, &all, &page(5, Order::Desc, Some(cursor))).await);
     }
-    // Nor does it work once it is theirs and deleted.
+    // A deleted conversation of another owner does not work as a cursor either.
     store.conversations.delete(&other, &Selection::All, NOON + 1).await.unwrap();
     is_unknown_cursor(store.conversations.list(&me, &all, &page(5, Order::Desc, Some(&theirs))).await);
 }

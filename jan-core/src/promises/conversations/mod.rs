@@ -1,4 +1,5 @@
-//! What the stores of conversations promise. One file for each thing that it keeps; here is what they share.
+//! The test suite of the stores of conversations. There is one file for each group of operations; this file has the
+//! shared helpers.
 
 pub mod archive;
 pub mod branches;
@@ -12,13 +13,13 @@ pub mod sweeping;
 pub mod tips;
 pub mod together;
 
-use super::{NOON, ODD, Stores, is_not_found, is_unknown_cursor, page, pages, refused, somebody, sorted};
+use super::{NOON, ODD, Stores, is_not_found, is_unknown_cursor, new_owner, page, pages, refused, sorted};
 use crate::conversation::{Append, Branch, Conversation, Fork, ForkPoint, Item, MAIN, Naming, Tip};
 use crate::page::{MAX_LIMIT, Order, PageRequest};
 use crate::record::Millis;
 use crate::{ErrorKind, JsonObject, UserId, id};
 
-/// Runs every promise on stores that keep in one database.
+/// Runs the whole suite on stores of one database.
 pub async fn conversations(stores: Stores) {
     let store = &stores;
     kept::all(store).await;
@@ -38,7 +39,7 @@ pub async fn conversations(stores: Stores) {
     }
 }
 
-/// A conversation without anything.
+/// A new conversation without title, metadata and items.
 pub(super) fn conversation() -> Conversation {
     Conversation { id: id::short("conv_"), created_at: NOON, updated_at: NOON, ..Conversation::default() }
 }
@@ -48,7 +49,7 @@ pub(super) fn item(body: &str) -> Item {
     Item::new(id::short("msg_"), NOON, JsonObject::parse(body.to_owned().into()).unwrap())
 }
 
-/// Messages that say 1, 2, 3, …
+/// Messages whose texts are 1, 2, 3, …
 pub(super) fn messages(count: usize) -> Vec<Item> {
     let message = |n| {
         item(&format!(
@@ -58,8 +59,8 @@ pub(super) fn messages(count: usize) -> Vec<Item> {
     (1..=count).map(message).collect()
 }
 
-/// A conversation of `me` that begins with messages: its id and theirs.
-pub(super) async fn begun(store: &Stores, me: &UserId, count: usize) -> (String, Vec<String>) {
+/// Creates a conversation of `me` with messages; returns its id and theirs.
+pub(super) async fn create_with_messages(store: &Stores, me: &UserId, count: usize) -> (String, Vec<String>) {
     let new = conversation();
     let id = new.id.clone();
     let items = store.conversations.create(me, new, messages(count)).await.unwrap();
@@ -84,12 +85,18 @@ pub(super) fn append_to(branch: &str, items: Vec<Item>) -> Append {
     Append { branch: Some(branch.to_owned()), ..append(items) }
 }
 
-/// Adds messages to a branch and gives their ids.
-pub(super) async fn say(store: &Stores, me: &UserId, id: &str, branch: &str, count: usize) -> Vec<String> {
+/// Adds messages to a branch and returns their ids.
+pub(super) async fn add_messages(
+    store: &Stores,
+    me: &UserId,
+    id: &str,
+    branch: &str,
+    count: usize,
+) -> Vec<String> {
     ids(&store.conversations.append(me, id, append_to(branch, messages(count))).await.unwrap())
 }
 
-/// A fork of MAIN with a name of its own and no items.
+/// A fork of MAIN with this name and without items.
 pub(super) fn fork(name: &str, point: ForkPoint) -> Fork {
     Fork {
         parent: Some(MAIN.to_owned()),
@@ -102,8 +109,8 @@ pub(super) fn fork(name: &str, point: ForkPoint) -> Fork {
     }
 }
 
-/// All that a branch shows, from its first item to its last.
-pub(super) async fn shown(store: &Stores, me: &UserId, id: &str, branch: Option<&str>) -> Vec<Item> {
+/// All items of a branch, from the first to the last.
+pub(super) async fn items_of(store: &Stores, me: &UserId, id: &str, branch: Option<&str>) -> Vec<Item> {
     let mut all = Vec::new();
     let mut page = PageRequest { limit: MAX_LIMIT, after: None, order: Order::Asc };
     loop {
@@ -116,9 +123,9 @@ pub(super) async fn shown(store: &Stores, me: &UserId, id: &str, branch: Option<
     }
 }
 
-/// The ids of all that a branch shows.
-pub(super) async fn shown_ids(store: &Stores, me: &UserId, id: &str, branch: &str) -> Vec<String> {
-    ids(&shown(store, me, id, Some(branch)).await)
+/// The ids of all items of a branch.
+pub(super) async fn item_ids(store: &Stores, me: &UserId, id: &str, branch: &str) -> Vec<String> {
+    ids(&items_of(store, me, id, Some(branch)).await)
 }
 
 pub(super) async fn branch_named(store: &Stores, me: &UserId, id: &str, name: &str) -> Branch {

@@ -1,4 +1,4 @@
-//! What is written in one transaction is kept together or not at all.
+//! Writes in one transaction are committed together or not at all.
 
 use super::*;
 use crate::conversation::Filter;
@@ -6,8 +6,8 @@ use crate::record::Record;
 use crate::{Result, Transaction};
 
 pub async fn all(store: &Stores) {
-    both_or_neither(store).await;
-    a_write_that_is_refused_leaves_nothing_of_the_others(store).await;
+    all_writes_are_committed_or_none(store).await;
+    a_refused_write_rolls_back_the_others(store).await;
     a_transaction_sees_its_own_writes(store).await;
 }
 
@@ -15,17 +15,18 @@ fn record() -> Record {
     super::super::records::record("beside")
 }
 
-/// How much the owner has: conversations, items of this one, branches of it, records.
+/// The owner's number of conversations, of items and branches of this one, and of records.
 async fn kept(store: &Stores, me: &UserId, id: &str) -> (u64, usize, usize, u64) {
     (
         store.conversations.count(me, &Filter::default()).await.unwrap(),
-        shown(store, me, id, Some(MAIN)).await.len(),
+        items_of(store, me, id, Some(MAIN)).await.len(),
         store.branches.branches(me, id).await.unwrap().len(),
         store.records.count(me, "beside", None).await.unwrap(),
     )
 }
 
-/// Everything that can be part of a transaction: a conversation, items, a branch, a record, a change of a record.
+/// Writes everything that can be part of a transaction: a conversation, items, a branch, a record, and a change of a
+/// record.
 async fn write(
     store: &Stores,
     tx: &mut Transaction,
@@ -40,9 +41,9 @@ async fn write(
     store.records.insert_in(tx, me, vec![new]).await
 }
 
-pub async fn both_or_neither(store: &Stores) {
-    let me = somebody();
-    let (id, _) = begun(store, &me, 1).await;
+pub async fn all_writes_are_committed_or_none(store: &Stores) {
+    let me = new_owner();
+    let (id, _) = create_with_messages(store, &me, 1).await;
     let before = Record { body: r#""before""#.to_owned(), ..record() };
     store.records.insert(&me, vec![before.clone()]).await.unwrap();
     let after = Record { body: r#""after""#.to_owned(), ..before.clone() };
@@ -64,9 +65,9 @@ pub async fn both_or_neither(store: &Stores) {
     assert_eq!((changed.body, changed.version), (after.body, 1));
 }
 
-pub async fn a_write_that_is_refused_leaves_nothing_of_the_others(store: &Stores) {
-    let me = somebody();
-    let (id, items) = begun(store, &me, 1).await;
+pub async fn a_refused_write_rolls_back_the_others(store: &Stores) {
+    let me = new_owner();
+    let (id, items) = create_with_messages(store, &me, 1).await;
     let (known, taken) = (record(), record());
     store.records.insert(&me, vec![known.clone(), taken.clone()]).await.unwrap();
     let mut tx = store.records.begin().await.unwrap();
@@ -74,7 +75,7 @@ pub async fn a_write_that_is_refused_leaves_nothing_of_the_others(store: &Stores
     drop(tx);
     assert_eq!(kept(store, &me, &id).await, (1, 1, 1, 2));
 
-    // The other way round: a branch that has moved.
+    // The opposite order: first a record, then a branch that has changed.
     let mut tx = store.records.begin().await.unwrap();
     store.records.insert_in(&mut tx, &me, vec![record()]).await.unwrap();
     let moved = Append { tip: Tip::Empty, ..append(messages(1)) };
@@ -82,11 +83,11 @@ pub async fn a_write_that_is_refused_leaves_nothing_of_the_others(store: &Stores
     assert_eq!(error.code(), crate::conversation::BRANCH_MOVED);
     drop(tx);
     assert_eq!(kept(store, &me, &id).await, (1, 1, 1, 2));
-    assert_eq!(shown_ids(store, &me, &id, MAIN).await, items);
+    assert_eq!(item_ids(store, &me, &id, MAIN).await, items);
 }
 
 pub async fn a_transaction_sees_its_own_writes(store: &Stores) {
-    let me = somebody();
+    let me = new_owner();
     let (new, note) = (conversation(), record());
     let mut tx = store.conversations.begin().await.unwrap();
     store.conversations.create_in(&mut tx, &me, new.clone(), messages(1)).await.unwrap();

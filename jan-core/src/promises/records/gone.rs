@@ -1,19 +1,19 @@
-//! Deleted, swept, gone with its owner: for good, and only what was meant.
+//! Deletion: of one record, of expired records, of all records of an owner. Nothing else is deleted.
 
 use super::*;
 
-/// What expires here expires long before everything that other suites keep.
+/// A time long before the expiry of everything that other suites store.
 const EARLY: Millis = 1_000;
 
 pub async fn all(store: &dyn RecordStore) {
-    what_is_deleted_is_gone_and_its_names_are_free(store).await;
-    an_owner_goes_with_everything_and_alone(store).await;
-    only_what_expired_before_is_swept(store).await;
-    a_sweep_takes_no_more_than_its_limit(store).await;
+    a_deleted_record_is_not_found_and_its_id_and_key_are_free(store).await;
+    deleting_an_owner_deletes_all_of_their_records_and_no_others(store).await;
+    only_records_that_expired_before_the_given_time_are_swept(store).await;
+    a_sweep_deletes_at_most_its_limit(store).await;
 }
 
-pub async fn what_is_deleted_is_gone_and_its_names_are_free(store: &dyn RecordStore) {
-    let me = somebody();
+pub async fn a_deleted_record_is_not_found_and_its_id_and_key_are_free(store: &dyn RecordStore) {
+    let me = new_owner();
     let gone = kept(store, &me, named("kind", "name")).await;
     let stays = kept(store, &me, Record { kind: "another".to_owned(), ..gone.clone() }).await;
     assert!(store.delete(&me, "kind", &gone.id).await.unwrap());
@@ -24,8 +24,8 @@ pub async fn what_is_deleted_is_gone_and_its_names_are_free(store: &dyn RecordSt
     assert!(is_kept(store, &me, &kept(store, &me, gone.clone()).await).await);
 }
 
-pub async fn an_owner_goes_with_everything_and_alone(store: &dyn RecordStore) {
-    let (me, other) = (somebody(), somebody());
+pub async fn deleting_an_owner_deletes_all_of_their_records_and_no_others(store: &dyn RecordStore) {
+    let (me, other) = (new_owner(), new_owner());
     let mine = [record("kind"), named("kind", "name"), record("another kind")];
     store.insert(&me, mine.to_vec()).await.unwrap();
     let theirs = kept(store, &other, named("kind", "name")).await;
@@ -41,13 +41,13 @@ async fn expiring(store: &dyn RecordStore, me: &UserId, at: Millis) -> Record {
     kept(store, me, Record { expires_at: Some(at), ..record("kind") }).await
 }
 
-pub async fn only_what_expired_before_is_swept(store: &dyn RecordStore) {
-    let (me, other) = (somebody(), somebody());
+pub async fn only_records_that_expired_before_the_given_time_are_swept(store: &dyn RecordStore) {
+    let (me, other) = (new_owner(), new_owner());
     let before = expiring(store, &me, EARLY - 1).await;
     let theirs = expiring(store, &other, EARLY - 1).await;
     let then = expiring(store, &me, EARLY).await;
     let never = kept(store, &me, record("kind")).await;
-    // Until it is swept, what expired is there like everything else.
+    // Until it is swept, an expired record is read like any other.
     assert!(is_kept(store, &me, &before).await);
     while store.sweep(EARLY, 100).await.unwrap() > 0 {}
     assert!(!is_kept(store, &me, &before).await && !is_kept(store, &other, &theirs).await);
@@ -57,8 +57,8 @@ pub async fn only_what_expired_before_is_swept(store: &dyn RecordStore) {
     assert!(!is_kept(store, &me, &then).await && is_kept(store, &me, &never).await);
 }
 
-pub async fn a_sweep_takes_no_more_than_its_limit(store: &dyn RecordStore) {
-    let owners = [somebody(), somebody()];
+pub async fn a_sweep_deletes_at_most_its_limit(store: &dyn RecordStore) {
+    let owners = [new_owner(), new_owner()];
     while store.sweep(EARLY, 100).await.unwrap() > 0 {}
     let mut all = Vec::new();
     for n in 0..5 {

@@ -1,19 +1,19 @@
-//! Kept, found, replaced: by its owner, by nobody else.
+//! Records are stored, found and replaced by their owner and by nobody else.
 
 use super::*;
 
 pub async fn all(store: &dyn RecordStore) {
-    a_record_comes_back_as_it_was_kept(store).await;
-    records_are_kept_all_or_none(store).await;
-    an_id_is_taken_for_everybody_and_for_one_kind(store).await;
-    a_key_is_taken_for_one_owner_and_one_kind(store).await;
-    somebody_elses_record_is_not_there(store).await;
+    a_record_is_read_back_unchanged(store).await;
+    records_are_inserted_all_or_none(store).await;
+    an_id_is_unique_over_all_owners_within_one_kind(store).await;
+    a_key_is_unique_for_one_owner_within_one_kind(store).await;
+    a_record_of_another_owner_is_not_found(store).await;
     a_record_is_replaced_once_per_version(store).await;
-    a_key_that_is_taken_is_not_given_again(store).await;
+    a_record_cannot_take_another_records_key(store).await;
 }
 
-pub async fn a_record_comes_back_as_it_was_kept(store: &dyn RecordStore) {
-    let me = somebody();
+pub async fn a_record_is_read_back_unchanged(store: &dyn RecordStore) {
+    let me = new_owner();
     let odd = Record {
         id: format!("{ODD}{}", id::short("")),
         key: Some(ODD.to_owned()),
@@ -39,8 +39,8 @@ pub async fn a_record_comes_back_as_it_was_kept(store: &dyn RecordStore) {
     assert_eq!(store.find(&me, "plain", "%").await.unwrap(), None);
 }
 
-pub async fn records_are_kept_all_or_none(store: &dyn RecordStore) {
-    let me = somebody();
+pub async fn records_are_inserted_all_or_none(store: &dyn RecordStore) {
+    let me = new_owner();
     store.insert(&me, Vec::new()).await.unwrap();
     let there = kept(store, &me, named("kind", "there")).await;
     let twin = record("kind");
@@ -63,19 +63,19 @@ pub async fn records_are_kept_all_or_none(store: &dyn RecordStore) {
     }
 }
 
-pub async fn an_id_is_taken_for_everybody_and_for_one_kind(store: &dyn RecordStore) {
-    let (me, other) = (somebody(), somebody());
+pub async fn an_id_is_unique_over_all_owners_within_one_kind(store: &dyn RecordStore) {
+    let (me, other) = (new_owner(), new_owner());
     let mine = kept(store, &me, record("kind")).await;
     for owner in [&me, &other] {
         let same = Record { body: "1".to_owned(), ..mine.clone() };
         refused(store.insert(owner, vec![same]).await, ErrorKind::Conflict);
     }
-    let elsewhere = kept(store, &other, Record { kind: "another".to_owned(), ..mine.clone() }).await;
-    assert!(is_kept(store, &me, &mine).await && is_kept(store, &other, &elsewhere).await);
+    let of_another_kind = kept(store, &other, Record { kind: "another".to_owned(), ..mine.clone() }).await;
+    assert!(is_kept(store, &me, &mine).await && is_kept(store, &other, &of_another_kind).await);
 }
 
-pub async fn a_key_is_taken_for_one_owner_and_one_kind(store: &dyn RecordStore) {
-    let (me, other) = (somebody(), somebody());
+pub async fn a_key_is_unique_for_one_owner_within_one_kind(store: &dyn RecordStore) {
+    let (me, other) = (new_owner(), new_owner());
     let mine = kept(store, &me, named("kind", "name")).await;
     refused(store.insert(&me, vec![named("kind", "name")]).await, ErrorKind::Conflict);
     let theirs = kept(store, &other, named("kind", "name")).await;
@@ -86,36 +86,40 @@ pub async fn a_key_is_taken_for_one_owner_and_one_kind(store: &dyn RecordStore) 
     {
         assert_eq!(store.find(owner, &record.kind, key).await.unwrap().as_ref(), Some(record));
     }
-    // Having no key is no key: many have none.
+    // Records without a key do not conflict with each other.
     for _ in 0..3 {
         kept(store, &me, record("kind")).await;
     }
 }
 
-pub async fn somebody_elses_record_is_not_there(store: &dyn RecordStore) {
-    let (owner, thief) = (somebody(), somebody());
+pub async fn a_record_of_another_owner_is_not_found(store: &dyn RecordStore) {
+    let (owner, other_owner) = (new_owner(), new_owner());
     let new = Record { group: Some("group".to_owned()), ..named("kind", "name") };
     let theirs = kept(store, &owner, new).await;
     for _ in 0..2 {
-        assert_eq!(store.get(&thief, "kind", &theirs.id).await.unwrap(), None);
-        assert_eq!(store.find(&thief, "kind", "name").await.unwrap(), None);
+        assert_eq!(store.get(&other_owner, "kind", &theirs.id).await.unwrap(), None);
+        assert_eq!(store.find(&other_owner, "kind", "name").await.unwrap(), None);
         for group in [None, Some("group")] {
-            let list = store.list(&thief, "kind", group, &page(5, Order::Asc, None)).await.unwrap();
+            let list = store.list(&other_owner, "kind", group, &page(5, Order::Asc, None)).await.unwrap();
             assert!(list.items.is_empty() && !list.has_more);
         }
-        is_unknown_cursor(store.list(&thief, "kind", None, &page(5, Order::Asc, Some(&theirs.id))).await);
-        assert!(!store.replace(&thief, Record { body: "1".to_owned(), ..theirs.clone() }).await.unwrap());
-        assert!(!store.delete(&thief, "kind", &theirs.id).await.unwrap());
+        is_unknown_cursor(
+            store.list(&other_owner, "kind", None, &page(5, Order::Asc, Some(&theirs.id))).await,
+        );
+        assert!(
+            !store.replace(&other_owner, Record { body: "1".to_owned(), ..theirs.clone() }).await.unwrap()
+        );
+        assert!(!store.delete(&other_owner, "kind", &theirs.id).await.unwrap());
         assert!(is_kept(store, &owner, &theirs).await);
-        // The same for a thief who has something of their own.
-        kept(store, &thief, record("something else")).await;
+        // The same holds for another owner who has a record of their own.
+        kept(store, &other_owner, record("something else")).await;
     }
-    assert_eq!(store.delete_owner(&thief).await.unwrap(), 2);
+    assert_eq!(store.delete_owner(&other_owner).await.unwrap(), 2);
     assert!(is_kept(store, &owner, &theirs).await);
 }
 
 pub async fn a_record_is_replaced_once_per_version(store: &dyn RecordStore) {
-    let me = somebody();
+    let me = new_owner();
     let first = kept(store, &me, named("kind", "before")).await;
     let bystander = kept(store, &me, record("kind")).await;
     let changed = Record {
@@ -125,7 +129,7 @@ pub async fn a_record_is_replaced_once_per_version(store: &dyn RecordStore) {
         body: "[1]".to_owned(),
         ..first.clone()
     };
-    // When it was made is no matter of change.
+    // The creation time does not change.
     assert!(store.replace(&me, Record { created_at: 1, ..changed.clone() }).await.unwrap());
     let second = Record { version: 1, ..changed.clone() };
     assert!(is_kept(store, &me, &second).await);
@@ -140,22 +144,22 @@ pub async fn a_record_is_replaced_once_per_version(store: &dyn RecordStore) {
     assert!(store.replace(&me, bare.clone()).await.unwrap());
     assert!(is_kept(store, &me, &Record { version: 2, ..bare }).await);
     assert!(!store.replace(&me, record("kind")).await.unwrap());
-    assert!(!store.replace(&somebody(), record("kind")).await.unwrap());
+    assert!(!store.replace(&new_owner(), record("kind")).await.unwrap());
     assert!(is_kept(store, &me, &bystander).await);
 }
 
-pub async fn a_key_that_is_taken_is_not_given_again(store: &dyn RecordStore) {
-    let me = somebody();
+pub async fn a_record_cannot_take_another_records_key(store: &dyn RecordStore) {
+    let me = new_owner();
     let mine = kept(store, &me, named("kind", "mine")).await;
     let taken = kept(store, &me, named("kind", "taken")).await;
     kept(store, &me, named("another", "free")).await;
     let key = |key: &str| Record { key: Some(key.to_owned()), ..mine.clone() };
     refused(store.replace(&me, key("taken")).await, ErrorKind::Conflict);
     assert!(is_kept(store, &me, &mine).await && is_kept(store, &me, &taken).await);
-    // Who comes too late learns that first.
+    // An outdated version is reported before a key that exists already.
     assert!(!store.replace(&me, Record { version: 1, ..key("taken") }).await.unwrap());
     assert!(!store.replace(&me, named("kind", "taken")).await.unwrap());
-    // Its own key it may keep, and one of another kind it may have.
+    // A record may keep its own key, and may have a key that a record of another kind has.
     assert!(store.replace(&me, mine.clone()).await.unwrap());
     assert!(store.replace(&me, Record { version: 1, ..key("free") }).await.unwrap());
 }

@@ -3,17 +3,17 @@
 use super::*;
 
 pub async fn all(store: &dyn RecordStore) {
-    a_list_runs_by_time_and_then_by_id(store).await;
-    a_list_is_narrowed_by_group(store).await;
-    a_list_comes_in_pages(store).await;
+    a_list_is_ordered_by_time_and_then_by_id(store).await;
+    a_list_can_be_restricted_to_a_group(store).await;
+    a_list_is_read_in_pages(store).await;
     an_unknown_cursor_is_refused(store).await;
-    everything_is_listed_whatever_its_kind(store).await;
+    records_of_all_kinds_are_listed(store).await;
     a_text_with_a_nul_finds_nothing(store).await;
 }
 
-/// Not every database can keep a NUL character in a text, and callers may send one in an id.
+/// Some databases cannot store a NUL character in a text, and callers may send one in an id.
 pub async fn a_text_with_a_nul_finds_nothing(store: &dyn RecordStore) {
-    let me = somebody();
+    let me = new_owner();
     kept(store, &me, named("kind", "key")).await;
     assert_eq!(store.get(&me, "kind", "rec_\0").await.unwrap(), None);
     assert_eq!(store.find(&me, "kind", "key\0").await.unwrap(), None);
@@ -24,15 +24,15 @@ pub async fn a_text_with_a_nul_finds_nothing(store: &dyn RecordStore) {
     is_unknown_cursor(store.list(&me, "kind", None, &page(5, Order::Asc, Some("\0"))).await);
 }
 
-/// Records of one kind that were made at these times.
+/// Records of one kind that were created at these times.
 async fn made_at(store: &dyn RecordStore, me: &UserId, times: &[Millis]) -> Vec<Record> {
     let made: Vec<_> = times.iter().map(|at| Record { created_at: *at, ..record("kind") }).collect();
     store.insert(me, made.clone()).await.unwrap();
     made
 }
 
-pub async fn a_list_runs_by_time_and_then_by_id(store: &dyn RecordStore) {
-    let me = somebody();
+pub async fn a_list_is_ordered_by_time_and_then_by_id(store: &dyn RecordStore) {
+    let me = new_owner();
     let mut expected = made_at(store, &me, &[NOON, NOON + 2, NOON, NOON + 1, NOON, NOON - 1]).await;
     kept(store, &me, record("another kind")).await;
     expected.sort_by_key(|record| (record.created_at, record.id.clone()));
@@ -40,13 +40,13 @@ pub async fn a_list_runs_by_time_and_then_by_id(store: &dyn RecordStore) {
     assert_eq!(list(Order::Asc).await, expected);
     expected.reverse();
     assert_eq!(list(Order::Desc).await, expected);
-    // A change moves nothing.
+    // A change does not affect the order.
     assert!(store.replace(&me, Record { body: "1".to_owned(), ..expected[3].clone() }).await.unwrap());
     assert_eq!(ids(&list(Order::Desc).await), ids(&expected));
 }
 
-pub async fn a_list_is_narrowed_by_group(store: &dyn RecordStore) {
-    let me = somebody();
+pub async fn a_list_can_be_restricted_to_a_group(store: &dyn RecordStore) {
+    let me = new_owner();
     let mut made = Vec::new();
     for (n, group) in [None, Some("a"), Some("b"), Some("a"), None, Some("a%")].into_iter().enumerate() {
         let new =
@@ -66,17 +66,17 @@ pub async fn a_list_is_narrowed_by_group(store: &dyn RecordStore) {
         assert_eq!(store.count(&me, "kind", group).await.unwrap(), count, "{group:?}");
     }
     assert_eq!(store.count(&me, "another kind", None).await.unwrap(), 0);
-    assert_eq!(store.count(&somebody(), "kind", None).await.unwrap(), 0);
+    assert_eq!(store.count(&new_owner(), "kind", None).await.unwrap(), 0);
     let first = list(Some("a"), page(1, Order::Asc, None)).await;
     assert_eq!((ids(&first.items), first.has_more), (ids(&made[1..2]), true));
     let second = list(Some("a"), page(1, Order::Asc, Some(&made[1].id))).await;
     assert_eq!((ids(&second.items), second.has_more), (ids(&made[3..4]), false));
-    // A cursor of the kind need not be of the group.
+    // The cursor need not belong to the group.
     assert_eq!(ids(&list(Some("a"), page(5, Order::Asc, Some(&made[2].id))).await.items), ids(&made[3..4]));
 }
 
-pub async fn a_list_comes_in_pages(store: &dyn RecordStore) {
-    let me = somebody();
+pub async fn a_list_is_read_in_pages(store: &dyn RecordStore) {
+    let me = new_owner();
     made_at(store, &me, &[NOON, NOON, NOON, NOON + 1, NOON + 1, NOON + 2]).await;
     for order in [Order::Asc, Order::Desc] {
         let list = async |page| store.list(&me, "kind", None, &page).await.unwrap();
@@ -100,7 +100,7 @@ pub async fn a_list_comes_in_pages(store: &dyn RecordStore) {
 }
 
 pub async fn an_unknown_cursor_is_refused(store: &dyn RecordStore) {
-    let (me, other) = (somebody(), somebody());
+    let (me, other) = (new_owner(), new_owner());
     let gone = kept(store, &me, record("kind")).await;
     store.delete(&me, "kind", &gone.id).await.unwrap();
     let theirs = kept(store, &other, record("kind")).await;
@@ -113,8 +113,8 @@ pub async fn an_unknown_cursor_is_refused(store: &dyn RecordStore) {
     }
 }
 
-pub async fn everything_is_listed_whatever_its_kind(store: &dyn RecordStore) {
-    let (me, other) = (somebody(), somebody());
+pub async fn records_of_all_kinds_are_listed(store: &dyn RecordStore) {
+    let (me, other) = (new_owner(), new_owner());
     let mut mine = Vec::new();
     for (n, kind) in ["one", "two", "one", ODD, "two"].into_iter().enumerate() {
         let at = NOON - n as Millis;
@@ -137,5 +137,5 @@ pub async fn everything_is_listed_whatever_its_kind(store: &dyn RecordStore) {
     seen.sort_by_key(place);
     mine.sort_by_key(place);
     assert_eq!(seen, mine, "each one once, as it was kept");
-    assert!(store.everything(&somebody(), None, 2).await.unwrap().is_empty());
+    assert!(store.everything(&new_owner(), None, 2).await.unwrap().is_empty());
 }

@@ -1,4 +1,5 @@
-//! What a [`RecordStore`] promises. One file for each thing that one does with records; here is what they share.
+//! The test suite of a [`RecordStore`]. There is one file for each group of operations; this file has the shared
+//! helpers.
 
 pub mod gone;
 pub mod kept;
@@ -7,12 +8,12 @@ pub mod typed;
 
 use std::sync::Arc;
 
-use super::{NOON, ODD, is_unknown_cursor, page, pages, refused, somebody};
+use super::{NOON, ODD, is_unknown_cursor, new_owner, page, pages, refused};
 use crate::page::{MAX_LIMIT, Order};
 use crate::record::{Millis, Record, RecordStore};
 use crate::{ErrorKind, UserId, id};
 
-/// Runs every promise on `store`.
+/// Runs the whole suite on `store`.
 pub async fn records(store: Arc<dyn RecordStore>) {
     kept::all(&*store).await;
     lists::all(&*store).await;

@@ -1,4 +1,4 @@
-//! Records as values of one type, on top of any store.
+//! Tests of typed records, on top of any store.
 
 use futures_util::future::join_all;
 
@@ -10,9 +10,9 @@ pub async fn all(store: &Arc<dyn RecordStore>) {
     a_change_that_is_refused_changes_nothing(store).await;
 }
 
-/// Changes of the same record from many sides at once: each is there in the end.
+/// Many simultaneous changes of one record all take effect.
 pub async fn changes_at_the_same_time_are_all_kept(store: &Arc<dyn RecordStore>) {
-    let me = somebody();
+    let me = new_owner();
     let counters = Records::<u64>::new("counter", store.clone());
     let id = id::short("rec_");
     counters.insert(&me, &TypedRecord::new(id.clone(), NOON, 0)).await.unwrap();
@@ -28,7 +28,7 @@ pub async fn changes_at_the_same_time_are_all_kept(store: &Arc<dyn RecordStore>)
 }
 
 pub async fn a_change_that_is_refused_changes_nothing(store: &Arc<dyn RecordStore>) {
-    let me = somebody();
+    let me = new_owner();
     let texts = Records::<String>::new("text", store.clone());
     let id = id::short("rec_");
     let new = TypedRecord::new(id.clone(), NOON, "before".to_owned()).key("key");

@@ -1,10 +1,10 @@
-//! How long a request waits for what others hold: its place at the connection that writes, and the file itself while
-//! another process writes to it. One deadline covers both, so that whoever queued behind others that waited for the file
-//! does not begin to wait anew: of forty writers, the last one gives up when the first one does.
+//! The time limit of a request that waits for others: for the writer slot, and for the file while another process
+//! writes to it. One deadline covers both waits. So a request that queued behind others, which waited for the file,
+//! does not start a new wait: of forty queued writers, the last one gives up at the same time as the first.
 //!
-//! Nobody waits in place. SQLite's own busy timeout would put the thread to sleep, and with it every request, stream and
-//! health check that the runtime has on that core. It is off: whoever finds the file held leaves the core and tries again
-//! after a short pause.
+//! Waiting never blocks a thread. SQLite's own busy timeout would put the thread to sleep, and with it all requests,
+//! streams and health checks that the runtime runs on it. So the timeout is off: a request that finds the file locked
+//! yields, and tries again after a short pause.
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::statement::{busy, fault, is_busy};
 use crate::Result;
 
-/// How long a request waits in all.
+/// The total time that a request waits.
 const WAIT: Duration = Duration::from_secs(5);
-/// Between the first two attempts; it doubles with each.
+/// The pause between the first two attempts; it doubles after each attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
-/// An attempt takes some microseconds and others may be waiting, so the file is not left free for long.
+/// The longest pause. An attempt takes only microseconds and other requests may be waiting, so pauses stay short.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Begins to run at the first wait: who waits for nothing needs no timer, nor a runtime that has one.
+/// A deadline that is set at the first wait. A request that never waits needs no timer, and no runtime that has one.
 #[derive(Default)]
 pub(super) struct Deadline(Option<Instant>);
 
@@ -30,12 +30,13 @@ impl Deadline {
         *self.0.get_or_insert_with(|| Instant::now() + WAIT)
     }
 
-    /// Waits for something that somebody in this process holds.
+    /// Waits for something that another task of this process holds.
     pub(super) async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Result<T> {
         timeout_at(self.end(), future).await.map_err(|_| busy())
     }
 
-    /// Tries until no other process holds the file. `attempt` must leave nothing behind when it finds it held.
+    /// Repeats `attempt` until no other process has locked the file. An attempt that finds it locked must have no
+    /// effect.
     pub(super) async fn retry<T>(&mut self, mut attempt: impl FnMut() -> rusqlite::Result<T>) -> Result<T> {
         let mut pause = FIRST_PAUSE;
         loop {

@@ -1,18 +1,20 @@
-//! SQLite: one connection that writes, others that read, in write-ahead mode, so that readers never wait for the writer.
+//! SQLite with one connection for writing and several for reading, in write-ahead mode, so that readers never wait for
+//! the writer.
 //!
-//! SQLite is a library, and most of what it is asked takes microseconds: less than to hand the question to another thread
-//! and to be woken by its answer. So statements run where the caller is. What waits for the disk, and what may touch very
-//! many rows ([`super::Db::begin_bulk`]), runs on the runtime's threads for blocking work (`spawn_blocking`). A file that another process
-//! holds is tried again after a pause, which holds up nobody but the writers behind.
+//! SQLite is a library, and most statements take microseconds: less than passing them to another thread and waiting
+//! for the result. So statements run on the caller's thread. Commits that wait for the disk, and statements that may
+//! touch very many rows ([`super::Db::begin_bulk`]), run on the runtime's threads for blocking work
+//! (`spawn_blocking`). When another process has locked the file, the attempt is repeated after a pause, which delays
+//! only the writers in the queue.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `slot` | the one connection that writes, and what happens when a writer is dropped at any moment |
-//! | `transaction` | a transaction; commits that are shared |
-//! | `deadline` | how long is waited for others, in this process and outside |
-//! | `checkpoint` | moving the log into the file, on a thread of its own |
-//! | `permissions` | who may read the files |
-//! | `statement` | values in, rows out, errors as situations |
+//! | `slot` | the writing connection, and what happens when a writer is dropped at any moment |
+//! | `transaction` | a transaction, and commits that several writers share |
+//! | `deadline` | how long a request waits for others, in this process and outside |
+//! | `checkpoint` | copies the log into the file, on a thread of its own |
+//! | `permissions` | the access rights of the files |
+//! | `statement` | binds values, reads rows, and converts errors |
 
 mod checkpoint;
 mod deadline;
@@ -37,9 +39,9 @@ pub(super) use self::transaction::SqliteTx;
 use super::{Durability, Row, Value};
 use crate::{Error, Result};
 
-/// How long we wait for another process that holds the file, on threads that may be held up.
+/// How long to wait for another process that has locked the file, on threads that may block.
 const OPENING: Duration = Duration::from_secs(5);
-/// Statements that a connection need not parse again.
+/// The number of prepared statements that each connection caches.
 const STATEMENTS: usize = 100;
 
 pub(super) struct Sqlite {
@@ -51,10 +53,10 @@ pub(super) struct Sqlite {
 impl Sqlite {
     pub(super) async fn open(url: &str, durability: Durability) -> Result<Self> {
         let (uri, name) = (uri(url)?, url.to_owned());
-        // The file may be on a slow disk, or held by another process.
+        // The file may be on a slow disk, or locked by another process.
         let opened = tokio::task::spawn_blocking(move || {
             permissions::protect(&uri);
-            // The writer comes first: it makes the file.
+            // The writer is opened first, because it creates the file.
             let (writer, log) = (connect(&uri, durability, OPENING)?, connect(&uri, durability, OPENING)?);
             writer.busy_timeout(Duration::ZERO)?;
             let slot = Arc::new_cyclic(|slot| {
@@ -71,8 +73,8 @@ impl Sqlite {
         Ok(Self { slot, readers, durability })
     }
 
-    /// Readers do not wait for a process that writes; one that repairs the file after a crash, or has locked it for
-    /// itself alone, makes them wait too.
+    /// Readers do not wait for a process that writes. They do wait for a process that repairs the file after a crash
+    /// or has locked it exclusively.
     pub(super) async fn all(&self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
         let read = || self.readers.with(|connection| statement::rows(connection, sql, values));
         Deadline::default().retry(read).await?
@@ -82,14 +84,14 @@ impl Sqlite {
         SqliteTx::begin(self.slot.clone(), self.durability, bulk).await
     }
 
-    /// Moves the log into the file, so that one file is all there is.
+    /// Copies the log into the file, so that only one file remains.
     pub(super) async fn close(&self) {
         self.readers.close();
         SlotGuard::lock(&self.slot).await.close().await;
     }
 }
 
-/// As many connections as there are threads that read at once.
+/// The reading connections: as many as threads have read at the same time.
 struct Readers {
     uri: String,
     durability: Durability,
@@ -102,7 +104,7 @@ impl Readers {
         Self { uri, durability, idle: Mutex::new(Some(Vec::new())) }
     }
 
-    /// The outer result says whether SQLite could be asked, the inner one whether there is still a database.
+    /// The outer result says whether SQLite could be called, the inner one whether the database is still open.
     fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<Result<T>> {
         let Some(idle) = self.idle().as_mut().map(Vec::pop) else { return Ok(Err(closed())) };
         let connection = match idle {
@@ -131,7 +133,7 @@ impl Readers {
     }
 }
 
-/// What SQLite itself calls the file: `sqlite:PATH` with percent escapes and `?mode=…` is its own `file:PATH`.
+/// The URI that SQLite itself uses: `sqlite:PATH` with percent escapes and `?mode=…` becomes `file:PATH`.
 fn uri(url: &str) -> Result<String> {
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
     let path = path.strip_prefix("//").unwrap_or(path);
@@ -144,7 +146,7 @@ fn uri(url: &str) -> Result<String> {
     Ok(format!("file:{path}"))
 }
 
-/// A connection; `wait` says for how long it may hold up its thread while another process holds the file.
+/// Opens a connection. `wait` is how long it may block its thread while another process has locked the file.
 fn connect(uri: &str, durability: Durability, wait: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -153,7 +155,8 @@ fn connect(uri: &str, durability: Durability, wait: Duration) -> rusqlite::Resul
     let connection = Connection::open_with_flags(uri, flags)?;
     connection.busy_timeout(wait)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // A plan does not depend on the values: otherwise the statement is parsed anew for each.
+    // Query plans must not depend on the bound values; otherwise SQLite would prepare the statement again for each
+    // value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     let synchronous = match durability {
@@ -163,7 +166,7 @@ fn connect(uri: &str, durability: Durability, wait: Duration) -> rusqlite::Resul
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;
-    // The log is moved into the file by `checkpoint`, not by whoever happens to write.
+    // `checkpoint` copies the log into the file; a commit must not do it.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
 }

@@ -1,14 +1,14 @@
-//! The database's files are their owner's alone.
+//! Makes the database's files accessible to their owner alone.
 
 use std::path::PathBuf;
 
 use crate::files;
 
-/// What SQLite names the files beside the database; it gives them the database's mode when it makes them.
+/// The suffixes of the files that SQLite creates beside the database; it gives them the database's mode.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Makes the file, if SQLite would make it, so that its mode is ours, and tightens those that are there. Where this
-/// fails SQLite says what is wrong, or somebody else owns the files and decides who reads them.
+/// Creates the file if SQLite would create it, so that it has our mode, and restricts the modes of existing files.
+/// Errors are ignored: either SQLite reports them later, or another user owns the files and decides about their modes.
 pub(super) fn protect(uri: &str) {
     let (path, parameters) = match uri.split_once(['?', '#']) {
         Some((path, parameters)) => (path, parameters),
@@ -31,7 +31,7 @@ pub(super) fn protect(uri: &str) {
     }
 }
 
-/// The path that a URI names.
+/// The path of a `file:` URI.
 fn decoded(path: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();

@@ -1,18 +1,20 @@
-//! The writer slot: holds the one connection that writes, behind an asynchronous lock that one task at a time has.
+//! The writer slot: it contains the only connection that writes, behind an asynchronous lock that one task at a time
+//! holds.
 //!
-//! What makes it hard is that futures are dropped: a task may end at any `.await`, with its savepoint open or while its
-//! statement runs on a thread for blocking work. Three rules keep the connection whole:
+//! The difficulty is that futures can be dropped: a task may end at any `.await`, with its savepoint open, or while
+//! its statement runs on a thread for blocking work. Three rules keep the connection consistent:
 //!
-//! 1. Between two `.await`s the connection is in the slot. Work that may take long moves it to a blocking thread
-//!    ([`WriterSlot::run_blocking`]) and leaves the thread's handle in the slot, never in the caller's future. So a caller
-//!    that is dropped then loses nothing: the next one finds the handle, waits for it ([`WriterSlot::reclaim`]), and
-//!    has the connection again.
-//! 2. Whoever is dropped releases the slot ([`WriterSlot::release`], by dropping its [`SlotGuard`]): an open savepoint is
-//!    rolled back there. If the connection is on a blocking thread at that moment, nothing can be done; then the next one
-//!    that begins rolls back first ([`Writer::begin`]).
-//! 3. Where commits are shared, a transaction stays open after its writers left the slot, and they come back to commit it.
-//!    SQLite's write lock is held as long, against other processes too. So if all of them are dropped, the last one to go
-//!    commits ([`WriterSlot::release`]): their writes were whole, and keeping what nobody waits for is allowed.
+//! 1. At every `.await`, the connection is in the slot or on a blocking thread whose handle is in the slot. Work that
+//!    may take long moves the connection to a blocking thread ([`WriterSlot::run_blocking`]) and stores the thread's
+//!    handle in the slot, never in the caller's future. If that caller is then dropped, the next one finds the handle,
+//!    waits for it ([`WriterSlot::reclaim`]), and has the connection again.
+//! 2. A dropped caller releases the slot ([`WriterSlot::release`], when its [`SlotGuard`] is dropped), and an open
+//!    savepoint is rolled back there. If the connection is on a blocking thread at that moment, a rollback is
+//!    impossible; then the next caller that begins rolls back first ([`Writer::begin`]).
+//! 3. With shared commits, a transaction stays open after its writers released the slot, and they take the slot again
+//!    to commit. SQLite's write lock is held for that time, against other processes too. If all these writers are
+//!    dropped, the last release commits ([`WriterSlot::release`]). That is allowed: their writes were complete, and a
+//!    write whose caller no longer waits may be committed.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
@@ -26,25 +28,25 @@ use super::deadline::Deadline;
 use super::statement::{self, closed, fault};
 use crate::{Error, Result};
 
-/// What the writers of one commit wait for: empty until it happened, then whether it succeeded. Each of them, and the
-/// writer itself while the transaction is open, has a clone of the [`Arc`] around it; so its count says whether anybody
-/// waits.
+/// The outcome of one shared commit: empty until the commit has happened, then whether it succeeded. Each waiting
+/// writer has a clone of the [`Arc`] around it, and so has the connection while the transaction is open. The clone
+/// count therefore shows whether any writer still waits.
 pub(super) type GroupCommit = OnceLock<bool>;
 
 pub(super) struct WriterSlot {
-    /// `None` while it is on a blocking thread, and for good once the database is closed.
+    /// The connection. `None` while it is on a blocking thread, and permanently once the database is closed.
     writer: Option<Writer>,
-    /// The blocking thread that has the writer. Still set when the guard is taken: whoever started it was dropped before it
-    /// ended.
+    /// The handle of the blocking thread that has the connection. If it is set when a task takes the slot, the caller
+    /// that started the thread was dropped before the work ended.
     blocking: Option<JoinHandle<Writer>>,
     checkpoints: Option<Checkpoints>,
 }
 
 pub(super) struct Writer {
     pub(super) connection: Connection,
-    /// The commit that is to come, if a transaction is open.
+    /// The outcome of the open transaction's future commit; `None` if no transaction is open.
     pub(super) group: Option<Arc<GroupCommit>>,
-    /// A savepoint is open: somebody's writes that are not yet part of the group's.
+    /// Whether a savepoint is open: writes of one caller that are not yet part of the shared transaction.
     savepoint: bool,
 }
 
@@ -58,28 +60,28 @@ impl WriterSlot {
         self.writer.as_mut().ok_or_else(closed)
     }
 
-    /// Opens a savepoint: after this, what is written can be undone without what others wrote.
+    /// Opens a savepoint, so that this caller's writes can be rolled back without those of other callers.
     ///
-    /// While another process holds the file, whoever has the slot tries again and again and keeps the slot meanwhile: those
-    /// who queue for it would only find the same. Each has a deadline of its own, running since it came, so the queue
-    /// empties in its order, at the deadlines or when the file is free.
+    /// While another process has locked the file, the caller repeats its attempts and keeps the slot: queued callers
+    /// would only find the same lock. Each caller has its own deadline, which started when it began to wait, so the
+    /// queue empties in order, at the deadlines or when the file becomes free.
     pub(super) async fn begin(&mut self, deadline: &mut Deadline) -> Result<()> {
         if self.blocking.is_some() {
-            // Rule 1: a caller was dropped before its work on a blocking thread was done.
+            // Rule 1: an earlier caller was dropped before its work on a blocking thread ended.
             deadline.wait(self.reclaim()).await?;
         }
         let writer = self.writer()?;
         deadline.retry(|| writer.begin()).await
     }
 
-    /// Commits for the whole group.
+    /// Commits for all writers of the open transaction.
     pub(super) fn commit(&mut self) -> Result<()> {
         self.writer()?.commit()?;
         self.committed();
         Ok(())
     }
 
-    /// As [`WriterSlot::commit`], where it may wait for the disk.
+    /// As [`WriterSlot::commit`], for a commit that may wait for the disk.
     pub(super) async fn commit_blocking(&mut self) -> Result<()> {
         self.run_blocking(Writer::commit).await?;
         self.committed();
@@ -92,7 +94,7 @@ impl WriterSlot {
         }
     }
 
-    /// Runs work on one of the runtime's threads for blocking work. The work goes on to its end even if this future is
+    /// Runs work on one of the runtime's threads for blocking work. The work runs to its end even if this future is
     /// dropped.
     pub(super) async fn run_blocking<T: Send + 'static>(
         &mut self,
@@ -101,7 +103,7 @@ impl WriterSlot {
         self.reclaim().await;
         let mut writer = self.writer.take().ok_or_else(closed)?;
         let (sender, receiver) = oneshot::channel();
-        // No `.await` between taking the writer and storing the handle that gives it back (rule 1).
+        // There must be no `.await` between taking the connection and storing the handle that returns it (rule 1).
         self.blocking = Some(spawn_blocking(move || {
             let _ = sender.send(work(&mut writer));
             writer
@@ -110,8 +112,9 @@ impl WriterSlot {
         receiver.await.map_err(Error::internal)?
     }
 
-    /// Waits until the writer is back from a blocking thread. Dropping this future loses nothing: the handle is taken out
-    /// of the slot only after it has ended. A thread that panicked has lost the writer; then the database is closed.
+    /// Waits until the connection is back from a blocking thread. Dropping this future is safe: the handle leaves the
+    /// slot only after the thread's work has ended. If the work panicked, the connection is lost and the database
+    /// counts as closed.
     pub(super) async fn reclaim(&mut self) {
         if let Some(blocking) = &mut self.blocking {
             self.writer = blocking.await.ok();
@@ -119,8 +122,9 @@ impl WriterSlot {
         }
     }
 
-    /// Leaves the slot to the next one (rules 2 and 3): a savepoint that is still open belongs to a caller that was dropped,
-    /// or failed, and is undone; a group of which only the writer itself has a clone has nobody left to commit it.
+    /// Prepares the slot for the next caller (rules 2 and 3). A savepoint that is still open belongs to a caller that
+    /// was dropped or failed, and is rolled back. A transaction whose outcome has no clone but the connection's own
+    /// has no waiting writer, and is committed here.
     fn release(&mut self) {
         let Some(writer) = &mut self.writer else { return };
         writer.undo();
@@ -131,10 +135,10 @@ impl WriterSlot {
 }
 
 impl Writer {
-    /// Finding the file held by another process leaves nothing behind: no transaction is open then, and none of the group
-    /// is ours.
+    /// An attempt that finds the file locked by another process has no effect: no transaction is open then, and this
+    /// caller has written nothing.
     fn begin(&mut self) -> rusqlite::Result<()> {
-        // Rule 2: of one who was dropped while the writer was on a blocking thread.
+        // Rule 2: a savepoint of a caller that was dropped while the connection was on a blocking thread.
         self.undo();
         if self.group.is_none() {
             self.run("BEGIN IMMEDIATE")?;
@@ -144,14 +148,14 @@ impl Writer {
         self.run("SAVEPOINT mine")
     }
 
-    /// Makes what was written part of the group's commit.
+    /// Releases the savepoint, so that its writes become part of the shared transaction.
     pub(super) fn release_savepoint(&mut self) -> Result<()> {
         self.run("RELEASE mine").map_err(fault)?;
         self.savepoint = false;
         Ok(())
     }
 
-    /// Commits, if a transaction is open, and says so to all who wait for it.
+    /// Commits the open transaction, if there is one, and stores the outcome for all who wait for it.
     fn commit(&mut self) -> Result<()> {
         self.undo();
         let Some(group) = self.group.take() else { return Ok(()) };
@@ -163,10 +167,10 @@ impl Writer {
         kept.map_err(fault)
     }
 
-    /// Undoes the writes of the open savepoint, if there is one.
+    /// Rolls back the open savepoint, if there is one.
     fn undo(&mut self) {
         if self.savepoint {
-            // It fails when the savepoint is gone with its transaction: then nothing is to be undone.
+            // This fails when the savepoint ended together with its transaction; then there is nothing to roll back.
             let _ = self.run("ROLLBACK TO mine");
             let _ = self.run("RELEASE mine");
             self.savepoint = false;
@@ -178,7 +182,7 @@ impl Writer {
     }
 }
 
-/// The writer slot, had by one task. Dropping this releases it.
+/// The writer slot while one task holds it. Dropping this releases the slot.
 pub(super) struct SlotGuard(OwnedMutexGuard<WriterSlot>);
 
 impl SlotGuard {
@@ -186,8 +190,8 @@ impl SlotGuard {
         Self(slot.clone().lock_owned().await)
     }
 
-    /// As [`SlotGuard::lock`], for no longer than the deadline allows. A free slot needs no timer, nor a runtime that has
-    /// one.
+    /// As [`SlotGuard::lock`], but waits only until the deadline. If the slot is free, no timer is needed, and no
+    /// runtime that has one.
     pub(super) async fn lock_before(deadline: &mut Deadline, slot: &Arc<Mutex<WriterSlot>>) -> Result<Self> {
         match Self::try_lock(slot) {
             Some(guard) => Ok(guard),
@@ -195,7 +199,7 @@ impl SlotGuard {
         }
     }
 
-    /// As [`SlotGuard::lock`], on a thread that may be held up.
+    /// As [`SlotGuard::lock`], on a thread that may block.
     pub(super) fn lock_blocking(slot: &Arc<Mutex<WriterSlot>>) -> Self {
         Self(slot.clone().blocking_lock_owned())
     }
@@ -204,13 +208,14 @@ impl SlotGuard {
         slot.clone().try_lock_owned().ok().map(Self)
     }
 
-    /// Ends all writing: commits what is open, ends the checkpoint thread and closes the connection, on a thread for
-    /// blocking work.
+    /// Ends all writing: commits the open transaction, ends the checkpoint thread and closes the connection, on a
+    /// thread for blocking work.
     pub(super) async fn close(mut self) {
         self.reclaim().await;
         let _ = self.commit();
         let (checkpoints, writer) = (self.checkpoints.take(), self.writer.take());
-        // The checkpoint thread may be waiting for this slot, and is waited for below. Nobody can write any more.
+        // The checkpoint thread may be waiting for this slot, and the code below waits for that thread. So the slot is
+        // released first; nobody can write any more.
         drop(self);
         let closed = spawn_blocking(move || {
             if let Some(checkpoints) = checkpoints {

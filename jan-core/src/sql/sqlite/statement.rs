@@ -1,4 +1,4 @@
-//! Values into a statement, rows out of it, and what SQLite reports as a situation.
+//! Binds values to statements, reads rows, and converts SQLite's errors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use crate::sql::value::Found;
 use crate::sql::{Row, Value};
 use crate::{Error, ErrorKind, Result};
 
-/// When a request that found the database busy may come back. It has waited already.
+/// The `Retry-After` of a request that found the database locked. It has waited already.
 const COME_BACK: Duration = Duration::from_secs(1);
 
-/// A row that was found: its columns by name.
+/// A row, whose columns are read by name.
 pub(in crate::sql) struct Cells {
     columns: Arc<[Box<str>]>,
     cells: Vec<Value>,
 }
 
 impl Cells {
-    /// The column of this name.
+    /// The column with this name.
     pub(in crate::sql) fn get(&self, column: &str) -> Result<&Value> {
         let at = self.columns.iter().position(|name| &**name == column);
         at.and_then(|at| self.cells.get(at)).ok_or_else(|| no_column(column))
@@ -37,7 +37,7 @@ fn no_column(name: &str) -> Error {
     Error::internal(format!("no column {name}"))
 }
 
-/// Runs a statement and says how many rows it touched.
+/// Executes a statement and returns the number of rows that it touched.
 pub(super) fn execute(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Result<u64> {
     let touched = prepare(connection, sql, values)?.raw_execute()?;
     Ok(u64::try_from(touched).unwrap_or(u64::MAX))
@@ -50,7 +50,8 @@ pub(super) fn rows(connection: &Connection, sql: &str, values: &[Value]) -> rusq
     let mut columns: Option<Arc<[Box<str>]>> = None;
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
-        // Asked of the first row: a statement of the cache may have been parsed before its table got a column.
+        // The columns are read at the first row, because a cached statement may have been prepared before its table
+        // got another column.
         let columns = columns
             .get_or_insert_with(|| row.as_ref().column_names().into_iter().map(Into::into).collect())
             .clone();
@@ -73,7 +74,8 @@ fn cell(at: usize, value: ValueRef<'_>) -> rusqlite::Result<Value> {
     }
 }
 
-/// SQLite takes `$1` for a name, and numbers names as they come: each is bound to the value that it means.
+/// Binds the values. SQLite treats `$1` as a name and numbers names in the order of their first use; so each parameter
+/// is bound by the number in its name.
 fn prepare<'c>(
     connection: &'c Connection,
     sql: &str,
@@ -95,7 +97,7 @@ fn prepare<'c>(
     Ok(statement)
 }
 
-/// The caller learns nothing of the database, the log gets all of it.
+/// Converts an error: the caller gets no details of the database, the log gets all of them.
 pub(super) fn fault(error: rusqlite::Error) -> Error {
     let unavailable = |message| Error::unavailable(message).with_code("database_unavailable");
     let extended = error.sqlite_error().map(|error| error.extended_code);
@@ -111,7 +113,7 @@ pub(super) fn fault(error: rusqlite::Error) -> Error {
     }
 }
 
-/// Others held the database for longer than we wait.
+/// The error when others have locked the database for longer than a request waits.
 pub(super) fn busy() -> Error {
     let message = "The database is busy: others have been writing to it for too long.";
     Error::unavailable(message).with_code("database_unavailable").with_retry_after(COME_BACK)
@@ -121,7 +123,7 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
-/// What is asked of a database that was closed.
+/// The error of a request to a closed database.
 pub(super) fn closed() -> Error {
     Error::unavailable("The database is closed.").with_code("database_unavailable")
 }

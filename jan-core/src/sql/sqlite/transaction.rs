@@ -1,8 +1,9 @@
-//! A transaction: it has the writer slot from its beginning to its end.
+//! A transaction of SQLite. It holds the writer slot from its beginning to its end.
 //!
-//! Where a commit waits for the disk, writers share commits (group commit). Each writes inside a savepoint of one open
-//! transaction, leaves the slot to the next in line and queues for it again to commit; whoever gets there first commits for
-//! all who wrote in between. Alone, a writer commits at once; in a crowd, one wait for the disk serves everybody.
+//! Where a commit waits for the disk, several writers share one commit (group commit). Each writer works inside a
+//! savepoint of one open transaction, then releases the slot to the next in the queue, and queues for the slot again
+//! in order to commit. The first writer to get it back commits for all that wrote in between. So a single writer
+//! commits at once, and many simultaneous writers need only one wait for the disk.
 
 use std::sync::Arc;
 
@@ -69,14 +70,15 @@ impl SqliteTx {
             return guard.commit();
         }
         let group = writer.group.clone().ok_or_else(|| Error::internal("no open transaction"))?;
-        // The clone is made before the slot is released: the release commits a group that nobody waits for.
+        // The outcome is cloned before the slot is released, because a release commits a transaction whose outcome has
+        // no clone.
         let pending = PendingCommit { slot, group: Some(group) };
         drop(guard);
         pending.wait().await
     }
 }
 
-/// A writer that left the slot, and waits until what it wrote is committed.
+/// A writer that released the slot and waits until its writes are committed.
 struct PendingCommit {
     slot: Arc<Mutex<WriterSlot>>,
     /// `None` once the outcome is known, or this is dropped.
@@ -84,12 +86,13 @@ struct PendingCommit {
 }
 
 impl PendingCommit {
-    /// Whoever queued before us writes now; then it is our turn again, unless one of them committed for us. This has no
-    /// deadline, because we could not say whether what we wrote is kept; nor does it wait for another process: while a
-    /// group is open, its transaction holds the file.
+    /// Waits for the slot and then commits, unless another writer has committed for us meanwhile. This wait has no
+    /// deadline, because after one we could not say whether our writes are committed. It does not wait for another
+    /// process either: while the transaction is open, it holds the lock on the file.
     async fn wait(mut self) -> Result<()> {
         let mut guard = SlotGuard::lock(&self.slot).await;
-        // A commit that another began may still run on a blocking thread, if that one was dropped: its outcome counts.
+        // Another writer's commit may still run on a blocking thread if that writer was dropped. Its outcome counts
+        // for us too.
         guard.reclaim().await;
         let Some(group) = self.group.take() else { return Ok(()) };
         if group.get().is_none() {
@@ -103,8 +106,8 @@ impl PendingCommit {
 }
 
 impl Drop for PendingCommit {
-    /// Dropped while it waits: if nobody else of the group is left, releasing the slot commits it. If somebody has the slot,
-    /// that one releases it later, and finds this clone gone.
+    /// Dropped while it waits. If no other writer of the transaction remains, releasing the slot commits it. If a task
+    /// holds the slot now, that task's release does so, because it finds that this clone is gone.
     fn drop(&mut self) {
         if self.group.take().is_some() {
             drop(SlotGuard::try_lock(&self.slot));

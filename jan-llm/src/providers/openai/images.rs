@@ -28,7 +28,7 @@ const MAX_REPLY: usize = 128 * 1024 * 1024;
 
 #[async_trait]
 impl ImageProvider for OpenAi {
-    async fn paint(&self, request: ImageRequest) -> Result<ImageReply> {
+    async fn generate(&self, request: ImageRequest) -> Result<ImageReply> {
         let reply = if request.pictures.is_empty() {
             self.asked("/images/generations", "application/json", request.members.to_bytes()).await?
         } else {
