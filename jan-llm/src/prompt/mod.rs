@@ -77,7 +77,7 @@ pub fn compose(messages: Vec<Message>, inputs: &PromptInputs<'_>) -> (Vec<Messag
         messages.iter().rfind(|message| message.role == "user").map(Message::text).unwrap_or_default();
     let (mut applied, mut texts) = (Vec::new(), Vec::new());
     for module in MODULES.iter().filter(|module| !inputs.disabled.contains(&module.name)) {
-        let Some(mut variables) = (module.says)(inputs, &question) else { continue };
+        let Some(mut variables) = (module.variables)(inputs, &question) else { continue };
         variables.push(("persona", inputs.persona.unwrap_or_default().to_owned()));
         let template = (inputs.templates)(module.name).unwrap_or(module.template);
         let text = fill(template, &variables);

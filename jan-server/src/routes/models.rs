@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jan_core::Result;
-use jan_llm::catalogue::{Entry, ModelShape, entries};
+use jan_llm::catalogue::{ListedModel, ModelShape, listed};
 use serde::Serialize;
 
 use super::call::Call;
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The models that can be asked.
 pub(crate) async fn list(call: Call) -> Reply {
-    let models = entries(call.rooms.chat.provider().models().await?);
+    let models = listed(call.rooms.chat.provider().models().await?);
     let data = models.iter().map(|model| shape(&call, model)).collect();
     bare(&ModelList { object: "list", data })
 }
@@ -42,23 +42,23 @@ pub(crate) async fn details(call: Call) -> Reply {
 }
 
 /// The model that the path names.
-async fn named(call: &Call) -> Result<Entry> {
+async fn named(call: &Call) -> Result<ListedModel> {
     let id = call.path("id")?;
     let provider = call.rooms.chat.provider();
-    let known = entries(provider.models().await?).into_iter().find(|entry| entry.model.id == id);
+    let known = listed(provider.models().await?).into_iter().find(|entry| entry.model.id == id);
     match known {
         Some(entry) => Ok(entry),
         // The provider knows whether there is none, or its list is away.
-        None => Ok(Entry::of(provider.model(&id).await?)),
+        None => Ok(ListedModel::of(provider.model(&id).await?)),
     }
 }
 
-fn shape(call: &Call, model: &Entry) -> ModelShape {
+fn shape(call: &Call, model: &ListedModel) -> ModelShape {
     model.shape(call.header(PROVIDER_DATA).is_some_and(|value| value.eq_ignore_ascii_case("true")))
 }
 
 /// The first of them; none when there is none, or nobody can tell at once.
 pub(super) async fn first_model(call: &Call) -> Option<String> {
     let models = tokio::time::timeout(PATIENCE, call.rooms.chat.provider().models()).await.ok()?;
-    entries(models.ok()?).into_iter().next().map(|entry| entry.model.id)
+    listed(models.ok()?).into_iter().next().map(|entry| entry.model.id)
 }
