@@ -1,5 +1,5 @@
-//! Chat completions that are kept by themselves (`store: true`), as OpenAI keeps them: to be listed, read again, given
-//! metadata, deleted.
+//! Stored chat completions (`store: true` without a conversation), as in OpenAI's API: they can be listed, read, given
+//! metadata and deleted.
 
 use std::sync::Arc;
 
@@ -14,34 +14,34 @@ use serde_json::{Value, json, value::RawValue};
 use crate::conversations::check_metadata;
 use crate::store::Store;
 
-/// Keeps chat completions. Cheap to clone.
+/// The service for stored chat completions. Cheap to clone.
 #[derive(Clone)]
 pub struct Completions {
     records: Records<Completion>,
     clock: Arc<dyn Clock>,
 }
 
-/// A completion as it is kept.
+/// The stored form of a completion.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Completion {
     messages: Vec<Message>,
     metadata: Metadata,
-    /// The answer as its caller got it.
+    /// The answer exactly as it was sent to the caller.
     answer: Box<RawValue>,
 }
 
-/// A completion that waits for its answer.
+/// A completion whose answer has not arrived yet.
 pub(crate) struct Pending {
     pub(crate) id: String,
     messages: Vec<Message>,
     metadata: Metadata,
 }
 
-/// What is changed of a completion.
+/// The members of a completion that can be changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CompletionPatch {
-    /// Up to 16 pairs, in the place of those that are there.
+    /// Up to 16 pairs; they replace the stored metadata.
     pub metadata: Metadata,
 }
 
@@ -53,19 +53,18 @@ impl TryFrom<&JsonObject> for CompletionPatch {
     }
 }
 
-/// Which completions a list holds.
+/// Which completions to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Those of a model.
+    /// Only completions that this model answered.
     pub model: Option<String>,
-    /// Those with these pairs.
+    /// Only completions whose metadata contains all these pairs.
     pub metadata: Metadata,
 }
 
 impl Filter {
-    /// Whether a completion has all the pairs.
-    fn fits(&self, kept: &TypedRecord<Completion>) -> bool {
-        self.metadata.iter().all(|(key, value)| kept.body.metadata.get(key) == Some(value))
+    fn matches_metadata(&self, completion: &TypedRecord<Completion>) -> bool {
+        self.metadata.iter().all(|(key, value)| completion.body.metadata.get(key) == Some(value))
     }
 }
 
@@ -75,14 +74,16 @@ impl Completions {
         Self { records: Records::new("chat.completion", store.records.clone()), clock }
     }
 
-    /// Checks what can be checked before the model is asked. The id is ours: upstreams do not promise that theirs is one.
+    /// Checks what can be checked before the model is called. The id is generated here, because upstreams do not
+    /// promise that their ids are unique.
     pub(crate) fn begin(&self, request: &ChatRequest, messages: &[Message]) -> Result<Pending> {
         let metadata: Metadata = request.get("metadata")?.unwrap_or_default();
         check_metadata(&metadata)?;
         Ok(Pending { id: id::random("chatcmpl-", 24), messages: messages.to_vec(), metadata })
     }
 
-    /// A completion with its answer, as it is kept. Completions are listed by the model that answered.
+    /// The record of a completion with its answer. The record's group is the model that answered, so that completions
+    /// can be listed by model.
     pub(crate) fn answered(
         &self,
         pending: Pending,
@@ -94,7 +95,7 @@ impl Completions {
         Ok(TypedRecord::new(pending.id, self.clock.millis(), body).group(Some(answer.model.clone())))
     }
 
-    /// Keeps a completion, as part of the transaction that also keeps its turn.
+    /// Stores a completion in the caller's transaction, which also stores its chat turn.
     pub(crate) async fn insert_in(
         &self,
         tx: &mut Transaction,
@@ -104,7 +105,7 @@ impl Completions {
         self.records.insert_in(tx, owner, completion).await
     }
 
-    /// A page of the owner's completions, by their making.
+    /// A page of the owner's completions, by creation time.
     ///
     /// # Errors
     /// As [`Records::list`].
@@ -119,11 +120,11 @@ impl Completions {
         loop {
             let next = self.records.list(owner, filter.model.as_deref(), &at).await?;
             at.after = next.items.last().map(|last| last.id.clone());
-            for kept in next.items.iter().filter(|kept| filter.fits(kept)) {
+            for completion in next.items.iter().filter(|completion| filter.matches_metadata(completion)) {
                 if found.len() == page.limit as usize {
                     return Ok(Page { items: found, has_more: true });
                 }
-                found.push(shape(kept)?);
+                found.push(shape(completion)?);
             }
             let full = found.len() == page.limit as usize;
             if !next.has_more || full && filter.metadata.is_empty() {
@@ -142,24 +143,24 @@ impl Completions {
             return self.records.count(owner, model).await;
         }
         let all = self.records.all(owner, model).await?;
-        Ok(all.iter().filter(|kept| filter.fits(kept)).count() as u64)
+        Ok(all.iter().filter(|completion| filter.matches_metadata(completion)).count() as u64)
     }
 
-    /// The completion of this id, as its caller got it, with its metadata.
+    /// The completion with this id: the answer as it was sent, with the current metadata.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`].
     pub async fn get(&self, owner: &UserId, id: &str) -> Result<JsonObject> {
-        shape(&self.kept(owner, id).await?)
+        shape(&self.load(owner, id).await?)
     }
 
-    /// The messages that were asked, each with an id.
+    /// The messages of the request, each with an id.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::Invalid`] naming `after` when it is none of them.
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Invalid`] naming `after` when it is the id of none of these messages.
     pub async fn messages(&self, owner: &UserId, id: &str, page: &PageRequest) -> Result<Page<Value>> {
-        let kept = self.kept(owner, id).await?;
-        let messages: Vec<(usize, Value)> = kept
+        let completion = self.load(owner, id).await?;
+        let messages: Vec<(usize, Value)> = completion
             .body
             .messages
             .iter()
@@ -184,15 +185,15 @@ impl Completions {
     pub async fn update(&self, owner: &UserId, id: &str, patch: CompletionPatch) -> Result<JsonObject> {
         let CompletionPatch { metadata } = patch;
         check_metadata(&metadata)?;
-        let change = |kept: &mut TypedRecord<Completion>| {
-            kept.body.metadata.clone_from(&metadata);
+        let change = |completion: &mut TypedRecord<Completion>| {
+            completion.body.metadata.clone_from(&metadata);
             Ok(())
         };
         let changed = self.records.update(owner, id, change).await;
         shape(&changed.map_err(|e| if e.kind() == ErrorKind::NotFound { not_found(id) } else { e })?)
     }
 
-    /// Deletes one.
+    /// Deletes a completion.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`].
@@ -200,19 +201,19 @@ impl Completions {
         if self.records.delete(owner, id).await? { Ok(()) } else { Err(not_found(id)) }
     }
 
-    async fn kept(&self, owner: &UserId, id: &str) -> Result<TypedRecord<Completion>> {
+    async fn load(&self, owner: &UserId, id: &str) -> Result<TypedRecord<Completion>> {
         self.records.get(owner, id).await?.ok_or_else(|| not_found(id))
     }
 }
 
-fn shape(kept: &TypedRecord<Completion>) -> Result<JsonObject> {
-    let mut shape = JsonObject::parse(kept.body.answer.get().to_owned().into())?;
-    shape.set("id", &kept.id)?;
-    shape.set("metadata", &kept.body.metadata)?;
+fn shape(completion: &TypedRecord<Completion>) -> Result<JsonObject> {
+    let mut shape = JsonObject::parse(completion.body.answer.get().to_owned().into())?;
+    shape.set("id", &completion.id)?;
+    shape.set("metadata", &completion.body.metadata)?;
     Ok(shape)
 }
 
-/// Parts stand in `content_parts`; `content` is text or nothing, as OpenAI has it.
+/// As in OpenAI's API, `content` is a text or null, and an array of content parts is in `content_parts`.
 fn message_shape(id: &str, i: usize, message: &Message) -> Value {
     let mut shape = json!(message);
     if let Some(members) = shape.as_object_mut() {

@@ -1,4 +1,4 @@
-//! Chat with language models, with no HTTP server in sight.
+//! Chat with language models from any program; no HTTP server is needed or included.
 //!
 //! ```
 //! use jan_llm::{Chat, Echo};
@@ -16,26 +16,28 @@
 //! | module | holds |
 //! |---|---|
 //! | [`chat`] | the chat service: prepare → provider → answer, streamed or whole by one path; text completions |
-//! | [`owned`] | what belongs to an owner, for exports and deletions |
-//! | [`layers`] | what happens to every call of a model: counting, media, trimming, time limit |
+//! | [`owned`] | export, import and deletion of the data of one owner |
+//! | [`layers`] | wrappers around a provider: usage counting, media, trimming, time limit |
 //! | [`router`] | picks the provider by the model's name; itself a provider |
-//! | [`providers`] | who answers: OpenAI-compatible upstreams, the local model, `echo` |
-//! | [`prompt`] | what the model is told before the caller's words: instructions, profile, memory |
-//! | [`trim`] | fits a conversation into a model's context |
-//! | [`titles`] | names conversations |
-//! | [`settings`] | what a user has chosen |
-//! | [`shares`] | what is shown of a conversation to whoever has the link |
-//! | [`usage`] | how many tokens somebody used |
+//! | [`providers`] | OpenAI-compatible upstreams, the local model, `echo` |
+//! | [`catalogue`] | the model list for user interfaces: names, order, capabilities |
+//! | [`prompt`] | the system prompt: instructions, profile, memory |
+//! | [`trim`] | shortens a conversation to a model's context |
+//! | [`titles`] | generates the titles of conversations |
+//! | [`settings`] | the settings of users |
+//! | [`shares`] | public read-only copies of conversations, by link |
+//! | [`usage`] | counts and reports the tokens that users use |
 //! | [`sse`] | the decoder of server-sent events |
-//! | [`conversations`] | conversations, their items and branches, as their owners use them |
-//! | [`turn`], [`completions`] | what is kept of a chat: in a conversation, by itself |
-//! | [`projects`] | conversations that belong together |
-//! | [`images`] | pictures made of words or of pictures, and kept |
-//! | [`store`] | where chats are kept: memory, SQLite, Postgres |
-//! | [`gguf`] | what a model file says about itself (features `local`, `pull`) |
-//! | [`pull`] | downloads a model file: resumed, checked, atomic (feature `pull`) |
+//! | [`conversations`] | conversations, their items and branches |
+//! | [`turn`] | stores a chat's question and answer in a conversation |
+//! | [`completions`] | stores a chat completion without a conversation |
+//! | [`projects`] | groups of conversations with a common instruction |
+//! | [`images`] | generates and edits images, and stores them as media |
+//! | [`store`] | the stores: memory, SQLite, Postgres |
+//! | [`gguf`] | reads the header of a model file (features `local`, `pull`) |
+//! | [`pull`] | downloads a model file: resumable, checked, renamed only when complete (feature `pull`) |
 
-// On docs.rs each item says which feature it needs.
+// docs.rs then shows for each item which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod catalogue;
@@ -66,7 +68,7 @@ pub mod usage;
 pub use chat::Chat;
 pub use conversations::Conversations;
 pub use images::Images;
-/// The core whole, in the version that this crate was built with: who only chats needs no dependency of their own on it.
+/// The core crate in the version that this crate was built with, so that a dependency on jan-llm alone is enough.
 pub use jan_core;
 pub use jan_core::chat::Message;
 pub use jan_core::{
@@ -88,7 +90,7 @@ pub use text::TextTurn;
 pub use turn::Keeper;
 pub use usage::Meter;
 
-// The examples of the crate's page are compiled.
+// Compiles the example of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct ReadMe;

@@ -1,4 +1,4 @@
-//! Projects: conversations that belong together, and what the model is told in all of them.
+//! Projects: groups of conversations, with an instruction that is part of the system prompt in all of them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::store::Store;
 const MAX_NAME: usize = 120;
 const MAX_INSTRUCTION: usize = 32_768;
 
-/// Keeps projects. Cheap to clone.
+/// The project service. Cheap to clone.
 #[derive(Clone)]
 pub struct Projects {
     records: Records<Project>,
@@ -21,46 +21,46 @@ pub struct Projects {
     clock: Arc<dyn Clock>,
 }
 
-/// A project as it is kept.
+/// The stored form of a project.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {
-    /// What it is called; no two projects of one owner are called the same.
+    /// The name, unique among the owner's projects.
     pub name: String,
-    /// What the model is told in its conversations.
+    /// The instruction for the model in the project's conversations.
     #[serde(default)]
     pub instruction: Option<String>,
-    /// Marked by its owner.
+    /// Whether its owner marked it as a favorite.
     #[serde(default)]
     pub is_favorite: bool,
-    /// When it was put away, if it was.
+    /// When it was archived; `None` when it is not archived.
     #[serde(default)]
     pub archived_at: Option<Millis>,
-    /// When it was last changed.
+    /// The time of its last change.
     pub updated_at: Millis,
 }
 
-/// A project to be made.
+/// The members of a new project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewProject {
     /// 1 to 120 characters; no two projects of one owner have the same name.
     pub name: String,
-    /// What the model is told in its conversations: up to 32,768 characters.
+    /// The instruction for the model in the project's conversations: up to 32,768 characters.
     pub instruction: Option<String>,
 }
 
-/// What is changed of a project; what is not there stays.
+/// The members to change; absent members stay as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProjectPatch {
     /// 1 to 120 characters; no two projects of one owner have the same name.
     pub name: Option<String>,
-    /// What the model is told in its conversations: up to 32,768 characters. An empty text takes it away.
+    /// The instruction for the model in the project's conversations: up to 32,768 characters. An empty text removes it.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub instruction: Option<Option<String>>,
-    /// Whether it is put away.
+    /// Whether the project is archived.
     pub is_archived: Option<bool>,
-    /// Whether its owner marks it.
+    /// Whether the project is marked as a favorite.
     pub is_favorite: Option<bool>,
 }
 
@@ -85,7 +85,7 @@ impl TryFrom<&JsonObject> for ProjectPatch {
     }
 }
 
-/// A project as the API shows it. Times are seconds since the Unix epoch.
+/// A project as the API returns it. Times are seconds since the Unix epoch.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Project))]
 pub struct ProjectShape {
@@ -103,7 +103,7 @@ pub struct ProjectShape {
 }
 
 impl ProjectShape {
-    /// Its id, the cursor of lists.
+    /// The project's id, which is also the cursor of lists.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -132,20 +132,20 @@ impl Projects {
         Self { records, conversations: store.conversations.clone(), clock }
     }
 
-    /// Makes one.
+    /// Creates a project.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] naming the member; [`ErrorKind::Conflict`] when there is one of this name.
+    /// [`ErrorKind::Invalid`] naming the member; [`ErrorKind::Conflict`] when the owner has a project with this name.
     pub async fn create(&self, owner: &UserId, new: NewProject) -> Result<TypedRecord<Project>> {
         let now = self.clock.millis();
         let (name, instruction) = (name(&new.name)?, instruction(new.instruction)?);
         let project = Project { name: name.clone(), instruction, updated_at: now, ..Project::default() };
-        let kept = TypedRecord::new(id::short("proj_"), now, project).key(name);
-        self.records.insert(owner, &kept).await.map_err(taken)?;
-        Ok(kept)
+        let record = TypedRecord::new(id::short("proj_"), now, project).key(name);
+        self.records.insert(owner, &record).await.map_err(taken)?;
+        Ok(record)
     }
 
-    /// A page of the owner's projects, by their making.
+    /// A page of the owner's projects, by creation time.
     ///
     /// # Errors
     /// As [`Records::list`].
@@ -161,7 +161,7 @@ impl Projects {
         self.records.count(owner, None).await
     }
 
-    /// The project of this id.
+    /// The project with this id.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`].
@@ -169,7 +169,7 @@ impl Projects {
         self.records.get(owner, id).await?.ok_or_else(|| not_found(id))
     }
 
-    /// The project of this name, if there is one.
+    /// The owner's project with this name, if there is one.
     ///
     /// # Errors
     /// The store's.
@@ -177,7 +177,7 @@ impl Projects {
         self.records.find(owner, name.trim()).await
     }
 
-    /// Changes what the patch names.
+    /// Changes the members that the patch contains.
     ///
     /// # Errors
     /// As [`Projects::create`] and [`Projects::get`].
@@ -212,7 +212,7 @@ impl Projects {
         })
     }
 
-    /// Deletes one; its conversations stay and belong to no project.
+    /// Deletes a project. Its conversations stay and then belong to no project.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`].
@@ -232,7 +232,7 @@ fn name(name: &str) -> Result<String> {
     Ok(name)
 }
 
-/// A blank one says nothing.
+/// Checks an instruction; a blank one becomes `None`.
 fn instruction(text: Option<String>) -> Result<Option<String>> {
     let Some(text) = text else { return Ok(None) };
     if text.chars().count() > MAX_INSTRUCTION {

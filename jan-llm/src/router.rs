@@ -1,5 +1,5 @@
-//! Several providers behind one: the model's name picks. The router is a provider itself, so everything above it is
-//! the same with one upstream or with ten.
+//! Selects a provider by the model's name. The router is itself a provider, so all other code is the same for one
+//! upstream and for several.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -15,21 +15,22 @@ use jan_core::{
     JsonObject, Model, ModelCall, ModelProvider, Result,
 };
 
-/// How long the table of names is believed before a miss asks the providers again.
-const FRESH: Duration = Duration::from_secs(5);
+/// How long the table of names is cached. After that, an unknown name makes the router ask the providers again.
+const CACHE_TIME: Duration = Duration::from_secs(5);
 
-/// Picks a provider by the name of the model.
+/// A provider that selects one of several providers by the name of the model:
 ///
-/// A name that a provider lists goes to that provider, the first added where two list the same. A provider whose list is
-/// away keeps the names that it listed before. A name that nobody lists goes to the provider whose list is away, if it is
-/// one: it may be its; if several are, nobody can say whose it is ([`jan_core::ErrorKind::Unavailable`]). With all lists
-/// there, it goes to the open provider, if exactly one was added as open: upstreams take names that they do not list
-/// (aliases, tags), and judge them better than we could. Otherwise it is `model_not_found`, and the message names what
-/// there is.
+/// - A name that a provider lists goes to that provider; if several list it, to the one that was added first. A
+///   provider whose list currently fails keeps the names that it listed before.
+/// - A name that no provider lists goes to the provider whose list fails, if there is exactly one, because it may have
+///   the model. If the lists of several fail, the error is [`jan_core::ErrorKind::Unavailable`].
+/// - If no list fails, the name goes to the open provider, if exactly one was added with [`Router::add_open`]: many
+///   upstreams accept names that they do not list (aliases, tags).
+/// - Otherwise the error is `model_not_found`, and its message lists known models.
 #[derive(Default)]
 pub struct Router {
     routes: Vec<Route>,
-    known: Mutex<Known>,
+    table: Mutex<Table>,
 }
 
 struct Route {
@@ -37,44 +38,47 @@ struct Route {
     open: bool,
 }
 
+/// The result of the last request for all model lists.
 #[derive(Default)]
-struct Known {
-    /// Whose a name is, by the place among the routes.
+struct Table {
+    /// The index in `Router::routes` of the provider of each name.
     names: HashMap<String, usize>,
-    /// Whose list could not be had.
-    away: Vec<Away>,
+    /// The providers whose list failed.
+    failed: Vec<FailedList>,
     asked: Option<Instant>,
 }
 
 #[derive(Clone, Copy)]
-struct Away {
+struct FailedList {
     route: usize,
-    /// It says that there is no list, and not that it fails.
+    /// The provider has no model list at all; it is not a temporary failure.
     has_none: bool,
 }
 
-/// A provider that is asked.
-struct Picked<'a> {
+/// The provider selected for a model.
+struct Selected<'a> {
     provider: &'a dyn ModelProvider,
-    /// Nobody lists the name, and this provider's list is away: what it does not find may be there all the same.
+    /// No provider lists the name, and this one was selected because its list failed. If it does not know the model
+    /// either, another provider may still have it.
     guessed: bool,
 }
 
-impl Picked<'_> {
-    fn judge(&self, model: &str, error: Error) -> Error {
+impl Selected<'_> {
+    /// Replaces "not found" from a guessed provider by "unavailable", because whether the model exists is unknown.
+    fn correct_error(&self, model: &str, error: Error) -> Error {
         if !self.guessed || error.kind() != ErrorKind::NotFound {
             return error;
         }
-        unlisted(model).because(error)
+        undecided(model).because(error)
     }
 }
 
-/// Nobody can say whether there is such a model.
-fn unlisted(model: &str) -> Error {
+/// The error when it is unknown whether the model exists.
+fn undecided(model: &str) -> Error {
     let message = format!(
         "Nobody lists the model `{model}`, but not every provider could say its models. Try again later."
     );
-    Error::unavailable(message).with_code("model_list_away").with_retry_after(FRESH)
+    Error::unavailable(message).with_code("model_list_away").with_retry_after(CACHE_TIME)
 }
 
 impl Router {
@@ -83,90 +87,90 @@ impl Router {
         Self::default()
     }
 
-    /// Adds a provider that serves the models it lists, and no others.
+    /// Adds a provider for the models that it lists, and no others.
     #[must_use]
     pub fn add(mut self, provider: impl ModelProvider) -> Self {
         self.routes.push(Route { provider: Arc::new(provider), open: false });
         self
     }
 
-    /// Adds a provider that may also serve names it does not list.
+    /// Adds a provider that may also have models that it does not list.
     #[must_use]
     pub fn add_open(mut self, provider: impl ModelProvider) -> Self {
         self.routes.push(Route { provider: Arc::new(provider), open: true });
         self
     }
 
-    async fn pick(&self, model: &str) -> Result<Picked<'_>> {
+    async fn select(&self, model: &str) -> Result<Selected<'_>> {
         if let Some(route) = self.named(model) {
             return Ok(route);
         }
         let mut open = self.routes.iter().filter(|route| route.open);
         let only_open = open.next().filter(|_| open.next().is_none());
-        // With one open provider a miss needs no listing, unless a closed one may have changed its list.
+        // If the only provider is open, an unknown name goes to it in any case, so the lists need not be requested.
         if (only_open.is_none() || self.routes.len() > 1) && self.is_stale() {
             self.refresh().await;
             if let Some(route) = self.named(model) {
                 return Ok(route);
             }
         }
-        let away = self.known().away.clone();
-        match (away.as_slice(), only_open) {
-            ([], Some(route)) => Ok(Picked { provider: &*route.provider, guessed: false }),
+        let failed = self.table().failed.clone();
+        match (failed.as_slice(), only_open) {
+            ([], Some(route)) => Ok(Selected { provider: &*route.provider, guessed: false }),
             ([], None) => Err(self.not_found(model)),
-            ([away], _) => match self.routes.get(away.route) {
-                Some(route) => Ok(Picked { provider: &*route.provider, guessed: !away.has_none }),
+            ([list], _) => match self.routes.get(list.route) {
+                Some(route) => Ok(Selected { provider: &*route.provider, guessed: !list.has_none }),
                 None => Err(self.not_found(model)),
             },
-            _ => Err(unlisted(model)),
+            _ => Err(undecided(model)),
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock()
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock()
     }
 
     /// The provider that lists this name.
-    fn named(&self, model: &str) -> Option<Picked<'_>> {
-        let index = *self.known().names.get(model)?;
+    fn named(&self, model: &str) -> Option<Selected<'_>> {
+        let index = *self.table().names.get(model)?;
         let route = self.routes.get(index)?;
-        Some(Picked { provider: &*route.provider, guessed: false })
+        Some(Selected { provider: &*route.provider, guessed: false })
     }
 
     fn is_stale(&self) -> bool {
-        self.known().asked.is_none_or(|asked: Instant| asked.elapsed() > FRESH)
+        self.table().asked.is_none_or(|asked: Instant| asked.elapsed() > CACHE_TIME)
     }
 
-    /// Asks every provider for its models; one that fails keeps the names that it had.
+    /// Requests the model lists of all providers. A provider whose list fails keeps its previous names.
     async fn refresh(&self) -> Vec<Result<Vec<Model>>> {
         let lists = join_all(self.routes.iter().map(|route| route.provider.models())).await;
-        let mut known = self.known();
-        let before = std::mem::take(&mut known.names);
-        known.away.clear();
+        let mut table = self.table();
+        let before = std::mem::take(&mut table.names);
+        table.failed.clear();
         for (route, list) in lists.iter().enumerate() {
             match list {
                 Ok(models) => {
                     for model in models {
-                        known.names.entry(model.id.clone()).or_insert(route);
+                        table.names.entry(model.id.clone()).or_insert(route);
                     }
                 }
                 Err(error) => {
                     tracing::debug!(provider = route, error = %jan_core::causes::Causes(error), "a provider cannot list its models");
                     let has_none = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotImplemented);
-                    known.away.push(Away { route, has_none });
-                    for (name, _) in before.iter().filter(|(_, known)| **known == route) {
-                        known.names.entry(name.clone()).or_insert(route);
+                    table.failed.push(FailedList { route, has_none });
+                    for (name, _) in before.iter().filter(|(_, index)| **index == route) {
+                        table.names.entry(name.clone()).or_insert(route);
                     }
                 }
             }
         }
-        known.asked = Some(Instant::now());
+        table.asked = Some(Instant::now());
         lists
     }
 
     fn not_found(&self, model: &str) -> Error {
-        let known = self.known();
-        let mut names: Vec<_> = known.names.keys().map(String::as_str).collect();
+        let table = self.table();
+        let mut names: Vec<_> = table.names.keys().map(String::as_str).collect();
         names.sort_unstable();
         names.truncate(10);
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
@@ -203,20 +207,20 @@ impl ModelProvider for Router {
         if let Some(model) = self.models().await?.into_iter().find(|model| model.id == id) {
             return Ok(model);
         }
-        let fails = self.known().away.iter().any(|away| !away.has_none);
-        Err(if fails { unlisted(id) } else { self.not_found(id) })
+        let fails = self.table().failed.iter().any(|list| !list.has_none);
+        Err(if fails { undecided(id) } else { self.not_found(id) })
     }
 
     async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
         let model = call.request.model().to_owned();
-        let picked = self.pick(&model).await?;
-        picked.provider.chat(call).await.map_err(|error| picked.judge(&model, error))
+        let selected = self.select(&model).await?;
+        selected.provider.chat(call).await.map_err(|error| selected.correct_error(&model, error))
     }
 
     async fn takes_media(&self, model: &str) -> Want {
-        match self.pick(model).await {
-            Ok(picked) => picked.provider.takes_media(model).await,
-            // Whoever asks it next is told.
+        match self.select(model).await {
+            Ok(selected) => selected.provider.takes_media(model).await,
+            // The chat call that follows selects the provider again and returns the error.
             Err(_) => Want::DataUrl,
         }
     }
@@ -234,13 +238,13 @@ impl ModelProvider for Router {
 impl CompletionProvider for Router {
     async fn complete(&self, call: ModelCall<CompletionRequest>) -> Result<CompletionReply> {
         let model = call.request.model().to_owned();
-        let picked = self.pick(&model).await?;
-        let provider = picked.provider.completions().ok_or_else(|| no_completions(&model))?;
-        provider.complete(call).await.map_err(|error| picked.judge(&model, error))
+        let selected = self.select(&model).await?;
+        let provider = selected.provider.completions().ok_or_else(|| no_completions(&model))?;
+        provider.complete(call).await.map_err(|error| selected.correct_error(&model, error))
     }
 }
 
-/// The model answers chats only.
+/// The error for a model without text completions.
 pub(crate) fn no_completions(model: &str) -> Error {
     let message = format!("The model `{model}` gives no text completions; ask it at `/v1/chat/completions`.");
     Error::invalid("model", message).with_code("unsupported_model")
@@ -250,12 +254,12 @@ pub(crate) fn no_completions(model: &str) -> Error {
 impl EmbeddingProvider for Router {
     async fn embed(&self, call: ModelCall<EmbeddingRequest>) -> Result<JsonObject> {
         let model = call.request.model().to_owned();
-        let picked = self.pick(&model).await?;
-        let Some(provider) = picked.provider.embeddings() else {
+        let selected = self.select(&model).await?;
+        let Some(provider) = selected.provider.embeddings() else {
             let message = format!("The model `{model}` gives no embeddings.");
             return Err(Error::invalid("model", message).with_code("unsupported_model"));
         };
-        provider.embed(call).await.map_err(|error| picked.judge(&model, error))
+        provider.embed(call).await.map_err(|error| selected.correct_error(&model, error))
     }
 }
 
@@ -273,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_name_picks() {
+    async fn the_models_name_selects_the_provider() {
         let router = Router::new().add(Echo::named("a")).add(Echo::named("b"));
         assert_eq!(model_of(&router, "b").await.unwrap(), "b");
         assert_eq!(router.models().await.unwrap().len(), 2);
@@ -286,20 +290,20 @@ mod tests {
     async fn an_unlisted_name_goes_to_the_one_open_provider() {
         let router = Router::new().add(Echo::named("a")).add_open(Echo::named("b"));
         assert_eq!(model_of(&router, "a").await.unwrap(), "a");
-        // Echo answers under its own name whatever it was called.
+        // Echo answers under its own name, whatever the requested name is.
         assert_eq!(model_of(&router, "anything").await.unwrap(), "b");
         let two = Router::new().add_open(Echo::named("a")).add_open(Echo::named("b"));
         assert!(model_of(&two, "anything").await.is_err());
     }
 
-    /// A provider that serves `x` and says its list as it is told.
-    struct Moody(Mutex<Result<Vec<Model>, ErrorKind>>);
+    /// A provider of the model `x` whose list, or failure of the list, the test sets.
+    struct ScriptedList(Mutex<Result<Vec<Model>, ErrorKind>>);
 
     #[async_trait]
-    impl ModelProvider for Moody {
+    impl ModelProvider for ScriptedList {
         async fn models(&self) -> Result<Vec<Model>> {
-            let told = self.0.lock();
-            told.as_ref().map(Clone::clone).map_err(|kind| Error::new(*kind, "no list"))
+            let list = self.0.lock();
+            list.as_ref().map(Clone::clone).map_err(|kind| Error::new(*kind, "no list"))
         }
 
         async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
@@ -311,16 +315,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_provider_whose_list_is_away_still_serves() {
+    async fn a_provider_whose_list_fails_still_gets_its_models() {
         for (kind, unknown) in [
             (ErrorKind::Upstream, ErrorKind::Unavailable),
             (ErrorKind::UpstreamTimeout, ErrorKind::Unavailable),
-            // It has no list and never will: what it does not know, nobody knows.
+            // This provider has no list at all. A model that it does not know does not exist.
             (ErrorKind::NotFound, ErrorKind::NotFound),
         ] {
-            let moody = Arc::new(Moody(Mutex::new(Err(kind))));
+            let scripted = Arc::new(ScriptedList(Mutex::new(Err(kind))));
             let router =
-                Router::new().add(Echo::named("a")).add_open(moody.clone()).add_open(Echo::named("b"));
+                Router::new().add(Echo::named("a")).add_open(scripted.clone()).add_open(Echo::named("b"));
             assert_eq!(model_of(&router, "x").await.unwrap(), "x");
             assert_eq!(model_of(&router, "a").await.unwrap(), "a");
             let error = model_of(&router, "y").await.unwrap_err();
@@ -329,12 +333,13 @@ mod tests {
             assert_eq!(router.model("y").await.unwrap_err().kind(), unknown);
             assert_eq!(router.model("b").await.unwrap().id, "b");
         }
-        // Whose list fails later keeps its names.
-        let moody = Arc::new(Moody(Mutex::new(Ok(vec![Model::new("x", "m")]))));
-        let others = Router::new().add_open(Moody(Mutex::new(Err(ErrorKind::Upstream))));
-        let router = others.add_open(Moody(Mutex::new(Err(ErrorKind::Upstream)))).add(moody.clone());
+        // A provider whose list fails later keeps its names.
+        let scripted = Arc::new(ScriptedList(Mutex::new(Ok(vec![Model::new("x", "m")]))));
+        let others = Router::new().add_open(ScriptedList(Mutex::new(Err(ErrorKind::Upstream))));
+        let router =
+            others.add_open(ScriptedList(Mutex::new(Err(ErrorKind::Upstream)))).add(scripted.clone());
         assert_eq!(router.models().await.unwrap().len(), 1);
-        *moody.0.lock() = Err(ErrorKind::Upstream);
+        *scripted.0.lock() = Err(ErrorKind::Upstream);
         assert!(router.models().await.is_err());
         assert_eq!(model_of(&router, "x").await.unwrap(), "x");
         let error = model_of(&router, "y").await.unwrap_err();

@@ -1,38 +1,38 @@
-//! Server-sent events, decoded. Pure: bytes in, the data of whole events out, whatever the pieces they came in.
+//! A decoder of server-sent events, without I/O: it takes bytes in pieces of any size and returns complete events.
 //!
-//! Own code because the published decoders set no bound on an event's size, and an upstream must not be able to fill
-//! our memory. It follows the WHATWG algorithm: LF, CRLF and CR end a line, a BOM at the start is skipped, comments and
-//! unknown fields are ignored, several `data` lines are joined by a line feed. An event that the end of the stream leaves
-//! unfinished is dropped, as the specification has it, unless the caller asks for it ([`Decoder::finish`]).
+//! The published decoders do not limit the size of an event, so an upstream could fill our memory; this one does. It
+//! follows the WHATWG algorithm: LF, CRLF and CR end a line, a BOM at the start is skipped, comments and unknown fields
+//! are ignored, several `data` lines are joined by a line feed. An event that is incomplete at the end of the stream is
+//! dropped, as the specification requires, unless the caller requests it ([`Decoder::finish`]).
 
 use bytes::{Bytes, BytesMut};
 use jan_core::{Error, Result};
 use memchr::memchr2;
 
-/// The largest event taken unless told otherwise: 8 MiB.
+/// The default limit of an event's size: 8 MiB.
 pub const MAX_EVENT: usize = 8 * 1024 * 1024;
 
-/// An event.
+/// One event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Event {
-    /// What its `event` line says; empty when there was none.
+    /// The value of the `event` line; empty when there was none.
     pub name: Bytes,
-    /// Its `data` lines.
+    /// The values of the `data` lines, joined by line feeds.
     pub data: Bytes,
 }
 
 /// Splits a stream of bytes into events.
 #[derive(Debug)]
 pub struct Decoder {
-    /// What has come and is not yet cut into lines.
+    /// Received bytes that are not split into lines yet.
     buffer: BytesMut,
-    /// How far `buffer` was searched for a line's end without finding one.
+    /// The number of bytes in `buffer` that contain no line end.
     searched: usize,
-    /// The data of the event under way.
+    /// The data of the current, incomplete event.
     data: Option<Data>,
-    /// Its name.
+    /// The name of the current event.
     name: Bytes,
-    /// The last line ended with CR: an LF right behind it belongs to it.
+    /// Whether the last line ended with CR; an LF that follows directly belongs to it.
     after_cr: bool,
     started: bool,
     limit: usize,
@@ -40,7 +40,7 @@ pub struct Decoder {
 
 #[derive(Debug)]
 enum Data {
-    /// One line, which is the rule: a slice of what came, not a copy.
+    /// One line, which is the usual case: a slice of the received bytes, not a copy.
     One(Bytes),
     Many(BytesMut),
 }
@@ -65,15 +65,15 @@ impl Decoder {
         }
     }
 
-    /// Takes the next piece. Call [`Decoder::next_event`] until it has no more before giving the next.
+    /// Adds received bytes. Call [`Decoder::next_event`] until it returns `None` before adding more.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole event; `None` until more has come.
+    /// The next complete event; `None` when more bytes are needed.
     ///
     /// # Errors
-    /// `upstream_event_too_large` when an event grows over the limit; the decoder is of no use after that.
+    /// `upstream_event_too_large` when an event exceeds the limit; the decoder must not be used after that.
     pub fn next_event(&mut self) -> Result<Option<Event>> {
         while let Some(line) = self.next_line() {
             if line.is_empty() {
@@ -89,15 +89,15 @@ impl Decoder {
         Ok(None)
     }
 
-    /// The event that nothing more comes of, for a stream whose end is known to be no accident: its last line needs no
-    /// line end, and it needs no blank line.
+    /// The last event without its final line end or blank line. For streams that are known to have ended without an
+    /// error.
     pub fn finish(&mut self) -> Option<Event> {
         let last = std::mem::take(&mut self.buffer).freeze();
         self.read(&last);
         self.dispatch()
     }
 
-    /// Takes a line into the event under way.
+    /// Adds a line to the current event.
     fn read(&mut self, line: &Bytes) {
         if let Some(value) = field(line, b"data") {
             self.add(value);
@@ -106,7 +106,7 @@ impl Decoder {
         }
     }
 
-    /// The event under way, if it has data; the next begins without a name.
+    /// Ends the current event and returns it if it has data. The next event begins without a name.
     fn dispatch(&mut self) -> Option<Event> {
         let name = std::mem::take(&mut self.name);
         self.data.take().map(|data| Event { name, data: data.into_bytes() })
@@ -121,7 +121,7 @@ impl Decoder {
         Err(Error::upstream(message).with_code("upstream_event_too_large"))
     }
 
-    /// Cuts the next line off the buffer, without its end.
+    /// Removes the next line from the buffer and returns it without its line end.
     fn next_line(&mut self) -> Option<Bytes> {
         if !self.started {
             let bom = b"\xef\xbb\xbf";
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_of_the_format() {
+    fn lines_fields_and_events_follow_the_specification() {
         let cases: &[(&str, &[&str])] = &[
             ("data: a\n\ndata: b\n\n", &["a", "b"]),
             ("data:a\r\n\r\ndata:  b\r\n\r\n", &["a", " b"]),
@@ -235,12 +235,12 @@ mod tests {
     }
 
     #[test]
-    fn events_have_names_and_the_last_one_may_be_asked_for() {
+    fn events_have_names_and_an_incomplete_last_one_can_be_requested() {
         let mut decoder = Decoder::default();
         let event = |name: &'static str, data: &'static str| Event { name: name.into(), data: data.into() };
         decoder.push(b"event: error\ndata: a\n\nevent: lost\n\ndata: b\n\nevent:x\ndata: c");
         assert_eq!(decoder.next_event().unwrap(), Some(event("error", "a")));
-        assert_eq!(decoder.next_event().unwrap(), Some(event("", "b")), "a name is its own event's");
+        assert_eq!(decoder.next_event().unwrap(), Some(event("", "b")), "a name applies to one event only");
         assert_eq!(decoder.next_event().unwrap(), None);
         assert_eq!(decoder.finish(), Some(event("x", "c")));
         assert_eq!(decoder.finish(), None);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_over_the_limit_is_refused_before_it_is_whole() {
+    fn an_event_over_the_limit_is_refused_before_it_is_complete() {
         for start in ["data: ", "data: a\ndata: ", "x: "] {
             let mut decoder = Decoder::with_limit(100);
             decoder.push(start.as_bytes());
@@ -261,14 +261,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_do_not_matter(text in "(data: [a-z]{0,9}|:|event: x|\r|\n|\r\n|\n\n|é){0,30}", cut in 1usize..9) {
+        fn the_size_of_pieces_does_not_change_the_events(text in "(data: [a-z]{0,9}|:|event: x|\r|\n|\r\n|\n\n|é){0,30}", cut in 1usize..9) {
             let whole = decode(&[text.as_bytes()]);
             let pieces: Vec<&[u8]> = text.as_bytes().chunks(cut).collect();
             prop_assert_eq!(whole, decode(&pieces));
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn no_input_causes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let mut decoder = Decoder::with_limit(64);
             decoder.push(&bytes);
             while let Ok(Some(_)) = decoder.next_event() {}

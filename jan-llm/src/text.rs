@@ -1,4 +1,4 @@
-//! Text completions through a chat service, shown as chats are.
+//! Text completions of the chat service.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use crate::Chat;
 use crate::router::no_completions;
 use crate::turn::shown_to_caller;
 
-/// A text completion that is ready to be asked. Dropping it, or what it returns, stops the model.
-#[must_use = "nothing is asked until it is completed or streamed"]
+/// A text completion that is ready to be sent. Dropping it, or the future or stream that it returns, stops the model.
+#[must_use = "nothing is sent until it is completed or streamed"]
 pub struct TextTurn {
     provider: Arc<dyn ModelProvider>,
     call: ModelCall<CompletionRequest>,
 }
 
 impl TextTurn {
-    /// What the provider's layers report of the call: the tokens used, once they are known, if any layer counts them.
+    /// The report of the call, to which the provider's layers write: for example the used tokens, once they are known.
     pub fn report(&self) -> &CallReport {
         &self.call.report
     }
@@ -41,7 +41,7 @@ impl TextTurn {
         text_provider(&*provider, &call.request)?.complete(call).await?.into_answer().await
     }
 
-    /// Chunk by chunk; the last chunk carries usage if the request asks for it (`stream_options.include_usage`).
+    /// The answer as a stream of chunks; the last one has the usage if `stream_options.include_usage` is set.
     ///
     /// # Errors
     /// As [`TextTurn::complete`] before the first chunk; later errors are the stream's last item.
@@ -64,25 +64,29 @@ fn text_provider<'a>(
 }
 
 impl Chat {
-    /// Makes a text completion ready to be asked.
+    /// Prepares a text completion.
     pub fn text_turn(&self, call: ModelCall<CompletionRequest>) -> TextTurn {
         TextTurn { provider: self.provider().clone(), call }
     }
 
-    /// Makes a prompt go on, in one whole answer. Dropping the future stops the model.
+    /// Completes a prompt in one whole answer. Dropping the future stops the model.
     ///
     /// # Errors
     /// As [`TextTurn::complete`].
-    pub async fn complete_text(&self, request: CompletionRequest, who: &Principal) -> Result<ChatAnswer> {
-        self.text_turn(ModelCall::new(request, who)).complete().await
+    pub async fn complete_text(
+        &self,
+        request: CompletionRequest,
+        principal: &Principal,
+    ) -> Result<ChatAnswer> {
+        self.text_turn(ModelCall::new(request, principal)).complete().await
     }
 
-    /// Makes a prompt go on, chunk by chunk, as [`TextTurn::stream`] does. Dropping the stream stops the model.
+    /// Completes a prompt as a stream of chunks, as [`TextTurn::stream`] does. Dropping the stream stops the model.
     ///
     /// # Errors
     /// As [`TextTurn::stream`].
-    pub async fn stream_text(&self, request: CompletionRequest, who: &Principal) -> Result<ChatStream> {
-        self.text_turn(ModelCall::new(request, who)).stream().await
+    pub async fn stream_text(&self, request: CompletionRequest, principal: &Principal) -> Result<ChatStream> {
+        self.text_turn(ModelCall::new(request, principal)).stream().await
     }
 }
 
@@ -94,7 +98,7 @@ mod tests {
     use serde_json::{Value, json};
 
     #[tokio::test]
-    async fn a_prompt_goes_on_whole_and_streamed() {
+    async fn a_prompt_is_completed_whole_and_streamed() {
         let (chat, me) = (Chat::new(Echo::default()), Principal::open("me"));
         let request = CompletionRequest::new("echo", "one two").with("prompt", &["one two", "three"]);
         let whole = chat.complete_text(request.clone().with("echo", &true), &me).await.unwrap();

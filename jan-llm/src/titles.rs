@@ -1,23 +1,23 @@
-//! A conversation needs a name before its user thinks of one. A small model may find it; the first message always can,
-//! so a conversation has a title even where no model is spared for titles.
+//! Generates titles for conversations: with a small model if one is configured, otherwise from the user's first
+//! message.
 
 use jan_core::ChatRequest;
 use jan_core::chat::Message;
 
-/// The title of a conversation that nobody has named yet.
+/// The title of a conversation without a title.
 pub const DEFAULT_TITLE: &str = "New Conversation";
 
 /// The longest title, in characters.
 pub const MAX_TITLE: usize = 256;
 
-/// How many messages a model is shown to find a title, and how many characters of each.
-const SHOWN: (usize, usize) = (6, 600);
+/// How many messages are sent to the model for a title, and how many characters of each.
+const EXCERPT: (usize, usize) = (6, 600);
 
 const INSTRUCTION: &str = "Write a title for the conversation below: at most eight words, in the conversation's own \
                            language, without quotation marks. Answer with the title alone.";
 
-/// Whether a title is made now, after an answer, with `user_messages` messages of the user in the conversation: at the
-/// first, unless somebody chose a title already, and at every fifth. A locked title stays.
+/// Whether to generate a title after an answer, when the conversation has `user_messages` messages of the user: after
+/// the first, if there is no title yet, and after every fifth. Never when the title is locked.
 pub fn is_due(user_messages: usize, title: &str, locked: bool) -> bool {
     match user_messages {
         0 => false,
@@ -27,9 +27,8 @@ pub fn is_due(user_messages: usize, title: &str, locked: bool) -> bool {
     }
 }
 
-/// The title made without a model: the first message of the user without links, addresses and special characters.
-///
-/// What has no words left is called [`DEFAULT_TITLE`].
+/// A title without a model: the user's first message without links, e-mail addresses and special characters, or
+/// [`DEFAULT_TITLE`] when no words remain.
 pub fn plain(text: &str) -> String {
     let mut title = String::new();
     for word in text.split_whitespace().map(plain_word) {
@@ -45,28 +44,28 @@ pub fn plain(text: &str) -> String {
     if title.is_empty() { DEFAULT_TITLE.to_owned() } else { title }
 }
 
-/// The request that asks `model` for a title of the conversation, which ends with the newest of `messages`.
+/// The request to `model` for a title of the conversation; the newest of `messages` is the last.
 pub fn request(model: &str, messages: &[Message]) -> ChatRequest {
-    let (count, length) = SHOWN;
-    let mut shown: Vec<_> =
+    let (count, length) = EXCERPT;
+    let mut excerpts: Vec<_> =
         messages.iter().rev().filter_map(|message| quote(message, length)).take(count).collect();
-    shown.reverse();
+    excerpts.reverse();
     ChatRequest::new(model)
         .system(INSTRUCTION)
-        .user(shown.join("\n\n"))
+        .user(excerpts.join("\n\n"))
         .with("max_tokens", &64)
         .with("temperature", &0.2)
 }
 
-/// The title in a model's answer, freed of thoughts, quotation marks, headings and further lines; `None` when there is
-/// none.
+/// The title in a model's answer, without reasoning, quotation marks, heading marks and further lines; `None` when
+/// nothing remains.
 pub fn clean(answer: &str) -> Option<String> {
-    let answer = without_thoughts(answer);
-    let line = answer.lines().map(undress).find(|line| !line.is_empty())?;
+    let answer = without_reasoning(answer);
+    let line = answer.lines().map(without_decoration).find(|line| !line.is_empty())?;
     Some(shorten(line.split_whitespace())).filter(|title| !title.is_empty())
 }
 
-/// One message as a model that looks for a title sees it.
+/// The excerpt of a message for the title request; `None` unless it is a text of user or assistant.
 fn quote(message: &Message, length: usize) -> Option<String> {
     let speaker = match message.role.as_str() {
         "user" => "User",
@@ -77,21 +76,22 @@ fn quote(message: &Message, length: usize) -> Option<String> {
     (!text.is_empty()).then(|| format!("{speaker}: {text}"))
 }
 
-/// A word without the links and addresses in it; of its marks those stay that stand inside it (`don't`, `3.5`), the
-/// others part it.
+/// A word without links and e-mail addresses. Punctuation inside a word stays (`don't`, `3.5`); other punctuation
+/// becomes a space.
 fn plain_word(word: &str) -> String {
-    let mut kept = String::new();
+    let mut text = String::new();
     let mut rest = word;
-    // Languages that write without spaces put a link right beside their words: a link is a run of ASCII.
+    // Languages without spaces between words write a link directly beside a word. A link consists of ASCII characters,
+    // so each run of ASCII characters is checked separately.
     while let Some(first) = rest.chars().next() {
         let ascii = first.is_ascii();
         let end = rest.find(|c: char| c.is_ascii() != ascii).unwrap_or(rest.len());
         let (run, after) = rest.split_at(end);
-        kept.push_str(if is_link(run) { " " } else { run });
+        text.push_str(if is_link(run) { " " } else { run });
         rest = after;
     }
     let mut plain = String::new();
-    let mut chars = kept.chars().peekable();
+    let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         let inside = plain.ends_with(char::is_alphanumeric)
             && chars.peek().is_some_and(|next| next.is_alphanumeric())
@@ -102,7 +102,7 @@ fn plain_word(word: &str) -> String {
     plain.trim().to_owned()
 }
 
-/// Whether a run of ASCII characters is, or holds, a URL or an e-mail address.
+/// Whether a run of ASCII characters contains a URL or an e-mail address.
 fn is_link(run: &str) -> bool {
     let open = run.trim_start_matches(|c: char| c.is_ascii_punctuation());
     let host = open.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("www."));
@@ -117,8 +117,8 @@ fn is_link(run: &str) -> bool {
     host || run.contains("://") || address()
 }
 
-/// Punctuation, symbols, pictographs and control characters. Letters of all scripts and the marks that combine with
-/// them stay.
+/// Whether a character is punctuation, a symbol, a pictograph or a control character. Letters of all scripts and their
+/// combining marks are not.
 fn is_special(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_alphanumeric();
@@ -131,7 +131,7 @@ fn is_special(c: char) -> bool {
         || matches!(c, '\u{1f000}'..='\u{1faff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The words with single spaces between, cut to the longest title.
+/// The words joined by single spaces, cut to the maximum length of a title.
 fn shorten<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let title = words.collect::<Vec<_>>().join(" ");
     if title.chars().nth(MAX_TITLE).is_none() {
@@ -141,33 +141,35 @@ fn shorten<'a>(words: impl Iterator<Item = &'a str>) -> String {
     format!("{}...", cut.trim_end())
 }
 
-/// What is said beside `<think>…</think>`. A thought that never ends says nothing; one that never began (the template
-/// began it) ends where it says so.
-fn without_thoughts(answer: &str) -> String {
+/// The answer without `<think>…</think>`. An unclosed `<think>` removes the rest of the answer. A `</think>` without a
+/// beginning removes everything before it, because some chat templates write the opening tag into the prompt.
+fn without_reasoning(answer: &str) -> String {
     const OPEN: &str = "<think>";
     const CLOSE: &str = "</think>";
-    let mut said = String::new();
+    let mut text = String::new();
     let mut rest = match (answer.find(OPEN), answer.split_once(CLOSE)) {
         (Some(open), Some((before, after))) if open > before.len() => after,
         (None, Some((_, after))) => after,
         _ => answer,
     };
     while let Some((before, thought)) = rest.split_once(OPEN) {
-        said.push_str(before);
+        text.push_str(before);
         rest = thought.split_once(CLOSE).map_or("", |(_, after)| after);
     }
-    said + rest
+    text + rest
 }
 
-/// A line without what models dress a title in: `# "Title: …".`
-fn undress(line: &str) -> &str {
-    let dress = |c: char| c.is_whitespace() || c.is_control() || "\"'`*_“”„‘’«»「」『』".contains(c);
-    let line = line.trim().trim_start_matches('#').trim_matches(dress);
+/// A line without the decoration that models add to a title: `# "Title: …".`
+fn without_decoration(line: &str) -> &str {
+    let is_decoration = |c: char| c.is_whitespace() || c.is_control() || "\"'`*_“”„‘’«»「」『』".contains(c);
+    let line = line.trim().trim_start_matches('#').trim_matches(is_decoration);
     let line = match (line.get(..6), line.get(6..)) {
-        (Some(label), Some(title)) if label.eq_ignore_ascii_case("title:") => title.trim_matches(dress),
+        (Some(label), Some(title)) if label.eq_ignore_ascii_case("title:") => {
+            title.trim_matches(is_decoration)
+        }
         _ => line,
     };
-    line.strip_suffix('.').filter(|line| !line.ends_with('.')).unwrap_or(line).trim_end_matches(dress)
+    line.strip_suffix('.').filter(|line| !line.ends_with('.')).unwrap_or(line).trim_end_matches(is_decoration)
 }
 
 #[cfg(test)]
@@ -176,7 +178,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_title_is_made_at_the_first_and_every_fifth_message() {
+    fn a_title_is_generated_after_the_first_and_every_fifth_message() {
         let due: Vec<_> = (0..12).filter(|count| is_due(*count, DEFAULT_TITLE, false)).collect();
         assert_eq!(due, [1, 5, 10]);
         assert!(is_due(1, "", false) && !is_due(1, "Mine", false) && is_due(5, "Mine", false));
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_message_names_the_conversation() {
+    fn a_title_is_made_of_the_first_message() {
         for (text, title) in [
             ("What's the weather in Paris?", "What's the weather in Paris"),
             ("  see https://a.b/c?d=e and <www.x.y>,  now!! ", "see and now"),
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_models_answer_is_undressed() {
+    fn reasoning_and_decoration_are_removed_from_a_models_answer() {
         for (answer, title) in [
             ("\"Weather in Paris\"", "Weather in Paris"),
             (
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_question_is_small() {
+    fn the_request_for_a_title_is_short() {
         let long = "word ".repeat(10_000);
         let messages: Vec<_> = ["system", "user", "assistant", "tool"]
             .iter()
@@ -243,10 +245,10 @@ mod tests {
         let request = request("small", &messages);
         assert_eq!((request.get("max_tokens").unwrap(), request.model()), (Some(64), "small"));
         assert_eq!(request.get("temperature").unwrap(), Some(0.2));
-        let asked = request.messages().unwrap();
-        assert_eq!(asked.len(), 2);
-        assert!(asked[1].text().len() < 4000 && asked[1].text().starts_with("User: word"));
-        assert!(!asked[1].text().contains("System"));
+        let sent = request.messages().unwrap();
+        assert_eq!(sent.len(), 2);
+        assert!(sent[1].text().len() < 4000 && sent[1].text().starts_with("User: word"));
+        assert!(!sent[1].text().contains("System"));
     }
 
     proptest! {

@@ -39,7 +39,7 @@ pub(super) async fn run(config: &Config, path: &Path) -> Result<ExitCode> {
 /// The rows that are read from the header alone.
 pub(super) fn rows(config: &Config, path: &Path, file: &ModelFile) -> Vec<[String; 2]> {
     let or_unknown = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or("not said".into());
-    let longest = file.own("context_length");
+    let longest = file.arch_number("context_length");
     let configured = config.local.context.map_or(DEFAULT_CONTEXT, |tokens| tokens as u64);
     let context = longest.unwrap_or(configured).min(configured);
     let template = if file.text("tokenizer.chat_template").is_some() { "yes" } else { "no" };

@@ -50,7 +50,7 @@ pub(super) async fn run(config: &Config, args: PullArgs) -> Result<ExitCode> {
     pull.proxies = Proxies { http: http_proxy, https: https_proxy, except: no_proxy };
     let mut output = ProgressOutput::new();
     note!("Asking for {} …", without_query(&pull.url));
-    let pulling = pull.run_told(|progress| output.at(progress), print_wait);
+    let pulling = pull.run_with_retries(|progress| output.at(progress), print_wait);
     let pulled = tokio::select! {
         pulled = pulling => Some(pulled),
         () = stop_signal() => None,
@@ -68,7 +68,7 @@ pub(super) async fn run(config: &Config, args: PullArgs) -> Result<ExitCode> {
             );
         }
         Some(Err(error)) => return Err(error),
-        Some(Ok(pulled)) if pulled.was_here => note!("It is there already, and has this digest."),
+        Some(Ok(pulled)) if pulled.already_existed => note!("It is there already, and has this digest."),
         Some(Ok(pulled)) => println!("{}  {}", pulled.sha256, path.display())?,
     }
     let read = path.clone();

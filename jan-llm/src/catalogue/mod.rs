@@ -1,23 +1,24 @@
-//! Models as a page shows them: a list with names, categories and an order that stays the same, and for each model what it
-//! can do. Known is what the operator configures, what an embedder's provider states ([`ModelInfo`]), and what upstreams
-//! say in their lists (`said`); for the rest there are the rules below.
+//! The model list for user interfaces: display names, categories, a stable order, and the capabilities of each model.
+//! They come from the operator's configuration, from an embedder's provider ([`ModelInfo`]), and from the model lists
+//! of upstreams (`stated`). Where all of these are silent, these defaults apply:
 //!
-//! A model is taken to call tools, as most that answer chats do; whoever uses a model that does not can say so. It is
-//! taken not to think, see, hear or drive a browser: a page that offers what a model cannot do makes every chat fail.
-//! A model that thinks is taken to answer without thinking if it is asked to. A model whose id says `embed` turns texts
-//! into vectors and does nothing else.
+//! - A chat model supports tools, as most do; the configuration can say that one does not.
+//! - It does not support reasoning, images, audio, video or a browser: a user interface that offers what the model
+//!   cannot do makes every chat fail.
+//! - A reasoning model can also answer without reasoning (`supports_instruct`).
+//! - A model whose id contains `embed` computes embeddings and does nothing else.
 
-mod said;
+mod stated;
 
 use jan_core::model::{Capabilities, Model, ModelInfo};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// The category of models that turn texts into vectors, after all others.
+/// The category of embedding models, listed after all others.
 const EMBEDDING: &str = "Embedding";
-/// The category of a model of which nobody says whose it is.
+/// The category of a model without a known provider or owner.
 const OTHER: &str = "Other";
-/// Parameters that every chat takes.
+/// Request parameters that every chat model is listed with.
 const PARAMETERS: [&str; 10] = [
     "temperature",
     "max_tokens",
@@ -31,65 +32,65 @@ const PARAMETERS: [&str; 10] = [
     "response_format",
 ];
 
-/// One model, with all that is known of it filled in.
+/// One model of the list, with every capability decided.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct ListedModel {
     /// The model as its provider lists it.
     pub model: Model,
     /// The name to show.
     pub display_name: String,
-    /// The heading under which it is listed.
+    /// The heading under which the model is listed.
     pub category: String,
-    /// Where its category stands.
+    /// The position of the category in the list, lowest first.
     pub category_order: i64,
-    /// Where it stands in its category.
+    /// The position of the model in its category, lowest first.
     pub order: i64,
-    /// What else is known.
+    /// Description, family, context length and capabilities.
     pub info: ModelInfo,
 }
 
-/// Every model in the order of the list: by category, then by place, then by name. Without numbers from the operator
-/// categories stand as their providers were added, embeddings last, and models by their names; whatever order an upstream
-/// lists its models in, the list is the same.
-pub fn entries(models: Vec<Model>) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = models.into_iter().map(Entry::of).collect();
+/// Every model, sorted by category, then by position, then by name. Where the operator configures no positions,
+/// categories keep the order in which their providers were added (embeddings last) and models are sorted by name, so
+/// the result does not depend on the order in which an upstream lists its models.
+pub fn listed(models: Vec<Model>) -> Vec<ListedModel> {
+    let mut listed: Vec<ListedModel> = models.into_iter().map(ListedModel::of).collect();
     let mut categories: Vec<String> = Vec::new();
-    for entry in &entries {
+    for entry in &listed {
         if !categories.contains(&entry.category) {
             categories.push(entry.category.clone());
         }
     }
     categories.sort_by_key(|category| category == EMBEDDING);
-    for entry in &mut entries {
+    for entry in &mut listed {
         let place = categories.iter().position(|category| *category == entry.category).unwrap_or_default();
         entry.category_order = entry.info.category_order.unwrap_or(as_number(place));
     }
-    let place = |entry: &Entry| {
+    let place = |entry: &ListedModel| {
         let unplaced = entry.info.order.is_none();
         let name = entry.display_name.to_lowercase();
         let (category, order) = (entry.category.clone(), entry.info.order);
         (entry.category_order, category, unplaced, order, name, entry.model.id.clone())
     };
-    entries.sort_by_cached_key(place);
+    listed.sort_by_cached_key(place);
     let mut last: Option<(String, i64)> = None;
-    for entry in &mut entries {
+    for entry in &mut listed {
         let next =
             last.take().filter(|(category, _)| *category == entry.category).map_or(0, |(_, at)| at + 1);
         entry.order = entry.info.order.unwrap_or(next);
         last = Some((entry.category.clone(), entry.order.max(next)));
     }
-    entries
+    listed
 }
 
 fn as_number(place: usize) -> i64 {
     i64::try_from(place).unwrap_or(i64::MAX)
 }
 
-impl Entry {
-    /// A model by itself, the first of its category.
+impl ListedModel {
+    /// A model that is listed alone: its positions are 0.
     pub fn of(model: Model) -> Self {
-        let info = model.info.clone().or(said::info(&model.rest));
-        let supports = filled(&model.id, info.supports);
+        let info = model.info.clone().or(stated::info(&model.rest));
+        let supports = with_defaults(&model.id, info.supports);
         let embeds = supports.embeddings == Some(true);
         let owner = [&model.provider, &model.owned_by].into_iter().find(|name| !name.is_empty());
         let category = info.category.clone().unwrap_or_else(|| match owner {
@@ -107,8 +108,8 @@ impl Entry {
         }
     }
 
-    /// The row of `GET /v1/models`: OpenAI's members, what the upstream says besides, and how it is shown; with
-    /// `provider`, whose it is.
+    /// The row of `GET /v1/models`: OpenAI's members, the upstream's other members, the display name and the positions;
+    /// with `provider`, also the provider's id and name.
     pub fn shape(&self, provider: bool) -> ModelShape {
         let mut row = Map::new();
         if let Ok(Value::Object(model)) = serde_json::to_value(&self.model) {
@@ -126,12 +127,12 @@ impl Entry {
         ModelShape(row)
     }
 
-    /// All that is known of it, as the catalogue shows it.
+    /// All that is known of the model, as the catalogue routes return it.
     pub fn details(&self) -> DetailsShape<'_> {
         let supports = self.info.supports;
         let can = |flag: Option<bool>| flag == Some(true);
         let (tools, images, embeds) = (can(supports.tools), can(supports.images), can(supports.embeddings));
-        let mut names: Vec<String> = said::parameters(&self.model.rest);
+        let mut names: Vec<String> = stated::parameters(&self.model.rest);
         if names.is_empty() && !embeds {
             names.extend(PARAMETERS.map(str::to_owned));
             names.extend(tools.then(|| ["tools", "tool_choice"].map(str::to_owned)).into_iter().flatten());
@@ -160,7 +161,7 @@ impl Entry {
             context_length: self.info.context_length,
             active: true,
             extras: &self.model.rest,
-            // Nothing here waits to be filled in by hand.
+            // In the original, an operator may still have to complete an entry; here every entry is complete.
             status: "filled",
             family: self.info.family.as_deref(),
             experimental: false,
@@ -178,12 +179,12 @@ impl Entry {
     }
 }
 
-/// A model as the list shows it: its provider's own members stay beside those that are known here.
+/// A row of the model list. Members that only the upstream knows are kept.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct ModelShape(Map<String, Value>);
 
-/// All that is known of a model.
+/// A model with everything that is known of it.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ModelCatalog))]
 pub struct DetailsShape<'a> {
@@ -197,18 +198,18 @@ pub struct DetailsShape<'a> {
     category: &'a str,
     category_order_number: i64,
     model_order_number: i64,
-    /// `names` of the parameters that it takes.
+    /// `names`: the request parameters that the model supports.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     supported_parameters: Value,
-    /// What it reads and writes.
+    /// The kinds of input and output.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     architecture: Value,
     tags: [&'static str; 0],
-    /// How many tokens it can read.
+    /// The context length in tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     context_length: Option<u64>,
     active: bool,
-    /// What its provider says of it in its own words.
+    /// The upstream's own members, unchanged.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     extras: &'a Map<String, Value>,
     status: &'static str,
@@ -227,23 +228,23 @@ pub struct DetailsShape<'a> {
     updated_at: u64,
 }
 
-/// Every capability as yes or no, by the rules that stand above.
-fn filled(id: &str, said: Capabilities) -> Capabilities {
-    let embeddings = said.embeddings.unwrap_or_else(|| id.to_lowercase().contains("embed"));
-    let reasoning = said.reasoning.unwrap_or(false);
+/// Every capability as yes or no: the stated value, or the default from the module's documentation.
+fn with_defaults(id: &str, stated: Capabilities) -> Capabilities {
+    let embeddings = stated.embeddings.unwrap_or_else(|| id.to_lowercase().contains("embed"));
+    let reasoning = stated.reasoning.unwrap_or(false);
     Capabilities {
-        tools: Some(said.tools.unwrap_or(!embeddings)),
+        tools: Some(stated.tools.unwrap_or(!embeddings)),
         reasoning: Some(reasoning),
-        images: Some(said.images.unwrap_or(false)),
-        browser: Some(said.browser.unwrap_or(false)),
-        instruct: Some(said.instruct.unwrap_or(reasoning)),
+        images: Some(stated.images.unwrap_or(false)),
+        browser: Some(stated.browser.unwrap_or(false)),
+        instruct: Some(stated.instruct.unwrap_or(reasoning)),
         embeddings: Some(embeddings),
-        audio: Some(said.audio.unwrap_or(false)),
-        video: Some(said.video.unwrap_or(false)),
+        audio: Some(stated.audio.unwrap_or(false)),
+        video: Some(stated.video.unwrap_or(false)),
     }
 }
 
-/// The members that are known.
+/// The members that the OpenAPI document lists; the upstream may add others.
 #[cfg(feature = "openapi")]
 mod schema {
     /// A model.
@@ -257,11 +258,11 @@ mod schema {
         owned_by: String,
         /// The name to show.
         model_display_name: String,
-        /// The heading under which it is shown.
+        /// The heading under which the model is listed.
         category: String,
-        /// Where the category stands, the least first.
+        /// The position of the category, lowest first.
         category_order_number: i64,
-        /// Where it stands in its category, the least first.
+        /// The position of the model in its category, lowest first.
         model_order_number: i64,
     }
 

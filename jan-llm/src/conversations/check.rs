@@ -1,4 +1,4 @@
-//! The limits of what a conversation may hold. Every one that is broken is named.
+//! The limits on a conversation's title, metadata and other members. An error names the member that breaks its limit.
 
 use jan_core::conversation::{MAIN, Metadata};
 use jan_core::{Error, Result};
@@ -11,7 +11,7 @@ const MAX_VALUE: usize = 512;
 const MAX_BRANCH: usize = 50;
 const MAX_DESCRIPTION: usize = 512;
 
-/// A text of at most `most` characters, without NUL (no database keeps it).
+/// Checks that a text has at most `most` characters and no NUL character (Postgres cannot store it).
 fn fits(text: &str, member: &str, most: usize) -> Result<()> {
     if text.chars().count() > most {
         return Err(Error::invalid(member, format!("`{member}` must have at most {most} characters.")));
@@ -22,12 +22,12 @@ fn fits(text: &str, member: &str, most: usize) -> Result<()> {
     Ok(())
 }
 
-/// Where a conversation comes from.
+/// Checks the name of the app or page that a conversation comes from.
 pub(crate) fn referrer_text(text: &str) -> Result<()> {
     fits(text, "referrer", MAX_REFERRER)
 }
 
-/// A text that fits; an empty one is none.
+/// Checks the length of a text; an empty text becomes `None`.
 fn some_text(text: Option<String>, member: &str, most: usize) -> Result<Option<String>> {
     let Some(text) = text else { return Ok(None) };
     fits(&text, member, most)?;
@@ -51,7 +51,7 @@ pub(super) fn description(description: &str) -> Result<()> {
     fits(description, "description", MAX_DESCRIPTION)
 }
 
-/// A name for a new branch: letters, digits, `-`, `_`, `.`; not MAIN.
+/// Checks the name of a new branch: letters, digits, blanks, `-`, `_` and `.`; not MAIN.
 pub(super) fn branch_name(name: &str) -> Result<()> {
     fits(name, "name", MAX_BRANCH)?;
     let fine = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
@@ -64,7 +64,8 @@ pub(super) fn branch_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// At most 16 pairs; keys of 1 to 64 letters, digits and `_` that do not begin with `_`; values up to 512 characters.
+/// Checks metadata: at most 16 pairs; keys of 1 to 64 ASCII letters, digits, `_`, `-` and `.`, not beginning with `_`;
+/// values up to 512 characters.
 pub(crate) fn metadata(pairs: &Metadata) -> Result<()> {
     if pairs.len() > MAX_PAIRS {
         return Err(Error::invalid("metadata", format!("`metadata` must have at most {MAX_PAIRS} pairs.")));
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn every_broken_limit_is_named() {
+    fn an_error_names_the_member_that_breaks_its_limit() {
         let pairs = |n: usize| (0..n).map(|i| (format!("k{i}"), "v".to_owned())).collect::<Metadata>();
         let pair = |key: &str, value: String| Metadata::from([(key.to_owned(), value)]);
         assert_eq!(param(title(Some("x".repeat(257)))), "title");

@@ -1,5 +1,5 @@
-//! Items as callers give them, checked and brought into one form: OpenAI's. What Jan's own clients write differently is
-//! understood and kept beside it, and what nobody here knows is kept as it came.
+//! Checks the items that callers add and converts them to OpenAI's form. The different form that Jan's own clients
+//! write is understood and kept beside OpenAI's members; unknown members are kept unchanged.
 
 use jan_core::conversation::Item;
 use jan_core::record::Millis;
@@ -17,7 +17,7 @@ const MAX_CALLS: usize = 16;
 const MAX_CALL_ID: usize = 256;
 const MAX_ANNOTATIONS: usize = 100;
 
-/// Every item type of OpenAI's and of the original. Others must carry the prefix of who made them up (`acme:thing`).
+/// Every item type of OpenAI and of the original server. Any other type needs its inventor's prefix (`acme:thing`).
 const TYPES: [&str; 37] = [
     "message",
     "function_call",
@@ -72,7 +72,7 @@ const STATUSES: [&str; 10] = [
     "rate_limited",
 ];
 
-/// `least` to 20 items in the form that is kept.
+/// Checks `least` to 20 items and converts them to the stored form.
 pub(super) fn checked(items: Vec<NewItem>, least: usize, now: Millis) -> Result<Vec<Item>> {
     if items.len() < least || items.len() > MAX_ITEMS {
         return Err(Error::invalid("items", format!("`items` must hold {least} to {MAX_ITEMS} items.")));
@@ -82,9 +82,9 @@ pub(super) fn checked(items: Vec<NewItem>, least: usize, now: Millis) -> Result<
     items.into_iter().enumerate().map(item).collect()
 }
 
-/// One item in the form that is kept. `at` is where it stands in the request.
+/// One item in the stored form. `at` is its path in the request, for errors.
 fn normal(mut item: Map<String, Value>, at: &str) -> Result<JsonObject> {
-    // Ours to say, not the caller's.
+    // The server sets these.
     for member in ["id", "object", "branch", "sequence_number", "created_at"] {
         item.remove(member);
     }
@@ -104,7 +104,7 @@ fn normal(mut item: Map<String, Value>, at: &str) -> Result<JsonObject> {
         one_of(&item, "call_id", at, |call| !call.is_empty())?.ok_or_else(|| required(at, "call_id"))?;
     }
     one_of(&item, "call_id", at, |call| call.len() <= MAX_CALL_ID && !call.contains('\0'))?;
-    short(&item, "arguments", at, MAX_TEXT)?;
+    check_length(&item, "arguments", at, MAX_TEXT)?;
     let mut body = JsonObject::new();
     for (member, value) in &item {
         body.set(member, value)?;
@@ -116,7 +116,7 @@ fn required(at: &str, member: &str) -> Error {
     Error::missing(format!("{at}.{member}"))
 }
 
-/// A member that must be one of a few words, if it is there.
+/// The text of an optional member, which must satisfy `fine`.
 fn one_of(
     item: &Map<String, Value>,
     member: &str,
@@ -133,8 +133,8 @@ fn one_of(
     }
 }
 
-fn short(of: &Map<String, Value>, member: &str, at: &str, most: usize) -> Result<()> {
-    match of.get(member).and_then(Value::as_str) {
+fn check_length(object: &Map<String, Value>, member: &str, at: &str, most: usize) -> Result<()> {
+    match object.get(member).and_then(Value::as_str) {
         Some(text) if text.chars().count() > most => {
             let param = format!("{at}.{member}");
             Err(Error::invalid(param.clone(), format!("`{param}` must have at most {most} characters.")))
@@ -143,7 +143,7 @@ fn short(of: &Map<String, Value>, member: &str, at: &str, most: usize) -> Result
     }
 }
 
-/// Content as blocks: a string becomes one block of the role's kind.
+/// Converts `content` to an array of blocks. A string becomes one text block.
 fn content(item: &mut Map<String, Value>, role: &str, at: &str) -> Result<()> {
     let at = format!("{at}.content");
     let blocks = match item.get("content") {
@@ -161,7 +161,7 @@ fn content(item: &mut Map<String, Value>, role: &str, at: &str) -> Result<()> {
     Ok(())
 }
 
-/// A block of plain text, as OpenAI has it: what comes from the assistant is output.
+/// A block of plain text in OpenAI's form: `output_text` for the assistant, `input_text` for every other role.
 pub(super) fn text_block(role: &str, text: &str) -> Value {
     if role == "assistant" {
         json!({"type": "output_text", "text": text, "annotations": []})
@@ -179,10 +179,10 @@ fn block(value: Value, role: &str, at: &str) -> Result<Value> {
     let kind = one_of(&block, "type", at, |kind| !kind.is_empty())?.ok_or_else(|| required(at, "type"))?;
     as_openai(&mut block, &kind);
     for member in ["text", "input_text", "refusal", "summary_text", "reasoning_text", "tool_result"] {
-        short(&block, member, at, MAX_TEXT)?;
+        check_length(&block, member, at, MAX_TEXT)?;
     }
     for member in ["code", "thinking"] {
-        short(&block, member, at, MAX_CODE)?;
+        check_length(&block, member, at, MAX_CODE)?;
     }
     for (member, most) in [("tool_calls", MAX_CALLS), ("annotations", MAX_ANNOTATIONS)] {
         if block.get(member).and_then(Value::as_array).is_some_and(|list| list.len() > most) {
@@ -194,7 +194,8 @@ fn block(value: Value, role: &str, at: &str) -> Result<Value> {
     Ok(Value::Object(block))
 }
 
-/// The original writes text under a key named like the block's type, and output text in an object of its own.
+/// The original server writes a block's text into a member named after the block's type, and output text into an object
+/// under that name. This adds the member `text` that OpenAI's clients read.
 fn as_openai(block: &mut Map<String, Value>, kind: &str) {
     let nested = match block.get(kind) {
         Some(Value::String(text)) => Some((text.clone(), None)),
@@ -215,7 +216,7 @@ fn as_openai(block: &mut Map<String, Value>, kind: &str) {
     }
 }
 
-/// A picture is on the web, in the request, in a file, or one of our media.
+/// Checks the address of an image: an http(s), data or file URL, or a media id of this server.
 fn picture(block: &Map<String, Value>, at: &str) -> Result<()> {
     let url = |value: &Value| value.as_str().or_else(|| value.get("url")?.as_str()).map(str::to_owned);
     for member in ["image_url", "image"] {
@@ -231,7 +232,7 @@ fn picture(block: &Map<String, Value>, at: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a report says of a call, as members of its item.
+/// The members that a report changes on the item of its call.
 pub(super) fn call_report(report: &CallReport) -> Result<JsonObject> {
     let CallReport { status, output, error, name, arguments, server_label } = report;
     if !STATUSES.contains(&status.as_str()) {
@@ -253,7 +254,7 @@ pub(super) fn call_report(report: &CallReport) -> Result<JsonObject> {
     Ok(members)
 }
 
-/// The same message with the `content` of a body.
+/// A copy of a message with the `content` of the request body.
 pub(super) fn with_content(old: &Item, body: &JsonObject, now: Millis) -> Result<Item> {
     let mut item: Map<String, Value> = old.body.to()?;
     item.insert("content".into(), body.required("content")?);
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_message_becomes_openais() {
+    fn a_message_with_a_string_becomes_a_message_with_blocks() {
         let item = items(json!([{"role": "user", "content": "Hi"}])).unwrap().remove(0);
         let body: Value = item.body.to().unwrap();
         assert_eq!(
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn jans_own_blocks_are_understood_and_kept() {
+    fn the_blocks_of_jans_clients_get_openais_members_and_keep_their_own() {
         let block = json!({"type": "output_text", "output_text": {"text": "Hi", "annotations": [1]}});
         let item =
             items(json!([{"type": "message", "role": "assistant", "content": [block]}])).unwrap().remove(0);
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn every_broken_limit_is_named() {
+    fn an_error_names_the_member_that_breaks_its_limit() {
         let message = |content: Value| json!([{"type": "message", "role": "user", "content": content}]);
         assert_eq!(param(json!([{"type": "nonsense"}])), "items[0].type");
         assert_eq!(param(json!([{"content": "x"}])), "items[0].type");

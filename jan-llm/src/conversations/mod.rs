@@ -1,5 +1,4 @@
-//! Conversations as their owners use them: what may be said of them is checked here, ids and times are made here, and
-//! the store behind keeps what it is given.
+//! The conversation service. It checks limits and assigns ids and times; the store saves what it receives, unchecked.
 
 mod check;
 mod history;
@@ -42,7 +41,7 @@ pub use shape::{BranchShape, ConversationShape, item_shape};
 use crate::store::Store;
 use crate::titles::DEFAULT_TITLE;
 
-/// Keeps and gives conversations. Cheap to clone.
+/// The conversation service. Cheap to clone.
 #[derive(Clone)]
 pub struct Conversations {
     store: Store,
@@ -55,12 +54,12 @@ impl Conversations {
         Self { store: store.clone(), clock }
     }
 
-    /// The stores behind.
+    /// The stores that this service uses.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Makes a conversation, and keeps its first items.
+    /// Creates a conversation with its first items.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] naming the member that breaks a limit.
@@ -83,15 +82,15 @@ impl Conversations {
         Ok((conversation, items))
     }
 
-    /// The conversation of this id.
+    /// The conversation with this id.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::NotFound`], whatever `id` looks like.
+    /// [`jan_core::ErrorKind::NotFound`], also for a malformed `id`.
     pub async fn get(&self, owner: &UserId, id: &str) -> Result<Conversation> {
         self.store.conversations.get(owner, id).await
     }
 
-    /// A page of the owner's conversations, by their last change.
+    /// A page of the owner's conversations, by the time of their last change.
     ///
     /// # Errors
     /// As [`jan_core::ConversationStore::list`].
@@ -112,7 +111,8 @@ impl Conversations {
         self.store.conversations.count(owner, filter).await
     }
 
-    /// Changes what the patch names. A title that the owner sets stays: it is not made anew from what is said.
+    /// Changes the members that the patch contains. A title set by the owner is final: no title is generated for this
+    /// conversation any more.
     ///
     /// # Errors
     /// As [`Conversations::create`], [`jan_core::ErrorKind::NotFound`].
@@ -128,10 +128,10 @@ impl Conversations {
         self.store.conversations.update(owner, id, change).await
     }
 
-    /// Deletes conversations and says which they were.
+    /// Deletes conversations and returns the ids of those that were deleted.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::NotFound`] when one conversation was meant and is not there.
+    /// The store's.
     pub async fn delete(&self, owner: &UserId, which: &Selection) -> Result<Vec<String>> {
         self.store.conversations.delete(owner, which, self.clock.millis()).await
     }
@@ -141,15 +141,15 @@ impl Conversations {
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
     pub async fn delete_one(&self, owner: &UserId, id: &str) -> Result<()> {
-        let gone = self.delete(owner, &Selection::Ids(vec![id.to_owned()])).await?;
-        if gone.is_empty() {
+        let deleted = self.delete(owner, &Selection::Ids(vec![id.to_owned()])).await?;
+        if deleted.is_empty() {
             return Err(Error::not_found(format!("There is no conversation `{id}`."))
                 .with_code("conversation_not_found"));
         }
         Ok(())
     }
 
-    /// Adds 1 to 20 items at the end of a branch; of the active one, when none is named.
+    /// Appends 1 to 20 items to a branch; to the active branch when none is named.
     ///
     /// # Errors
     /// As [`Conversations::create`], [`jan_core::ErrorKind::NotFound`].
@@ -165,7 +165,7 @@ impl Conversations {
         self.store.conversations.append(owner, id, Append { branch, items, at, ..Append::default() }).await
     }
 
-    /// A page of a branch's items.
+    /// A page of the items of a branch; of the active branch when none is named.
     ///
     /// # Errors
     /// As [`jan_core::ConversationStore::items`].
@@ -179,7 +179,7 @@ impl Conversations {
         self.store.conversations.items(owner, id, branch.map(canonical), page).await
     }
 
-    /// How many items a branch shows; the active one when none is named.
+    /// The number of items that are visible on a branch; on the active branch when none is named.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
@@ -197,7 +197,7 @@ impl Conversations {
         self.store.conversations.item(owner, id, which).await
     }
 
-    /// Says how a call went.
+    /// Records the outcome of a tool call on the item of the call.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] when `status` is unknown, [`jan_core::ErrorKind::NotFound`].
@@ -215,7 +215,7 @@ impl Conversations {
             .await
     }
 
-    /// Deletes one item and keeps the rest.
+    /// Deletes one item and returns the conversation.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
@@ -224,7 +224,7 @@ impl Conversations {
         self.store.conversations.get(owner, id).await
     }
 
-    /// The branches, and which is active.
+    /// All branches; [`Branch::is_active`] marks the active one.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::NotFound`].
@@ -244,7 +244,7 @@ impl Conversations {
         })
     }
 
-    /// Makes a branch.
+    /// Creates a branch.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`], [`jan_core::ErrorKind::NotFound`], [`jan_core::ErrorKind::Conflict`].
@@ -274,13 +274,13 @@ impl Conversations {
     /// Deletes a branch.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] for the active one and MAIN, [`jan_core::ErrorKind::NotFound`].
+    /// [`jan_core::ErrorKind::Invalid`] for the active branch and for MAIN, [`jan_core::ErrorKind::NotFound`].
     pub async fn delete_branch(&self, owner: &UserId, id: &str, name: &str) -> Result<()> {
         self.store.branches.delete_branch(owner, id, canonical(name), self.clock.millis()).await
     }
 
-    /// What an edit or another answer makes of the active branch: a branch that takes its name and shows what it showed
-    /// up to `point`, while the old one is kept under a name of its own.
+    /// The fork for an edited message or a regenerated answer: a new branch takes the name of the active branch and
+    /// shows its items up to `point`; the old branch is kept under a generated backup name.
     pub(crate) fn take_over(&self, point: ForkPoint, description: &str) -> Fork {
         Fork {
             parent: None,
@@ -293,10 +293,10 @@ impl Conversations {
         }
     }
 
-    /// The item that an edit puts in the place of `item`: the same message with the `content` of the body.
+    /// The edited copy of `item` with the `content` of the body, and the fork to which it is to be appended.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] when it is no user's message, or the content breaks a limit.
+    /// [`jan_core::ErrorKind::Invalid`] when `item` is not a user's message, or the content breaks a limit.
     pub async fn edited(
         &self,
         owner: &UserId,
@@ -314,7 +314,7 @@ impl Conversations {
     }
 }
 
-/// `main` is how some clients write [`MAIN`].
+/// Some clients write [`MAIN`] in lower case.
 fn canonical(branch: &str) -> &str {
     if branch.eq_ignore_ascii_case(MAIN) { MAIN } else { branch }
 }

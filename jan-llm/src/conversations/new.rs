@@ -1,18 +1,18 @@
-//! What is to be made or changed, as callers give it: in Rust as plain values, from JSON by `TryFrom`. Limits are checked
-//! by the service, whichever way a value comes.
+//! The request types of the conversation service. Rust callers build them directly; `TryFrom` reads them from JSON. The
+//! service checks the limits in both cases.
 
 use jan_core::conversation::Metadata;
 use jan_core::{Error, JsonObject, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// A conversation to be made.
+/// The members of a new conversation.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewConversation {
-    /// Up to 256 characters. A title given here stays; without one it is made from what is said.
+    /// Up to 256 characters. A title given here is final; without one, the server generates a title from the messages.
     pub title: Option<String>,
-    /// Up to 20.
+    /// The first items, up to 20.
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub items: Vec<NewItem>,
     /// Up to 16 pairs.
@@ -24,23 +24,23 @@ pub struct NewConversation {
     pub project_id: Option<String>,
 }
 
-/// What is changed of a conversation; what is not there stays.
+/// The members to change; absent members stay as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConversationPatch {
-    /// Up to 256 characters. It is not made anew from what is said.
+    /// Up to 256 characters. After this the server no longer generates a title.
     pub title: Option<String>,
-    /// Up to 16 pairs, in the place of those that are there.
+    /// Up to 16 pairs; they replace the stored metadata.
     pub metadata: Option<Metadata>,
-    /// Up to 64 characters. An empty text takes it away.
+    /// Up to 64 characters. An empty text removes it.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub referrer: Option<Option<String>>,
-    /// The project it belongs to. An empty text takes it out of its project.
+    /// The project it belongs to. An empty text removes the conversation from its project.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub project_id: Option<Option<String>>,
 }
 
-/// Items to be added.
+/// Items to add to a conversation.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewItems {
@@ -48,7 +48,7 @@ pub struct NewItems {
     pub items: Vec<NewItem>,
 }
 
-/// An item to be added: a message, a call, an output, … Members that are not known here are kept as they are given.
+/// An item to add: a message, a call, an output, … Unknown members are kept unchanged.
 ///
 /// ```
 /// use jan_llm::conversations::NewItem;
@@ -60,38 +60,38 @@ pub struct NewItems {
 #[serde(transparent)]
 pub struct NewItem(pub(super) Map<String, Value>);
 
-/// A branch to be made: it shows what its parent shows, up to one item.
+/// A new branch. It shows the items of its parent branch up to the fork, and then its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewBranch {
     /// Up to 50 letters, digits, blanks, `-`, `_` and `.`.
     pub name: String,
-    /// The branch that it forks from; the active one unless it is named.
+    /// The branch to fork from; default: the active branch.
     pub parent_branch: Option<String>,
-    /// The last item that it shows of its parent; all of them unless one is named.
+    /// The last item of the parent that the new branch shows; default: the parent's last item.
     pub fork_from_item_id: Option<String>,
-    /// What it is for; up to 512 characters.
+    /// The purpose of the branch; up to 512 characters.
     pub description: Option<String>,
 }
 
-/// How a call went. What is there takes the place of the same member of the item that made the call.
+/// The outcome of a tool call. Each member that is present replaces the same member of the call's item.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CallReport {
     /// `completed`, `failed`, `in_progress`, …
     #[cfg_attr(feature = "openapi", schema(example = "completed"))]
     pub status: String,
-    /// What it gave back.
+    /// The result of the call.
     pub output: Option<Value>,
-    /// Why it failed.
+    /// The reason for a failure.
     pub error: Option<Value>,
-    /// The name of what was called.
+    /// The name of the tool or function.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub name: Option<Value>,
-    /// What it was called with.
+    /// The arguments of the call, as JSON text.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub arguments: Option<Value>,
-    /// The server that was called.
+    /// The label of the MCP server that was called.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub server_label: Option<Value>,
 }
@@ -184,12 +184,12 @@ impl TryFrom<&JsonObject> for CallReport {
     }
 }
 
-/// The members that are known here.
+/// The members that the OpenAPI document lists; items may have others.
 #[cfg(feature = "openapi")]
 mod schema {
     use serde_json::Value;
 
-    /// An item to be kept: a message, a call, an output, … Any other member is kept as well.
+    /// An item to add: a message, a call, an output, … Any other member is kept as well.
     #[derive(utoipa::ToSchema)]
     #[expect(dead_code, reason = "it only describes")]
     struct NewItem {

@@ -1,5 +1,6 @@
-//! Items as the clients of the original read them: they know the parts `text`, `input_text` under its own name and
-//! `image`, and expect `role` and `content` on every item. What OpenAI's clients read stays beside it where it can.
+//! Converts items to the form that clients of the original server read: content blocks of the types `text`,
+//! `input_text` (with a member of the same name) and `image`, and `role` and `content` on every item. OpenAI's members
+//! are kept where the two forms do not contradict each other.
 
 use jan_core::{JsonObject, Result};
 use serde_json::{Map, Value, json};
@@ -7,12 +8,12 @@ use serde_json::{Map, Value, json};
 /// The shape of an item ([`super::item_shape`]) in the form of the original.
 ///
 /// # Errors
-/// Never for shapes of items.
+/// None for the result of [`super::item_shape`]; otherwise when `role` is not a text.
 pub fn original_shape(shape: &JsonObject) -> Result<JsonObject> {
     let mut shape = shape.clone();
     let role: Option<String> = shape.get("role")?;
     if role.is_none() {
-        // Thoughts, searches and the like are the assistant's.
+        // Items without a role (reasoning, searches, …) come from the assistant.
         shape.set("role", "assistant")?;
     }
     let content: Vec<Value> = shape.get("content").ok().flatten().unwrap_or_default();
@@ -21,7 +22,7 @@ pub fn original_shape(shape: &JsonObject) -> Result<JsonObject> {
     Ok(shape)
 }
 
-/// What an edit or another answer made (`user_item`, `items`), with its items in the form of the original.
+/// The outcome of an edit or a regeneration, with its `user_item` and `items` in the form of the original.
 ///
 /// # Errors
 /// As [`original_shape`].
@@ -67,7 +68,8 @@ fn picture(block: &mut Map<String, Value>) {
     block.insert("image".into(), image.into());
 }
 
-/// The original knows calls of functions only, and its clients read their arguments as JSON without a doubt.
+/// The original has only function calls, and its clients parse the arguments as JSON without handling errors. So a
+/// custom call becomes a function call, and arguments that are not JSON are wrapped in an object.
 fn function_call(call: &mut Value) {
     if let Some(custom) = call.get("custom").cloned() {
         let arguments = json!({"input": custom.get("input")}).to_string();
@@ -77,8 +79,8 @@ fn function_call(call: &mut Value) {
     if let Some(arguments) = call.pointer_mut("/function/arguments") {
         let text = arguments.as_str().unwrap_or_default();
         if serde_json::from_str::<Value>(text).is_err() {
-            let instead = if text.is_empty() { json!({}) } else { json!({ "arguments": text }) };
-            *arguments = instead.to_string().into();
+            let wrapped = if text.is_empty() { json!({}) } else { json!({ "arguments": text }) };
+            *arguments = wrapped.to_string().into();
         }
     }
 }
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_pictures_have_the_originals_names() {
+    fn texts_and_images_have_the_originals_names() {
         let shape = shaped(json!({"type": "message", "role": "assistant", "model": "m", "content": [
             {"type": "output_text", "text": "Hi", "annotations": [{"type": "url_citation"}]},
             {"type": "refusal", "refusal": "No"}]}));

@@ -1,6 +1,6 @@
-//! What the OpenAPI document says of edits and further answers: the members that are known. Their bodies are parameters of a
-//! chat besides, and their replies hold a chat's answer, so they stay bytes and these types only describe them.
-#![expect(dead_code, reason = "they only describe")]
+//! The OpenAPI schemas of edits and regenerations. Their bodies may hold any chat parameter and their replies hold a
+//! chat answer, so both are handled as bytes; these types only describe them.
+#![expect(dead_code, reason = "these types only describe schemas")]
 
 use jan_core::conversation::Item;
 use serde_json::Value;
@@ -8,22 +8,22 @@ use utoipa::ToSchema;
 
 use super::BranchShape;
 
-/// Another wording.
+/// A new wording of a user's message.
 #[derive(ToSchema)]
 pub struct EditItem {
     /// Text, or an array of blocks.
     #[schema(value_type = Value, example = "Hello again!")]
     content: Value,
-    /// Answer it at once.
+    /// Whether the model answers the edited message in the same request.
     regenerate: Option<bool>,
     model: Option<String>,
     stream: Option<bool>,
 }
 
-/// How to answer again; any parameter of a chat may stand here.
+/// Parameters for another answer; any chat parameter is allowed.
 #[derive(ToSchema)]
 pub struct Regenerate {
-    /// Answer at once. Without it, and without `stream`, only the branch is made.
+    /// Whether the model answers in the same request. Without this and without `stream`, only the branch is created.
     answer: Option<bool>,
     model: Option<String>,
     temperature: Option<f64>,
@@ -31,7 +31,7 @@ pub struct Regenerate {
     stream: Option<bool>,
 }
 
-/// What became of the branches, and the answer.
+/// The changed branches, and the answer.
 #[derive(ToSchema)]
 struct Regenerated {
     branch: String,

@@ -1,4 +1,4 @@
-//! Conversations, items and branches as the API shows them.
+//! Conversations, items and branches as the API returns them.
 
 use jan_core::clock::seconds;
 use jan_core::conversation::{Branch, Conversation, Item, Metadata};
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::tool_turn::role_and_content;
 
-/// A conversation: OpenAI's four members and ours.
+/// A conversation: OpenAI's four members and those of this API.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Conversation))]
 pub struct ConversationShape {
@@ -31,7 +31,7 @@ pub struct ConversationShape {
 }
 
 impl ConversationShape {
-    /// Its id, the cursor of lists.
+    /// The conversation's id, which is also the cursor of lists.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -88,11 +88,11 @@ impl From<Branch> for BranchShape {
     }
 }
 
-/// An item: its body as it was kept, and what the store knows of it. Calls and results have a `role` and `content`
-/// beside OpenAI's members.
+/// An item: its stored body, with id, branch, sequence number and time. Tool calls and their results get a `role` and
+/// `content` in addition to OpenAI's members.
 ///
 /// # Errors
-/// When its time is none.
+/// [`jan_core::ErrorKind::Internal`] when the stored time is outside the range of RFC 3339.
 pub fn item_shape(item: &Item) -> Result<JsonObject> {
     let mut shape = JsonObject::new();
     shape.set("id", &item.id)?;

@@ -1,5 +1,5 @@
-//! The `content` of kept calls and results: what a page shows of a tool's turn without knowing OpenAI's item types. It is
-//! made when an item is shown, and neither kept nor sent to a model, which gets the call from OpenAI's members.
+//! The `role` and `content` of stored tool calls and results, for user interfaces that do not know OpenAI's item types.
+//! They are computed when an item is returned. They are not stored, and not sent to a model: it gets OpenAI's members.
 
 use jan_core::conversation::Item;
 use serde_json::{Value, json};
@@ -19,9 +19,9 @@ pub(super) fn role_and_content(item: &Item) -> Option<(&'static str, Vec<Value>)
                        "function": {"name": text("name"), "arguments": text("arguments")}})
             };
             let mut content = vec![json!({"type": "tool_calls", "tool_calls": [call]})];
-            // A call that was reported to be over carries its result itself.
-            let over = value("output").or_else(|| value("error"));
-            content.extend(over.map(|output| result(&call_id, &output)));
+            // A call whose outcome was reported has its result in the same item.
+            let outcome = value("output").or_else(|| value("error"));
+            content.extend(outcome.map(|output| result(&call_id, &output)));
             Some(("assistant", content))
         }
         "function_call_output" | "custom_tool_call_output" => {
@@ -36,7 +36,7 @@ fn result(call_id: &str, output: &Value) -> Value {
     json!({"type": "tool_result", "tool_call_id": call_id, "tool_result": as_text(output)})
 }
 
-/// What a tool gave, as text: parts of text are joined, everything else is shown as its JSON.
+/// A tool's output as text: text parts are joined, everything else becomes JSON text.
 fn as_text(output: &Value) -> String {
     let texts = |parts: &Vec<Value>| {
         let text = |part: &Value| Some(part.get("text")?.as_str()?.to_owned());
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_and_results_are_shown_and_nothing_else() {
+    fn only_calls_and_results_get_a_role_and_content() {
         let call = json!({"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}});
         let calls = json!({"type": "tool_calls", "tool_calls": [call]});
         let item = json!({"type": "mcp_call", "call_id": "c1", "name": "look", "arguments": "{}"});

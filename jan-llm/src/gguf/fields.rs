@@ -1,12 +1,12 @@
-//! The values of a GGUF header, one after the other as they lie in the file. A broken file may claim any length: nothing
-//! is believed before it was read.
+//! Reads the values of a GGUF header in file order. A broken file may state any length, so no memory is reserved for a
+//! stated length; memory grows only with the bytes that are actually read.
 
 use std::io::{Read, Seek};
 
-/// No real name or text is longer; the longest are chat templates.
-const TEXT: u64 = 16 << 20;
+/// The longest text that is accepted, in bytes. The longest real texts are chat templates, which are far shorter.
+const MAX_TEXT: u64 = 16 << 20;
 
-/// Why a header cannot be read, as the end of a sentence.
+/// The reason why a header cannot be read, as the end of a sentence that begins with the file's name.
 #[derive(Debug)]
 pub(super) struct Broken(pub(super) String);
 
@@ -39,13 +39,13 @@ impl<R: Read> Reader<R> {
     pub(super) fn text(&mut self) -> Result<String, Broken> {
         let len = self.u64()?;
         let mut bytes = Vec::new();
-        if len > TEXT || (&mut self.0).take(len).read_to_end(&mut bytes)? as u64 != len {
+        if len > MAX_TEXT || (&mut self.0).take(len).read_to_end(&mut bytes)? as u64 != len {
             return Err(Broken("is cut off or broken in its header".into()));
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// A single value; `None` for one that is no whole number of zero or more.
+    /// Reads a single value of the type `kind`; `None` unless it is a whole number of at least 0.
     pub(super) fn number(&mut self, kind: u32) -> Result<Option<u64>, Broken> {
         let size = size(kind)?;
         let mut bytes = [0; 8];
@@ -53,7 +53,7 @@ impl<R: Read> Reader<R> {
             [*byte] = self.array()?;
         }
         let number = u64::from_le_bytes(bytes);
-        // Signed kinds: the sign is the top bit of as many bytes as there are.
+        // For signed types the sign is the top bit of the value's `size` bytes.
         let negative = matches!(kind, 1 | 3 | 5 | 11) && number >> (size * 8 - 1) & 1 == 1;
         Ok((!matches!(kind, 6 | 12) && !negative).then_some(number))
     }
@@ -64,7 +64,7 @@ impl<R: Read + Seek> Reader<R> {
         if kind == 8 {
             for _ in 0..items {
                 let len = self.u64()?;
-                if len > TEXT {
+                if len > MAX_TEXT {
                     return Err(Broken("is cut off or broken in its header".into()));
                 }
                 self.skip(len)?;
@@ -84,7 +84,7 @@ impl<R: Read + Seek> Reader<R> {
     }
 }
 
-/// Bytes of a value that is neither a text nor a list.
+/// The size in bytes of a value that is neither a text nor a list, by the number of its type in the format.
 fn size(kind: u32) -> Result<usize, Broken> {
     match kind {
         0 | 1 | 7 => Ok(1),

@@ -1,48 +1,48 @@
-//! How much memory a model takes in the local engine, roughly: the one place that says it, for the engine that refuses
-//! what does not fit and for people who ask before they serve. It follows what the engine does with each kind of tensor,
-//! and needs no engine to be told.
+//! Estimates how much memory a model takes in the local engine, from the file's header alone. The engine uses it to
+//! refuse a model that does not fit, and the command line to report it. The estimate follows what the engine does with
+//! each type of tensor.
 
 use super::{ModelFile, TensorType};
 
-/// The name of the table of embeddings.
+/// The name of the embedding table's tensor.
 const EMBEDDINGS: &str = "token_embd.weight";
 
-/// Bytes for a tensor of so many numbers, in rows so wide.
+/// Bytes of memory for a tensor of `numbers` numbers in rows of `width`.
 pub(super) fn tensor(name: &str, stored_as: TensorType, numbers: u64, width: u64) -> u64 {
-    let Some((kept_as, block, size)) = kept(stored_as).layout() else { return 0 };
+    let Some((type_in_memory, block, size)) = in_memory(stored_as).layout() else { return 0 };
     let stored = (numbers / block).saturating_mul(size);
-    // The engine's fast kernels work on a rearranged copy of the weights, made at the first use.
+    // The engine's fast kernels use a rearranged copy of the weights, which is created at the first use.
     let fits_kernel = width.is_multiple_of(256);
-    let rearranged = match kept_as {
+    let rearranged = match type_in_memory {
         "Q4_K" if fits_kernel => numbers / 4 * 3,
         "Q6_K" if fits_kernel => numbers / 4 * 5,
         "Q8_0" if fits_kernel => stored,
-        // Kept as f32 instead.
+        // Held as f32, which takes twice as much.
         "F16" | "BF16" => stored,
         _ => 0,
     };
-    // Looked up row by row, so it is kept in f32 beside its use as the output matrix.
+    // The embedding table is held twice: in f32 for looking up rows, and as stored for use as the output matrix.
     let looked_up = if name == EMBEDDINGS { numbers.saturating_mul(4) } else { 0 };
     stored.saturating_add(rearranged).saturating_add(looked_up)
 }
 
-/// What a tensor is packed as in memory: the engine has no fast arithmetic for some types and packs them anew.
-pub(crate) fn kept(stored_as: TensorType) -> TensorType {
+/// The type of a tensor in memory: the engine converts types for which it has no fast arithmetic.
+pub(crate) fn in_memory(stored_as: TensorType) -> TensorType {
     match stored_as.layout() {
         Some(("Q4_1" | "Q5_0" | "Q5_1", ..)) => TensorType::Q8_0,
         _ => stored_as,
     }
 }
 
-/// Bytes for the keys and values of so many tokens.
+/// Bytes of memory for the keys and values of a context of `tokens` tokens.
 pub(super) fn context(file: &ModelFile, tokens: u64) -> u64 {
-    let heads = file.own("attention.head_count").unwrap_or(1).max(1);
-    let head = file.own("attention.key_length");
-    let head = head.unwrap_or(file.own("embedding_length").unwrap_or(0) / heads);
-    let kv_heads = file.own("attention.head_count_kv").unwrap_or(heads);
-    // Keys and values in f32; Qwen3 keeps them twice, once for prompts and once for answers.
+    let heads = file.arch_number("attention.head_count").unwrap_or(1).max(1);
+    let head = file.arch_number("attention.key_length");
+    let head = head.unwrap_or(file.arch_number("embedding_length").unwrap_or(0) / heads);
+    let kv_heads = file.arch_number("attention.head_count_kv").unwrap_or(heads);
+    // Keys and values are f32. The engine's Qwen3 holds them twice, once for prompts and once for answers.
     let copies = if file.architecture() == "qwen3" { 2 } else { 1 };
-    let factors = [file.own("block_count").unwrap_or(0), kv_heads, head, tokens, 2 * 4 * copies];
+    let factors = [file.arch_number("block_count").unwrap_or(0), kv_heads, head, tokens, 2 * 4 * copies];
     factors.into_iter().fold(1, u64::saturating_mul)
 }
 
@@ -58,13 +58,13 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_takes_what_the_engine_makes_of_it() {
+    fn a_tensors_memory_includes_the_copies_that_the_engine_makes() {
         let [f32, f16, q4_1, q8_0, q4_k, q6_k] = [0, 1, 3, 8, 12, 14].map(TensorType);
         for (kind, width, bytes) in [
             (f32, 256, 4096),
             // Half precision is unpacked.
             (f16, 256, 2 * 2048),
-            // Packed anew as Q8_0; its rearranged copy needs rows that fit.
+            // Converted to Q8_0; the rearranged copy is made only for rows that are a multiple of 256 wide.
             (q4_1, 64, 32 * 34),
             (q8_0, 64, 32 * 34),
             (q8_0, 256, 2 * 32 * 34),

@@ -1,5 +1,5 @@
-//! What a GGUF file says about itself, read without an engine: enough to tell a whole model from half of one or from a
-//! web page, to show a person what they have, and to know whether it fits into memory. Pure but for the reading.
+//! Reads the header of a GGUF model file, without the engine. It is used to tell a complete model from an incomplete
+//! one or from another kind of file, to describe the model to a user, and to estimate its memory.
 
 mod fields;
 pub(crate) mod memory;
@@ -16,24 +16,25 @@ use fields::{Broken, Reader};
 
 pub use tensor_type::TensorType;
 
-/// The bytes that [`check_head`] looks at: magic, version, two counts.
+/// The number of bytes that [`check_head`] reads: magic number, version, two counts.
 pub(crate) const HEAD: usize = 24;
-/// No real file has more tensors, keys or dimensions; a broken one may claim any number.
-const MOST: u64 = 1 << 20;
-const DIMENSIONS: u32 = 8;
+/// The most tensors or keys that are accepted; a broken file may state any number.
+const MAX_COUNT: u64 = 1 << 20;
+/// The most dimensions of a tensor that are accepted.
+const MAX_DIMENSIONS: u32 = 8;
 
 /// The header of a model file.
 #[derive(Debug, Clone, Default)]
 pub struct ModelFile {
-    /// Bytes of the file.
+    /// The file's size in bytes.
     pub bytes: u64,
-    /// Bytes of the file for each type of numbers in its tensors.
+    /// The size in bytes of all tensors of each type.
     pub tensors: BTreeMap<TensorType, u64>,
     texts: BTreeMap<String, String>,
     numbers: BTreeMap<String, u64>,
-    /// How many items the lists have.
+    /// The length of each list.
     lists: BTreeMap<String, u64>,
-    /// Bytes of memory for all tensors.
+    /// Estimated bytes of memory for all tensors.
     weights: u64,
 }
 
@@ -63,18 +64,19 @@ impl ModelFile {
         self.text("general.architecture").unwrap_or_default()
     }
 
-    /// A whole number among the architecture's own keys, for example `context_length`.
-    pub fn own(&self, key: &str) -> Option<u64> {
+    /// A whole number under a key with the architecture's prefix: `arch_number("context_length")` reads
+    /// `llama.context_length`.
+    pub fn arch_number(&self, key: &str) -> Option<u64> {
         self.numbers.get(&format!("{}.{key}", self.architecture())).copied()
     }
 
-    /// How many tokens the vocabulary has.
+    /// The number of tokens in the vocabulary.
     pub fn vocabulary(&self) -> Option<u64> {
         self.lists.get("tokenizer.ggml.tokens").copied()
     }
 
-    /// Bytes of memory that the model takes in the local engine with a context of so many tokens, roughly: its weights,
-    /// and the keys and values of the context.
+    /// Estimated bytes of memory that the model takes in the local engine with a context of `context` tokens: its
+    /// weights, and the keys and values of the context.
     pub fn memory(&self, context: u64) -> u64 {
         self.weights.saturating_add(memory::context(self, context))
     }
@@ -83,7 +85,7 @@ impl ModelFile {
         let mut reader = Reader(reader);
         let mut head = Vec::new();
         (&mut reader.0).take(HEAD as u64).read_to_end(&mut head)?;
-        // A few bytes of something else are that, and no model that was cut off.
+        // Checked first, so that a short file of another kind is not reported as an incomplete model.
         check_head(&head).map_err(Broken)?;
         let mut counts = Reader(head.get(8..).unwrap_or_default());
         let (tensors, keys) = (counts.u64()?, counts.u64()?);
@@ -129,11 +131,12 @@ impl ModelFile {
         Ok(())
     }
 
-    /// Reads one tensor's place and counts its bytes; answers where it ends among the tensors' bytes.
+    /// Reads the description of one tensor and adds up its bytes. Returns where its data ends, relative to the start of
+    /// the tensor data.
     fn tensor(&mut self, reader: &mut Reader<impl Read + Seek>) -> Result<u64, Broken> {
         let name = reader.text()?;
         let dimensions = reader.u32()?;
-        if !(1..=DIMENSIONS).contains(&dimensions) {
+        if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
             return Err(Broken(format!("has a tensor of {dimensions} dimensions")));
         }
         let (mut numbers, mut width): (u64, u64) = (1, 0);
@@ -157,7 +160,8 @@ impl ModelFile {
     }
 }
 
-/// Whether a file that begins like this can be a model; fewer than [`HEAD`] bytes are judged as far as they go.
+/// Checks the first bytes of a file for a GGUF model; of fewer than [`HEAD`] bytes, only the complete fields are
+/// checked.
 pub(crate) fn check_head(head: &[u8]) -> std::result::Result<(), String> {
     if !head.iter().zip(b"GGUF").all(|(a, b)| a == b) {
         return Err("does not begin with `GGUF`".into());
@@ -172,7 +176,7 @@ pub(crate) fn check_head(head: &[u8]) -> std::result::Result<(), String> {
         }
     }
     match (field(8), field(16)) {
-        (Some(count), _) | (_, Some(count)) if count > MOST => Err(format!("claims {count} entries")),
+        (Some(count), _) | (_, Some(count)) if count > MAX_COUNT => Err(format!("claims {count} entries")),
         _ => Ok(()),
     }
 }
@@ -212,14 +216,14 @@ pub(crate) mod tests {
     fn a_header_is_read() {
         let bytes = model(100);
         let file = ModelFile::parse(Cursor::new(&bytes), bytes.len() as u64).unwrap();
-        assert_eq!((file.architecture(), file.own("context_length")), ("llama", Some(2048)));
-        assert_eq!((file.vocabulary(), file.own("negative")), (Some(2), None));
+        assert_eq!((file.architecture(), file.arch_number("context_length")), ("llama", Some(2048)));
+        assert_eq!((file.vocabulary(), file.arch_number("negative")), (Some(2), None));
         assert_eq!(file.tensors.iter().map(|(k, b)| format!("{k} {b}")).collect::<Vec<_>>(), ["I8 100"]);
         assert_eq!(file.memory(0), 500);
     }
 
     #[test]
-    fn a_file_that_is_cut_anywhere_is_refused() {
+    fn a_file_that_ends_early_is_refused_at_every_length() {
         let bytes = model(100);
         for len in 0..bytes.len() {
             let cut = ModelFile::parse(Cursor::new(&bytes[..len]), len as u64);
@@ -228,7 +232,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_header_that_claims_what_cannot_be_is_refused() {
+    fn a_header_with_impossible_numbers_is_refused() {
         let bytes = model(100);
         let at = |part: &[u8]| bytes.windows(part.len()).position(|window| window == part).unwrap();
         let tensor = at(b"token_embd.weight") + b"token_embd.weight".len();
@@ -249,13 +253,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_short_text_is_no_model_rather_than_half_a_one() {
+    fn a_short_file_of_another_kind_is_not_reported_as_incomplete() {
         let other = ModelFile::parse(Cursor::new(b"this is no model"), 16);
         assert!(other.is_err_and(|broken| broken.0.contains("GGUF")));
     }
 
     #[test]
-    fn other_files_are_told_apart_by_their_first_bytes() {
+    fn the_first_bytes_distinguish_models_from_other_files() {
         assert!(check_head(b"GG").is_ok());
         assert!(check_head(&model(0)[..HEAD]).is_ok());
         assert!(check_head(b"<!DOCTYPE").unwrap_err().contains("GGUF"));

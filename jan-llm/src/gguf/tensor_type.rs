@@ -1,13 +1,13 @@
-//! How numbers are packed in a GGUF file: the names people know, and what a block of them takes.
+//! The number formats of a GGUF file: their usual names and the size of a block of numbers.
 
-/// How the numbers of a tensor are stored, by its number in the format.
+/// The number format of a tensor, by its number in the GGUF specification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TensorType(pub(crate) u32);
 
 impl TensorType {
     pub(super) const Q8_0: Self = Self(8);
 
-    /// The usual name, numbers in a block, bytes of a block; `None` for one that is newer than this program.
+    /// The usual name, the numbers in a block, and the bytes of a block; `None` for an unknown (newer) format.
     pub(crate) fn layout(self) -> Option<(&'static str, u64, u64)> {
         Some(match self.0 {
             0 => ("F32", 1, 4),

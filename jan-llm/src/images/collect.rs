@@ -1,9 +1,9 @@
-//! The whole reply to somebody who asked for one, of an upstream that answers with events.
+//! Builds a whole reply out of events: for a caller that asked for a whole reply of an upstream that streams.
 
 use futures_util::TryStreamExt;
 use jan_core::{BoxStream, Error, JsonObject, Result};
 
-/// Puts the pictures that were completed together. How large all events may be, the provider bounds.
+/// Collects the pictures of the `completed` events. The provider bounds the size of all events together.
 pub(super) async fn whole_of(mut events: BoxStream<Result<JsonObject>>) -> Result<JsonObject> {
     let (mut pictures, mut reply) = (Vec::new(), JsonObject::new());
     while let Some(mut event) = events.try_next().await? {

@@ -1,11 +1,11 @@
-//! Events for somebody who asked for a stream, of an upstream that answered all at once.
+//! Builds events out of a whole reply: for a caller that asked for a stream of an upstream that does not stream.
 
 use jan_core::{JsonObject, Result};
 
-/// What is said of all pictures together, and in each event of one.
+/// The members of a whole reply that are repeated in each event.
 const COMMON: [&str; 5] = ["background", "output_format", "quality", "size", "usage"];
 
-/// The event that completes each picture of a whole reply, in OpenAI's words.
+/// One `completed` event of OpenAI's form for each image of a whole reply.
 pub(super) fn completed(whole: &JsonObject, is_edit: bool) -> Result<Vec<JsonObject>> {
     let kind = if is_edit { "image_edit.completed" } else { "image_generation.completed" };
     let pictures: Vec<JsonObject> = whole.get("data")?.unwrap_or_default();
@@ -17,10 +17,10 @@ pub(super) fn completed(whole: &JsonObject, is_edit: bool) -> Result<Vec<JsonObj
             event.set("created_at", &created)?;
         }
         for name in COMMON {
-            // What was used was used once.
-            let said =
+            // The usage counts all images together, so only the last event has it.
+            let value =
                 if name == "usage" && place < last { None } else { whole.get::<serde_json::Value>(name)? };
-            if let Some(value) = said {
+            if let Some(value) = value {
                 event.set(name, &value)?;
             }
         }

@@ -1,13 +1,14 @@
-//! Pictures made of words, or of other pictures. Every picture that is made is kept as its owner's media; a conversation
-//! that is to remember it gets an item that names it.
+//! The image service: generates images from a prompt and edits images. Every image is stored as media of its owner;
+//! when the request names a conversation, an item with the image is added to it.
 
-mod answer;
-mod ask;
 mod collect;
 mod events;
 mod new;
-mod pictures;
+
+mod reply;
+mod request;
 mod settings;
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -22,14 +23,14 @@ pub use self::new::{ImageEdit, NewImage};
 
 pub use self::settings::ImageSettings;
 
-use self::answer::Answer;
-use self::ask::Ask;
+use self::reply::ReplyBuilder;
+use self::request::CheckedRequest;
 use crate::Conversations;
 
-/// Makes pictures through [`ImageProvider`]s. Cheap to clone.
+/// The image service over one or more [`ImageProvider`]s. Cheap to clone.
 #[derive(Clone)]
 pub struct Images {
-    /// The first is asked unless another is named.
+    /// By name. The first is the default.
     providers: Vec<(String, Arc<dyn ImageProvider>)>,
     sink: Arc<dyn MediaSink>,
     resolver: Arc<dyn MediaResolver>,
@@ -38,7 +39,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// No provider yet: every request is refused until [`Images::provider`] adds one.
+    /// A service without providers: it refuses every request until [`Images::provider`] adds one.
     pub fn new(
         media: Arc<impl MediaSink + MediaResolver>,
         conversations: Conversations,
@@ -53,71 +54,72 @@ impl Images {
         }
     }
 
-    /// Adds a provider, by the name that a caller may give as `provider_id`.
+    /// Adds a provider under the name that callers send as `provider_id`.
     #[must_use]
     pub fn provider(mut self, name: impl Into<String>, provider: Arc<dyn ImageProvider>) -> Self {
         self.providers.push((name.into(), provider));
         self
     }
 
-    /// Whether there is a provider to ask.
-    pub fn can_paint(&self) -> bool {
+    /// Whether at least one provider was added.
+    pub fn has_provider(&self) -> bool {
         !self.providers.is_empty()
     }
 
-    /// Makes pictures of a prompt. Dropping the future stops the work; pictures that were made by then stay kept.
+    /// Generates images from a prompt. Dropping the future stops the work; images that were stored by then stay stored.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] naming the member, or when pictures are not made here; [`ErrorKind::NotFound`] for a
-    /// conversation or provider that is not there; as [`ImageProvider::generate`]; as [`MediaSink::keep`].
+    /// [`ErrorKind::Invalid`] naming the member, or when there is no provider; [`ErrorKind::NotFound`] for an unknown
+    /// conversation or provider; as [`ImageProvider::generate`]; as [`MediaSink::keep`].
     pub async fn generate(&self, owner: &UserId, new: NewImage) -> Result<ImageReply> {
-        let ask = Ask::read(new.0, &self.settings, false)?;
-        self.paint(owner, ask, Vec::new(), None).await
+        let request = CheckedRequest::read(new.0, &self.settings, false)?;
+        self.run(owner, request, Vec::new(), None).await
     }
 
-    /// Changes pictures: those beside the body, or those that its `image` (or `images`) names by id, by URL or in base64.
+    /// Edits images: those uploaded beside the body, and those that `image` or `images` names by id, by URL or in
+    /// base64.
     ///
     /// # Errors
     /// As [`Images::generate`]; [`ErrorKind::Invalid`] with code `unknown_media` for an id that is not the owner's.
     pub async fn edit(&self, owner: &UserId, edit: ImageEdit) -> Result<ImageReply> {
-        let ask = Ask::read(edit.new.0, &self.settings, true)?;
-        let (pictures, mask) = self.gathered(owner, &ask, edit.pictures, edit.mask).await?;
-        self.paint(owner, ask, pictures, mask).await
+        let request = CheckedRequest::read(edit.new.0, &self.settings, true)?;
+        let (pictures, mask) = self.edit_sources(owner, &request, edit.pictures, edit.mask).await?;
+        self.run(owner, request, pictures, mask).await
     }
 
-    async fn paint(
+    async fn run(
         &self,
         owner: &UserId,
-        ask: Ask,
+        checked: CheckedRequest,
         pictures: Vec<Picture>,
         mask: Option<Picture>,
     ) -> Result<ImageReply> {
-        let provider = self.pick(ask.provider.as_deref())?;
-        if let Some(id) = &ask.conversation {
-            // Before anything is made and paid for.
+        let provider = self.pick(checked.provider.as_deref())?;
+        if let Some(id) = &checked.conversation {
+            // Checked before an image is generated and paid for.
             self.conversations.get(owner, id).await.map_err(|error| error.with_param("conversation_id"))?;
         }
-        let request = ImageRequest { members: ask.members.clone(), pictures, mask };
-        let streams = ask.streams;
+        let request = ImageRequest { members: checked.members.clone(), pictures, mask };
+        let streams = checked.streams;
         let reply = match provider.generate(request).await? {
             ImageReply::Events(events) if !streams => ImageReply::Whole(collect::whole_of(events).await?),
             reply => reply,
         };
-        let answer = Answer { images: self.clone(), owner: owner.clone(), ask };
+        let builder = ReplyBuilder { images: self.clone(), owner: owner.clone(), request: checked };
         match reply {
             ImageReply::Whole(whole) => {
-                let whole = answer.whole(whole).await?;
+                let whole = builder.whole(whole).await?;
                 if !streams {
                     return Ok(ImageReply::Whole(whole));
                 }
-                let events = events::completed(&whole, answer.ask.is_edit)?;
+                let events = events::completed(&whole, builder.request.is_edit)?;
                 Ok(ImageReply::Events(stream::iter(events.into_iter().map(Ok)).boxed()))
             }
             ImageReply::Events(events) => {
-                let answer = Arc::new(answer);
+                let builder = Arc::new(builder);
                 let events = events.and_then(move |event| {
-                    let answer = answer.clone();
-                    async move { answer.event(event).await }
+                    let builder = builder.clone();
+                    async move { builder.event(event).await }
                 });
                 Ok(ImageReply::Events(Box::pin(events)))
             }

@@ -1,11 +1,11 @@
-//! Pictures that are asked for, as callers say it. Members that are not known here go to the provider as they are, so that
-//! a request stays the JSON that it came as.
+//! The request types of the image service. A request stays the JSON that it was read from, so that unknown members
+//! reach the provider unchanged.
 
 use jan_core::JsonObject;
 use jan_core::image::Picture;
 use serde::Serialize;
 
-/// A picture to be made: the members of OpenAI's body, and ours. What they hold is checked when pictures are made.
+/// A request for new images: the members of OpenAI's body and of this server. [`super::Images::generate`] checks them.
 ///
 /// ```
 /// use jan_llm::images::NewImage;
@@ -15,25 +15,25 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default)]
 pub struct NewImage(pub(super) JsonObject);
 
-/// A picture to be changed: as for a new one, and the pictures that came beside it in a form. Those that `image` or `images`
-/// name in the members count as well.
+/// A request to edit images. The images are those in `pictures` (uploaded in a form) and those that the members `image`
+/// and `images` name.
 #[derive(Debug, Clone, Default)]
 pub struct ImageEdit {
-    /// The prompt and all else.
+    /// The prompt and the other members.
     pub new: NewImage,
-    /// Pictures to be changed.
+    /// Uploaded images to edit.
     pub pictures: Vec<Picture>,
-    /// Where the first of them may be changed.
+    /// The mask: where the first image may be changed.
     pub mask: Option<Picture>,
 }
 
 impl NewImage {
-    /// A picture of `prompt`.
+    /// A request for an image of `prompt`.
     pub fn new(prompt: impl Into<String>) -> Self {
         Self::default().with("prompt", &prompt.into())
     }
 
-    /// Sets any member, known here or not. A value that cannot be written as JSON leaves the request as it was.
+    /// Sets a member, also an unknown one. A value that cannot be written as JSON is ignored.
     #[must_use]
     pub fn with<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
         let _ = self.0.set(name, value);
@@ -53,20 +53,20 @@ impl From<NewImage> for ImageEdit {
     }
 }
 
-/// The members that are known.
+/// The members that the OpenAPI document lists.
 #[cfg(feature = "openapi")]
 mod schema {
     use serde_json::Value;
     use utoipa::ToSchema;
 
-    /// A picture to be made.
+    /// A request for new images.
     #[derive(ToSchema)]
     #[expect(dead_code, reason = "it only describes")]
     struct NewImage {
         #[schema(example = "A red fox in the snow", max_length = 32000)]
         prompt: String,
         model: Option<String>,
-        /// How many, 1 to 4.
+        /// The number of images, 1 to 4.
         n: Option<u32>,
         /// `1024x1024`, or `auto`.
         size: Option<String>,
@@ -75,25 +75,25 @@ mod schema {
         /// `url` (the default) or `b64_json`.
         response_format: Option<String>,
         stream: Option<bool>,
-        /// Pictures on the way to the whole one, 0 to 3.
+        /// The number of partial images to stream before each complete one, 0 to 3.
         partial_images: Option<u32>,
-        /// Whom to ask, where there are several.
+        /// The name of the image provider; default: the first.
         provider_id: Option<String>,
-        /// The conversation that remembers it, with `store`.
+        /// The conversation that gets an item with the images when `store` is true.
         conversation_id: Option<String>,
         store: Option<bool>,
     }
 
-    /// A picture to be changed.
+    /// A request to edit images.
     #[derive(ToSchema)]
     #[expect(dead_code, reason = "it only describes")]
     struct ImageEdit {
         prompt: String,
         /// A `jan_` id, a URL or base64; `{id}`, `{url}` or `{b64_json}`; or several of them.
         image: Value,
-        /// Where it may be changed; as `image`.
+        /// Where the first image may be changed; in the same form as `image`.
         mask: Option<Value>,
-        /// Besides `1024x1024` and `auto`: `original`.
+        /// `1024x1024`, `auto`, or `original` to keep the size.
         size: Option<String>,
         model: Option<String>,
         n: Option<u32>,

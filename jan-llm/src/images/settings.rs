@@ -1,19 +1,19 @@
-//! What an operator says of pictures.
+//! The operator's settings for images.
 
-/// What is said of pictures where a caller says nothing, and how many may be asked for at once.
+/// Defaults for members that a request does not set, and the limit of images in one request.
 #[derive(Debug, Clone)]
 pub struct ImageSettings {
-    /// The model.
+    /// The default model; `None`: the provider's own default.
     pub model: Option<String>,
-    /// `1024x1024`, or `auto`.
+    /// The default size: `1024x1024`, `auto`, …
     pub size: Option<String>,
-    /// `standard`, `high`, …
+    /// The default quality: `standard`, `high`, …
     pub quality: Option<String>,
-    /// `natural`, `vivid`.
+    /// The default style: `natural` or `vivid`.
     pub style: Option<String>,
-    /// Whether pictures are told as links, and not as base64.
+    /// Whether images are returned as links and not as base64; default: true.
     pub links: bool,
-    /// The most pictures that one request makes: 4.
+    /// The most images in one request; default: 4.
     pub max_n: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Pictures over a provider, a keeper of media and conversations that a test can look into.
+//! The image service over a fake provider, a fake media service and conversations in memory.
 
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -17,20 +17,20 @@ use super::*;
 use crate::conversations::NewConversation;
 use jan_core::JsonObject;
 
-/// Keeps what it is given under ids of its own making.
+/// A media service in memory.
 #[derive(Default)]
-struct Shelf(Mutex<Vec<(UserId, Bytes)>>);
+struct FakeMedia(Mutex<Vec<(UserId, Bytes)>>);
 
 fn name(at: usize) -> String {
     format!("jan_{at:026}")
 }
 
-impl Shelf {
+impl FakeMedia {
     fn put(&self, owner: &UserId, bytes: Bytes) -> MediaObject {
-        let mut kept = self.0.lock();
-        kept.push((owner.clone(), bytes.clone()));
+        let mut stored = self.0.lock();
+        stored.push((owner.clone(), bytes.clone()));
         MediaObject {
-            id: name(kept.len() - 1),
+            id: name(stored.len() - 1),
             mime: "image/png".into(),
             bytes: bytes.len() as u64,
             sha256: String::new(),
@@ -47,7 +47,7 @@ impl Shelf {
 }
 
 #[async_trait]
-impl MediaSink for Shelf {
+impl MediaSink for FakeMedia {
     async fn keep(
         &self,
         owner: &UserId,
@@ -67,38 +67,38 @@ impl MediaSink for Shelf {
 }
 
 #[async_trait]
-impl MediaResolver for Shelf {
+impl MediaResolver for FakeMedia {
     async fn existing(&self, _: &UserId, _: &[String]) -> Result<HashSet<String>> {
         unreachable!("pictures have no history")
     }
 
     async fn resolve(&self, owner: &UserId, ids: &[String], want: Want) -> Result<HashMap<String, Resolved>> {
-        let kept = self.0.lock();
+        let stored = self.0.lock();
         let found = ids.iter().map(|id| {
-            let at = (0..kept.len()).find(|at| name(*at) == *id && kept[*at].0 == *owner);
+            let at = (0..stored.len()).find(|at| name(*at) == *id && stored[*at].0 == *owner);
             let at = at.ok_or_else(|| Error::invalid("id", format!("no {id}")).with_code("unknown_media"))?;
             let url = match want {
-                Want::DataUrl => format!("data:image/png;base64,{}", STANDARD.encode(&kept[at].1)),
+                Want::DataUrl => format!("data:image/png;base64,{}", STANDARD.encode(&stored[at].1)),
                 Want::Link => format!("https://link/{id}"),
             };
-            let (mime, bytes) = ("image/png".into(), kept[at].1.len() as u64);
+            let (mime, bytes) = ("image/png".into(), stored[at].1.len() as u64);
             Ok((id.clone(), Resolved { mime, bytes, filename: None, url, expires_at: None }))
         });
         found.collect()
     }
 }
 
-/// Answers what it was told to answer, and remembers what it was asked.
-struct Painter {
+/// Returns the given images and records the requests.
+struct FakeProvider {
     data: Value,
-    asked: Mutex<Vec<ImageRequest>>,
+    requests: Mutex<Vec<ImageRequest>>,
 }
 
 #[async_trait]
-impl ImageProvider for Painter {
+impl ImageProvider for FakeProvider {
     async fn generate(&self, request: ImageRequest) -> Result<ImageReply> {
         let streams = request.members.get("stream")?.unwrap_or(false);
-        self.asked.lock().push(request);
+        self.requests.lock().push(request);
         if streams {
             let events: Vec<_> =
                 self.data.as_array().unwrap().iter().map(|event| Ok(object(event))).collect();
@@ -113,22 +113,22 @@ fn object(value: &Value) -> JsonObject {
     JsonObject::parse(value.to_string().into()).unwrap()
 }
 
-struct Studio {
+struct Fixture {
     images: Images,
-    painter: Arc<Painter>,
-    shelf: Arc<Shelf>,
+    provider: Arc<FakeProvider>,
+    media: Arc<FakeMedia>,
     conversations: Conversations,
     me: UserId,
 }
 
-fn studio(data: Value) -> Studio {
-    let (painter, shelf) = (Painter { data, asked: Mutex::default() }, Arc::new(Shelf::default()));
-    let painter = Arc::new(painter);
+fn fixture(data: Value) -> Fixture {
+    let media = Arc::new(FakeMedia::default());
+    let provider = Arc::new(FakeProvider { data, requests: Mutex::default() });
     let conversations = Conversations::new(&crate::store::memory_store(), Arc::new(SystemClock));
     let settings = ImageSettings { model: Some("z-image".into()), ..ImageSettings::default() };
     let images =
-        Images::new(shelf.clone(), conversations.clone(), settings).provider("mine", painter.clone());
-    Studio { images, painter, shelf, conversations, me: UserId::new("me") }
+        Images::new(media.clone(), conversations.clone(), settings).provider("mine", provider.clone());
+    Fixture { images, provider, media, conversations, me: UserId::new("me") }
 }
 
 impl Studio {
@@ -146,8 +146,8 @@ impl Studio {
         self.images.edit(&self.me, NewImage::from(object(&body)).into()).await
     }
 
-    fn told(&self) -> Value {
-        serde_json::from_slice(&self.painter.asked.lock().last().unwrap().members.to_bytes()).unwrap()
+    fn sent(&self) -> Value {
+        serde_json::from_slice(&self.provider.requests.lock().last().unwrap().members.to_bytes()).unwrap()
     }
 }
 
@@ -156,85 +156,85 @@ fn base64(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_picture_is_kept_told_and_remembered() {
-    let studio = studio(json!([{"b64_json": base64("fox"), "revised_prompt": "a red fox"}]));
-    let conversation = studio.conversations.create(&studio.me, NewConversation::default()).await.unwrap().0;
+async fn an_image_is_stored_returned_as_a_link_and_added_to_the_conversation() {
+    let fixture = fixture(json!([{"b64_json": base64("fox"), "revised_prompt": "a red fox"}]));
+    let conversation = fixture.conversations.create(&fixture.me, NewConversation::default()).await.unwrap().0;
     let body = json!({
         "prompt": "a fox", "n": 1, "conversation_id": conversation.id, "store": true, "provider_id": "mine", "seed": 5,
     });
-    let told = studio.generate(body).await.unwrap();
-    assert_eq!((&told["created"], &told["usage"]["total_tokens"]), (&json!(7), &json!(3)));
-    let picture = &told["data"][0];
+    let reply = fixture.generate(body).await.unwrap();
+    assert_eq!((&reply["created"], &reply["usage"]["total_tokens"]), (&json!(7), &json!(3)));
+    let picture = &reply["data"][0];
     assert_eq!(picture["url"], format!("https://link/{}", name(0)));
     assert_eq!((&picture["id"], &picture["revised_prompt"]), (&json!(name(0)), &json!("a red fox")));
     assert!(picture.get("b64_json").is_none());
-    assert_eq!(studio.shelf.0.lock()[0].1, "fox");
+    assert_eq!(fixture.media.0.lock()[0].1, "fox");
     let wanted =
         json!({"prompt": "a fox", "n": 1, "seed": 5, "model": "z-image", "response_format": "b64_json"});
-    assert_eq!(studio.told(), wanted);
+    assert_eq!(fixture.sent(), wanted);
     let page = PageRequest::default();
-    let items = studio.conversations.items(&studio.me, &conversation.id, None, &page).await.unwrap().items;
+    let items = fixture.conversations.items(&fixture.me, &conversation.id, None, &page).await.unwrap().items;
     let item: Value = serde_json::from_slice(&items[0].body.to_bytes()).unwrap();
     assert_eq!((&item["type"], &item["prompt"]), (&json!("image_generation"), &json!("a fox")));
     assert_eq!(item["content"][0]["image"]["file_id"], name(0));
 }
 
 #[tokio::test]
-async fn base64_is_told_where_it_is_asked_for() {
-    let studio = studio(json!([{"b64_json": base64("fox")}, {"url": "https://here/hen"}]));
-    let told = studio.generate(json!({"prompt": "x", "response_format": "b64_json"})).await.unwrap();
+async fn images_are_returned_as_base64_on_request() {
+    let fixture = fixture(json!([{"b64_json": base64("fox")}, {"url": "https://here/hen"}]));
+    let reply = fixture.generate(json!({"prompt": "x", "response_format": "b64_json"})).await.unwrap();
     assert_eq!(
-        (&told["data"][0]["b64_json"], &told["data"][0]["id"]),
+        (&reply["data"][0]["b64_json"], &reply["data"][0]["id"]),
         (&json!(base64("fox")), &json!(name(0)))
     );
     assert_eq!(
-        (&told["data"][1]["b64_json"], &told["data"][1]["id"]),
+        (&reply["data"][1]["b64_json"], &reply["data"][1]["id"]),
         (&json!(base64("hen")), &json!(name(1)))
     );
-    assert!(told["data"][1].get("url").is_none());
+    assert!(reply["data"][1].get("url").is_none());
 }
 
 #[tokio::test]
-async fn what_cannot_be_fetched_stays_where_the_upstream_left_it() {
-    let studio = studio(json!([{"url": "https://elsewhere/fox"}]));
-    let told = studio.generate(json!({"prompt": "x"})).await.unwrap();
-    assert_eq!(told["data"], json!([{"url": "https://elsewhere/fox"}]));
+async fn an_image_that_cannot_be_fetched_keeps_the_upstreams_url() {
+    let fixture = fixture(json!([{"url": "https://elsewhere/fox"}]));
+    let reply = fixture.generate(json!({"prompt": "x"})).await.unwrap();
+    assert_eq!(reply["data"], json!([{"url": "https://elsewhere/fox"}]));
 }
 
 #[tokio::test]
-async fn a_stream_keeps_the_picture_that_it_ends_with() {
-    let studio = studio(json!([
+async fn a_stream_stores_only_the_completed_image() {
+    let fixture = fixture(json!([
         {"type": "image_generation.partial_image", "b64_json": base64("f"), "partial_image_index": 0},
         {"type": "image_generation.completed", "b64_json": base64("fox"), "usage": {}},
     ]));
     let body = json!({"prompt": "x", "stream": true, "model": "gpt-image-1", "response_format": "b64_json"});
-    let events = studio.generate(body).await.unwrap();
+    let events = fixture.generate(body).await.unwrap();
     assert_eq!(events[0]["b64_json"], base64("f"));
     assert_eq!((&events[1]["b64_json"], &events[1]["id"]), (&json!(base64("fox")), &json!(name(0))));
-    assert!(studio.told().get("response_format").is_none(), "this model refuses to be told");
+    assert!(fixture.sent().get("response_format").is_none(), "this model refuses the parameter");
 }
 
 #[tokio::test]
-async fn pictures_to_be_changed_are_found_by_id_by_url_and_in_base64() {
-    let studio = studio(json!([{"b64_json": base64("new")}]));
-    let id = studio.shelf.put(&studio.me, "old".into()).id;
+async fn source_images_are_named_by_id_by_url_and_in_base64() {
+    let fixture = fixture(json!([{"b64_json": base64("new")}]));
+    let id = fixture.media.put(&fixture.me, "old".into()).id;
     let body = json!({
         "prompt": "x", "size": "original", "mask": {"url": "https://here/mask"},
         "image": [id, {"id": id}, {"url": format!("data:image/png;{id}")}, {"b64_json": base64("inline")}],
         "images": [{"image_url": "https://here/linked"}, {"file_id": id}],
     });
-    studio.edit(body).await.map(drop).unwrap();
-    let asked = studio.painter.asked.lock().pop().unwrap();
-    let seen: Vec<_> = asked.pictures.iter().map(|picture| picture.bytes.clone()).collect();
-    assert_eq!(seen, ["old", "old", "old", "inline", "linked", "old"]);
-    assert_eq!(asked.mask.unwrap().bytes, "mask");
-    assert!(asked.members.raw("size").is_none() && asked.members.raw("image").is_none());
+    fixture.edit(body).await.map(drop).unwrap();
+    let request = fixture.provider.requests.lock().pop().unwrap();
+    let sent: Vec<_> = request.pictures.iter().map(|picture| picture.bytes.clone()).collect();
+    assert_eq!(sent, ["old", "old", "old", "inline", "linked", "old"]);
+    assert_eq!(request.mask.unwrap().bytes, "mask");
+    assert!(request.members.raw("size").is_none() && request.members.raw("image").is_none());
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named_before_anything_is_made() {
-    let studio = studio(json!([]));
-    let foreign = studio.shelf.put(&UserId::new("another"), "theirs".into()).id;
+async fn errors_name_the_member_before_an_image_is_generated() {
+    let fixture = fixture(json!([]));
+    let foreign = fixture.media.put(&UserId::new("another"), "theirs".into()).id;
     for (body, param) in [
         (json!({}), "prompt"),
         (json!({"prompt": "  "}), "prompt"),
@@ -252,7 +252,7 @@ async fn what_is_wrong_is_named_before_anything_is_made() {
         (json!({"prompt": "x", "provider_id": "theirs"}), "provider_id"),
         (json!({"prompt": "x", "store": true, "conversation_id": "conv_none"}), "conversation_id"),
     ] {
-        let error = studio.generate(body.clone()).await.unwrap_err();
+        let error = fixture.generate(body.clone()).await.unwrap_err();
         assert_eq!(error.param(), Some(param), "{body}: {error:?}");
     }
     for (body, param) in [
@@ -266,11 +266,11 @@ async fn what_is_wrong_is_named_before_anything_is_made() {
         (json!({"prompt": "x", "image": vec![base64("ok"); 17]}), "image"),
         (json!({"prompt": "x", "image": foreign}), "image"),
     ] {
-        let error = studio.edit(body.clone()).await.map(drop).unwrap_err();
+        let error = fixture.edit(body.clone()).await.map(drop).unwrap_err();
         assert_eq!(error.param(), Some(param), "{body}: {error:?}");
     }
-    assert!(studio.painter.asked.lock().is_empty());
-    let none = Images::new(studio.shelf.clone(), studio.conversations.clone(), ImageSettings::default());
-    let error = none.generate(&studio.me, NewImage::new("x")).await.map(drop).unwrap_err();
+    assert!(fixture.provider.requests.lock().is_empty());
+    let none = Images::new(fixture.media.clone(), fixture.conversations.clone(), ImageSettings::default());
+    let error = none.generate(&fixture.me, NewImage::new("x")).await.map(drop).unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "image_generation_disabled"));
 }

@@ -1,4 +1,5 @@
-//! Conversations: each entry `conversation` is followed by its items, of all branches.
+//! Export, import, deletion and sweep of conversations. In an export, each `conversation` entry is followed by its
+//! `item` entries, of all branches.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,14 +18,14 @@ const KINDS: &[&str] = &[CONVERSATION, ITEM];
 const CONVERSATION: &str = "conversation";
 const ITEM: &str = "item";
 
-/// The conversations of owners.
+/// The conversations of all owners.
 pub struct ConversationData {
     conversations: Arc<dyn ConversationStore>,
     archive: Arc<dyn ConversationArchive>,
 }
 
 impl ConversationData {
-    /// Those in `store`.
+    /// The conversations in `store`.
     pub fn new(store: &Store) -> Self {
         Self { conversations: store.conversations.clone(), archive: store.archive.clone() }
     }
@@ -37,8 +38,8 @@ impl OwnedData for ConversationData {
     }
 
     fn export(&self, owner: &UserId) -> BoxStream<Result<Entry>> {
-        let (archive, whose) = (self.archive.clone(), owner.clone());
-        let one = move |id| conversation(archive.clone(), whose.clone(), id);
+        let (archive, user) = (self.archive.clone(), owner.clone());
+        let one = move |id| conversation(archive.clone(), user.clone(), id);
         ids(self.conversations.clone(), owner.clone()).map_ok(one).try_flatten().boxed()
     }
 
@@ -58,8 +59,8 @@ impl OwnedData for ConversationData {
             let items = items(self.archive.clone(), owner.clone(), id);
             let mut items = std::pin::pin!(items);
             while let Some(item) = items.try_next().await? {
-                search.look(&String::from_utf8_lossy(&item.body.to_bytes()));
-                if search.is_over() {
+                search.check(&String::from_utf8_lossy(&item.body.to_bytes()));
+                if search.is_complete() {
                     return Ok(search.found);
                 }
             }
@@ -86,7 +87,8 @@ fn ids(store: Arc<dyn ConversationStore>, owner: UserId) -> impl Stream<Item = R
     })
 }
 
-/// The items of a conversation, on all its branches; none when it was deleted meanwhile.
+/// The items of a conversation, on all its branches. The stream is empty when the conversation was deleted after its id
+/// was read.
 fn items(
     archive: Arc<dyn ConversationArchive>,
     owner: UserId,
@@ -95,27 +97,28 @@ fn items(
     pages((0, 0), move |after| {
         let (archive, owner, id) = (archive.clone(), owner.clone(), id.clone());
         async move {
-            let page = unless_gone(archive.placed(&owner, &id, after, MAX_LIMIT).await)?.unwrap_or_default();
+            let page =
+                unless_not_found(archive.placed(&owner, &id, after, MAX_LIMIT).await)?.unwrap_or_default();
             let next = page.last().map(|last| (last.branch, last.place));
             Ok((page, next))
         }
     })
 }
 
-/// A conversation and its items; nothing when it was deleted meanwhile.
+/// A conversation and its items. The stream is empty when the conversation was deleted after its id was read.
 fn conversation(
     archive: Arc<dyn ConversationArchive>,
     owner: UserId,
     id: String,
 ) -> impl Stream<Item = Result<Entry>> + Send {
     let whole = async move {
-        let Some(archived) = unless_gone(archive.archived(&owner, &id).await)? else {
+        let Some(archived) = unless_not_found(archive.archived(&owner, &id).await)? else {
             return Ok(stream::empty().boxed());
         };
         let known: Vec<i64> = archived.branches.iter().map(|branch| branch.number).collect();
         let head = Entry::new(CONVERSATION, &archived);
         let items = items(archive, owner, id).try_filter_map(move |item| {
-            // A branch that was made since the conversation was read is not in this export.
+            // A branch that was created after the conversation was read is not in its entry, so its items are left out.
             let entry = known.contains(&item.branch).then(|| Entry::new(ITEM, &item)).transpose();
             std::future::ready(entry)
         });
@@ -124,14 +127,14 @@ fn conversation(
     stream::once(whole).try_flatten()
 }
 
-fn unless_gone<T>(found: Result<T>) -> Result<Option<T>> {
+fn unless_not_found<T>(found: Result<T>) -> Result<Option<T>> {
     match found {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         found => found.map(Some),
     }
 }
 
-/// A conversation comes whole or not at all, so it is held in memory until its last item was read.
+/// A conversation is imported completely or not at all, so it is held in memory until its last item was read.
 struct ConversationImport {
     archive: Arc<dyn ConversationArchive>,
     owner: UserId,

@@ -1,5 +1,5 @@
-//! What this crate keeps of each owner, as [`OwnedData`]: conversations with their items and branches, every record
-//! (projects, shares, settings, usage and whatever else is kept as one), and what the public sees of shares.
+//! The data that this crate stores for each owner, as [`OwnedData`]: conversations with their items and branches,
+//! records (projects, shares, settings, usage, …), and public shares.
 
 mod conversations;
 mod public_shares;
@@ -16,18 +16,20 @@ pub use records::RecordData;
 
 use crate::store::Store;
 
-/// The parts that this crate keeps in `store`, in the order in which they are erased. `records` says what it knows of media,
-/// whose part comes first where there is one: its rows are records, and name its bytes.
+/// The parts of this crate for [`jan_core::account::Account`], in the order in which they are to be erased. `records`
+/// knows whether media has a part of its own. If so, add that part before these: the rows that name media bytes are
+/// records, and erasing the records first would leave the bytes without a name.
 pub fn parts(store: &Store, records: RecordData) -> [Arc<dyn OwnedData>; 3] {
     [
-        // What could be shared goes first: a share that is made at the same time finds nothing and takes itself back.
+        // Conversations are erased before shares. A share that is created at the same time then finds no conversation,
+        // and its creation deletes it again.
         Arc::new(ConversationData::new(store)),
         Arc::new(PublicShareData::new(store)),
         Arc::new(records),
     ]
 }
 
-/// Looks for ids of media in texts.
+/// Searches texts for media ids.
 struct MediaSearch<'a> {
     ids: &'a [String],
     found: HashSet<String>,
@@ -38,14 +40,14 @@ impl<'a> MediaSearch<'a> {
         Self { ids, found: HashSet::new() }
     }
 
-    fn look(&mut self, text: &str) {
+    fn check(&mut self, text: &str) {
         let new = self.ids.iter().filter(|id| !self.found.contains(*id) && text.contains(id.as_str()));
         let new: Vec<String> = new.cloned().collect();
         self.found.extend(new);
     }
 
-    /// Nothing is left to be found.
-    fn is_over(&self) -> bool {
+    /// Whether every id was found.
+    fn is_complete(&self) -> bool {
         self.ids.iter().all(|id| self.found.contains(id))
     }
 }

@@ -1,4 +1,5 @@
-//! What the public sees of somebody's shares. The records belong to the server ([`crate::shares`]); their group is the owner.
+//! Public shares: what anyone with the link can read. Their records belong to a system user ([`crate::shares`]); the
+//! group of each record is the share's owner.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,23 +15,23 @@ use super::{MediaSearch, records};
 use crate::shares;
 use crate::store::Store;
 
-/// Public shares may be large: few are read at a time.
-const FEW: u32 = 4;
+/// How many public shares are read at a time; they may be large.
+const PAGE_SIZE: u32 = 4;
 
-/// The public shares of owners.
+/// The public shares of all owners.
 pub struct PublicShareData {
     store: Arc<dyn RecordStore>,
 }
 
 impl PublicShareData {
-    /// Those in `store`.
+    /// The public shares in `store`.
     pub fn new(store: &Store) -> Self {
         Self { store: store.records.clone() }
     }
 
-    fn every(&self, owner: &UserId) -> impl futures_util::Stream<Item = Result<Record>> + Send + use<> {
+    fn all(&self, owner: &UserId) -> impl futures_util::Stream<Item = Result<Record>> + Send + use<> {
         let (store, owner) = (self.store.clone(), owner.clone());
-        pages(few(), move |page| {
+        pages(first_page(), move |page| {
             let (store, owner) = (store.clone(), owner.clone());
             async move {
                 let group = Some(owner.as_str());
@@ -43,8 +44,8 @@ impl PublicShareData {
     }
 }
 
-fn few() -> PageRequest {
-    PageRequest { limit: FEW, after: None, order: Order::Asc }
+fn first_page() -> PageRequest {
+    PageRequest { limit: PAGE_SIZE, after: None, order: Order::Asc }
 }
 
 #[async_trait]
@@ -55,7 +56,7 @@ impl OwnedData for PublicShareData {
 
     fn export(&self, owner: &UserId) -> BoxStream<Result<Entry>> {
         let entry = |record| std::future::ready(records::entry(shares::PUBLIC, record));
-        self.every(owner).and_then(entry).boxed()
+        self.all(owner).and_then(entry).boxed()
     }
 
     fn import(&self, owner: &UserId) -> Box<dyn ImportData> {
@@ -65,7 +66,7 @@ impl OwnedData for PublicShareData {
     async fn erase(&self, owner: &UserId) -> Result<()> {
         let (system, group) = (shares::system_owner(), Some(owner.as_str()));
         loop {
-            let public = self.store.list(&system, shares::PUBLIC, group, &few()).await?;
+            let public = self.store.list(&system, shares::PUBLIC, group, &first_page()).await?;
             for share in &public.items {
                 self.store.delete(&system, shares::PUBLIC, &share.id).await?;
             }
@@ -77,15 +78,15 @@ impl OwnedData for PublicShareData {
 
     async fn media_in_use(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>> {
         let mut search = MediaSearch::new(media);
-        let records = self.every(owner);
+        let records = self.all(owner);
         let mut records = std::pin::pin!(records);
         while let Some(record) = records.try_next().await? {
-            search.look(&record.body);
+            search.check(&record.body);
         }
         Ok(search.found)
     }
 
-    /// They are records, which [`super::RecordData`] sweeps.
+    /// Does nothing: [`super::RecordData`] sweeps all records, public shares included.
     async fn sweep(&self, _: &Sweep<'_>) -> Result<u64> {
         Ok(0)
     }
@@ -104,7 +105,7 @@ impl ImportData for PublicShareImport {
             return Err(Error::invalid("line", "It is no public share."));
         }
         let group = Some(self.owner.as_str().to_owned());
-        records::keep(&*self.store, &shares::system_owner(), Record { group, ..record }, done).await
+        records::insert(&*self.store, &shares::system_owner(), Record { group, ..record }, done).await
     }
 
     async fn end_run(&mut self, _: &mut Imported) -> Result<()> {

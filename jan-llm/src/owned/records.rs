@@ -1,5 +1,5 @@
-//! Everything that is kept as a record: projects, shares, settings, templates, completions, usage, and what other crates keep
-//! in the same store.
+//! Everything that is stored as a record: projects, shares, settings, templates, completions, usage, and the records
+//! that other crates put in the same store.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::usage::Meter;
 
 const RECORD: &str = "record";
 
-/// The records of owners. What ends by itself (the answers to repeated requests) is the server's memory, not the owner's,
-/// and is in no export.
+/// The records of all owners. Records that expire (stored answers for repeated requests) only serve the server and are
+/// not exported.
 pub struct RecordData {
     store: Arc<dyn RecordStore>,
     meter: Option<Meter>,
@@ -29,19 +29,19 @@ pub struct RecordData {
 }
 
 impl RecordData {
-    /// Those in `store`.
+    /// The records in `store`.
     pub fn new(store: &Store) -> Self {
         Self { store: store.records.clone(), meter: None, media_apart: false }
     }
 
-    /// Takes what `meter` has counted and not yet written into account.
+    /// On deletion, also discards the counts of `meter` that are not written yet.
     #[must_use]
     pub fn meter(mut self, meter: Meter) -> Self {
         self.meter = Some(meter);
         self
     }
 
-    /// Leaves records of media to another part, which has their bytes, or to nobody.
+    /// Leaves media records out of the export: another part exports them with their bytes, or nothing exports them.
     #[must_use]
     pub fn media_apart(mut self) -> Self {
         self.media_apart = true;
@@ -57,11 +57,11 @@ impl OwnedData for RecordData {
 
     fn export(&self, owner: &UserId) -> BoxStream<Result<Entry>> {
         let media_apart = self.media_apart;
-        let lasting = every(self.store.clone(), owner.clone()).try_filter_map(move |record| {
+        let lasting = all(self.store.clone(), owner.clone()).try_filter_map(move |record| {
             std::future::ready(match record.kind.as_str() {
                 _ if record.expires_at.is_some() => Ok(None),
                 media::RECORDS if media_apart => Ok(None),
-                media::RECORDS => Err(media_left_behind()),
+                media::RECORDS => Err(media_not_covered()),
                 _ => entry(RECORD, record).map(Some),
             })
         });
@@ -81,14 +81,14 @@ impl OwnedData for RecordData {
 
     async fn media_in_use(&self, owner: &UserId, media: &[String]) -> Result<HashSet<String>> {
         let mut search = MediaSearch::new(media);
-        let records = every(self.store.clone(), owner.clone());
+        let records = all(self.store.clone(), owner.clone());
         let mut records = std::pin::pin!(records);
         while let Some(record) = records.try_next().await? {
-            // What ends by itself shows nothing.
+            // Records that expire are not shown to anyone.
             if record.kind != media::RECORDS && record.expires_at.is_none() {
-                search.look(&record.body);
+                search.check(&record.body);
             }
-            if search.is_over() {
+            if search.is_complete() {
                 break;
             }
         }
@@ -100,15 +100,16 @@ impl OwnedData for RecordData {
     }
 }
 
-/// Refuses to leave media behind that nobody spoke of.
-fn media_left_behind() -> Error {
+/// The error for an owner with media when neither a media part nor [`RecordData::media_apart`] was chosen: an export
+/// without them would silently be incomplete.
+fn media_not_covered() -> Error {
     let message =
         "There is media, and nothing was said of where its bytes are. Add its part, or leave it out.";
     Error::invalid("media", message)
 }
 
 /// All records of an owner.
-fn every(
+fn all(
     store: Arc<dyn RecordStore>,
     owner: UserId,
 ) -> impl futures_util::Stream<Item = Result<Record>> + Send {
@@ -123,7 +124,7 @@ fn every(
     })
 }
 
-/// A record in an export: its body is JSON in JSON and not a text, so that people can read it too.
+/// A record in an export. Its body is embedded as JSON, not as a text that holds JSON, so that people can read it.
 #[derive(Serialize, Deserialize)]
 struct Exported {
     kind: String,
@@ -136,21 +137,21 @@ struct Exported {
     body: Box<RawValue>,
 }
 
-/// The entry of a record.
+/// The export entry of a record.
 pub(super) fn entry(kind_of_entry: &'static str, record: Record) -> Result<Entry> {
     let Record { kind, id, key, group, created_at, expires_at, version, body } = record;
     let body = RawValue::from_string(body).map_err(Error::internal)?;
     Entry::new(kind_of_entry, &Exported { kind, id, key, group, created_at, expires_at, version, body })
 }
 
-/// The record of an entry.
+/// The record of an export entry.
 pub(super) fn record(entry: &Entry) -> Result<Record> {
     let Exported { kind, id, key, group, created_at, expires_at, version, body } = entry.read()?;
     Ok(Record { kind, id, key, group, created_at, expires_at, version, body: body.get().to_owned() })
 }
 
-/// Keeps a record, if there is none like it.
-pub(super) async fn keep(
+/// Inserts a record; one whose id or key exists already is counted as skipped.
+pub(super) async fn insert(
     store: &dyn RecordStore,
     owner: &UserId,
     record: Record,
@@ -176,11 +177,12 @@ impl ImportData for RecordImport {
     async fn entry(&mut self, entry: Entry, done: &mut Imported) -> Result<()> {
         let record = record(&entry)?;
         if record.kind == media::RECORDS {
-            // It names bytes of the server that it comes from; here they would be somebody else's.
+            // A media record names bytes on the server that it was exported from. On this server the same name may
+            // belong to another user's bytes, so importing it would give access to them.
             done.skipped.push(format!("{} {}", record.kind, record.id));
             return Ok(());
         }
-        keep(&*self.store, &self.owner, record, done).await
+        insert(&*self.store, &self.owner, record, done).await
     }
 
     async fn end_run(&mut self, _: &mut Imported) -> Result<()> {

@@ -1,4 +1,4 @@
-//! All that somebody has goes with them, comes back as it was, or is gone.
+//! Export and import keep all data of an owner; deletion deletes all of it.
 
 use super::*;
 use crate::conversations::{Conversations, NewBranch, NewConversation, NewItem};
@@ -20,22 +20,23 @@ fn me() -> UserId {
     UserId::new("me")
 }
 
-/// Something of every kind: a conversation's id, an item's on a branch, and a share's slug.
-async fn live(store: &Store, owner: &UserId) -> (String, String, String) {
+/// Creates data of every kind. Returns the id of a conversation, the id of an item on its branch, and a share's slug.
+async fn create_data(store: &Store, owner: &UserId) -> (String, String, String) {
     let clock: Arc<dyn Clock> = Arc::new(MovedClock::at(1_000));
     let conversations = Conversations::new(store, clock.clone());
     let items: Vec<_> = (0..15).map(|n| NewItem::message("assistant", n.to_string())).collect();
     let titled = |title: &str| NewConversation { title: Some(title.into()), ..NewConversation::default() };
     let new = NewConversation { items: items.clone(), ..titled("T") };
-    let (talk, kept) = conversations.create(owner, new).await.unwrap();
+    let (conversation, stored) = conversations.create(owner, new).await.unwrap();
     for _ in 0..15 {
-        conversations.add_items(owner, &talk.id, None, items.clone()).await.unwrap();
+        conversations.add_items(owner, &conversation.id, None, items.clone()).await.unwrap();
     }
-    let fork_from_item_id = Some(kept[2].id.clone());
+    let fork_from_item_id = Some(stored[2].id.clone());
     let fork = NewBranch { name: "side".into(), fork_from_item_id, ..NewBranch::default() };
-    conversations.create_branch(owner, &talk.id, fork).await.unwrap();
+    conversations.create_branch(owner, &conversation.id, fork).await.unwrap();
     let more = vec![NewItem::message("user", "aside")];
-    let aside = conversations.add_items(owner, &talk.id, Some("side".into()), more).await.unwrap().remove(0);
+    let aside =
+        conversations.add_items(owner, &conversation.id, Some("side".into()), more).await.unwrap().remove(0);
     conversations.create(owner, titled("Second")).await.unwrap();
 
     let new = NewProject { name: "P".into(), ..NewProject::default() };
@@ -47,17 +48,17 @@ async fn live(store: &Store, owner: &UserId) -> (String, String, String) {
     meter.record(owner, "m", None, &Usage::new(1, 2));
     meter.flush().await.unwrap();
     let shares = Shares::new(store, clock);
-    let wanted = NewShare { scope: Scope::Item, item_id: Some(kept[0].id.clone()), ..NewShare::default() };
-    let share = shares.create(owner, &talk.id, wanted).await.unwrap();
-    (talk.id, aside.id, share.body.slug)
+    let wanted = NewShare { scope: Scope::Item, item_id: Some(stored[0].id.clone()), ..NewShare::default() };
+    let share = shares.create(owner, &conversation.id, wanted).await.unwrap();
+    (conversation.id, aside.id, share.body.slug)
 }
 
-fn with(store: &Store, records: RecordData) -> Account {
+fn account_with(store: &Store, records: RecordData) -> Account {
     parts(store, records).into_iter().fold(Account::new(), Account::part)
 }
 
 fn account(store: &Store) -> Account {
-    with(store, RecordData::new(store))
+    account_with(store, RecordData::new(store))
 }
 
 async fn export(store: &Store, owner: &UserId) -> Vec<String> {
@@ -72,9 +73,9 @@ async fn import(store: &Store, owner: &UserId, lines: &[String]) -> Result<Impor
     import.finish()
 }
 
-async fn travels(from: Store, to: Store) {
-    let (id, aside, slug) = live(&from, &me()).await;
-    live(&from, &UserId::new("you")).await;
+async fn survives_export_and_import(from: Store, to: Store) {
+    let (id, aside, slug) = create_data(&from, &me()).await;
+    create_data(&from, &UserId::new("you")).await;
     let lines = export(&from, &me()).await;
     assert!(!lines.iter().any(|line| line.contains("\"you\"")));
     assert_eq!(lines.iter().filter(|line| line.starts_with(r#"{"item":"#)).count(), 15 * 16 + 1);
@@ -85,10 +86,10 @@ async fn travels(from: Store, to: Store) {
         (5, 2, 241)
     );
     assert_eq!(imported.skipped, [""; 0]);
-    assert_eq!(export(&to, &me()).await, lines, "what came back is what went");
+    assert_eq!(export(&to, &me()).await, lines, "a second export equals the first");
     assert!(to.conversations.item(&me(), &id, ItemRef::Id(&aside)).await.unwrap().branch == "side");
     let clock: Arc<dyn Clock> = Arc::new(MovedClock::at(1_000));
-    assert!(Shares::new(&to, clock.clone()).public(&slug).await.is_ok(), "links go on leading somewhere");
+    assert!(Shares::new(&to, clock.clone()).public(&slug).await.is_ok(), "links of shares stay valid");
     let meter = Meter::new(&to, clock);
     let report = meter.report(&me(), None, Days::last(None, &meter).unwrap()).await.unwrap();
     assert_eq!(serde_json::to_value(report).unwrap()["total_tokens"], 3);
@@ -99,17 +100,17 @@ async fn travels(from: Store, to: Store) {
 }
 
 #[tokio::test]
-async fn media_stays_with_its_bytes() {
+async fn media_records_are_neither_exported_nor_imported_without_their_bytes() {
     let (store, to) = (crate::store::memory_store(), crate::store::memory_store());
     let rows = jan_core::record::Records::<Value>::new(jan_core::media::RECORDS, store.records.clone());
     let row = jan_core::record::TypedRecord::new("jan_1", 1, json!({"blob": "somebody's"}));
     rows.insert(&me(), &row).await.unwrap();
     let refused = account(&store).export(&me()).unwrap().try_collect::<Vec<_>>().await.unwrap_err();
-    assert_eq!(refused.param(), Some("media"), "it is not left behind unsaid");
-    let left = with(&store, RecordData::new(&store).media_apart()).export(&me()).unwrap();
-    let lines: Vec<String> = left.try_collect().await.unwrap();
+    assert_eq!(refused.param(), Some("media"), "media is not left out silently");
+    let without_media = account_with(&store, RecordData::new(&store).media_apart()).export(&me()).unwrap();
+    let lines: Vec<String> = without_media.try_collect().await.unwrap();
     assert_eq!(lines.len(), 2, "{lines:?}");
-    // Somebody writes one into their export, to read what the blob of this name holds.
+    // A user adds a media record to their export, to read the bytes that this name refers to on another server.
     let line = json!({"record": {"kind": "media", "id": "jan_1", "key": null, "group": null, "created_at": 1,
                                  "expires_at": null, "version": 0, "body": {"blob": "somebody's"}}});
     let imported = import(&to, &me(), &[lines[0].clone(), line.to_string(), lines[1].clone()]).await.unwrap();
@@ -118,21 +119,29 @@ async fn media_stays_with_its_bytes() {
 }
 
 #[tokio::test]
-async fn an_account_travels() {
-    travels(crate::store::memory_store(), crate::store::memory_store()).await;
+async fn an_account_survives_export_and_import() {
+    survives_export_and_import(crate::store::memory_store(), crate::store::memory_store()).await;
 }
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
-async fn an_account_travels_between_kinds_of_stores() {
+async fn an_account_survives_a_change_of_the_kind_of_store() {
     let folder = tempfile::tempdir().unwrap();
-    travels(crate::store::sqlite_store(folder.path().join("a.db")).await, crate::store::memory_store()).await;
-    travels(crate::store::memory_store(), crate::store::sqlite_store(folder.path().join("b.db")).await).await;
+    survives_export_and_import(
+        crate::store::sqlite_store(folder.path().join("a.db")).await,
+        crate::store::memory_store(),
+    )
+    .await;
+    survives_export_and_import(
+        crate::store::memory_store(),
+        crate::store::sqlite_store(folder.path().join("b.db")).await,
+    )
+    .await;
 }
 
-async fn is_gone(store: Store) {
-    let (_, _, slug) = live(&store, &me()).await;
-    let (kept, _, kept_slug) = live(&store, &UserId::new("you")).await;
+async fn is_deleted(store: Store) {
+    let (_, _, slug) = create_data(&store, &me()).await;
+    let (stored, _, other_slug) = create_data(&store, &UserId::new("you")).await;
     account(&store).erase(&me()).await.unwrap();
     assert_eq!(export(&store, &me()).await.len(), 2, "the first line and the last");
     assert!(
@@ -146,27 +155,27 @@ async fn is_gone(store: Store) {
     );
     let shares = Shares::new(&store, Arc::new(MovedClock::at(1_000)));
     assert_eq!(shares.public(&slug).await.unwrap_err().kind(), ErrorKind::NotFound);
-    assert!(shares.public(&kept_slug).await.is_ok());
-    assert!(store.conversations.get(&UserId::new("you"), &kept).await.is_ok());
+    assert!(shares.public(&other_slug).await.is_ok());
+    assert!(store.conversations.get(&UserId::new("you"), &stored).await.is_ok());
     account(&store).erase(&me()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_deleted_account_leaves_nothing() {
-    is_gone(crate::store::memory_store()).await;
+    is_deleted(crate::store::memory_store()).await;
 }
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
-async fn nor_in_a_file() {
+async fn a_deleted_account_leaves_nothing_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
-    is_gone(crate::store::sqlite_store(folder.path().join("a.db")).await).await;
+    is_deleted(crate::store::sqlite_store(folder.path().join("a.db")).await).await;
 }
 
 #[tokio::test]
-async fn what_is_no_whole_export_is_refused() {
+async fn an_incomplete_or_malformed_export_is_refused() {
     let store = crate::store::memory_store();
-    let (id, ..) = live(&store, &me()).await;
+    let (id, ..) = create_data(&store, &me()).await;
     let lines = export(&store, &me()).await;
     let fails = async |lines: &[String]| {
         import(&crate::store::memory_store(), &me(), lines).await.unwrap_err().to_string()
@@ -181,7 +190,7 @@ async fn what_is_no_whole_export_is_refused() {
     let twice = [&lines[..], &lines[1..2]].concat();
     assert!(fails(&twice).await.ends_with("stands after the end."));
 
-    // It broke off in the middle of a conversation: that one is not kept.
+    // An export that ends in the middle of a conversation: that conversation is not stored.
     let middle = lines.iter().position(|line| line == item).unwrap() + 3;
     let to = crate::store::memory_store();
     assert!(import(&to, &me(), &lines[..middle]).await.is_err());

@@ -86,7 +86,7 @@ pub(crate) fn compose_messages<M: AsMessage + From<Message>>(
     let question = question.map(|message| message.message().text()).unwrap_or_default();
     let (mut applied, mut texts) = (Vec::new(), Vec::new());
     for module in MODULES.iter().filter(|module| !inputs.disabled.contains(&module.name)) {
-        let Some(mut variables) = (module.says)(inputs, &question) else { continue };
+        let Some(mut variables) = (module.variables)(inputs, &question) else { continue };
         variables.push(("persona", inputs.persona.unwrap_or_default().to_owned()));
         let template = (inputs.templates)(module.name).unwrap_or(module.template);
         let text = fill(template, &variables);

@@ -1,4 +1,4 @@
-//! Prompt templates as operators keep them: a text for each key, in the place of the one built in.
+//! The operator's prompt templates. A stored template replaces the built-in template with the same key.
 
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -13,51 +13,52 @@ use serde_json::{Map, Value};
 use super::modules::MODULES;
 use crate::store::Store;
 
-/// How long the list of all templates is believed: another process may change them.
-const FRESH: Millis = 5_000;
+/// How long the list of all templates is cached. It is short because another process may change the templates.
+const CACHE_TIME: Millis = 5_000;
 
-/// Gives prompt templates: those kept, and those built in where none is. Cheap to clone; clones remember together.
+/// Reads prompt templates: stored ones, and the built-in ones where none is stored. Cheap to clone; clones share a
+/// cache.
 #[derive(Clone)]
 pub struct Templates {
     records: Records<Template>,
     clock: Arc<dyn Clock>,
-    remembered: Arc<RwLock<Option<Remembered>>>,
+    cache: Arc<RwLock<Option<Cached>>>,
 }
 
-/// The templates as they were read at a time.
-type Remembered = (Millis, Arc<ActiveTemplates>);
+/// When the templates were read, and the templates.
+type Cached = (Millis, Arc<ActiveTemplates>);
 
-/// A template as it is kept. Its record's key is the template's key.
+/// The stored form of a template. The key of its record is the template's key.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Template {
-    /// What it is called.
+    /// The display name.
     pub name: String,
-    /// What it is for.
+    /// The purpose of the template.
     pub description: Option<String>,
-    /// What kind of text it is.
+    /// A word for grouping templates, for example `orchestration`.
     pub category: String,
     /// The text; `{{name}}` stands for a variable.
     pub content: String,
-    /// The names of its variables.
+    /// The names of the variables in the text.
     pub variables: Vec<String>,
-    /// The operator's own members.
+    /// Any members that the operator adds.
     pub metadata: Map<String, Value>,
-    /// Whether it is used.
+    /// Whether the template is used.
     pub is_active: bool,
-    /// Whether it belongs to the product, and is protected.
+    /// Whether the template is part of the product, and so is protected.
     pub is_system: bool,
-    /// Counts its changes, from 1.
+    /// The number of the version, from 1.
     pub version: u32,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Millis,
-    /// The operator who made it.
+    /// The user id of the operator who created it.
     pub created_by: Option<String>,
-    /// The operator who changed it last.
+    /// The user id of the operator who changed it last.
     pub updated_by: Option<String>,
 }
 
-/// A template as everybody may see it: without the operators' names.
+/// A template as the API returns it to every user: without the user ids of operators.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PromptTemplate))]
 pub struct TemplateShape {
@@ -82,12 +83,12 @@ pub struct TemplateShape {
     updated_at: i64,
 }
 
-/// The texts of the active templates that are kept, by key: what [`super::PromptInputs::templates`] looks up.
+/// The texts of the stored active templates, by key, for [`super::PromptInputs::templates`].
 #[derive(Debug, Default)]
 pub struct ActiveTemplates(HashMap<String, String>);
 
 impl ActiveTemplates {
-    /// The text of this key; none where the one built in counts.
+    /// The stored text for this key; `None` when the built-in template is to be used.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
@@ -97,46 +98,48 @@ impl Templates {
     /// The templates in `store`.
     pub fn new(store: &Store, clock: Arc<dyn Clock>) -> Self {
         let records = Records::new("prompt_template", store.records.clone());
-        Self { records, clock, remembered: Arc::default() }
+        Self { records, clock, cache: Arc::default() }
     }
 
-    /// The active template of this key: the one that is kept, or the one built in when none is.
+    /// The active template with this key: the stored one, or the built-in one when none is stored.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::NotFound`] when there is none, whatever the key looks like, or it is switched off.
+    /// [`jan_core::ErrorKind::NotFound`] when there is none, also for a malformed key, or when it is not active.
     pub async fn active(&self, key: &str) -> Result<TemplateShape> {
-        let kept = self.records.find(&house(), key).await?.or_else(|| built_in(key));
-        let active = kept.filter(|kept| kept.body.is_active);
+        let stored = self.records.find(&system_owner(), key).await?.or_else(|| built_in(key));
+        let active = stored.filter(|stored| stored.body.is_active);
         active.map(TemplateShape::from).ok_or_else(|| {
             Error::not_found(format!("There is no template `{key}`.")).with_code("template_not_found")
         })
     }
 
-    /// All active templates that are kept; at most five seconds old, so that chats need not wait for a store.
+    /// All stored templates that are active. The list is cached for five seconds, so that most chats need not read the
+    /// store.
     ///
     /// # Errors
     /// The store's.
     pub async fn all_active(&self) -> Result<Arc<ActiveTemplates>> {
         let now = self.clock.millis();
-        let fresh = |(at, known): &Remembered| (now - at < FRESH).then(|| known.clone());
-        let known = self.remembered.read().as_ref().and_then(fresh);
-        if let Some(known) = known {
-            return Ok(known);
+        let fresh = |(read_at, templates): &Cached| (now - read_at < CACHE_TIME).then(|| templates.clone());
+        let cached = self.cache.read().as_ref().and_then(fresh);
+        if let Some(cached) = cached {
+            return Ok(cached);
         }
-        let kept = self.records.all(&house(), None).await?.into_iter().filter(|kept| kept.body.is_active);
-        let texts = kept.filter_map(|kept| Some((kept.key?, kept.body.content)));
+        let stored =
+            self.records.all(&system_owner(), None).await?.into_iter().filter(|stored| stored.body.is_active);
+        let texts = stored.filter_map(|stored| Some((stored.key?, stored.body.content)));
         let all = Arc::new(ActiveTemplates(texts.collect()));
-        *self.remembered.write() = Some((now, all.clone()));
+        *self.cache.write() = Some((now, all.clone()));
         Ok(all)
     }
 }
 
-/// Whose the templates are.
-fn house() -> UserId {
+/// The system user that owns the records of templates.
+fn system_owner() -> UserId {
     UserId::system("prompt-templates")
 }
 
-/// The template of a prompt module, as if it were kept.
+/// The built-in template of a prompt module, in the stored form.
 fn built_in(key: &str) -> Option<TypedRecord<Template>> {
     let module = MODULES.iter().find(|module| module.name == key)?;
     let template = Template {
@@ -152,7 +155,7 @@ fn built_in(key: &str) -> Option<TypedRecord<Template>> {
     Some(TypedRecord::new(format!("pt_{key}"), 0, template).key(key))
 }
 
-/// The names between `{{` and `}}`, each once.
+/// The names between `{{` and `}}`, without repetitions.
 fn variables(text: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for part in text.split("{{").skip(1) {
@@ -194,7 +197,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    async fn what_is_kept_goes_before_what_is_built_in() {
+    async fn stored_templates_replace_built_in_ones() {
         let (store, clock) = (crate::store::memory_store(), MovedClock::at(100));
         let templates = Templates::new(&store, Arc::new(clock.clone()));
         let timing = templates.active("timing").await.unwrap();
@@ -218,11 +221,15 @@ mod tests {
         for (id, key, template) in
             [("pt_1", "timing", own("It is {{date}}.", true)), ("pt_2", "memory", own("", false))]
         {
-            templates.records.insert(&house(), &TypedRecord::new(id, 7, template).key(key)).await.unwrap();
+            templates
+                .records
+                .insert(&system_owner(), &TypedRecord::new(id, 7, template).key(key))
+                .await
+                .unwrap();
         }
         assert_eq!(templates.active("timing").await.unwrap().content, "It is {{date}}.");
         assert_eq!(templates.active("memory").await.unwrap_err().kind(), ErrorKind::NotFound);
-        assert_eq!(templates.all_active().await.unwrap().get("timing"), None, "believed for a while");
+        assert_eq!(templates.all_active().await.unwrap().get("timing"), None, "the list is cached");
         clock.advance(Duration::from_millis(5_000));
         let all = templates.all_active().await.unwrap();
         assert_eq!((all.get("timing"), all.get("memory")), (Some("It is {{date}}."), None));

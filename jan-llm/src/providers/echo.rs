@@ -1,5 +1,5 @@
-//! A model that says back what it was told. For examples, tests and first steps: it needs no file and no network, and
-//! streams like a real one.
+//! A model that repeats the user's message. It serves examples and tests: it needs no file and no network, and streams
+//! like a real model.
 
 use async_trait::async_trait;
 use futures_util::stream;
@@ -11,7 +11,7 @@ use jan_core::{
     CompletionRequest, Error, Model, ModelCall, ModelProvider, Result, SystemClock, id,
 };
 
-/// Repeats the last user message, word by word when streamed. A token is a word.
+/// Repeats the last user message, word by word when streamed. One word counts as one token.
 #[derive(Debug, Clone)]
 pub struct Echo {
     name: String,
@@ -24,7 +24,7 @@ impl Default for Echo {
 }
 
 impl Echo {
-    /// An echo under another name.
+    /// An echo model with another name.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: name.into() }
     }
@@ -40,7 +40,7 @@ impl Echo {
     }
 }
 
-/// A token is a word.
+/// The number of words, which is the number of tokens of this model.
 fn tokens(text: &str) -> u64 {
     text.split_whitespace().count() as u64
 }
@@ -82,7 +82,7 @@ impl ModelProvider for Echo {
 
 #[async_trait]
 impl CompletionProvider for Echo {
-    /// Each prompt goes on with itself.
+    /// The completion of each prompt is the prompt itself.
     async fn complete(&self, call: ModelCall<CompletionRequest>) -> Result<CompletionReply> {
         let request = call.request;
         let mut head = text_head(id::short("cmpl-"), &self.name, SystemClock.unix_seconds());
@@ -93,8 +93,8 @@ impl CompletionProvider for Echo {
                 return Err(Error::invalid("prompt", "This model takes `prompt` as text."));
             };
             used += tokens(&text);
-            let said = if echo { format!("{text}{text}") } else { text };
-            for word in said.split_inclusive(' ') {
+            let output = if echo { format!("{text}{text}") } else { text };
+            for word in output.split_inclusive(' ') {
                 chunks.push(text_chunk(&head, index, word, None, Rest::new())?);
             }
             chunks.push(text_chunk(&head, index, "", Some("stop"), Rest::new())?);

@@ -1,4 +1,4 @@
-//! Who answers: one folder or file per kind of provider.
+//! The model providers: one file or folder for each kind.
 
 mod echo;
 #[cfg(feature = "local")]

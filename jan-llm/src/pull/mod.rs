@@ -1,12 +1,12 @@
-//! Downloads a model file: gigabytes over lines that break, so what came is kept, a later call goes on from there, and
-//! only a file that is whole and is a model ever gets its name.
+//! Downloads a model file. Connections break during gigabytes, so received bytes are kept and a later call resumes from
+//! there. A file gets its final name only when it is complete and is a model.
 //!
-//! | file | idea |
+//! | file | purpose |
 //! |---|---|
-//! | `mod` | what to pull and when to try again |
-//! | `transfer` | one request and the bytes that come of it |
-//! | `reply` | what a server's reply means for the bytes that are here already (pure) |
-//! | `part` | the unfinished file: lock, record, digest, the last rename |
+//! | `mod` | the options of a download, and the retries |
+//! | `transfer` | one request, and the writing of its bytes |
+//! | `reply` | decides whether a reply continues the existing bytes (no I/O) |
+//! | `part` | the unfinished file: lock, record, digest, final rename |
 //!
 //! ```no_run
 //! # async fn pull() -> jan_core::Result<()> {
@@ -32,74 +32,74 @@ use jan_core::{Error, Result, Secret};
 
 use part::Part;
 
-/// The folder beside the model files in which unfinished pulls lie, as `NAME.part` and what is known of them.
+/// The folder beside the model files for unfinished downloads: `NAME.part` and its record `NAME.json`.
 pub const UNFINISHED: &str = ".pull";
 
-/// After this many new bytes a line counts as good again, and the count of failed tries starts anew.
-const GOOD_RUN: u64 = 1 << 20;
-/// So often a server is tried again from which nothing came yet.
+/// After this many new bytes the count of failed attempts is reset to 0.
+const RESET_AFTER: u64 = 1 << 20;
+/// The most retries while no byte has been received.
 const FIRST_RETRIES: u32 = 2;
-/// No wait between two tries is longer, whatever the server asks for.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The longest wait between two attempts, even if the server asks for a longer one.
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// A download to be made. [`Pull::new`] fills in the defaults that the fields name.
+/// The options of a download. [`Pull::new`] sets the defaults.
 #[derive(Debug, Clone)]
 pub struct Pull {
-    /// Where the file is: `http` or `https`. Redirects are followed, a few, and never from `https` to `http`.
+    /// The URL of the file, `http` or `https`. A few redirects are followed, but none from `https` to `http`.
     pub url: String,
-    /// Where the file shall be. Its folder is made; a file that is there already is never overwritten.
+    /// The path for the file. Its folder is created if needed; an existing file is never overwritten.
     pub path: PathBuf,
-    /// The SHA-256 that the whole file must have, as 64 hexadecimal digits. None: any.
+    /// The SHA-256 that the complete file must have, as 64 hexadecimal digits; `None`: not checked.
     pub sha256: Option<String>,
-    /// Until a connection stands: 15 seconds.
+    /// The time limit for connecting; default: 15 seconds.
     pub connect_timeout: Duration,
-    /// How long a server may say nothing: 60 seconds. There is no limit for the whole.
+    /// The longest time without data; default: 60 seconds. The whole download has no time limit.
     pub idle_timeout: Duration,
-    /// How often to try again after a broken connection or an overloaded server before giving up: 6 times in a row
-    /// without a mebibyte of progress between them; twice at the most while nothing has come at all.
+    /// The most retries after a broken connection or from an overloaded server; default: 6. The count is reset after
+    /// each mebibyte of progress. While no byte has been received, the limit is 2.
     pub retries: u32,
-    /// The proxies on the way: none. The environment is not read for any.
+    /// The proxies to use; default: none. Environment variables are not read.
     pub proxies: Proxies,
-    /// The wait before the first further try: 1 second. It doubles with each, up to a minute.
+    /// The wait before the first retry; default: 1 second. It doubles with each retry, up to a minute.
     pub backoff: Duration,
 }
 
-/// Proxies by the scheme of the URL that is asked for, each like `http://user:password@proxy:3128`.
+/// Proxies by the scheme of the requested URL, each like `http://user:password@proxy:3128`.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
-    /// For `http`.
+    /// The proxy for `http` URLs.
     pub http: Option<Secret>,
-    /// For `https`.
+    /// The proxy for `https` URLs.
     pub https: Option<Secret>,
-    /// Hosts that are asked directly, between commas, as `NO_PROXY` has them: names with all below them, addresses, `*`.
+    /// Hosts that are contacted without a proxy, separated by commas, in the format of `NO_PROXY`: domain names (with
+    /// their subdomains), addresses, or `*`.
     pub except: Option<String>,
 }
 
-/// How far a pull is. `done` goes back to 0 when the file changed on the server, or the server cannot go on from the
-/// middle.
+/// The progress of a download. `done` is reset to 0 when the file changed on the server, or the server cannot resume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Bytes of the file that are here, those of earlier pulls included.
+    /// The bytes received so far, including those of earlier calls.
     pub done: u64,
-    /// Bytes of the whole file, if the server says.
+    /// The size of the complete file in bytes, if the server states it.
     pub total: Option<u64>,
 }
 
-/// A model file that is here, whole.
+/// A completely downloaded model file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// How long it is.
+    /// The size of the file in bytes.
     pub bytes: u64,
-    /// Its SHA-256 in hexadecimal digits.
+    /// The SHA-256 of the file in hexadecimal digits.
     pub sha256: String,
-    /// It was here before, with the digest asked for; nothing was transferred.
-    pub was_here: bool,
+    /// Whether the file existed already with the requested digest, so that nothing was transferred.
+    pub already_existed: bool,
 }
 
 impl Pull {
-    /// A pull of `url` into the file `path`.
+    /// A download of `url` to the file `path`, with the default options.
     pub fn new(url: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         Self {
             url: url.into(),
@@ -113,28 +113,29 @@ impl Pull {
         }
     }
 
-    /// Transfers the file, checks it, and gives it its name in one step. `progress` is called at the start and after
+    /// Downloads the file, checks it, and renames it to its final name. `progress` is called at the start and after
     /// every few hundred kilobytes.
     ///
-    /// Dropping the future stops the transfer. What came lies in [`UNFINISHED`] beside the file, and the next pull of
-    /// the same path goes on from there if the server still has the same version. Two pulls of one path exclude each
-    /// other, also across processes; the operating system ends the claim of a process that died.
+    /// Dropping the future stops the transfer. The received bytes stay in [`UNFINISHED`] beside the file, and the next
+    /// download to the same path resumes from there if the server still has the same version. Only one download to a
+    /// path can run at a time, also across processes; when a process dies, the operating system releases its lock.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] for a URL, proxy or digest that is none; `Conflict` when the file is there already
-    /// (`model_exists`) or being pulled by somebody else (`pull_running`); `NotFound` when the server has no such
-    /// file; `Upstream` when it fails, sends something that is no GGUF model (`not_a_model`) or other bytes than the
-    /// digest says (`digest_mismatch`; both take the part away); `UpstreamTimeout` when it falls silent; `Internal`
-    /// when the disk does not take the bytes.
+    /// [`jan_core::ErrorKind::Invalid`] for an invalid URL, proxy or digest; `Conflict` when the file exists already
+    /// (`model_exists`) or another download to it is running (`pull_running`); `NotFound` when the server has no such
+    /// file; `Upstream` when the server fails, or sends something that is not a GGUF model (`not_a_model`) or has
+    /// another digest (`digest_mismatch`; both delete the received bytes); `UpstreamTimeout` when no data arrives;
+    /// `Internal` when the bytes cannot be written.
     pub async fn run(&self, progress: impl FnMut(Progress) + Send) -> Result<Pulled> {
-        self.run_told(progress, |_, _| {}).await
+        self.run_with_retries(progress, |_, _| {}).await
     }
 
-    /// The same; `waiting` is called before each further try with what went wrong and how long is waited.
+    /// Like [`Pull::run`]; in addition `waiting` is called before each retry, with the error and the length of the
+    /// wait.
     ///
     /// # Errors
     /// As [`Pull::run`].
-    pub async fn run_told(
+    pub async fn run_with_retries(
         &self,
         mut progress: impl FnMut(Progress) + Send,
         mut waiting: impl FnMut(&Error, Duration) + Send,
@@ -148,20 +149,20 @@ impl Pull {
             part::Opened::Part(part) => Arc::new(Mutex::new(part)),
         };
 
-        let (mut failed, mut best) = (0, part::lock(&part).held().len);
+        let (mut failed, mut best) = (0, part::lock(&part).received().len);
         while let Err(failure) = transfer::attempt(&client, &url, &part, &mut progress).await {
-            let len = part::lock(&part).held().len;
-            if len >= best + GOOD_RUN {
+            let len = part::lock(&part).received().len;
+            if len >= best + RESET_AFTER {
                 (failed, best) = (0, len);
             }
-            // A server from which nothing ever came is given up sooner.
+            // A wrong address is more likely than a broken connection while no byte was received, so fewer retries.
             let retries = if len == 0 { self.retries.min(FIRST_RETRIES) } else { self.retries };
-            if !failure.again || failed >= retries {
+            if !failure.retry || failed >= retries {
                 return Err(failure.error);
             }
             let backoff = self.backoff.saturating_mul(1 << failed.min(16));
             failed += 1;
-            let wait = failure.wait.unwrap_or(backoff).min(LONGEST_WAIT);
+            let wait = failure.wait.unwrap_or(backoff).min(MAX_WAIT);
             waiting(&failure.error, wait);
             tracing::info!(reason = %failure.error, ?wait, at = len, "the pull is tried again");
             tokio::time::sleep(wait).await;
@@ -170,8 +171,8 @@ impl Pull {
     }
 }
 
-/// The name under which the file of a URL is kept: the last piece of its path, made safe, ending in `.gguf`. None when
-/// the URL ends in no name.
+/// A safe file name for the file of a URL: the last segment of its path with other characters replaced, ending in
+/// `.gguf`. `None` when the path ends with `/` or is empty.
 pub fn file_name(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
     let (_, path) = rest.split(['?', '#']).next()?.split_once('/')?;
@@ -189,7 +190,7 @@ pub fn file_name(url: &str) -> Option<String> {
     })
 }
 
-/// A digest in one spelling: lower case, without the prefix that some sites put in front.
+/// Normalises a digest: lower case, without the prefix `sha256:`.
 fn digest(text: &str) -> Result<String> {
     let hex = text.trim().to_ascii_lowercase();
     let hex = hex.strip_prefix("sha256:").unwrap_or(&hex);
@@ -199,7 +200,7 @@ fn digest(text: &str) -> Result<String> {
     Err(Error::invalid("sha256", "A SHA-256 digest is written as 64 hexadecimal digits."))
 }
 
-/// Runs work that blocks (disk, digests) where it holds up nobody.
+/// Runs blocking work (disk, digests) on tokio's thread pool for blocking work.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }

@@ -1,5 +1,6 @@
-//! The unfinished file. It belongs to one pull at a time (a lock of the operating system, which ends with its process),
-//! knows of which version it is (a record beside it), hashes what it is given, and becomes the model in one rename.
+//! The unfinished file. A lock of the operating system makes sure that only one download uses it; the lock is released
+//! when the process ends. A record beside it names the version of its bytes. The bytes are hashed while they are
+//! written, and the complete file is renamed to its final name.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -10,23 +11,22 @@ use std::sync::Arc;
 use jan_core::{Error, ErrorKind, Result, files};
 use sha2::{Digest, Sha256};
 
-use super::reply::{Held, Version, no_model};
+use super::reply::{Received, Version, not_a_model};
 use super::{Pulled, UNFINISHED};
 use crate::gguf::{self, ModelFile};
 
-/// A part that a future and the work it left behind on the disk both hold.
+/// A part that is shared by the download's future and its blocking work, which may outlive the future.
 pub(super) type Shared = Arc<Mutex<Part>>;
 
 pub(super) fn lock(part: &Shared) -> MutexGuard<'_, Part> {
-    // The lengths in it are set after what they describe, so a panic in between leaves nothing wrong.
     part.lock()
 }
 
-/// What was found at the place of the file.
+/// The state of the target path when a download starts.
 pub(super) enum Opened {
-    /// Nothing, or some of it.
+    /// The file does not exist. The part holds the bytes of an earlier call, if there are any.
     Part(Part),
-    /// The file itself, with the digest asked for.
+    /// The file exists and has the requested digest.
     Whole(Pulled),
 }
 
@@ -35,16 +35,16 @@ pub(super) struct Part {
     path: PathBuf,
     record: PathBuf,
     file: File,
-    held: Held,
+    received: Received,
     hash: Sha256,
-    /// The first bytes, as far as the check needs them.
+    /// The first bytes, up to the number that the check for a model needs.
     head: Vec<u8>,
-    /// Held for as long as this value lives.
+    /// The lock is released when this file is closed.
     _lock: File,
 }
 
 impl Part {
-    /// Claims the place of the file `target` and hashes what an earlier pull left there.
+    /// Locks the path `target` and hashes the bytes that an earlier download has received.
     pub(super) fn open(target: &Path, expected: Option<&str>) -> Result<Opened> {
         let name =
             target.file_name().ok_or_else(|| Error::invalid("path", "The path must end in a file name."))?;
@@ -55,9 +55,9 @@ impl Part {
             name.push(extension);
             folder.join(name)
         };
-        let lock = claim(&beside(".lock"), target)?;
+        let lock = lock_file(&beside(".lock"), target)?;
         if target.exists() {
-            return already(target, expected).map(Opened::Whole);
+            return check_existing(target, expected).map(Opened::Whole);
         }
         let (path, record) = (beside(".part"), beside(".json"));
         let mut options = OpenOptions::new();
@@ -69,21 +69,21 @@ impl Part {
             path,
             record,
             file,
-            held: Held { len: 0, version },
+            received: Received { len: 0, version },
             hash: Sha256::new(),
             head: Vec::new(),
             _lock: lock,
         };
-        part.take_in()?;
+        part.read_existing()?;
         Ok(Opened::Part(part))
     }
 
-    pub(super) fn held(&self) -> &Held {
-        &self.held
+    pub(super) fn received(&self) -> &Received {
+        &self.received
     }
 
-    /// Reads what is here, and throws it away if it cannot be the start of what is to come.
-    fn take_in(&mut self) -> Result<()> {
+    /// Reads and hashes the existing bytes. Deletes them if they cannot be resumed.
+    fn read_existing(&mut self) -> Result<()> {
         let mut buffer = vec![0; 1 << 20];
         loop {
             let read = self.file.read(&mut buffer).map_err(|e| disk("Reading", &self.path, e))?;
@@ -92,17 +92,17 @@ impl Part {
                 _ => break,
             }
         }
-        let too_long = self.held.total().is_some_and(|total| self.held.len > total);
-        if self.held.resumable().is_none() || too_long || gguf::check_head(&self.head).is_err() {
+        let too_long = self.received.total().is_some_and(|total| self.received.len > total);
+        if self.received.resumable().is_none() || too_long || gguf::check_head(&self.head).is_err() {
             return self.start_over(None);
         }
         Ok(())
     }
 
-    /// Empties the part for a version that begins. The bytes go before the record changes: a crash in between leaves
-    /// no bytes under a wrong name.
+    /// Empties the part and records the version that is downloaded next. The bytes are deleted before the record is
+    /// written: after a crash in between, no bytes of the old version can be taken for the new one.
     pub(super) fn start_over(&mut self, version: Option<Version>) -> Result<()> {
-        self.held = Held::default();
+        self.received = Received::default();
         self.hash = Sha256::new();
         self.head.clear();
         let emptied = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
@@ -114,12 +114,12 @@ impl Part {
                 fs::write(&self.record, json).map_err(|e| disk("Writing", &self.record, e))?;
             }
         }
-        self.held.version = version;
+        self.received.version = version;
         Ok(())
     }
 
-    /// Adds bytes at the end. Bytes that begin no model end the pull at once and not after gigabytes; `kind` is what
-    /// the server calls them.
+    /// Appends bytes. If the first bytes are not those of a model, the download fails now and not after gigabytes.
+    /// `kind` is the content type that the server stated, for the error.
     pub(super) fn append(&mut self, bytes: &[u8], kind: Option<&str>) -> Result<()> {
         let checked = self.head.len() >= gguf::HEAD;
         self.file.write_all(bytes).map_err(|e| disk("Writing", &self.path, e))?;
@@ -127,7 +127,7 @@ impl Part {
         match gguf::check_head(&self.head) {
             Err(why) if !checked => {
                 self.discard();
-                Err(no_model(&why, kind))
+                Err(not_a_model(&why, kind))
             }
             _ => Ok(()),
         }
@@ -137,10 +137,11 @@ impl Part {
         let missing = gguf::HEAD.saturating_sub(self.head.len());
         self.head.extend(bytes.iter().take(missing));
         self.hash.update(bytes);
-        self.held.len += bytes.len() as u64;
+        self.received.len += bytes.len() as u64;
     }
 
-    /// Checks the whole and gives it its name. What fails the check is taken away, or it would be gone on with for ever.
+    /// Checks the complete file and renames it to its final name. A file that fails the check is deleted; otherwise
+    /// every later download would resume it and fail again.
     pub(super) fn finish(&mut self, expected: Option<&str>) -> Result<Pulled> {
         let sha256 = hex::encode(self.hash.clone().finalize());
         if expected.is_some_and(|expected| expected != sha256) {
@@ -149,19 +150,19 @@ impl Part {
         }
         if let Err(error) = ModelFile::read(&self.path) {
             self.discard();
-            return Err(no_model("is broken or cut off", None).because(error));
+            return Err(not_a_model("is broken or cut off", None).because(error));
         }
         self.file.sync_all().map_err(|e| disk("Writing", &self.path, e))?;
         fs::rename(&self.path, &self.target).map_err(|e| disk("Renaming to", &self.target, e))?;
-        // The new name itself lies in the folder. Where a folder cannot be opened as a file there is nothing to do.
+        // The rename is part of the folder's data, so the folder is synced too. Not every system can open a folder.
         if let Some(Ok(folder)) = self.target.parent().map(File::open) {
             let _ = folder.sync_all();
         }
         remove(&self.record)?;
-        Ok(Pulled { path: self.target.clone(), bytes: self.held.len, sha256, was_here: false })
+        Ok(Pulled { path: self.target.clone(), bytes: self.received.len, sha256, already_existed: false })
     }
 
-    /// Takes the part away; that it may fail changes nothing about the error that led here.
+    /// Deletes the received bytes. A failure is only logged, since the caller returns another error.
     fn discard(&mut self) {
         if let Err(error) = self.start_over(None) {
             tracing::warn!(%error, "an unfinished download could not be taken away");
@@ -170,18 +171,18 @@ impl Part {
 }
 
 impl Drop for Part {
-    /// A part without bytes is litter.
+    /// Removes the files of a part without bytes.
     fn drop(&mut self) {
-        if self.held.len == 0 {
+        if self.received.len == 0 {
             let _ = fs::remove_file(&self.path);
             let _ = fs::remove_file(&self.record);
         }
     }
 }
 
-/// Takes the lock of a file. The lock's own file stays, empty: if it were removed, two processes could each lock a
-/// file of that name.
-fn claim(path: &Path, target: &Path) -> Result<File> {
+/// Locks a path with a lock file, which stays, empty, after the download. If it were removed, process A could hold the
+/// lock on the removed file while process B creates and locks a new file of that name, and both would write.
+fn lock_file(path: &Path, target: &Path) -> Result<File> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
     let file = file.map_err(|e| disk("Opening", path, e))?;
     match file.try_lock() {
@@ -190,7 +191,7 @@ fn claim(path: &Path, target: &Path) -> Result<File> {
             let message = format!("{} is being pulled already.", target.display());
             Err(Error::new(ErrorKind::Conflict, message).with_code("pull_running"))
         }
-        // Some network disks have no locks; a pull there is better than none.
+        // Some network file systems do not support locks. Downloading without a lock is better than not at all.
         Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
             tracing::warn!("this disk knows no locks: do not pull one file twice at the same time");
             Ok(file)
@@ -199,8 +200,8 @@ fn claim(path: &Path, target: &Path) -> Result<File> {
     }
 }
 
-/// A file that is there is only taken for the one asked for if its digest was asked for.
-fn already(target: &Path, expected: Option<&str>) -> Result<Pulled> {
+/// Checks an existing target file. It counts as the requested one only if a digest was requested and matches.
+fn check_existing(target: &Path, expected: Option<&str>) -> Result<Pulled> {
     let Some(wanted) = expected else {
         let message = format!("{} is there already.", target.display());
         return Err(Error::new(ErrorKind::Conflict, message).with_code("model_exists"));
@@ -218,10 +219,10 @@ fn already(target: &Path, expected: Option<&str>) -> Result<Pulled> {
     }
     let sha256 = hex::encode(hash.finalize());
     if sha256 == wanted {
-        return Ok(Pulled { path: target.to_owned(), bytes, sha256, was_here: true });
+        return Ok(Pulled { path: target.to_owned(), bytes, sha256, already_existed: true });
     }
-    let found = other_digest(&format!("{} is there already and", target.display()), expected, &sha256);
-    Err(Error::new(ErrorKind::Conflict, found.message().to_owned()).with_code("model_exists"))
+    let mismatch = other_digest(&format!("{} is there already and", target.display()), expected, &sha256);
+    Err(Error::new(ErrorKind::Conflict, mismatch.message().to_owned()).with_code("model_exists"))
 }
 
 fn other_digest(what: &str, expected: Option<&str>, found: &str) -> Error {

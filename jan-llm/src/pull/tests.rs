@@ -1,4 +1,4 @@
-//! Pulls on loopback from a server whose manners are those of real ones on bad days.
+//! Downloads from a local server that imitates the failures of real servers.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,21 +12,22 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::gguf::tests::model;
 
-/// What the server does with one connection; after the last one it behaves well.
+/// How the server handles one connection. After the last listed one it works without failures.
 #[derive(Clone, Copy)]
-enum Manner {
-    /// Promises all and closes after so many bytes of the body.
+enum Behaviour {
+    /// States the full length and closes after this many bytes of the body.
     Cut(usize),
-    /// Falls silent after so many.
+    /// Sends nothing more after this many bytes of the body.
     Silent(usize),
-    /// Sends all from the start, whatever part was asked for.
+    /// Sends the whole file, even if a part was requested.
     IgnoresRange,
-    /// Sends the part that was asked for, whatever version it should be of.
+    /// Sends the requested part, even if the version of the request is not current.
     IgnoresIfRange,
+    /// Replies with this status line and headers.
     Refuses(&'static str),
-    /// Ends the body by closing the connection, after so many bytes, and says no length.
+    /// States no length, and closes the connection after this many bytes.
     NoLength(usize),
-    Well,
+    Normal,
 }
 
 struct Server {
@@ -36,12 +37,12 @@ struct Server {
 }
 
 impl Server {
-    async fn start(body: Vec<u8>, manners: &[Manner]) -> Self {
+    async fn start(body: Vec<u8>, behaviours: &[Behaviour]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/m.gguf", listener.local_addr().unwrap());
         let files = Arc::new(Mutex::new((body, "\"v1\"")));
         let ranges = Arc::new(Mutex::new(Vec::new()));
-        let mut manners: VecDeque<_> = manners.iter().copied().collect();
+        let mut behaviours: VecDeque<_> = behaviours.iter().copied().collect();
         let server = Self { url, files: Arc::clone(&files), ranges: Arc::clone(&ranges) };
         tokio::spawn(async move {
             while let Ok((mut tcp, _)) = listener.accept().await {
@@ -53,8 +54,8 @@ impl Server {
                 ranges.lock().push(range);
                 let (body, etag) = files.lock().clone();
                 let same = header("if-range:") == Some(etag);
-                let manner = manners.pop_front().unwrap_or(Manner::Well);
-                tokio::spawn(answer(tcp, manner, body, etag, range.unwrap_or(0) as usize, same));
+                let behaviour = behaviours.pop_front().unwrap_or(Behaviour::Normal);
+                tokio::spawn(answer(tcp, behaviour, body, etag, range.unwrap_or(0) as usize, same));
             }
         });
         server
@@ -64,7 +65,7 @@ impl Server {
         *self.files.lock() = (body, etag);
     }
 
-    fn asked(&self) -> Vec<Option<u64>> {
+    fn requested_ranges(&self) -> Vec<Option<u64>> {
         self.ranges.lock().clone()
     }
 
@@ -82,10 +83,17 @@ async fn head(tcp: &mut TcpStream) -> String {
     String::from_utf8(request).unwrap()
 }
 
-async fn answer(mut tcp: TcpStream, manner: Manner, body: Vec<u8>, etag: &str, from: usize, same: bool) {
-    let part = match manner {
-        Manner::IgnoresRange => false,
-        Manner::IgnoresIfRange => from > 0,
+async fn answer(
+    mut tcp: TcpStream,
+    behaviour: Behaviour,
+    body: Vec<u8>,
+    etag: &str,
+    from: usize,
+    same: bool,
+) {
+    let part = match behaviour {
+        Behaviour::IgnoresRange => false,
+        Behaviour::IgnoresIfRange => from > 0,
         _ => from > 0 && same,
     };
     let (from, total) = (if part { from } else { 0 }, body.len());
@@ -96,22 +104,22 @@ async fn answer(mut tcp: TcpStream, manner: Manner, body: Vec<u8>, etag: &str, f
     if part {
         head += &format!("content-range: bytes {from}-{}/{total}\r\n", total - 1);
     }
-    head += &match manner {
-        Manner::NoLength(_) => format!("etag: {etag}\r\n\r\n"),
-        Manner::Refuses(status) => format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"),
+    head += &match behaviour {
+        Behaviour::NoLength(_) => format!("etag: {etag}\r\n\r\n"),
+        Behaviour::Refuses(status) => format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"),
         _ => format!("etag: {etag}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len()),
     };
-    if matches!(manner, Manner::Refuses(_)) {
+    if matches!(behaviour, Behaviour::Refuses(_)) {
         head = head.rsplit_once("HTTP/1.1").map(|(_, refusal)| format!("HTTP/1.1{refusal}")).unwrap();
     }
-    let len = match manner {
-        Manner::Cut(len) | Manner::Silent(len) | Manner::NoLength(len) => len.min(body.len()),
-        Manner::Refuses(_) => 0,
+    let len = match behaviour {
+        Behaviour::Cut(len) | Behaviour::Silent(len) | Behaviour::NoLength(len) => len.min(body.len()),
+        Behaviour::Refuses(_) => 0,
         _ => body.len(),
     };
     let _ = tcp.write_all(head.as_bytes()).await;
     let _ = tcp.write_all(&body[..len]).await;
-    if matches!(manner, Manner::Silent(_)) {
+    if matches!(behaviour, Behaviour::Silent(_)) {
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
 }
@@ -120,12 +128,12 @@ fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn left(dir: &TempDir, name: &str) -> Option<u64> {
+fn unfinished_size(dir: &TempDir, name: &str) -> Option<u64> {
     std::fs::metadata(dir.path().join(UNFINISHED).join(name)).ok().map(|meta| meta.len())
 }
 
 #[tokio::test]
-async fn a_file_comes_whole_checked_and_without_leftovers() {
+async fn a_complete_file_is_checked_and_leaves_no_unfinished_files() {
     let (dir, body) = (TempDir::new().unwrap(), model(1_000_000));
     let server = Server::start(body.clone(), &[]).await;
     let mut pull = server.pull(&dir);
@@ -137,49 +145,54 @@ async fn a_file_comes_whole_checked_and_without_leftovers() {
     let total = Some(body.len() as u64);
     assert_eq!((seen[0], seen[seen.len() - 1]), ((0, total), (body.len() as u64, total)));
     assert!(seen.is_sorted());
-    assert_eq!((left(&dir, "m.gguf.part"), left(&dir, "m.gguf.json")), (None, None));
+    assert_eq!((unfinished_size(&dir, "m.gguf.part"), unfinished_size(&dir, "m.gguf.json")), (None, None));
 
-    // Again: with its digest it is known to be here, without one it is only not overwritten.
-    assert!(pull.run(|_| ()).await.unwrap().was_here);
+    // A second time: with the digest the existing file is recognised, without one it is an error.
+    assert!(pull.run(|_| ()).await.unwrap().already_existed);
     let again = server.pull(&dir).run(|_| ()).await.unwrap_err();
     assert_eq!((again.kind(), again.code()), (ErrorKind::Conflict, "model_exists"));
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requested_ranges().len(), 1);
 }
 
 #[tokio::test]
-async fn cut_connections_are_gone_on_with() {
+async fn interrupted_connections_are_resumed() {
     let (dir, body) = (TempDir::new().unwrap(), model(500_000));
-    let busy = Manner::Refuses("503 Busy\r\nretry-after: 0");
-    let server =
-        Server::start(body.clone(), &[Manner::Cut(300_000), busy, Manner::Cut(100_000), Manner::Silent(7)])
-            .await;
+    let busy = Behaviour::Refuses("503 Busy\r\nretry-after: 0");
+    let server = Server::start(
+        body.clone(),
+        &[Behaviour::Cut(300_000), busy, Behaviour::Cut(100_000), Behaviour::Silent(7)],
+    )
+    .await;
     let pulled = server.pull(&dir).run(|_| ()).await.unwrap();
     assert_eq!(pulled.sha256, sha256(&body));
-    assert_eq!(server.asked(), [None, Some(300_000), Some(300_000), Some(400_000), Some(400_007)]);
+    assert_eq!(server.requested_ranges(), [None, Some(300_000), Some(300_000), Some(400_000), Some(400_007)]);
 }
 
 #[tokio::test]
-async fn a_later_pull_goes_on_where_an_earlier_one_gave_up() {
+async fn a_later_download_resumes_a_failed_one() {
     let (dir, body) = (TempDir::new().unwrap(), model(500_000));
-    let server = Server::start(body.clone(), &[Manner::Cut(1000), Manner::Silent(500)]).await;
+    let server = Server::start(body.clone(), &[Behaviour::Cut(1000), Behaviour::Silent(500)]).await;
     let mut pull = server.pull(&dir);
     pull.retries = 0;
     let cut = pull.run(|_| ()).await.unwrap_err();
-    assert_eq!((cut.code(), left(&dir, "m.gguf.part")), ("pull_cut", Some(1000)));
+    assert_eq!((cut.code(), unfinished_size(&dir, "m.gguf.part")), ("pull_cut", Some(1000)));
     assert!(cut.message().contains("1000 bytes are kept"), "{cut}");
     let silent = pull.run(|_| ()).await.unwrap_err();
-    assert_eq!((silent.kind(), left(&dir, "m.gguf.part")), (ErrorKind::UpstreamTimeout, Some(1500)));
+    assert_eq!(
+        (silent.kind(), unfinished_size(&dir, "m.gguf.part")),
+        (ErrorKind::UpstreamTimeout, Some(1500))
+    );
     let mut first = None;
     let pulled = pull.run(|at| first = first.or(Some(at.done))).await.unwrap();
     assert_eq!((pulled.sha256, first), (sha256(&body), Some(1500)));
 }
 
 #[tokio::test]
-async fn versions_are_never_mixed() {
-    for manner in [Manner::Well, Manner::IgnoresRange, Manner::IgnoresIfRange] {
+async fn bytes_of_different_versions_are_never_combined() {
+    for behaviour in [Behaviour::Normal, Behaviour::IgnoresRange, Behaviour::IgnoresIfRange] {
         let (dir, old, mut new) = (TempDir::new().unwrap(), model(400_000), model(400_000));
         new[1000..].iter_mut().for_each(|byte| *byte = !*byte);
-        let server = Server::start(old, &[Manner::Cut(300_000), manner]).await;
+        let server = Server::start(old, &[Behaviour::Cut(300_000), behaviour]).await;
         let mut pull = server.pull(&dir);
         pull.retries = 0;
         pull.run(|_| ()).await.unwrap_err();
@@ -190,36 +203,36 @@ async fn versions_are_never_mixed() {
 }
 
 #[tokio::test]
-async fn a_server_without_ranges_is_tried_again_but_not_for_ever() {
+async fn a_server_without_ranges_is_retried_a_limited_number_of_times() {
     let (dir, body) = (TempDir::new().unwrap(), model(400_000));
-    let server = Server::start(body.clone(), &[Manner::Cut(300_000), Manner::IgnoresRange]).await;
+    let server = Server::start(body.clone(), &[Behaviour::Cut(300_000), Behaviour::IgnoresRange]).await;
     assert_eq!(server.pull(&dir).run(|_| ()).await.unwrap().sha256, sha256(&body));
 
     let dir = TempDir::new().unwrap();
-    let server = Server::start(body, &[Manner::Refuses("500 Broken"); 20]).await;
+    let server = Server::start(body, &[Behaviour::Refuses("500 Broken"); 20]).await;
     let mut pull = server.pull(&dir);
     pull.retries = 3;
     assert!(pull.run(|_| ()).await.unwrap_err().message().contains("HTTP 500"));
-    assert_eq!(server.asked().len(), 3, "twice more while nothing came");
+    assert_eq!(server.requested_ranges().len(), 3, "two retries while no byte was received");
 }
 
 #[tokio::test]
-async fn a_wrong_byte_is_found_and_taken_away() {
+async fn a_file_with_a_wrong_digest_is_deleted() {
     let (dir, body) = (TempDir::new().unwrap(), model(300_000));
     let mut wrong = body.clone();
     wrong[250_000] ^= 1;
-    let server = Server::start(wrong, &[Manner::Cut(260_000)]).await;
+    let server = Server::start(wrong, &[Behaviour::Cut(260_000)]).await;
     let mut pull = server.pull(&dir);
     pull.sha256 = Some(sha256(&body));
     let error = pull.run(|_| ()).await.unwrap_err();
-    assert_eq!((error.code(), left(&dir, "m.gguf.part")), ("digest_mismatch", None));
+    assert_eq!((error.code(), unfinished_size(&dir, "m.gguf.part")), ("digest_mismatch", None));
     assert!(!pull.path.exists());
     server.change(body, "\"v1\"");
     pull.run(|_| ()).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_is_no_model_ends_early_and_half_a_model_never_gets_the_name() {
+async fn another_kind_of_file_fails_early_and_an_incomplete_model_never_gets_the_final_name() {
     let dir = TempDir::new().unwrap();
     let page = [b"<!DOCTYPE html>", &[b' '; 10_000_000][..]].concat();
     let server = Server::start(page, &[]).await;
@@ -228,19 +241,20 @@ async fn what_is_no_model_ends_early_and_half_a_model_never_gets_the_name() {
     assert_eq!(error.code(), "not_a_model");
     assert!(most < 1_000_000);
 
-    // Without a length the end of the connection looks like the end of the file; only the header knows better.
+    // Without a length the end of the connection looks like the end of the file; only the model's header shows that
+    // bytes are missing.
     let body = model(300_000);
     let server =
-        Server::start(body.clone(), &[Manner::NoLength(200_000), Manner::NoLength(usize::MAX)]).await;
+        Server::start(body.clone(), &[Behaviour::NoLength(200_000), Behaviour::NoLength(usize::MAX)]).await;
     let error = server.pull(&dir).run(|_| ()).await.unwrap_err();
     assert_eq!((error.code(), server.pull(&dir).path.exists()), ("not_a_model", false));
     assert_eq!(server.pull(&dir).run(|_| ()).await.unwrap().sha256, sha256(&body));
 }
 
 #[tokio::test]
-async fn two_pulls_of_one_file_exclude_each_other_and_a_dropped_one_leaves_its_bytes() {
+async fn two_downloads_of_one_file_exclude_each_other_and_a_dropped_one_keeps_its_bytes() {
     let (dir, body) = (TempDir::new().unwrap(), model(900_000));
-    let server = Server::start(body.clone(), &[Manner::Silent(600_000)]).await;
+    let server = Server::start(body.clone(), &[Behaviour::Silent(600_000)]).await;
     let mut pull = server.pull(&dir);
     pull.idle_timeout = Duration::from_secs(30);
     let done = Arc::new(AtomicU64::new(0));
@@ -260,28 +274,28 @@ async fn two_pulls_of_one_file_exclude_each_other_and_a_dropped_one_leaves_its_b
     assert_eq!((second.kind(), second.code()), (ErrorKind::Conflict, "pull_running"));
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
-    assert!(left(&dir, "m.gguf.part").unwrap() > 0);
+    assert!(unfinished_size(&dir, "m.gguf.part").unwrap() > 0);
     assert_eq!(pull.run(|_| ()).await.unwrap().sha256, sha256(&body));
-    assert!(server.asked()[1].is_some_and(|from| from >= 256 * 1024));
+    assert!(server.requested_ranges()[1].is_some_and(|from| from >= 256 * 1024));
 }
 
 #[tokio::test]
 async fn redirects_are_followed_a_few_times_and_keep_the_range() {
-    let moved = Manner::Refuses("302 Found\r\nlocation: /elsewhere.gguf");
+    let moved = Behaviour::Refuses("302 Found\r\nlocation: /elsewhere.gguf");
     let (dir, body) = (TempDir::new().unwrap(), model(300_000));
-    let server = Server::start(body.clone(), &[moved, Manner::Cut(1000), moved]).await;
+    let server = Server::start(body.clone(), &[moved, Behaviour::Cut(1000), moved]).await;
     assert_eq!(server.pull(&dir).run(|_| ()).await.unwrap().sha256, sha256(&body));
-    assert_eq!(server.asked(), [None, None, Some(1000), Some(1000)]);
+    assert_eq!(server.requested_ranges(), [None, None, Some(1000), Some(1000)]);
 
     let dir = TempDir::new().unwrap();
     let server = Server::start(body, &[moved; 30]).await;
     let error = server.pull(&dir).run(|_| ()).await.unwrap_err();
     assert!(error.message().contains("too many redirects"), "{error}");
-    assert!(server.asked().len() <= 10);
+    assert!(server.requested_ranges().len() <= 10);
 }
 
 #[tokio::test]
-async fn wrong_wishes_are_refused_before_any_byte() {
+async fn invalid_options_are_refused_before_any_request() {
     let dir = TempDir::new().unwrap();
     for url in ["ftp://host/m.gguf", "model.gguf", "http://"] {
         let error = Pull::new(url, dir.path().join("m.gguf")).run(|_| ()).await.unwrap_err();
@@ -295,7 +309,7 @@ async fn wrong_wishes_are_refused_before_any_byte() {
 }
 
 #[test]
-fn urls_give_safe_names() {
+fn a_safe_file_name_is_taken_from_the_url() {
     for (url, name) in [
         ("https://h/a/b/Model-Q4.gguf?download=true#x", Some("Model-Q4.gguf")),
         ("https://h/a/model", Some("model.gguf")),
@@ -309,9 +323,9 @@ fn urls_give_safe_names() {
 }
 
 #[tokio::test]
-async fn a_proxy_is_asked_when_it_is_named_and_not_for_its_exceptions() {
+async fn a_configured_proxy_is_used_except_for_excluded_hosts() {
     let (dir, body) = (TempDir::new().unwrap(), model(100_000));
-    // What a proxy is asked for begins with the whole URL; this one has the file of every site.
+    // A request to a proxy names the whole URL; this server ignores it and sends its file.
     let proxy = Server::start(body.clone(), &[]).await;
     let address = proxy.url.trim_start_matches("http://").trim_end_matches("/m.gguf");
     let nowhere = "http://127.0.0.1:9";

@@ -1,4 +1,4 @@
-//! Settings changed. A change is checked as a whole before any of it counts, and says which field is wrong.
+//! Applies changes to settings. A change is checked completely before any of it is applied; an error names the field.
 
 use jan_core::chat::Rest;
 use jan_core::{Error, Result};
@@ -13,7 +13,7 @@ pub const MAX_PREFERENCES: usize = 64;
 pub const MAX_PREFERENCE_BYTES: usize = 16 * 1024;
 
 impl UserSettings {
-    /// Merges a change, field by field. When anything is wrong, nothing changes.
+    /// Merges a change, field by field. After an error the settings are unchanged.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] naming the field, for example `memory_config.min_similarity`.
@@ -37,7 +37,7 @@ impl UserSettings {
         Ok(())
     }
 
-    /// Merges preferences key by key; `null` takes a key out. When anything is wrong, nothing changes.
+    /// Merges preferences key by key; `null` removes a key. After an error the settings are unchanged.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] when a known key has the wrong type, or there would be more than
@@ -81,7 +81,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    /// What a body changes.
+    /// Applies the JSON body of a change.
     fn apply(settings: &mut UserSettings, body: &Value) -> Result<()> {
         settings.apply(&(&JsonObject::parse(body.to_string().into())?).try_into()?)
     }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_changes_what_it_names() {
+    fn a_patch_changes_only_the_fields_that_it_contains() {
         let mut settings = UserSettings::default();
         let patch = json!({
             "memory_config": {"min_similarity": 1, "max_user_items": 0, "enabled": null, "future": 1},
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_field_at_fault_is_named_and_nothing_changes() {
+    fn an_error_names_the_field_and_nothing_changes() {
         for (patch, param) in [
             (json!({"memory_config": {"min_similarity": 1.5}}), "memory_config.min_similarity"),
             (json!({"memory_config": {"min_similarity": "near"}}), "memory_config.min_similarity"),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn preferences_have_bounds() {
+    fn preferences_have_a_maximum_number_and_size() {
         let mut settings = UserSettings::default();
         let many: Rest = (0..64).map(|i| (format!("key_{i}"), i.into())).collect();
         patch_preferences(&mut settings, &json!({"preferences": many})).unwrap();

@@ -1,5 +1,4 @@
-//! What a user has chosen, kept between chats: who they are, what may be remembered, which switches are on. Clients
-//! send only what changes ([`SettingsPatch`]).
+//! The settings of a user: profile, memory, and switches. Clients send only the fields to change ([`SettingsPatch`]).
 
 mod apply;
 mod patch;
@@ -14,25 +13,25 @@ pub use apply::{MAX_PREFERENCE_BYTES, MAX_PREFERENCES};
 pub use patch::{AdvancedPatch, MemoryPatch, PreferencesPatch, ProfilePatch, SettingsPatch};
 pub use store::SettingsStore;
 
-/// A user's settings as they are stored. What a stored object lacks has its default.
+/// The stored form of a user's settings. Fields that a stored object lacks have their defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UserSettings {
-    /// What is remembered, and how much of it is recalled.
+    /// What is remembered about the user, and how much of it is added to prompts.
     pub memory_config: MemoryConfig,
-    /// Who the user is, and how they like to be answered.
+    /// Facts about the user and the style of answers.
     pub profile_settings: ProfileSettings,
-    /// Abilities beside talking.
+    /// Optional capabilities.
     pub advanced_settings: AdvancedSettings,
     /// Whether chats are traced.
     pub enable_trace: bool,
     /// Whether tools may be used.
     pub enable_tools: bool,
-    /// What clients keep for themselves, with a few keys known here.
+    /// Keys and values that clients store; a few keys also have a meaning for this server.
     pub preferences: Rest,
     /// When the settings were first stored, in seconds since the Unix epoch.
     pub created_at: u64,
-    /// When they last changed, in seconds since the Unix epoch.
+    /// When the settings were last changed, in seconds since the Unix epoch.
     pub updated_at: u64,
 }
 
@@ -51,28 +50,28 @@ impl Default for UserSettings {
     }
 }
 
-/// What is remembered, and how much of it is recalled.
+/// What is remembered about the user, and how much of it is added to prompts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MemoryConfig {
-    /// Whether there is a memory at all.
+    /// Whether memory is used at all.
     pub enabled: bool,
-    /// Whether chats are watched for things to remember.
+    /// Whether new memories are taken from chats.
     pub observe_enabled: bool,
-    /// Whether what is known about the user is recalled.
+    /// Whether memories about the user are added to prompts.
     pub inject_user_core: bool,
-    /// Whether facts are recalled.
+    /// Whether memories of facts are added to prompts.
     pub inject_semantic: bool,
-    /// Whether events are recalled.
+    /// Whether memories of events are added to prompts.
     pub inject_episodic: bool,
-    /// The most things recalled about the user, 0 to 20.
+    /// The most memories about the user in a prompt, 0 to 20.
     pub max_user_items: u32,
-    /// The most things recalled about the project, 0 to 50.
+    /// The most memories about the project in a prompt, 0 to 50.
     pub max_project_items: u32,
-    /// The most events recalled, 0 to 20.
+    /// The most memories of events in a prompt, 0 to 20.
     pub max_episodic_items: u32,
-    /// How near a thing must be to be recalled, 0 to 1.
+    /// The least similarity of a memory to the question, 0 to 1.
     pub min_similarity: f64,
 }
 
@@ -92,21 +91,21 @@ impl Default for MemoryConfig {
     }
 }
 
-/// Who the user is, and how they like to be answered.
+/// Facts about the user and the style of answers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProfileSettings {
     /// The tone of answers.
     pub base_style: BaseStyle,
-    /// Anything that the model should keep to.
+    /// The user's own instructions for the model.
     pub custom_instructions: String,
-    /// What the user is called.
+    /// The name by which the model addresses the user.
     #[serde(alias = "nickname")]
     pub nick_name: String,
-    /// What the user does.
+    /// The user's occupation.
     pub occupation: String,
-    /// Anything else about the user.
+    /// Other facts about the user.
     pub more_about_you: String,
 }
 
@@ -116,14 +115,14 @@ pub struct ProfileSettings {
 pub enum BaseStyle {
     /// Short and to the point.
     Concise,
-    /// Warm; how models talk unless told otherwise.
+    /// Friendly; no instruction is added to the prompt, because it is the usual tone of models.
     #[default]
     Friendly,
     /// Formal and precise.
     Professional,
 }
 
-/// Abilities beside talking.
+/// Optional capabilities.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -134,19 +133,19 @@ pub struct AdvancedSettings {
     pub code_enabled: bool,
 }
 
-/// What this server can do, told along with the settings.
+/// The capabilities of this server, which the API returns with the settings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServerCapabilities {
-    /// Whether pictures can be made.
+    /// Whether the server has an image provider.
     pub image_generation_enabled: bool,
 }
 
-/// Settings as the API shows them.
+/// Settings as the API returns them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Settings))]
 pub struct SettingsShape {
-    /// The id of the settings; none until they are first changed.
+    /// The id of the settings; null until they are first changed.
     id: Option<String>,
     user_id: String,
     memory_config: MemoryConfig,
@@ -154,7 +153,7 @@ pub struct SettingsShape {
     advanced_settings: AdvancedSettings,
     enable_trace: bool,
     enable_tools: bool,
-    /// Keys of the client's own, and a few known here, which have defaults.
+    /// Keys that the client stores, and a few with a meaning for this server, which have defaults.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     preferences: Rest,
     server_capabilities: ServerCapabilities,
@@ -163,7 +162,7 @@ pub struct SettingsShape {
     updated_at: u64,
 }
 
-/// The preferences alone, as the API shows them.
+/// The preferences alone, as the API returns them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Preferences))]
 pub struct PreferencesShape {
@@ -175,7 +174,7 @@ pub struct PreferencesShape {
 }
 
 impl UserSettings {
-    /// The preferences with what has a default filled in; `first_model` is the model selected unless the user chose.
+    /// The preferences with missing defaults added; `first_model` is the default of `selected_model`.
     pub fn filled_preferences(&self, first_model: Option<&str>) -> Rest {
         let mut filled = self.preferences.clone();
         if let Some(model) = first_model {
@@ -193,12 +192,12 @@ impl UserSettings {
         list.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    /// The preferences as the API shows them; `first_model` as in [`UserSettings::filled_preferences`].
+    /// The preferences as the API returns them; `first_model` as in [`UserSettings::filled_preferences`].
     pub fn preferences_shape(&self, first_model: Option<&str>) -> PreferencesShape {
         PreferencesShape { preferences: self.filled_preferences(first_model) }
     }
 
-    /// The settings as the API shows them; `first_model` as in [`UserSettings::filled_preferences`].
+    /// The settings as the API returns them; `first_model` as in [`UserSettings::filled_preferences`].
     pub fn shape(
         &self,
         id: Option<String>,
@@ -223,7 +222,7 @@ impl UserSettings {
     }
 }
 
-/// The preferences that are switches, with their defaults.
+/// The boolean preferences, with their defaults.
 const SWITCHES: [(&str, bool); 4] = [
     ("enable_deep_research", false),
     ("enable_thinking", false),
@@ -237,7 +236,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_defaults_are_the_contracts() {
+    fn default_settings_have_the_documented_values() {
         let user = UserId::new("user_1");
         let reply = UserSettings::default().shape(
             Some("set_1".into()),

@@ -1,4 +1,5 @@
-//! What is changed of settings: as plain values, or read from the body of a PATCH.
+//! The request types for changes of settings. Rust callers build them directly; `TryFrom` reads them from the JSON
+//! body.
 
 use jan_core::chat::Rest;
 use jan_core::{Error, JsonObject, Result};
@@ -16,66 +17,66 @@ const MAX_PROJECT_ITEMS: u32 = 50;
 const MAX_EPISODIC_ITEMS: u32 = 20;
 const SIMILARITY: &str = "a number from 0 to 1";
 
-/// What is changed of the settings; what is not there stays.
+/// The fields to change; absent fields stay as they are.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsPatch {
-    /// What is remembered, and how much of it is recalled.
+    /// What is remembered about the user, and how much of it is added to prompts.
     pub memory_config: Option<MemoryPatch>,
-    /// Who the user is, and how they like to be answered.
+    /// Facts about the user and the style of answers.
     pub profile_settings: Option<ProfilePatch>,
-    /// Abilities beside talking.
+    /// Optional capabilities.
     pub advanced_settings: Option<AdvancedPatch>,
     /// Whether chats are traced.
     pub enable_trace: Option<bool>,
     /// Whether tools may be used.
     pub enable_tools: Option<bool>,
-    /// Keys to set; `null` takes one out.
+    /// Keys to set; `null` removes a key.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub preferences: Option<Rest>,
 }
 
-/// What is changed of [`MemoryConfig`].
+/// The fields of [`MemoryConfig`] to change.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MemoryPatch {
-    /// Whether there is a memory at all.
+    /// Whether memory is used at all.
     pub enabled: Option<bool>,
-    /// Whether chats are watched for things to remember.
+    /// Whether new memories are taken from chats.
     pub observe_enabled: Option<bool>,
-    /// Whether what is known about the user is recalled.
+    /// Whether memories about the user are added to prompts.
     pub inject_user_core: Option<bool>,
-    /// Whether facts are recalled.
+    /// Whether memories of facts are added to prompts.
     pub inject_semantic: Option<bool>,
-    /// Whether events are recalled.
+    /// Whether memories of events are added to prompts.
     pub inject_episodic: Option<bool>,
-    /// The most things recalled about the user, 0 to 20.
+    /// The most memories about the user in a prompt, 0 to 20.
     pub max_user_items: Option<u32>,
-    /// The most things recalled about the project, 0 to 50.
+    /// The most memories about the project in a prompt, 0 to 50.
     pub max_project_items: Option<u32>,
-    /// The most events recalled, 0 to 20.
+    /// The most memories of events in a prompt, 0 to 20.
     pub max_episodic_items: Option<u32>,
-    /// How near a thing must be to be recalled, 0 to 1.
+    /// The least similarity of a memory to the question, 0 to 1.
     pub min_similarity: Option<f64>,
 }
 
-/// What is changed of [`ProfileSettings`].
+/// The fields of [`ProfileSettings`] to change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProfilePatch {
     /// The tone of answers.
     pub base_style: Option<BaseStyle>,
-    /// Anything that the model should keep to; up to 32,768 characters.
+    /// The user's own instructions for the model; up to 32,768 characters.
     pub custom_instructions: Option<String>,
-    /// What the user is called; up to 512 characters. `nickname` means the same.
+    /// The name by which the model addresses the user; up to 512 characters. `nickname` means the same.
     pub nick_name: Option<String>,
-    /// What the user does; up to 512 characters.
+    /// The user's occupation; up to 512 characters.
     pub occupation: Option<String>,
-    /// Anything else about the user; up to 32,768 characters.
+    /// Other facts about the user; up to 32,768 characters.
     pub more_about_you: Option<String>,
 }
 
-/// What is changed of [`AdvancedSettings`].
+/// The fields of [`AdvancedSettings`] to change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdvancedPatch {
@@ -85,16 +86,16 @@ pub struct AdvancedPatch {
     pub code_enabled: Option<bool>,
 }
 
-/// What is changed of the preferences alone.
+/// The preferences to change.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PreferencesPatch {
-    /// Keys to set; `null` takes one out.
+    /// Keys to set; `null` removes a key.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub preferences: Rest,
 }
 
-/// What is not known is ignored, and `null` is as if it were not there.
+/// Unknown members are ignored, and `null` means absent.
 impl TryFrom<&JsonObject> for SettingsPatch {
     type Error = Error;
 
@@ -218,9 +219,9 @@ fn text(most: usize) -> String {
     format!("a text of at most {most} characters")
 }
 
-/// The members of one object of a body, read one by one; `null` is as if it were not there.
+/// Reads the members of one object of a body; `null` means absent.
 pub(super) struct Fields {
-    /// The object's name; empty at the top.
+    /// The object's name; empty for the body itself.
     pub(super) group: &'static str,
     pub(super) members: Rest,
 }

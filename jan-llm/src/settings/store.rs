@@ -1,4 +1,4 @@
-//! Settings kept: one record for each owner, made when they first change something.
+//! Stores settings: one record for each owner, created with the owner's first change.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use jan_core::{Clock, Result, UserId, id};
 use super::{PreferencesPatch, SettingsPatch, UserSettings};
 use crate::store::Store;
 
-/// Nobody has more than one.
+/// The key of the settings record; the same for all owners, so that each can have only one.
 const KEY: &str = "settings";
 
-/// Keeps every user's [`UserSettings`]. Cheap to clone.
+/// The stored [`UserSettings`] of all users. Cheap to clone.
 #[derive(Clone)]
 pub struct SettingsStore {
     records: Records<UserSettings>,
@@ -24,13 +24,13 @@ impl SettingsStore {
         Self { records: Records::new("settings", store.records.clone()), clock }
     }
 
-    /// The owner's settings and their id; the defaults, and no id, as long as nothing was changed.
+    /// The owner's settings and the id of their record; the defaults and `None` before the first change.
     ///
     /// # Errors
     /// The store's.
     pub async fn read(&self, owner: &UserId) -> Result<(Option<String>, UserSettings)> {
-        let kept = self.records.find(owner, KEY).await?;
-        Ok(kept.map_or_else(Default::default, |kept| (Some(kept.id), kept.body)))
+        let stored = self.records.find(owner, KEY).await?;
+        Ok(stored.map_or_else(Default::default, |stored| (Some(stored.id), stored.body)))
     }
 
     /// Merges a change.
@@ -58,16 +58,16 @@ impl SettingsStore {
         F: Fn(&mut UserSettings) -> Result<()> + Send + Sync,
     {
         let now = self.clock.unix_seconds();
-        let changed = |kept: &mut TypedRecord<UserSettings>| {
-            kept.body.updated_at = now;
-            change(&mut kept.body)
+        let changed = |stored: &mut TypedRecord<UserSettings>| {
+            stored.body.updated_at = now;
+            change(&mut stored.body)
         };
         let first = || {
             let settings = UserSettings { created_at: now, ..UserSettings::default() };
             TypedRecord::new(id::short("set_"), self.clock.millis(), settings)
         };
-        let kept = self.records.update_or_insert(owner, KEY, first, changed).await?;
-        Ok((Some(kept.id), kept.body))
+        let stored = self.records.update_or_insert(owner, KEY, first, changed).await?;
+        Ok((Some(stored.id), stored.body))
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
         PreferencesPatch { preferences: [(key.into(), value)].into_iter().collect() }
     }
 
-    async fn keeps_its_promises(store: Store) {
+    async fn changes_are_checked_merged_and_read_back(store: Store) {
         let (settings, me) = (SettingsStore::new(&store, Arc::new(MovedClock::at(7))), UserId::new("me"));
         assert_eq!(settings.read(&me).await.unwrap(), (None, UserSettings::default()));
         assert!(store.records.find(&me, "settings", KEY).await.unwrap().is_none(), "reading writes nothing");
@@ -95,36 +95,39 @@ mod tests {
 
         let profile = ProfilePatch { nick_name: Some("Ann".into()), ..ProfilePatch::default() };
         let patch = SettingsPatch { profile_settings: Some(profile), ..SettingsPatch::default() };
-        let (id, kept) = settings.patch(&me, &patch).await.unwrap();
+        let (id, stored) = settings.patch(&me, &patch).await.unwrap();
         assert!(id.as_deref().is_some_and(|id| id.starts_with("set_")));
         assert_eq!(
-            (kept.profile_settings.nick_name.as_str(), kept.created_at, kept.updated_at),
+            (stored.profile_settings.nick_name.as_str(), stored.created_at, stored.updated_at),
             ("Ann", 7, 7)
         );
         let patch = preference("theme", "dark".into());
-        let kept = settings.patch_preferences(&me, &patch).await.unwrap();
+        let stored = settings.patch_preferences(&me, &patch).await.unwrap();
         assert_eq!(
-            (&kept.preferences["theme"], kept.profile_settings.nick_name.as_str()),
+            (&stored.preferences["theme"], stored.profile_settings.nick_name.as_str()),
             (&json!("dark"), "Ann")
         );
-        assert_eq!(settings.read(&me).await.unwrap(), (id, kept));
+        assert_eq!(settings.read(&me).await.unwrap(), (id, stored));
         assert_eq!(settings.read(&UserId::new("you")).await.unwrap().0, None);
     }
 
     #[tokio::test]
     async fn settings_are_read_without_writing_and_merged() {
-        keeps_its_promises(crate::store::memory_store()).await;
+        changes_are_checked_merged_and_read_back(crate::store::memory_store()).await;
     }
 
     #[cfg(feature = "sqlite")]
     #[tokio::test]
-    async fn a_file_keeps_them_too() {
+    async fn settings_are_stored_in_a_file_in_the_same_way() {
         let folder = tempfile::tempdir().unwrap();
-        keeps_its_promises(crate::store::sqlite_store(folder.path().join("jan.db")).await).await;
+        changes_are_checked_merged_and_read_back(
+            crate::store::sqlite_store(folder.path().join("jan.db")).await,
+        )
+        .await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn first_changes_at_the_same_time_all_count() {
+    async fn concurrent_first_changes_are_all_stored() {
         let (store, me) = (crate::store::memory_store(), UserId::new("me"));
         let settings = SettingsStore::new(&store, Arc::new(MovedClock::at(7)));
         let change = |n: usize| {

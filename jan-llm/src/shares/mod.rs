@@ -1,10 +1,10 @@
-//! Shares: what somebody shows of a conversation to whoever has the link. A share is frozen when it is made; what is said
-//! later is not in it.
+//! Shares: public read-only copies of a conversation, for anyone with the link. A share is a snapshot: later messages
+//! are not in it.
 //!
-//! Two records make one: the owner's `share`, which says what was shared, and a `public_share` that belongs to the house
-//! ([`UserId::system`]) and holds the frozen [`Snapshot`] under the link's slug. The public one is written first and
-//! taken back first, so that an owner never sees a link that does not lead anywhere, nor one that still leads somewhere
-//! after it was taken back.
+//! A share is two records: the owner's `share`, which describes what was shared, and a `public_share`, which belongs to
+//! a system user ([`UserId::system`]) and holds the [`Snapshot`] under the slug of the link. Both creation and
+//! revocation write the public record first. So an owner never sees a share whose link does not work yet, and never a
+//! revoked share whose link still works.
 
 mod new;
 mod shape;
@@ -28,18 +28,18 @@ use crate::store::Store;
 use snapshot::Collected;
 use views::Views;
 
-/// The kind of the records that the public sees.
+/// The kind of the public records.
 pub(crate) const PUBLIC: &str = "public_share";
-/// How long a slug is: 131 bits, which nobody guesses.
+/// The length of a slug in characters; 22 of 62 possible ones are 131 bits, which cannot be guessed.
 const SLUG: usize = 22;
 const MAX_TITLE: usize = 256;
 
-/// Whose the public records are.
+/// The system user that owns the public records.
 pub(crate) fn system_owner() -> UserId {
     UserId::system("public-shares")
 }
 
-/// Makes shares, shows them, takes them back. Cheap to clone; clones count views together.
+/// The share service. Cheap to clone; clones share the counts of views.
 #[derive(Clone)]
 pub struct Shares {
     shares: Records<Share>,
@@ -49,43 +49,43 @@ pub struct Shares {
     clock: Arc<dyn Clock>,
 }
 
-/// A share as its owner has it. Its group is the conversation.
+/// The owner's record of a share. The record's group is the conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
-    /// What stands in the link.
+    /// The random part of the link.
     pub slug: String,
-    /// What it is called.
+    /// The title of the share.
     pub title: String,
-    /// The one item that is shared; the whole conversation when there is none.
+    /// The shared item; `None` when the whole conversation is shared.
     pub item_id: Option<String>,
-    /// What is in it besides.
+    /// The options of the share.
     pub options: ShareOptions,
-    /// When it was taken back, if it was.
+    /// When it was revoked; `None` while it is public.
     pub revoked_at: Option<Millis>,
-    /// How often it was looked at; counted in batches, so the last few views may be missing.
+    /// The number of views. Views are written in batches, so the latest may be missing.
     #[serde(default)]
     pub view_count: u64,
-    /// When it was last looked at.
+    /// The time of the last view.
     #[serde(default)]
     pub last_viewed_at: Option<Millis>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Millis,
 }
 
-/// What a share holds besides words.
+/// What a share contains in addition to the text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ShareOptions {
-    /// Pictures too.
+    /// Whether images are included.
     pub include_images: bool,
-    /// With a single answer also what was said before it.
+    /// For a single answer: whether the messages before it are included.
     pub include_context_messages: bool,
 }
 
-/// What the public sees of it. Its id is the share's, its key the slug, its group the owner.
+/// The public record. Its id is that of the share, its key the slug, and its group the owner.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Public {
-    /// None once it was taken back.
+    /// `None` after the share was revoked.
     snapshot: Option<Snapshot>,
 }
 
@@ -101,7 +101,7 @@ impl Shares {
         }
     }
 
-    /// Shares a conversation, or one answer of it. An older share of the same is taken back.
+    /// Shares a conversation, or one answer of it. An older share of the same conversation or answer is revoked.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] naming the member, or when there is too little to share; [`ErrorKind::NotFound`];
@@ -137,12 +137,12 @@ impl Shares {
         item: Option<String>,
         new: NewItemShare,
     ) -> Result<TypedRecord<Share>> {
-        let talk = self.conversations.get(owner, conversation).await?;
-        let now = self.next(owner, conversation).await?;
-        may_be_shared(&talk)?;
+        let shared = self.conversations.get(owner, conversation).await?;
+        let now = self.next_time(owner, conversation).await?;
+        check_shareable(&shared)?;
         let NewItemShare { title: given, include_images, include_context_messages, branch } = new;
         let options = ShareOptions { include_images, include_context_messages };
-        let title = title(given.or(talk.title));
+        let title = title(given.or(shared.title));
         let collected = match &item {
             None => {
                 Collected::conversation(&self.conversations, owner, conversation, branch, options).await?
@@ -151,7 +151,7 @@ impl Shares {
                 Collected::answer(&self.conversations, owner, conversation, item, branch, options).await?
             }
         };
-        let snapshot = collected.frozen(title.clone(), now);
+        let snapshot = collected.into_snapshot(title.clone(), now);
 
         let (id, slug) = (id::short("shr_"), id::base62(SLUG));
         let public = TypedRecord::new(&id, now, Public { snapshot: Some(snapshot) });
@@ -169,43 +169,45 @@ impl Shares {
         };
         let share = TypedRecord::new(&id, now, share).group(Some(conversation.to_owned()));
         self.shares.insert(owner, &share).await?;
-        self.settle(owner, conversation, share).await
+        self.revoke_older(owner, conversation, share).await
     }
 
-    /// The time of a new share: after all others of its conversation, so that which one is the newest is never open.
-    async fn next(&self, owner: &UserId, conversation: &str) -> Result<Millis> {
+    /// The creation time of a new share. It is later than that of every other share of the conversation, so that the
+    /// newest is always well defined.
+    async fn next_time(&self, owner: &UserId, conversation: &str) -> Result<Millis> {
         let newest = PageRequest { limit: 1, ..PageRequest::default() };
         let last = self.shares.list(owner, Some(conversation), &newest).await?;
         let last = last.items.first().map_or(0, |share| share.created_at + 1);
         Ok(self.clock.millis().max(last))
     }
 
-    /// After a share was made: only the newest of what it shares stays, and none of a conversation that was deleted
-    /// meanwhile.
-    async fn settle(
+    /// Runs after a share was created. Revokes all but the newest share of the same conversation or answer. If the
+    /// conversation was deleted while the share was created, revokes the new share: the deletion revokes the shares
+    /// that it finds, and may have run before this one was written.
+    async fn revoke_older(
         &self,
         owner: &UserId,
         conversation: &str,
         new: TypedRecord<Share>,
     ) -> Result<TypedRecord<Share>> {
-        if let Err(gone) = self.conversations.get(owner, conversation).await {
-            self.take_back(owner, &new.id).await?;
-            return Err(gone);
+        if let Err(error) = self.conversations.get(owner, conversation).await {
+            self.revoke_records(owner, &new.id).await?;
+            return Err(error);
         }
         let mut same = self.shares.all(owner, Some(conversation)).await?;
         same.retain(|share| share.body.item_id == new.body.item_id && share.body.revoked_at.is_none());
         let newest = same.iter().map(|share| (share.created_at, share.id.clone())).max();
         for share in same.iter().filter(|share| Some((share.created_at, share.id.clone())) != newest) {
-            self.take_back(owner, &share.id).await?;
+            self.revoke_records(owner, &share.id).await?;
         }
-        // As it is by now: somebody else may have shared the same in this very moment.
+        // Read again: a concurrent request that shared the same may have revoked this share.
         self.shares.get(owner, &new.id).await?.ok_or_else(|| not_found(&new.id))
     }
 
-    /// A page of the owner's shares, of one conversation if it is named, newest first unless told.
+    /// A page of the owner's shares, or of those of one conversation, newest first by default.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when the conversation is none of theirs; as [`Records::list`].
+    /// [`ErrorKind::NotFound`] when the owner has no such conversation; as [`Records::list`].
     pub async fn list(
         &self,
         owner: &UserId,
@@ -243,21 +245,22 @@ impl Shares {
         Ok(all.iter().filter(|share| include_revoked || share.body.revoked_at.is_none()).count() as u64)
     }
 
-    /// Takes a share back for good; of one conversation, if it is named. Taking back twice is no error.
+    /// Revokes a share permanently. With `conversation`, only if the share belongs to it. Revoking twice is not an
+    /// error.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`].
     pub async fn revoke(&self, owner: &UserId, conversation: Option<&str>, id: &str) -> Result<()> {
-        let found = self.shares.get(owner, id).await?;
-        let found = found.filter(|share| conversation.is_none_or(|of| share.group.as_deref() == Some(of)));
-        if found.is_none() {
+        let share = self.shares.get(owner, id).await?;
+        let share = share.filter(|share| conversation.is_none_or(|id| share.group.as_deref() == Some(id)));
+        if share.is_none() {
             return Err(not_found(id));
         }
-        self.take_back(owner, id).await
+        self.revoke_records(owner, id).await
     }
 
-    /// Takes back what was shared of a conversation that is deleted. Call it after the deletion: a share that is made at
-    /// the same time then finds that its conversation is gone.
+    /// Revokes all shares of a deleted conversation. Call it after the deletion: a share that is created at the same
+    /// time is then either found here, or its creation finds that the conversation is deleted.
     ///
     /// # Errors
     /// The store's; call it again.
@@ -265,7 +268,7 @@ impl Shares {
         self.revoke_group(owner, Some(conversation)).await
     }
 
-    /// Takes back everything that the owner shared.
+    /// Revokes all shares of the owner.
     ///
     /// # Errors
     /// The store's; call it again.
@@ -276,71 +279,71 @@ impl Shares {
     async fn revoke_group(&self, owner: &UserId, conversation: Option<&str>) -> Result<()> {
         let shares = self.shares.all(owner, conversation).await?;
         for share in shares.iter().filter(|share| share.body.revoked_at.is_none()) {
-            self.take_back(owner, &share.id).await?;
+            self.revoke_records(owner, &share.id).await?;
         }
         Ok(())
     }
 
-    async fn take_back(&self, owner: &UserId, id: &str) -> Result<()> {
+    async fn revoke_records(&self, owner: &UserId, id: &str) -> Result<()> {
         let now = self.clock.millis();
         let empty = |public: &mut TypedRecord<Public>| {
             public.body.snapshot = None;
             Ok(())
         };
-        unless_gone(self.public.update(&system_owner(), id, empty).await)?;
+        ignore_not_found(self.public.update(&system_owner(), id, empty).await)?;
         let mark = |share: &mut TypedRecord<Share>| {
             share.body.revoked_at = share.body.revoked_at.or(Some(now));
             share.body.updated_at = now;
             Ok(())
         };
-        unless_gone(self.shares.update(owner, id, mark).await)
+        ignore_not_found(self.shares.update(owner, id, mark).await)
     }
 
-    /// What the public sees under a slug. Counts the view.
+    /// The public content of a share. Counts a view.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], whatever the slug looks like; [`ErrorKind::Gone`] when it was taken back.
+    /// [`ErrorKind::NotFound`], also for a malformed slug; [`ErrorKind::Gone`] when it was revoked.
     pub async fn public(&self, slug: &str) -> Result<PublicShareShape> {
-        let (found, snapshot) = self.found(slug).await?;
-        self.views.count(found.id, UserId::new(found.group.unwrap_or_default()), self.clock.millis());
-        Ok(PublicShareShape::new(slug.to_owned(), found.created_at, snapshot))
+        let (public, snapshot) = self.load_public(slug).await?;
+        self.views.count(public.id, UserId::new(public.group.unwrap_or_default()), self.clock.millis());
+        Ok(PublicShareShape::new(slug.to_owned(), public.created_at, snapshot))
     }
 
-    /// Whether there is something to see; that counts no view.
+    /// Checks that a share exists and is not revoked. Counts no view.
     ///
     /// # Errors
     /// As [`Shares::public`].
     pub async fn is_public(&self, slug: &str) -> Result<()> {
-        self.found(slug).await.map(drop)
+        self.load_public(slug).await.map(drop)
     }
 
-    async fn found(&self, slug: &str) -> Result<(TypedRecord<Public>, Snapshot)> {
-        let found = self.public.find(&system_owner(), slug).await?;
-        let mut found =
-            found.ok_or_else(|| Error::not_found("There is no such share.").with_code("share_not_found"))?;
-        let gone = || Error::new(ErrorKind::Gone, "This share was revoked by its owner.");
-        let snapshot = found.body.snapshot.take().ok_or_else(gone)?;
-        Ok((found, snapshot))
+    async fn load_public(&self, slug: &str) -> Result<(TypedRecord<Public>, Snapshot)> {
+        let public = self.public.find(&system_owner(), slug).await?;
+        let mut public =
+            public.ok_or_else(|| Error::not_found("There is no such share.").with_code("share_not_found"))?;
+        let revoked = || Error::new(ErrorKind::Gone, "This share was revoked by its owner.");
+        let snapshot = public.body.snapshot.take().ok_or_else(revoked)?;
+        Ok((public, snapshot))
     }
 
-    /// Writes down the views counted since the last time. Best effort: what cannot be written is forgotten.
+    /// Writes the views counted since the last flush. Views that cannot be written are lost and logged.
     pub async fn flush(&self) {
-        for (id, seen) in self.views.take() {
+        for (id, views) in self.views.take() {
             let add = |share: &mut TypedRecord<Share>| {
-                share.body.view_count += seen.count;
-                share.body.last_viewed_at = share.body.last_viewed_at.max(Some(seen.last));
+                share.body.view_count += views.count;
+                share.body.last_viewed_at = share.body.last_viewed_at.max(Some(views.last));
                 Ok(())
             };
-            if let Err(error) = unless_gone(self.shares.update(&seen.owner, &id, add).await) {
+            if let Err(error) = ignore_not_found(self.shares.update(&views.owner, &id, add).await) {
                 tracing::warn!(%id, error = %jan_core::causes::Causes(&error), "views of a share were not counted");
             }
         }
     }
 }
 
-/// A conversation that its owner marked as private or temporary is shown to nobody.
-fn may_be_shared(talk: &Conversation) -> Result<()> {
-    let marked = |key: &str| talk.metadata.get(key).is_some_and(|value| value == "true");
+/// Refuses a conversation that its owner marked as private or temporary.
+fn check_shareable(conversation: &Conversation) -> Result<()> {
+    let marked = |key: &str| conversation.metadata.get(key).is_some_and(|value| value == "true");
     if marked("private") || marked("temporary") {
         let message = "A private or temporary conversation cannot be shared.";
         return Err(Error::invalid("conversation_id", message).with_code("not_shareable"));
@@ -348,7 +351,7 @@ fn may_be_shared(talk: &Conversation) -> Result<()> {
     Ok(())
 }
 
-/// At most so many characters, none of them cut.
+/// The title of a share, cut to 256 characters; a default when it is blank.
 fn title(given: Option<String>) -> String {
     let given = given.map(|title| title.trim().chars().filter(|c| *c != '\0').take(MAX_TITLE).collect());
     given.filter(|title: &String| !title.is_empty()).unwrap_or_else(|| "Shared conversation".to_owned())
@@ -358,15 +361,15 @@ fn not_found(id: &str) -> Error {
     Error::not_found(format!("There is no share `{id}`.")).with_code("share_not_found")
 }
 
-/// What was deleted meanwhile needs no change.
-fn unless_gone<T>(changed: Result<T>) -> Result<()> {
+/// Ignores the error that a record does not exist: it was deleted meanwhile and needs no change.
+fn ignore_not_found<T>(changed: Result<T>) -> Result<()> {
     match changed {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
-/// All that a list holds, page by page.
+/// The first page for reading a whole list in pages of the maximum size.
 fn whole_list() -> PageRequest {
     PageRequest { limit: MAX_LIMIT, after: None, order: Order::Asc }
 }

@@ -1,24 +1,24 @@
-//! What is to be shared, as its owner asks for it.
+//! The request types for shares.
 
 use jan_core::{Error, JsonObject, Result};
 
-/// A share to be made.
+/// The members of a new share.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewShare {
-    /// Whether the conversation is shared, or one answer of it.
+    /// Whether to share the conversation, or one answer of it.
     pub scope: Scope,
-    /// The answer, when `scope` is `item`.
+    /// The id of the answer, when `scope` is `item`.
     pub item_id: Option<String>,
-    /// Cut after 256 characters; the conversation's title unless it is given.
+    /// Cut after 256 characters; default: the conversation's title.
     pub title: Option<String>,
-    /// Whether pictures are shared too. Default: false.
+    /// Whether images are included; default: false.
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub include_images: bool,
-    /// With one answer, whether what was said before it is shared too. Default: false.
+    /// For one answer: whether the messages before it are included; default: false.
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub include_context_messages: bool,
-    /// The branch that is shared; the active one unless it is named.
+    /// The branch to share; default: the active one.
     pub branch: Option<String>,
 }
 
@@ -26,31 +26,31 @@ pub struct NewShare {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(rename_all = "snake_case", as = ShareScope))]
 pub enum Scope {
-    /// All of a branch.
+    /// All items of a branch.
     #[default]
     Conversation,
     /// One answer.
     Item,
 }
 
-/// A share of one answer to be made.
+/// The members of a new share of one answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewItemShare {
-    /// Cut after 256 characters; the conversation's title unless it is given.
+    /// Cut after 256 characters; default: the conversation's title.
     pub title: Option<String>,
-    /// Whether pictures are shared too. Default: false.
+    /// Whether images are included; default: false.
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub include_images: bool,
-    /// Whether what was said before it is shared too. Default: false.
+    /// Whether the messages before it are included; default: false.
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub include_context_messages: bool,
-    /// The branch that is shared; the answer's own unless it is named.
+    /// The branch to share; default: the answer's own branch.
     pub branch: Option<String>,
 }
 
 impl NewShare {
-    /// The answer that is shared, if it is one, and the rest.
+    /// The id of the shared answer, if the scope is one answer, and the other members.
     pub(super) fn split(self) -> Result<(Option<String>, NewItemShare)> {
         let Self { scope, item_id, title, include_images, include_context_messages, branch } = self;
         let item = match scope {

@@ -1,4 +1,4 @@
-//! Shares as the API shows them: to their owner, and to the public.
+//! Shares as the API returns them to their owner and to the public.
 
 use jan_core::clock::seconds;
 use jan_core::record::{Millis, TypedRecord};
@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::{Share, ShareOptions, Snapshot};
 use crate::conversations::original_block;
 
-/// The form of snapshots that are made now.
+/// The current version of the snapshot format.
 const SNAPSHOT_VERSION: u32 = 1;
 
-/// A share as its owner sees it. Times are seconds since the Unix epoch.
+/// A share as its owner gets it. Times are seconds since the Unix epoch.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Share))]
 pub struct ShareShape {
@@ -36,7 +36,7 @@ pub struct ShareShape {
 }
 
 impl ShareShape {
-    /// The share, and where it is found.
+    /// A share with the URL of its public page.
     pub fn new(share: TypedRecord<Share>, share_url: String) -> Self {
         let TypedRecord { id, group, created_at, body, .. } = share;
         Self {
@@ -58,13 +58,13 @@ impl ShareShape {
         }
     }
 
-    /// Its id, the cursor of lists.
+    /// The share's id, which is also the cursor of lists.
     pub fn id(&self) -> &str {
         &self.id
     }
 }
 
-/// A share as the public sees it: nothing of its owner.
+/// A share as the public gets it, without any information about its owner.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PublicShare))]
 pub struct PublicShareShape {
@@ -82,7 +82,7 @@ impl PublicShareShape {
         Self { object: "public_share", slug, title, created_at: seconds(created_at), snapshot }
     }
 
-    /// The same in the form of the original, whose clients show what was said and nothing of a tool's turn.
+    /// The same in the form of the original server, whose clients show only messages and no tool calls.
     #[must_use]
     pub fn as_original(mut self) -> Self {
         self.snapshot.items.retain(|item| item.kind == "message");

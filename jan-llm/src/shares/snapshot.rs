@@ -1,6 +1,6 @@
-//! What a share shows, frozen: the words of user and assistant, and nothing that says whose they are. Every member that
-//! stands in a snapshot is named here; what a conversation, an item or a block holds besides (metadata, project, referrer,
-//! instructions, thoughts, files, arguments and outputs of tools) cannot get into one.
+//! The content of a share: the messages of user and assistant, without anything that identifies the owner. Only members
+//! that are listed here are copied. Everything else in a conversation, item or block (metadata, project, referrer,
+//! instructions, reasoning, files, arguments and outputs of tools) is left out.
 
 use jan_core::clock::seconds;
 use jan_core::conversation::{Item, ItemRef};
@@ -14,45 +14,45 @@ use crate::conversations::Conversations;
 
 /// The most bytes of a snapshot as JSON.
 pub const MAX_SNAPSHOT: usize = 10 * 1024 * 1024;
-/// A conversation of fewer items says nothing yet.
+/// The fewest items of a conversation that can be shared.
 const LEAST_ITEMS: usize = 2;
 
-/// What a share shows.
+/// The content of a share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Snapshot {
-    /// What it is called.
+    /// The title of the share.
     pub title: String,
-    /// The model that gave the last answer, where that is known.
+    /// The model of the last answer, if it is known.
     pub model_name: Option<String>,
-    /// Who answered, where they have a name.
+    /// The display name of the assistant, if it has one.
     pub assistant_name: Option<String>,
-    /// When it was frozen, in seconds since the Unix epoch.
+    /// When the snapshot was taken, in seconds since the Unix epoch.
     pub created_at: i64,
-    /// What was said.
+    /// The shared items, oldest first.
     pub items: Vec<SharedItem>,
 }
 
-/// One thing that was said.
+/// One item of a share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SharedItem {
-    /// Its id in the conversation.
+    /// The item's id in the conversation.
     pub id: String,
-    /// `message`, or the type of a tool's call or output.
+    /// `message`, or the type of a tool call or output.
     #[serde(rename = "type")]
     pub kind: String,
     /// `user` or `assistant`, for messages.
     pub role: Option<String>,
-    /// Its blocks, for messages.
+    /// The content blocks, for messages.
     pub content: Vec<Value>,
-    /// The call that a tool's item is about.
+    /// The id of the tool call, for tool calls and outputs.
     pub call_id: Option<String>,
-    /// When it was said, in seconds since the Unix epoch.
+    /// When the item was created, in seconds since the Unix epoch.
     pub created_at: i64,
 }
 
-/// What is to be frozen, as far as it was read.
+/// The items read so far for a snapshot.
 pub(super) struct Collected {
     items: Vec<SharedItem>,
     model: Option<String>,
@@ -65,7 +65,7 @@ impl Collected {
         Self { items: Vec::new(), model: None, bytes: 0, images: options.include_images }
     }
 
-    /// All of a branch.
+    /// Reads all items of a branch.
     pub(super) async fn conversation(
         conversations: &Conversations,
         owner: &UserId,
@@ -82,7 +82,7 @@ impl Collected {
         Ok(all)
     }
 
-    /// One answer, and what was said before it if that is wanted.
+    /// Reads one answer, and the messages before it if the options include them.
     pub(super) async fn answer(
         conversations: &Conversations,
         owner: &UserId,
@@ -107,7 +107,7 @@ impl Collected {
         Ok(one)
     }
 
-    /// Reads a branch from its beginning, up to and with an item if one is named.
+    /// Reads a branch from its beginning, up to and including the item `until`.
     async fn read(
         &mut self,
         conversations: &Conversations,
@@ -148,29 +148,29 @@ impl Collected {
         Ok(())
     }
 
-    pub(super) fn frozen(self, title: String, now: Millis) -> Snapshot {
+    pub(super) fn into_snapshot(self, title: String, now: Millis) -> Snapshot {
         let Self { items, model: model_name, .. } = self;
         Snapshot { title, model_name, assistant_name: None, created_at: seconds(now), items }
     }
 }
 
-/// An item as the public may see it; instructions and thoughts it may not.
+/// The public form of an item; `None` for items that are not public (instructions, reasoning, …).
 fn shared(item: &Item, images: bool) -> Result<Option<SharedItem>> {
     let (kind, role) = (item.text("type").unwrap_or_default(), item.text("role"));
-    let is_said = kind == "message" && matches!(role.as_deref(), Some("user" | "assistant"));
+    let is_message = kind == "message" && matches!(role.as_deref(), Some("user" | "assistant"));
     let is_tool = kind.ends_with("_call") || kind.ends_with("_output");
-    if !is_said && !is_tool {
+    if !is_message && !is_tool {
         return Ok(None);
     }
     let content: Vec<Value> =
-        if is_said { item.body.get("content")?.unwrap_or_default() } else { Vec::new() };
-    let content = content.iter().filter_map(|block| shown(block, images)).collect();
+        if is_message { item.body.get("content")?.unwrap_or_default() } else { Vec::new() };
+    let content = content.iter().filter_map(|block| shared_block(block, images)).collect();
     let (id, call_id) = (item.id.clone(), item.text("call_id"));
     Ok(Some(SharedItem { id, kind, role, content, call_id, created_at: seconds(item.created_at) }))
 }
 
-/// A block as the public may see it: words, and pictures if they are wanted.
-fn shown(block: &Value, images: bool) -> Option<Value> {
+/// The public form of a content block: text, and images if the options include them. `None` for all other blocks.
+fn shared_block(block: &Value, images: bool) -> Option<Value> {
     let members: &[&str] = match block.get("type")?.as_str()? {
         "text" | "input_text" | "output_text" => &["type", "text", "annotations"],
         "refusal" => &["type", "refusal"],
@@ -183,7 +183,7 @@ fn shown(block: &Value, images: bool) -> Option<Value> {
         .iter()
         .filter_map(|member| Some(((*member).to_owned(), block.get(*member)?.clone())))
         .collect();
-    // A quotation of the web is public; one of a file names the file.
+    // A citation of a web page is public; a citation of a file would show the file's name.
     if let Some(Value::Array(annotations)) = shown.get_mut("annotations") {
         annotations.retain(|one| one.get("type").and_then(Value::as_str) == Some("url_citation"));
     }

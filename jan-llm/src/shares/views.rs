@@ -1,4 +1,4 @@
-//! How often shares were looked at, gathered in memory: a look costs no write.
+//! Counts the views of shares in memory, so that a view needs no write to the store.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use jan_core::UserId;
 use jan_core::record::Millis;
 
-/// Views by share, since they were last taken.
+/// The views of each share since the last [`Views::take`], by share id.
 #[derive(Default)]
-pub(super) struct Views(Mutex<HashMap<String, Seen>>);
+pub(super) struct Views(Mutex<HashMap<String, ShareViews>>);
 
 /// The views of one share.
-pub(super) struct Seen {
+pub(super) struct ShareViews {
     pub(super) owner: UserId,
     pub(super) count: u64,
     pub(super) last: Millis,
@@ -20,16 +20,16 @@ pub(super) struct Seen {
 impl Views {
     pub(super) fn count(&self, id: String, owner: UserId, now: Millis) {
         let mut views = self.lock();
-        let seen = views.entry(id).or_insert(Seen { owner, count: 0, last: now });
-        seen.count += 1;
-        seen.last = seen.last.max(now);
+        let entry = views.entry(id).or_insert(ShareViews { owner, count: 0, last: now });
+        entry.count += 1;
+        entry.last = entry.last.max(now);
     }
 
-    pub(super) fn take(&self) -> HashMap<String, Seen> {
+    pub(super) fn take(&self) -> HashMap<String, ShareViews> {
         std::mem::take(&mut *self.lock())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, ShareViews>> {
         self.0.lock()
     }
 }

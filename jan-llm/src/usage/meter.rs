@@ -1,4 +1,4 @@
-//! Counts in memory, and on their way into the store.
+//! Counts tokens in memory and writes the counts to the store in batches.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -9,77 +9,80 @@ use jan_core::record::{Records, TypedRecord};
 use jan_core::{Clock, ErrorKind, Result, UserId, id};
 
 use super::report::{SECONDS_OF_A_DAY, day_name};
-use super::{Counts, Day, Used};
+use super::{Counts, Day, UsageRow};
 use crate::store::Store;
 
-/// Counts tokens. Cheap to clone; clones count together.
+/// Counts the tokens of answered requests. Cheap to clone; clones share their counts.
 #[derive(Clone)]
 pub struct Meter(Arc<Inner>);
 
 struct Inner {
-    records: Records<Used>,
+    records: Records<UsageRow>,
     clock: Arc<dyn Clock>,
-    gathered: Gathered,
-    /// Held while writing: whoever reads waits until everything counted before is written.
+    pending: Pending,
+    /// Held during a flush. A report flushes first, so it waits for a running flush, and then everything that was
+    /// counted before the report is in the store.
     writing: tokio::sync::Mutex<()>,
 }
 
-/// What was counted and not yet written. Somebody's rows are few: a model or two, a project or two.
+/// Counts that are not written yet. An owner has few rows (one for each day, model and project), so a list is enough.
 #[derive(Default)]
-struct Gathered(Mutex<HashMap<UserId, Vec<Used>>>);
+struct Pending(Mutex<HashMap<UserId, Vec<UsageRow>>>);
 
-impl Gathered {
-    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, Vec<Used>>> {
+impl Pending {
+    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, Vec<UsageRow>>> {
         self.0.lock()
     }
 
     fn add(&self, owner: &UserId, day: Day, model: &str, project: Option<&str>, counts: &Counts) {
         let mut all = self.lock();
-        // Only who was not counted before costs an allocation.
+        // `get_mut` first, because `entry` would clone the owner's id for every request.
         let rows = match all.get_mut(owner) {
             Some(rows) => rows,
             None => all.entry(owner.clone()).or_default(),
         };
-        match rows.iter_mut().find(|row| row.is(day, model, project)) {
+        match rows.iter_mut().find(|row| row.matches(day, model, project)) {
             Some(row) => row.counts.add(counts),
             None => {
                 let (model, project) = (model.to_owned(), project.map(str::to_owned));
-                rows.push(Used { day, model, project, counts: *counts });
+                rows.push(UsageRow { day, model, project, counts: *counts });
             }
         }
     }
 }
 
 impl Meter {
-    /// Counts into `store`.
+    /// A meter that writes to `store`.
     pub fn new(store: &Store, clock: Arc<dyn Clock>) -> Self {
         let records = Records::new("usage", store.records.clone());
-        Self(Arc::new(Inner { records, clock, gathered: Gathered::default(), writing: Default::default() }))
+        Self(Arc::new(Inner { records, clock, pending: Pending::default(), writing: Default::default() }))
     }
 
-    /// Counts one answered request. Takes a lock for a moment; nothing is written now.
+    /// Counts one answered request in memory. Nothing is written to the store yet.
     pub fn record(&self, owner: &UserId, model: &str, project: Option<&str>, usage: &Usage) {
-        self.0.gathered.add(owner, self.today(), model, project, &Counts::of(usage));
+        self.0.pending.add(owner, self.today(), model, project, &Counts::of(usage));
     }
 
-    /// Writes down what has gathered. Whatever cannot be written is counted again with the next flush, also when this
-    /// future is dropped; a row that was just being written then may count twice, but none is lost.
+    /// Writes the pending counts. Counts that could not be written, also because this future was dropped, stay pending
+    /// until the next flush. When the future is dropped during the write of a row, that row may be counted twice, but
+    /// no row is lost.
     ///
     /// # Errors
-    /// The store's, after everything was tried or the store turned out to be away.
+    /// The store's last error. All rows were tried, unless the store was unavailable.
     pub async fn flush(&self) -> Result<()> {
-        let _alone = self.0.writing.lock().await;
-        let mut batch = Batch::take(&self.0.gathered);
+        let _guard = self.0.writing.lock().await;
+        let mut batch = Batch::take(&self.0.pending);
         let (mut failed, mut outcome) = (Vec::new(), Ok(()));
         while let Some((owner, row)) = batch.rows.last() {
             let written = self.write(owner, row).await;
+            // Removed only after the write: if this future is dropped during the write, the row is still in the batch.
             let row = batch.rows.pop();
             if let Err(error) = written {
                 failed.extend(row);
-                // A store that is away for one is away for all, and each would wait for it anew.
-                let away = error.kind() == ErrorKind::Unavailable;
+                // An unavailable store fails for the other rows too, each after its own timeout.
+                let unavailable = error.kind() == ErrorKind::Unavailable;
                 outcome = Err(error);
-                if away {
+                if unavailable {
                     break;
                 }
             }
@@ -88,31 +91,31 @@ impl Meter {
         outcome
     }
 
-    /// Forgets what is not yet written of an owner whose account is deleted; nothing of theirs is on its way into the store
-    /// when this is done.
+    /// Discards the pending counts of an owner whose account is deleted. Waits for a running flush first: otherwise
+    /// that flush could write counts of the owner after their records were deleted.
     pub async fn forget(&self, owner: &UserId) {
-        let _alone = self.0.writing.lock().await;
-        self.0.gathered.lock().remove(owner);
+        let _guard = self.0.writing.lock().await;
+        self.0.pending.lock().remove(owner);
     }
 
     /// Adds a row to the record of its day, model and project.
-    async fn write(&self, owner: &UserId, row: &Used) -> Result<()> {
-        // No database keeps a NUL in a text.
+    async fn write(&self, owner: &UserId, row: &UsageRow) -> Result<()> {
+        // Postgres cannot store a NUL character in a text.
         let key =
             format!("{}/{}/{}", day_name(row.day), row.model, row.project.as_deref().unwrap_or_default());
         let key = key.replace('\0', "");
-        let add = |kept: &mut TypedRecord<Used>| {
-            kept.body.counts.add(&row.counts);
+        let add = |record: &mut TypedRecord<UsageRow>| {
+            record.body.counts.add(&row.counts);
             Ok(())
         };
         let first = || {
-            let none = Used { counts: Counts::default(), ..row.clone() };
+            let none = UsageRow { counts: Counts::default(), ..row.clone() };
             TypedRecord::new(id::short("use_"), self.0.clock.millis(), none).group(row.project.clone())
         };
         self.0.records.update_or_insert(owner, &key, first, add).await.map(drop)
     }
 
-    pub(super) fn records(&self) -> &Records<Used> {
+    pub(super) fn records(&self) -> &Records<UsageRow> {
         &self.0.records
     }
 
@@ -121,14 +124,14 @@ impl Meter {
     }
 }
 
-/// Rows on their way into the store; those that did not get there go back where they came from.
+/// Rows that are being written. Dropping the batch adds the rows that were not written back to the pending counts.
 struct Batch<'a> {
-    rows: Vec<(UserId, Used)>,
-    from: &'a Gathered,
+    rows: Vec<(UserId, UsageRow)>,
+    from: &'a Pending,
 }
 
 impl<'a> Batch<'a> {
-    fn take(from: &'a Gathered) -> Self {
+    fn take(from: &'a Pending) -> Self {
         let taken = std::mem::take(&mut *from.lock());
         let rows =
             taken.into_iter().flat_map(|(owner, rows)| rows.into_iter().map(move |row| (owner.clone(), row)));

@@ -1,5 +1,5 @@
-//! How many tokens somebody used. Every answered chat counts, so counting costs a lock and an addition; what has
-//! gathered is written down in batches, and before anybody reads.
+//! Counts the tokens that each user uses. Every answered chat is counted, so counting must be cheap: it takes a lock
+//! and adds numbers in memory. The counts are written to the store in batches, and before every report.
 
 mod meter;
 mod report;
@@ -17,18 +17,18 @@ type Day = i64;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Counts {
-    /// Tokens read.
+    /// Tokens of the prompts.
     pub prompt_tokens: u64,
-    /// Tokens written.
+    /// Tokens of the answers.
     pub completion_tokens: u64,
-    /// Both together.
+    /// The sum of both.
     pub total_tokens: u64,
-    /// How many requests were answered.
+    /// The number of answered requests.
     pub requests: u64,
 }
 
 impl Counts {
-    /// Of one request.
+    /// The counts of one request.
     fn of(usage: &Usage) -> Self {
         let Usage { prompt_tokens, completion_tokens, total_tokens, .. } = *usage;
         Self { prompt_tokens, completion_tokens, total_tokens, requests: 1 }
@@ -42,9 +42,9 @@ impl Counts {
     }
 }
 
-/// What one owner used on one day of one model in one project, as it is kept.
+/// The stored counts of one owner for one day, model and project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Used {
+struct UsageRow {
     day: Day,
     model: String,
     project: Option<String>,
@@ -52,8 +52,8 @@ struct Used {
     counts: Counts,
 }
 
-impl Used {
-    fn is(&self, day: Day, model: &str, project: Option<&str>) -> bool {
+impl UsageRow {
+    fn matches(&self, day: Day, model: &str, project: Option<&str>) -> bool {
         self.day == day && self.model == model && self.project.as_deref() == project
     }
 }

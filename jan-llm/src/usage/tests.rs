@@ -1,4 +1,4 @@
-//! Nothing counted is lost, and everything is told to whom it belongs.
+//! No count is lost, and each owner's report has only their own usage.
 
 use super::*;
 use crate::store::{RecordStore, Store};
@@ -23,7 +23,7 @@ fn days(meter: &Meter) -> Days {
     Days::last(None, meter).unwrap()
 }
 
-async fn told(meter: &Meter, owner: &str, project: Option<&str>) -> Value {
+async fn report_of(meter: &Meter, owner: &str, project: Option<&str>) -> Value {
     let report = meter.report(&UserId::new(owner), project, days(meter)).await.unwrap();
     serde_json::to_value(report).unwrap()
 }
@@ -38,14 +38,14 @@ async fn adds_up(store: Store) {
     clock.advance(Duration::from_secs(24 * 3600));
     meter.record(&me, "a", None, &Usage::new(1, 1));
 
-    let report = told(&meter, "me", None).await;
+    let report = report_of(&meter, "me", None).await;
     assert_eq!((&report["from"], &report["to"]), (&json!("2026-10-26"), &json!("2026-11-24")));
     assert_eq!((&report["total_tokens"], &report["requests"]), (&json!(62), &json!(5)));
     let a = json!({"model": "a", "prompt_tokens": 31, "completion_tokens": 16, "total_tokens": 47, "requests": 4});
     assert_eq!(report["models"][0], a);
-    assert_eq!(told(&meter, "me", Some("proj_1")).await["requests"], 2);
-    assert_eq!(told(&meter, "me", Some("proj_2")).await["requests"], 0);
-    assert_eq!(told(&meter, "you", None).await["requests"], 1);
+    assert_eq!(report_of(&meter, "me", Some("proj_1")).await["requests"], 2);
+    assert_eq!(report_of(&meter, "me", Some("proj_2")).await["requests"], 0);
+    assert_eq!(report_of(&meter, "you", None).await["requests"], 1);
 
     let daily = serde_json::to_value(meter.daily(&me, days(&meter)).await.unwrap()).unwrap();
     let seen: Vec<_> = daily.as_array().unwrap().iter().map(|day| (&day["date"], &day["requests"])).collect();
@@ -57,7 +57,7 @@ async fn adds_up(store: Store) {
     let (other, _) = self::meter(&store);
     other.record(&me, "a", None, &Usage::new(1, 1));
     other.flush().await.unwrap();
-    assert_eq!(told(&meter, "me", None).await["requests"], 6);
+    assert_eq!(report_of(&meter, "me", None).await["requests"], 6);
     assert_eq!(store.records.list(&me, "usage", None, &PageRequest::default()).await.unwrap().items.len(), 4);
 }
 
@@ -68,13 +68,13 @@ async fn tokens_add_up_by_day_model_and_project() {
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
-async fn a_file_adds_up_too() {
+async fn tokens_add_up_in_a_file_in_the_same_way() {
     let folder = tempfile::tempdir().unwrap();
     adds_up(crate::store::sqlite_store(folder.path().join("jan.db")).await).await;
 }
 
 #[test]
-fn wrong_days_are_named() {
+fn an_error_names_the_invalid_day() {
     let (meter, _) = meter(&crate::store::memory_store());
     let param = |days: Result<Days>| days.unwrap_err().param().unwrap_or_default().to_owned();
     assert_eq!(param(Days::between(Some("yesterday"), None, &meter)), "from");
@@ -87,7 +87,7 @@ fn wrong_days_are_named() {
     assert!(Days::between(Some("0001-01-01"), Some("0001-01-02"), &meter).is_ok());
 }
 
-/// A store that fails, or never answers, as long as it is told to.
+/// A store whose inserts fail, or never return, while the test has set the flag.
 struct Failing {
     inner: Arc<dyn RecordStore>,
     fails: AtomicBool,
@@ -165,7 +165,7 @@ impl RecordStore for Failing {
 }
 
 #[tokio::test]
-async fn what_could_not_be_written_is_not_lost() {
+async fn counts_that_could_not_be_written_are_not_lost() {
     let whole = crate::store::memory_store();
     let failing =
         Arc::new(Failing { inner: whole.records.clone(), fails: true.into(), hangs: AtomicBool::new(false) });
@@ -176,7 +176,7 @@ async fn what_could_not_be_written_is_not_lost() {
     assert!(meter.flush().await.is_err());
     assert!(
         meter.report(&UserId::new("me"), None, days(&meter)).await.is_err(),
-        "half the truth is not told"
+        "a report without the pending counts would be incomplete"
     );
     meter.record(&UserId::new("me"), "a", None, &Usage::new(1, 1));
 
@@ -185,16 +185,16 @@ async fn what_could_not_be_written_is_not_lost() {
     let dropped = tokio::time::timeout(Duration::from_millis(20), meter.flush()).await;
     assert!(dropped.is_err(), "the flush was dropped in the middle");
     failing.hangs.store(false, Ordering::SeqCst);
-    assert_eq!(told(&meter, "me", None).await["requests"], 2);
-    assert_eq!(told(&meter, "you", None).await["requests"], 1);
+    assert_eq!(report_of(&meter, "me", None).await["requests"], 2);
+    assert_eq!(report_of(&meter, "you", None).await["requests"], 1);
 
     meter.record(&UserId::new("me"), "a", None, &Usage::new(1, 1));
     meter.forget(&UserId::new("me")).await;
-    assert_eq!(told(&meter, "me", None).await["requests"], 2);
+    assert_eq!(report_of(&meter, "me", None).await["requests"], 2);
 }
 
 #[test]
-fn many_threads_count_together() {
+fn counts_of_several_threads_add_up() {
     let (meter, me) = (meter(&crate::store::memory_store()).0, UserId::new("me"));
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -202,5 +202,5 @@ fn many_threads_count_together() {
         }
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(told(&meter, "me", None))["requests"], 4000);
+    assert_eq!(runtime.block_on(report_of(&meter, "me", None))["requests"], 4000);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jan_core::Result;
-use jan_llm::catalogue::{Entry, ModelShape, entries};
+use jan_llm::catalogue::{ListedModel, ModelShape, listed};
 use serde::Serialize;
 
 use super::call::Call;
@@ -18,7 +18,7 @@ const FIRST_MODEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Lists the available models.
 pub(crate) async fn list(call: Call) -> Reply {
-    let models = entries(call.services.chat.provider().models().await?);
+    let models = listed(call.services.chat.provider().models().await?);
     let data = models.iter().map(|model| shape(&call, model)).collect();
     bare(&ModelList { object: "list", data })
 }
@@ -42,25 +42,24 @@ pub(crate) async fn details(call: Call) -> Reply {
     enveloped(&call, &named(&call).await?.details())
 }
 
-/// Finds the model that the path names.
-async fn named(call: &Call) -> Result<Entry> {
+/// The model that the path names.
+async fn named(call: &Call) -> Result<ListedModel> {
     let id = call.path("id")?;
     let provider = call.services.chat.provider();
-    let found = entries(provider.models().await?).into_iter().find(|entry| entry.model.id == id);
-    match found {
+    let known = listed(provider.models().await?).into_iter().find(|entry| entry.model.id == id);
+    match known {
         Some(entry) => Ok(entry),
-        // The provider tells a missing model from a list that cannot be read.
-        None => Ok(Entry::of(provider.model(&id).await?)),
+        // The provider knows whether there is none, or its list is away.
+        None => Ok(ListedModel::of(provider.model(&id).await?)),
     }
 }
 
-fn shape(call: &Call, model: &Entry) -> ModelShape {
+fn shape(call: &Call, model: &ListedModel) -> ModelShape {
     model.shape(call.header(PROVIDER_DATA).is_some_and(|value| value.eq_ignore_ascii_case("true")))
 }
 
 /// The name of the first model; `None` when there is none, or when it cannot be found quickly.
 pub(super) async fn first_model(call: &Call) -> Option<String> {
-    let models =
-        tokio::time::timeout(FIRST_MODEL_TIMEOUT, call.services.chat.provider().models()).await.ok()?;
-    entries(models.ok()?).into_iter().next().map(|entry| entry.model.id)
+    let models = tokio::time::timeout(PATIENCE, call.services.chat.provider().models()).await.ok()?;
+    listed(models.ok()?).into_iter().next().map(|entry| entry.model.id)
 }

@@ -75,7 +75,7 @@ pub(crate) async fn change_preferences(mut call: Call) -> Reply {
 
 async fn reply(call: &Call, (id, settings): (Option<String>, UserSettings)) -> Reply {
     let model = default_model(call, &settings).await;
-    let capabilities = ServerCapabilities { image_generation_enabled: call.services.images.can_paint() };
+    let capabilities = ServerCapabilities { image_generation_enabled: call.services.images.has_provider() };
     enveloped(call, &settings.shape(id, call.owner(), model.as_deref(), capabilities))
 }
 

@@ -1,5 +1,5 @@
-//! Answers of a given form: a grammar made from a JSON schema says before every token which ones may come. The schema is
-//! made ready in `schema`. JSON is written on one line.
+//! Constrained answers: a grammar compiled from a JSON schema determines before every token which tokens are allowed.
+//! The module `schema` prepares the schema. JSON is written on one line.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use serde_json::{Map, Value, json};
 use super::schema::Plain;
 use super::vocab::Vocab;
 
-/// Memory is only taken for what is used of it.
+/// The stack size of [`with_large_stack`] in bytes. The system takes memory only for the part that is used.
 const STACK: usize = 128 << 20;
 
-/// Makes constraints for one vocabulary.
+/// Compiles constraints for one vocabulary.
 pub(super) struct Grammars {
     factory: ParserFactory,
     #[cfg(test)]
@@ -51,15 +51,15 @@ impl Grammars {
         })
     }
 
-    /// A constraint to the JSON that `schema`, given in `param`, describes.
+    /// The constraint to JSON that `schema` describes; `param` is the request parameter that holds the schema.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] naming `param` when the engine cannot take it.
     pub(super) fn json(&self, param: &'static str, schema: Plain) -> Result<Constraint> {
         let document = schema.document();
         let exact = self.compile(document.clone(), false);
-        // The engine takes a `oneOf` only if it sees that no two branches can hold at once. Where it does not see that,
-        // an answer is held to one branch, and may fit another one by chance.
+        // The engine accepts a `oneOf` only if it can prove that no two branches match the same value. Where it cannot,
+        // `oneOf` is compiled like `anyOf`: an answer matches one branch, and may by chance match another as well.
         let has_choice = || Value::Object(document.clone()).to_string().contains("\"oneOf\":");
         let compiled = match exact {
             Err(why) => {
@@ -72,17 +72,18 @@ impl Grammars {
             compiled => compiled,
         };
         let matcher = compiled.map_err(|why| unusable(param, &why))?;
-        // What comes first may be too large to be worked out; better said before the answer begins.
+        // Computing the first token's mask may fail because the grammar is too large. It is computed now, so that the
+        // error is reported before the answer begins.
         let mut constraint = Constraint { matcher, param };
         constraint.allowed()?;
         Ok(constraint)
     }
 
     fn compile(&self, mut document: Map<String, Value>, any_branch: bool) -> Result<Box<Matcher>, String> {
-        let form = json!({
+        let options = json!({
             "whitespace_flexible": false, "item_separator": ", ", "key_separator": ": ", "coerce_one_of": any_branch
         });
-        document.insert("x-guidance".into(), form);
+        document.insert("x-guidance".into(), options);
         let grammar = TopLevelGrammar::from_json_schema(Value::Object(document));
         let parser =
             panic_utils::catch_unwind(std::panic::AssertUnwindSafe(|| self.factory.create_parser(grammar)));
@@ -95,45 +96,46 @@ impl Grammars {
 }
 
 impl Constraint {
-    /// The tokens that may come next.
+    /// The tokens that are allowed next.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] naming the parameter with the schema, of which this part is too large.
+    /// [`jan_core::ErrorKind::Invalid`] naming the parameter with the schema, when this part of its grammar is too
+    /// large.
     pub(super) fn allowed(&mut self) -> Result<SimpleVob> {
         let allowed =
             self.matcher.compute_mask_or_eos().map_err(|why| unusable(self.param, &why.to_string()))?;
-        // Two patterns that exclude each other show themselves only where the text would begin.
+        // Two patterns that contradict each other are detected only here, where the text would begin.
         if allowed.is_zero() { Err(unusable(self.param, "nothing can fulfil it")) } else { Ok(allowed) }
     }
 
-    /// Takes the token that came; true when the answer is complete.
+    /// Advances the grammar by a token; returns true when the answer is complete.
     ///
     /// # Errors
     /// As [`Constraint::allowed`].
-    pub(super) fn take(&mut self, id: u32) -> Result<bool> {
+    pub(super) fn advance(&mut self, id: u32) -> Result<bool> {
         self.matcher.consume_token(id).map_err(|why| unusable(self.param, &why.to_string()))?;
         Ok(self.matcher.is_stopped())
     }
 }
 
-/// Does work on schemas on a thread with a stack of its own: how deep the engine goes into a schema is bounded, but not
-/// by what the stack of an ordinary thread holds, and a stack that runs over ends the whole process.
-pub(super) fn deep<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+/// Runs work on schemas on a thread with a large stack. The engine recurses into a schema; the depth is bounded, but
+/// the stack of an ordinary thread would overflow before the bound, and a stack overflow ends the whole process.
+pub(super) fn with_large_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("schema".to_owned()).stack_size(STACK);
-        let working = thread.spawn_scoped(scope, work).map_err(Error::internal)?;
-        working.join().unwrap_or_else(|_| Err(Error::internal("reading a schema panicked")))
+        let handle = thread.spawn_scoped(scope, work).map_err(Error::internal)?;
+        handle.join().unwrap_or_else(|_| Err(Error::internal("reading a schema panicked")))
     })
 }
 
-/// The error that a schema cannot be used, and why.
+/// The error for a schema that cannot be used, with the reason.
 pub(super) fn unusable(param: &'static str, why: &str) -> Error {
-    // The first line is the reason; what may follow is the grammar that the schema was turned into.
+    // The first line is the reason; the engine may append the grammar that it compiled from the schema.
     let first = why.lines().next().unwrap_or("it is of no use").trim_end_matches('.');
     Error::invalid(param, format!("The schema in `{param}` cannot be used: {first}."))
 }
 
-/// The vocabulary as the grammar engine asks for it.
+/// The vocabulary in the interface of the grammar engine.
 struct Env {
     vocab: Arc<Vocab>,
     trie: TokTrie,
@@ -159,31 +161,32 @@ mod tests {
         Some(Grammars::new(Arc::new(Vocab::read(&Gguf::open(&file()?).unwrap().0).unwrap())).unwrap())
     }
 
-    /// What a model says that knows nothing but the grammar: at every step the shortest of a few tokens drawn by lot.
-    fn drawn(grammars: &Grammars, schema: &Value, lot: &mut u64) -> Value {
+    /// The answer of a random model under the grammar: at every step the shortest of four allowed tokens drawn at
+    /// random.
+    fn random_answer(grammars: &Grammars, schema: &Value, seed: &mut u64) -> Value {
         let plain = Plain::read(schema).unwrap_or_else(|why| panic!("{schema}: {why}"));
         let mut constraint = grammars.json("schema", plain).unwrap_or_else(|e| panic!("{schema}: {e}"));
-        let mut said = Vec::new();
+        let mut answer = Vec::new();
         for _ in 0..4000 {
             let allowed: Vec<u32> = constraint.allowed().unwrap().iter().collect();
             let few = (0..4).map(|_| {
-                *lot = lot.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                allowed[(*lot >> 33) as usize % allowed.len()]
+                *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                allowed[(*seed >> 33) as usize % allowed.len()]
             });
             let id = few.min_by_key(|id| grammars.words.bytes(*id).len()).unwrap();
-            said.extend_from_slice(grammars.words.bytes(id));
-            if constraint.take(id).unwrap() {
+            answer.extend_from_slice(grammars.words.bytes(id));
+            if constraint.advance(id).unwrap() {
                 break;
             }
         }
-        let said = String::from_utf8(said).unwrap();
-        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{schema}: {error}: {said}"))
+        let answer = String::from_utf8(answer).unwrap();
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{schema}: {error}: {answer}"))
     }
 
     #[test]
     fn answers_fulfil_combinations() {
         let Some(grammars) = grammars() else { return };
-        let mut lot = 1;
+        let mut seed = 1;
         let named =
             json!({"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]});
         let node = |next: Value| {
@@ -194,47 +197,48 @@ mod tests {
         for _ in 0..5 {
             let both =
                 json!({"allOf": [named, {"properties": {"age": {"type": "integer"}}, "required": ["age"]}]});
-            let said = drawn(&grammars, &both, &mut lot);
-            assert!(said["name"].is_string() && said["age"].is_i64(), "{said}");
+            let answer = random_answer(&grammars, &both, &mut seed);
+            assert!(answer["name"].is_string() && answer["age"].is_i64(), "{answer}");
 
             let beside = json!({"$ref": "#/$defs/named", "properties": {"age": {"type": "integer"}}, "required": ["age"], "$defs": {"named": named}});
-            let said = drawn(&grammars, &beside, &mut lot);
-            assert!(said["name"].is_string() && said["age"].is_i64(), "{said}");
+            let answer = random_answer(&grammars, &beside, &mut seed);
+            assert!(answer["name"].is_string() && answer["age"].is_i64(), "{answer}");
 
             for kind in ["anyOf", "oneOf"] {
                 let choice = json!({"type": "object", "properties": {"kind": {"enum": ["a", "b"]}}, "required": ["kind"], kind: [
                     {"properties": {"kind": {"const": "a"}, "x": {"type": "boolean"}}, "required": ["x"]},
                     {"properties": {"kind": {"const": "b"}, "y": {"type": "null"}}, "required": ["y"]}]});
-                let said = drawn(&grammars, &choice, &mut lot);
-                let is_a = said["kind"] == "a" && said["x"].is_boolean() && said.get("y").is_none();
-                let is_b =
-                    said["kind"] == "b" && said.get("y") == Some(&Value::Null) && said.get("x").is_none();
-                assert!(is_a || is_b, "{said}");
+                let answer = random_answer(&grammars, &choice, &mut seed);
+                let is_a = answer["kind"] == "a" && answer["x"].is_boolean() && answer.get("y").is_none();
+                let is_b = answer["kind"] == "b"
+                    && answer.get("y") == Some(&Value::Null)
+                    && answer.get("x").is_none();
+                assert!(is_a || is_b, "{answer}");
             }
             let overlapping =
                 json!({"oneOf": [{"type": "integer", "minimum": 5}, {"type": "integer", "maximum": 9}]});
-            assert!(drawn(&grammars, &overlapping, &mut lot).is_i64());
+            assert!(random_answer(&grammars, &overlapping, &mut seed).is_i64());
 
             for next in [
                 json!({"anyOf": [reference, {"type": "null"}]}),
                 json!({"anyOf": [{"allOf": [reference, {"properties": {"value": {"maximum": 3}}}]}, {"type": "null"}]}),
                 json!({"oneOf": [{"type": "null"}, {"$ref": "#/$defs/node", "description": "more"}]}),
             ] {
-                let mut said = &drawn(&grammars, &node(next), &mut lot);
-                while said.is_object() {
-                    assert!(said["value"].is_i64(), "{said}");
-                    said = &said["next"];
+                let mut answer = &random_answer(&grammars, &node(next), &mut seed);
+                while answer.is_object() {
+                    assert!(answer["value"].is_i64(), "{answer}");
+                    answer = &answer["next"];
                 }
-                assert!(said.is_null());
+                assert!(answer.is_null());
             }
-            let long = drawn(&grammars, &json!({"type": "string", "minLength": 300}), &mut lot);
+            let long = random_answer(&grammars, &json!({"type": "string", "minLength": 300}), &mut seed);
             assert!(long.as_str().unwrap().chars().count() >= 300);
-            assert!(drawn(&grammars, &json!({"type": "object"}), &mut lot).is_object());
+            assert!(random_answer(&grammars, &json!({"type": "object"}), &mut seed).is_object());
         }
     }
 
     #[test]
-    fn what_the_engine_cannot_take_is_the_callers_to_mend() {
+    fn a_schema_that_the_engine_cannot_compile_is_the_callers_error() {
         let Some(grammars) = grammars() else { return };
         for schema in [
             json!({"type": "string", "pattern": "^(a{1000}){1000}$"}),
@@ -246,11 +250,11 @@ mod tests {
         ] {
             let refused = Plain::read(&schema).map_err(|why| unusable("x", &why)).and_then(|plain| {
                 let mut constraint = grammars.json("x", plain)?;
-                // As far as the answer goes without a choice.
+                // Some contradictions are detected only after the first tokens.
                 for _ in 0..20 {
                     let allowed = constraint.allowed()?;
                     let id = allowed.iter().max_by_key(|id| grammars.words.bytes(*id).len());
-                    constraint.take(id.ok_or_else(|| unusable("x", "nothing may come"))?)?;
+                    constraint.advance(id.ok_or_else(|| unusable("x", "nothing may come"))?)?;
                 }
                 Ok(())
             });

@@ -1,8 +1,9 @@
-//! Text of callers never becomes a control token. A template is filled in as one text, and by then nobody can tell the
-//! `<|im_end|>` that it wrote from one that a user, a web page or the result of a tool brought along to end its turn and
-//! open one of the system's. So before the template is filled, a character that occurs nowhere in the request is put into
-//! every such name in the caller's text. What still is a name afterwards is the template's own, and becomes its token; all
-//! else is read as plain text, without the character.
+//! Prevents text of callers from becoming control tokens. A chat template is rendered to one text. In that text, an
+//! `<|im_end|>` that the template wrote looks the same as one that came from a user, a web page or a tool's result,
+//! which could end its own message and begin a forged system message. So before rendering, a marker character that
+//! occurs nowhere in the request is inserted into every such name in the caller's text. In the rendered text, a name
+//! without the marker was written by the template and becomes its control token; everything else is plain text, and the
+//! marker is removed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,14 +12,14 @@ use serde_json::Value;
 use super::template::Prompt;
 use super::text::unfinished;
 
-/// Marks that structure an answer: templates look for them in what an assistant said before.
+/// Tags that structure an answer. Templates search earlier assistant messages for them, so they stay unchanged there.
 pub(super) const VISIBLE: [&str; 4] = ["<think>", "</think>", "<tool_call>", "</tool_call>"];
 
-/// The control tokens of a vocabulary, found by their first character; of those, longer ones first.
+/// The control tokens of a vocabulary by their first character, each list sorted by length, longest first.
 #[derive(Default)]
 pub(super) struct Controls(HashMap<char, Vec<(String, u32)>>);
 
-/// A piece of a filled template.
+/// A piece of a rendered template.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     Text(String),
@@ -44,7 +45,8 @@ impl Controls {
         self.0.get(&text.chars().next()?)?.iter().find(|(name, _)| text.starts_with(name.as_str()))
     }
 
-    /// The text so that nothing in it is a control token, nor the beginning of one that what follows could complete.
+    /// The text with `mark` inserted so that it contains no control token, and does not end with the beginning of one
+    /// that the following text could complete. With `visible`, the [`VISIBLE`] tags stay unchanged.
     fn guard(&self, text: &str, mark: char, visible: bool) -> String {
         let mut out = String::with_capacity(text.len());
         for (at, letter) in text.char_indices() {
@@ -61,7 +63,7 @@ impl Controls {
         out
     }
 
-    /// Guards a text of the caller's that is put behind the filled template.
+    /// Guards a caller's text that is appended to the rendered template.
     pub(super) fn guard_text(&self, text: &str, mark: char) -> String {
         self.guard(text, mark, false)
     }
@@ -81,32 +83,32 @@ impl Controls {
         }
     }
 
-    /// The control token of this name.
+    /// The control token with this name.
     pub(super) fn named(&self, name: &str) -> Option<u32> {
         self.first(name).filter(|(found, _)| found == name).map(|(_, id)| *id)
     }
 
-    /// Guards all that the caller says, and answers the character that it is done with.
+    /// Guards all text of the caller and returns the marker character.
     pub(super) fn guard_prompt(&self, prompt: &mut Prompt) -> char {
         let mark = unused(prompt);
         for message in &mut prompt.messages {
             let Some(members) = message.as_object_mut() else { continue };
             let assistant = members.get("role").is_some_and(|role| role == "assistant");
-            // Roles are known words, of which templates make control tokens themselves.
+            // Roles are known words, and templates build control tokens from them.
             for (_, value) in members.iter_mut().filter(|(key, _)| *key != "role") {
                 self.guard_all(value, mark, assistant);
             }
         }
-        let more = prompt.more.values_mut();
-        prompt.tools.iter_mut().chain(more).for_each(|value| self.guard_all(value, mark, false));
+        let variables = prompt.variables.values_mut();
+        prompt.tools.iter_mut().chain(variables).for_each(|value| self.guard_all(value, mark, false));
         mark
     }
 
-    /// Takes a filled template apart.
+    /// Splits a rendered template into text and control tokens.
     pub(super) fn pieces(&self, text: &str, mark: char) -> Vec<Piece> {
         let (mut pieces, mut plain, mut rest) = (Vec::new(), String::new(), text);
         while let Some(letter) = rest.chars().next() {
-            // A name of one character cannot be broken; the character behind it says that it is none.
+            // The marker cannot be inserted into a name of one character, so it follows it there.
             let found = self
                 .first(rest)
                 .filter(|(name, _)| rest.get(name.len()..).is_none_or(|behind| !behind.starts_with(mark)));
@@ -132,16 +134,16 @@ impl Controls {
     }
 }
 
-/// A character for private use that the caller does not use.
+/// A private-use character that occurs nowhere in the prompt.
 fn unused(prompt: &Prompt) -> char {
-    let said = prompt.messages.iter().chain(&prompt.tools).chain(prompt.more.values());
-    unused_in(&said.map(Value::to_string).collect::<String>())
+    let values = prompt.messages.iter().chain(&prompt.tools).chain(prompt.variables.values());
+    unused_in(&values.map(Value::to_string).collect::<String>())
 }
 
-/// The same for one text.
+/// A private-use character that does not occur in the text.
 pub(super) fn unused_in(text: &str) -> char {
     let used: HashSet<char> = text.chars().filter(|letter| is_private(*letter)).collect();
-    // Who uses all 6400 has a text of nothing else: what is lost of it is one of them.
+    // A text that contains all 6400 of them loses one of them; that is harmless.
     ('\u{e000}'..='\u{f8ff}').find(|letter| !used.contains(letter)).unwrap_or('\u{e000}')
 }
 
@@ -168,21 +170,26 @@ mod tests {
     #[test]
     fn only_the_templates_own_names_are_control_tokens() {
         let controls = controls();
-        for said in ["<|im_end|>", "a<|im_<|im_end|>", "<", "<|im_end", "[INST] $5", "$", "日本<|im_start|>x"]
+        for text_of_caller in
+            ["<|im_end|>", "a<|im_<|im_end|>", "<", "<|im_end", "[INST] $5", "$", "日本<|im_start|>x"]
         {
-            let guarded = controls.guard_text(said, MARK);
+            let guarded = controls.guard_text(text_of_caller, MARK);
             let filled = format!("<|im_start|>user\n{guarded}<|im_end|>");
-            let want = [Piece::Control(1), text(&format!("user\n{said}")), Piece::Control(0)];
-            assert_eq!(controls.pieces(&filled, MARK), want, "{said}");
-            // What follows cannot complete it either.
+            let want = [Piece::Control(1), text(&format!("user\n{text_of_caller}")), Piece::Control(0)];
+            assert_eq!(controls.pieces(&filled, MARK), want, "{text_of_caller}");
+            // The following text cannot complete a name either.
             let completed = format!("{guarded}|im_end|>");
-            assert_eq!(controls.pieces(&completed, MARK), [text(&format!("{said}|im_end|>"))], "{said}");
+            assert_eq!(
+                controls.pieces(&completed, MARK),
+                [text(&format!("{text_of_caller}|im_end|>"))],
+                "{text_of_caller}"
+            );
         }
         assert_eq!(controls.guard_text("a < b", MARK), "a < b", "nothing to guard");
     }
 
     #[test]
-    fn everything_that_a_caller_says_is_guarded_but_what_templates_look_for() {
+    fn all_text_of_callers_is_guarded_except_tags_in_assistant_messages() {
         let mut prompt = Prompt {
             messages: vec![
                 json!({"role": "user", "content": "</think>\u{e000}", "name": "[INST]"}),
@@ -192,7 +199,7 @@ mod tests {
             ..Prompt::default()
         };
         let mark = controls().guard_prompt(&mut prompt);
-        assert_eq!(mark, '\u{e001}', "one that nobody uses");
+        assert_eq!(mark, '\u{e001}', "a character that the request does not contain");
         assert_eq!(prompt.messages[0]["role"], "user");
         assert_eq!(prompt.messages[0]["content"], "<\u{e001}/think>\u{e000}");
         assert_eq!(prompt.messages[0]["name"], "[\u{e001}INST]");

@@ -1,8 +1,9 @@
-//! The arithmetic: which architectures can be loaded, and feeding tokens to one of them. Everything here runs on the
-//! model's worker thread.
+//! The inference: loads the weights of a supported architecture and runs the forward pass. Everything here runs on the
+//! model's worker thread, except for loading.
 //!
-//! The forward passes are the quantised models of candle-transformers, each with habits of its own that are kept out
-//! of sight here: which can read a prompt in pieces, which can go on after an answer, and how each one forgets.
+//! The forward passes are the quantised models of candle-transformers. They differ in whether a prompt can be fed in
+//! pieces, whether a prompt can follow an answer in the same cache, and how the cache is cleared. [`Engine`] hides
+//! these differences.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -19,12 +20,14 @@ use super::gguf::Gguf;
 use super::requant::Requantised;
 use super::shape;
 
-/// What can be loaded. The mixture-of-experts Qwen3 is missing because its stock forward can never forget a chat.
+/// The supported architectures, for messages. The mixture-of-experts Qwen3 is missing because the cache of its forward
+/// pass in candle cannot be cleared.
 const ARCHITECTURES: &str = "llama, qwen2, qwen3, gemma3, phi3, glm4, lfm2";
-/// How many tokens of a prompt are read at once: bounds the memory of attention, and the time until a client who left
-/// is noticed.
+/// How many tokens of a prompt are fed at once. This bounds the memory of attention, and the time until the worker
+/// notices that the client has disconnected.
 const PIECE: usize = 128;
-/// Stock forwards keep a mask for every prompt length they met. Past this many bytes the weights are read again.
+/// Candle's forward passes cache an attention mask for every prompt length and never free it. When the masks take more
+/// bytes than this, the weights are loaded again, which frees them.
 const MASK_BUDGET: usize = 256 << 20;
 
 enum Weights {
@@ -37,25 +40,28 @@ enum Weights {
     Lfm2(lfm2::ModelWeights),
 }
 
-/// A loaded model and the tokens that its cache holds.
+/// A loaded model and its cache.
 pub(super) struct Engine {
     path: PathBuf,
     context: usize,
-    live: Weights,
-    /// A copy that has seen no token; the weights are shared, so going back to it is free and frees the cache.
+    current: Weights,
+    /// A handle on the same weights with an empty cache. Replacing `current` by a copy of it clears the cache at no
+    /// cost.
     fresh: Option<Weights>,
+    /// The tokens in the cache.
     fed: Vec<u32>,
+    /// Bytes of the cached attention masks (estimated).
     masks: usize,
 }
 
-/// The longest context that this file and its forward pass can have.
+/// The longest context that the file and its forward pass support.
 ///
 /// # Errors
 /// When the architecture is not supported; the message lists those that are.
 pub(super) fn longest_context(gguf: &Gguf) -> Result<usize> {
-    let trained = usize::try_from(gguf.own("context_length").unwrap_or(4096)).unwrap_or(usize::MAX);
+    let trained = usize::try_from(gguf.arch_number("context_length").unwrap_or(4096)).unwrap_or(usize::MAX);
     match gguf.arch.as_str() {
-        // The stock forward has its table of positions up to here.
+        // Candle's forward pass has a table of positions up to this length.
         "llama" => Ok(trained.min(llama::MAX_SEQ_LEN)),
         "qwen2" | "qwen3" | "gemma3" | "phi3" | "glm4" | "lfm2" => Ok(trained),
         other => Err(gguf.unusable(format!("has the architecture `{other}`; supported are {ARCHITECTURES}"))),
@@ -63,64 +69,64 @@ pub(super) fn longest_context(gguf: &Gguf) -> Result<usize> {
 }
 
 impl Engine {
-    /// Reads the weights of `path` for up to `context` positions.
+    /// Loads the weights of `path` for up to `context` positions.
     pub(super) fn load(path: PathBuf, context: usize) -> Result<Self> {
-        let live = Weights::read(&path, context)?;
-        let fresh = live.share();
-        let mut engine = Self { path, context, live, fresh, fed: Vec::new(), masks: 0 };
-        engine.try_out()?;
+        let current = Weights::read(&path, context)?;
+        let fresh = current.share();
+        let mut engine = Self { path, context, current, fresh, fed: Vec::new(), masks: 0 };
+        engine.test_forward()?;
         Ok(engine)
     }
 
-    /// Feeds one token. That the tensors fit one another is only found out by using them: better now than in the first
-    /// answer.
-    fn try_out(&mut self) -> Result<()> {
+    /// Feeds one token. Candle detects tensors that do not fit each other only when they are used; this makes loading
+    /// fail instead of the first answer.
+    fn test_forward(&mut self) -> Result<()> {
         let tried = catch_unwind(AssertUnwindSafe(|| self.forward(&[0], 0)));
         let tried = tried.unwrap_or_else(|_| Err(candle_core::Error::msg("the forward pass panicked")));
         match tried {
-            Ok(logits) if !logits.is_empty() => self.forget(),
+            Ok(logits) if !logits.is_empty() => self.clear(),
             Ok(_) => Err(Gguf::broken(&self.path, &candle_core::Error::msg("no logits"))),
             Err(error) => Err(Gguf::broken(&self.path, &error)),
         }
     }
 
-    /// Prepares for a prompt and returns how many of its tokens are in the cache already: all of the last chat if the
-    /// prompt goes on from exactly there, else none.
+    /// Prepares for a prompt and returns how many of its tokens are in the cache already: all cached tokens if the
+    /// prompt begins with exactly them, otherwise none.
     pub(super) fn begin(&mut self, prompt: &[u32]) -> Result<usize> {
-        let goes_on = prompt.len() > self.fed.len() && prompt.starts_with(&self.fed);
-        if goes_on && self.live.goes_on() {
+        let continues = prompt.len() > self.fed.len() && prompt.starts_with(&self.fed);
+        if continues && self.current.can_continue() {
             return Ok(self.fed.len());
         }
-        self.forget()?;
+        self.clear()?;
         Ok(0)
     }
 
-    /// Empties the cache.
-    pub(super) fn forget(&mut self) -> Result<()> {
+    /// Clears the cache.
+    pub(super) fn clear(&mut self) -> Result<()> {
         self.fed.clear();
         match &self.fresh {
             Some(fresh) => {
-                if let Some(clean) = fresh.share() {
-                    self.live = clean;
+                if let Some(empty) = fresh.share() {
+                    self.current = empty;
                     self.masks = 0;
                 }
             }
-            None => self.live.clear(),
+            None => self.current.clear(),
         }
         if self.masks > MASK_BUDGET {
             tracing::debug!("reading the local model again to let go of old attention masks");
-            self.live = Weights::read(&self.path, self.context)?;
+            self.current = Weights::read(&self.path, self.context)?;
             self.masks = 0;
         }
         Ok(())
     }
 
-    /// The pieces in which a prompt is to be fed.
+    /// The pieces in which to feed a prompt.
     pub(super) fn pieces<'a>(&self, prompt: &'a [u32]) -> std::slice::Chunks<'a, u32> {
-        prompt.chunks(if self.live.reads_in_pieces() { PIECE } else { prompt.len().max(1) })
+        prompt.chunks(if self.current.accepts_pieces() { PIECE } else { prompt.len().max(1) })
     }
 
-    /// Feeds tokens after those fed before and returns a number for every token that could come next.
+    /// Feeds tokens after those fed before and returns the logits of the next token.
     pub(super) fn feed(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
         let at = self.fed.len();
         if tokens.len() > 1 {
@@ -133,7 +139,7 @@ impl Engine {
 
     fn forward(&mut self, tokens: &[u32], at: usize) -> candle_core::Result<Vec<f32>> {
         let input = Tensor::new(tokens, &Device::Cpu)?.unsqueeze(0)?;
-        let logits = match &mut self.live {
+        let logits = match &mut self.current {
             Weights::Llama(model) => model.forward(&input, at),
             Weights::Qwen2(model) => model.forward(&input, at),
             Weights::Qwen3(model) => model.forward(&input, at),
@@ -150,8 +156,9 @@ impl Weights {
     fn read(path: &std::path::Path, context: usize) -> Result<Self> {
         let (mut gguf, reader) = Gguf::open(path)?;
         shape::check(&gguf)?;
-        // The loaders size their tables and caches by the file's own context and number type; both are made to fit:
-        // positions in 16 bits would be wrong from 2048 on.
+        // The loaders size their tables and caches by the context length and number type in the file's header, so both
+        // are overwritten: the context with the one in use, the type with f32, since 16-bit positions are wrong from
+        // 2048 on.
         let own_context = format!("{}.context_length", gguf.arch);
         gguf.content.metadata.insert(own_context, Value::U32(u32::try_from(context).unwrap_or(u32::MAX)));
         gguf.content.metadata.insert("general.dtype".into(), Value::U32(0));
@@ -161,7 +168,7 @@ impl Weights {
             );
         }
         if gguf.arch == "gemma3"
-            && gguf.own("attention.sliding_window").is_some_and(|window| window < context as u64)
+            && gguf.arch_number("attention.sliding_window").is_some_and(|window| window < context as u64)
         {
             tracing::warn!("past the model's sliding window answers may be worse than they could be");
         }
@@ -183,7 +190,8 @@ impl Weights {
         .map_err(broken)
     }
 
-    /// Another handle on the same weights with an empty cache, taken before the first token; not all models can.
+    /// Another handle on the same weights with an empty cache. Must be called before the first token; `None` for models
+    /// that do not support it.
     fn share(&self) -> Option<Self> {
         match self {
             Self::Llama(model) => Some(Self::Llama(model.clone())),
@@ -199,20 +207,20 @@ impl Weights {
         match self {
             Self::Qwen2(model) => model.clear_kv_cache(),
             Self::Qwen3(model) => model.clear_kv_cache(),
-            // These start over by themselves at position 0, or are exchanged for a fresh copy.
+            // LFM2 clears its cache itself at position 0; the others are replaced by a fresh copy.
             Self::Lfm2(_) | Self::Llama(_) | Self::Gemma3(_) | Self::Phi3(_) | Self::Glm4(_) => {}
         }
     }
 
-    /// Whether a prompt may come in pieces. Gemma3 masks out what came before a later piece, and the convolutions of
-    /// LFM2 look only at the piece they are in.
-    fn reads_in_pieces(&self) -> bool {
+    /// Whether a prompt can be fed in pieces. Gemma3's attention mask hides the earlier pieces from a later one, and
+    /// the convolutions of LFM2 see only the current piece.
+    fn accepts_pieces(&self) -> bool {
         !matches!(self, Self::Gemma3(_) | Self::Lfm2(_))
     }
 
-    /// Whether a new prompt may be fed after an answer. The stock Qwen3 keeps prompt and answer in two caches, and its
-    /// prompt pass sees only the first.
-    fn goes_on(&self) -> bool {
-        self.reads_in_pieces() && !matches!(self, Self::Qwen3(_))
+    /// Whether a prompt can be fed after an answer. Candle's Qwen3 keeps prompt and answer in two caches, and feeding a
+    /// prompt uses only the first.
+    fn can_continue(&self) -> bool {
+        self.accepts_pieces() && !matches!(self, Self::Qwen3(_))
     }
 }

@@ -1,5 +1,5 @@
-//! A model file as the engine's library reads it, with plain getters, and the question whether it fits into this
-//! machine's memory. The tensors stay on disk here; `engine` reads them.
+//! A model file's header as the engine's library reads it, with typed getters, and the check whether the model fits
+//! into the memory of this machine. `engine` reads the tensors.
 
 use std::fs::File;
 use std::io::{BufReader, Seek};
@@ -19,9 +19,9 @@ pub(super) struct Gguf {
 }
 
 impl Gguf {
-    /// Reads the header and leaves the file open for the tensors.
+    /// Reads the header. The returned reader is for the tensors.
     pub(super) fn open(path: &Path) -> Result<(Self, BufReader<File>)> {
-        // Reads the header believing nothing, where the library believes some of it.
+        // The library trusts some lengths in the header; our own reader does not, so it checks the file first.
         ModelFile::read(path)?;
         let file = File::open(path).map_err(|e| unreadable(path, format!("cannot be opened ({e})")))?;
         let mut reader = BufReader::with_capacity(1 << 20, file);
@@ -44,8 +44,8 @@ impl Gguf {
         whole(self.content.metadata.get(key)?)
     }
 
-    /// A whole number of the architecture's own keys: `own("block_count")` reads `llama.block_count`.
-    pub(super) fn own(&self, key: &str) -> Option<u64> {
+    /// A whole number of the architecture's own keys: `arch_number("block_count")` reads `llama.block_count`.
+    pub(super) fn arch_number(&self, key: &str) -> Option<u64> {
         self.number(&format!("{}.{key}", self.arch))
     }
 
@@ -54,7 +54,7 @@ impl Gguf {
         u32::try_from(self.number(key)?).ok()
     }
 
-    /// A yes or no.
+    /// A boolean.
     pub(super) fn flag(&self, key: &str) -> Option<bool> {
         self.content.metadata.get(key)?.to_bool().ok()
     }
@@ -64,18 +64,18 @@ impl Gguf {
         self.content.metadata.get(key).and_then(|value| value.to_vec().ok()).map_or(&[], Vec::as_slice)
     }
 
-    /// The error that this file cannot be used, and why.
+    /// The error for a file that cannot be used, with the reason.
     pub(super) fn unusable(&self, why: impl std::fmt::Display) -> Error {
         unreadable(&self.path, why)
     }
 
-    /// The error that the tensors of the file at `path` cannot be used.
+    /// The error for a file whose tensors cannot be used.
     pub(super) fn broken(path: &Path, cause: &candle_core::Error) -> Error {
         unreadable(path, "has tensors that do not fit its architecture").because(cause.to_string())
     }
 }
 
-/// A whole number out of any of the integer types that writers of these files use.
+/// A whole number of at least 0, stored as any of the integer types.
 pub(super) fn whole(value: &Value) -> Option<u64> {
     match value {
         Value::U8(n) => Some(u64::from(*n)),
@@ -95,7 +95,7 @@ fn unreadable(path: &Path, why: impl std::fmt::Display) -> Error {
         .with_code("model_unusable")
 }
 
-/// Refuses a model that would not fit: running out of memory later takes the whole process, not one request.
+/// Refuses a model that does not fit into memory: running out of memory later would end the whole process.
 pub(super) fn check_memory(path: &Path, context: usize) -> Result<()> {
     let Some(free) = free_memory() else { return Ok(()) };
     let needed = ModelFile::read(path)?.memory(context as u64);
@@ -112,7 +112,7 @@ pub(super) fn check_memory(path: &Path, context: usize) -> Result<()> {
     Err(Error::unavailable(message).with_code("not_enough_memory"))
 }
 
-/// Free memory where the system says so in a file (Linux, with the limit of a container); elsewhere unknown.
+/// The free memory in bytes on Linux, limited by the container's limit; `None` on other systems.
 fn free_memory() -> Option<u64> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;

@@ -1,4 +1,4 @@
-//! Messages and tools of a request, in the shape that chat templates were written for.
+//! Converts the messages and tools of a request to the form that chat templates expect.
 
 use jan_core::{ChatRequest, Error, Result};
 use serde_json::{Value, json};
@@ -10,11 +10,11 @@ use super::reader::Form;
 pub(super) enum Choice {
     /// No tool.
     None,
-    /// As it likes.
+    /// The model decides.
     Auto,
-    /// Any of them.
+    /// At least one call, of any tool.
     Required,
-    /// This one.
+    /// A call of this tool.
     Named(Value),
 }
 
@@ -22,7 +22,7 @@ impl Choice {
     /// Reads `tool_choice`.
     ///
     /// # Errors
-    /// [`jan_core::ErrorKind::Invalid`] naming it when it asks for a tool that is not there.
+    /// [`jan_core::ErrorKind::Invalid`] naming `tool_choice` when it names a tool that is not in `tools`.
     pub(super) fn read(request: &ChatRequest, tools: &[Value]) -> Result<Self> {
         let wrong = |message: String| Error::invalid("tool_choice", message);
         if let Some(i) = tools.iter().position(|tool| tool_name(tool).is_empty()) {
@@ -46,18 +46,18 @@ impl Choice {
         }
     }
 
-    /// Whether the answer has to be a call.
+    /// Whether the answer must be a call.
     pub(super) fn is_forced(&self) -> bool {
         matches!(self, Self::Required | Self::Named(_))
     }
 }
 
-/// The function's name; empty for what is no function.
+/// The function's name; empty when the tool is not a function.
 pub(super) fn tool_name(tool: &Value) -> &str {
     tool.pointer("/function/name").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Who may speak, with the word that templates have for it.
+/// The roles of the API, each with the role that chat templates use for it.
 const ROLES: [(&str, &str); 6] = [
     ("system", "system"),
     ("developer", "system"),
@@ -67,10 +67,10 @@ const ROLES: [(&str, &str); 6] = [
     ("function", "tool"),
 ];
 
-/// The messages: content as one string, arguments of earlier calls as objects, roles as templates know them.
+/// The messages, with content as one string, arguments of earlier calls as objects, and the roles of templates.
 ///
 /// # Errors
-/// [`jan_core::ErrorKind::Invalid`] naming the part that is not text, or the role that no template knows.
+/// [`jan_core::ErrorKind::Invalid`] naming the part that is not text, or the unknown role.
 pub(super) fn read(request: &ChatRequest) -> Result<Vec<Value>> {
     let mut messages: Vec<Value> = request.get("messages")?.unwrap_or_default();
     for (i, message) in messages.iter_mut().enumerate() {
@@ -87,7 +87,7 @@ pub(super) fn read(request: &ChatRequest) -> Result<Vec<Value>> {
         for arguments in
             calls.into_iter().flatten().filter_map(|call| call.pointer_mut("/function/arguments"))
         {
-            // Templates write arguments out as JSON themselves; a string would come out quoted.
+            // Templates convert arguments to JSON themselves; a string would be quoted a second time.
             let read = arguments.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
             if let Some(object) = read.filter(Value::is_object) {
                 *arguments = object;
@@ -97,7 +97,8 @@ pub(super) fn read(request: &ChatRequest) -> Result<Vec<Value>> {
     Ok(messages)
 }
 
-/// A role that a template does not know becomes words of a turn that the model was never trained on, or nothing at all.
+/// The template's role for a message. An unknown role is refused: a template would render it as a kind of message that
+/// the model was not trained on, or drop the message.
 fn role(message: &Value, at: usize) -> Result<&'static str> {
     let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
     let known = ROLES.iter().find(|(name, _)| *name == role).map(|(_, means)| *means);
@@ -124,7 +125,8 @@ fn parts_text(parts: &[Value], message: usize) -> Result<String> {
     Ok(out)
 }
 
-/// Tells a model about tools whose template does not, for an answer that has to be a call.
+/// Adds a description of the tools to the system message, for a forced call when the chat template does not support
+/// tools.
 pub(super) fn describe_tools(messages: &mut Vec<Value>, tools: &[Value], form: &Form) {
     let wanted = |tool: &&Value| !matches!(form, Form::Arguments { name } if name != tool_name(tool));
     let listed: Vec<String> =
@@ -164,12 +166,12 @@ mod tests {
         let messages = read(&request).unwrap();
         assert_eq!(messages[0], json!({"role": "system", "content": "ab"}));
         assert_eq!(messages[1]["content"], "");
-        // The order is the caller's: it is what the model will read.
+        // The caller's order of members is kept, since the model reads it.
         assert_eq!(messages[1]["tool_calls"][0]["function"]["arguments"].to_string(), "{\"z\":1,\"a\":2}");
     }
 
     #[test]
-    fn a_role_that_no_template_knows_is_named() {
+    fn an_error_names_the_unknown_role() {
         for role in ["wizard", "System"] {
             let request = ask(
                 json!({"model": "m", "messages": [{"role": "user", "content": "x"}, {"role": role, "content": "y"}]}),
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_named() {
+    fn an_error_names_the_image_part() {
         let request = ask(
             json!({"model": "m", "messages": [{"role": "user", "content": "x"}, {"role": "user", "content": [
             {"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "data:"}}]}]}),
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_must_be_there_to_choose() {
+    fn tool_choice_must_name_a_tool_of_the_request() {
         let tools = [json!({"type": "function", "function": {"name": "f"}})];
         let read = |choice: Value, tools: &[Value]| {
             let request = ask(json!({"model": "m", "messages": [{"role": "user"}], "tool_choice": choice}));

@@ -1,30 +1,30 @@
-//! A language model in this process: any GGUF file of an architecture that the engine knows, on the CPU, without
-//! another service. It is the default that makes one binary enough, not a serving engine: one worker thread per
-//! model, one answer at a time, a short line in front. Who needs throughput points the OpenAI-compatible provider at a
-//! server made for it.
+//! A language model in this process: any GGUF file of a supported architecture, on the CPU, without another service. It
+//! lets one binary answer chats; it is not built for throughput. There is one worker thread per model, which computes
+//! one answer at a time, and a short queue. For throughput, run a separate inference server and use the
+//! OpenAI-compatible provider.
 //!
-//! | file | idea |
+//! | file | purpose |
 //! |---|---|
-//! | `gguf`, `shape`, `requant`, `engine` | the file, whether it fits together, slow tensors made fast, the arithmetic |
+//! | `gguf`, `shape`, `requant`, `engine` | read the file, check it, convert slow tensors, run the forward pass |
 //! | `tokenizer`, `vocab`, `template`, `messages` | text to tokens, messages to text |
-//! | `controls` | what of a prompt is a control token, and what only looks like one |
-//! | `ask`, `raw` | everything a request says, checked: a chat's, and a prompt's that is to go on |
-//! | `schema`, `constrain`, `sampler` | the form of an answer, which token may come, and which does |
+//! | `controls` | keeps the caller's text from becoming control tokens |
+//! | `prepare`, `raw` | check and prepare requests: of chats, and of text completions |
+//! | `schema`, `constrain`, `sampler` | the JSON schema of an answer, the allowed tokens, the choice of the next token |
 //! | `text`, `reader` | tokens to text, text to deltas |
-//! | `queue`, `worker` | the line, and who serves it |
+//! | `queue`, `worker` | the waiting requests, and the thread that answers them |
 //!
-//! Known bounds: text only (other parts are refused by name), `n` = 1, no `logprobs`; `llama` files stop at 4096
-//! positions whatever they were trained for. Models whose width is no multiple of 256 (SmolLM2-135M is one) miss the
-//! library's fastest kernels and read long prompts no faster than they write; a chat that goes on from the last one is
-//! read from there, not from its start. How many cores the arithmetic uses is decided once per process by the
-//! engine's library: see [`THREADS_VARIABLE`].
+//! Known limits: text only (an error names other content parts), `n` = 1, no `logprobs`; `llama` files are limited to
+//! 4096 positions, whatever the model was trained for. Models whose width is not a multiple of 256 (for example
+//! SmolLM2-135M) cannot use the library's fastest kernels; they read long prompts no faster than they write. A chat
+//! that continues the previous one is read only from where it continues. The engine's library decides once per process
+//! how many cores it uses: see [`THREADS_VARIABLE`].
 
-mod ask;
 mod constrain;
 mod controls;
 mod engine;
 mod gguf;
 mod messages;
+mod prepare;
 mod queue;
 mod raw;
 mod reader;
@@ -54,35 +54,35 @@ use jan_core::{
 };
 use tokio::sync::mpsc;
 
-use ask::Ask;
 use constrain::Grammars;
 use engine::Engine;
 use gguf::Gguf;
+use prepare::PreparedRequest;
 use queue::Queue;
 use template::Template;
 use vocab::Vocab;
 use worker::Job;
 
-/// The environment variable from which the engine's library takes the number of its threads, once, at the first
-/// token. Unset, it takes all physical cores. Its threads wait by spinning, so on a machine whose cores are also
-/// needed for something else fewer are faster: see [`good_threads`].
+/// The environment variable from which the engine's library reads its number of threads, once, at the first token.
+/// Default: all physical cores. Its threads wait in busy loops, so where other work needs the cores too, fewer threads
+/// are faster: see [`good_threads`].
 pub const THREADS_VARIABLE: &str = "CANDLE_NUM_THREADS";
 
-/// Without a word from the caller: warm enough not to repeat itself, cool enough for a small model.
+/// The temperature for requests that set none: high enough to avoid repetitions, low enough for a small model.
 const DEFAULT_TEMPERATURE: f32 = 0.7;
 const DEFAULT_CONTEXT: usize = 4096;
 const DEFAULT_QUEUE: usize = 16;
 
-/// How a local model is opened; what is `None` has the default that is named.
+/// Options of a local model; `None` means the default.
 #[derive(Debug, Clone, Default)]
 pub struct LocalOptions {
-    /// The name to ask for; the file's name without `.gguf` unless told.
+    /// The model's name in requests; default: the file's name without `.gguf`.
     pub name: Option<String>,
-    /// The most tokens of prompt and answer together: 4096 unless told, never more than the file allows.
+    /// The most tokens of prompt and answer together; default: 4096. It is reduced to what the file supports.
     pub context: Option<usize>,
-    /// How many requests may wait behind the one that is answered: 16 unless told.
+    /// How many requests may wait while one is answered; default: 16.
     pub queue: Option<usize>,
-    /// Seed for requests that bring none; random unless told.
+    /// The seed for requests that set none; default: random.
     pub seed: Option<u64>,
 }
 
@@ -96,7 +96,7 @@ struct Handle {
     queue: Arc<Queue<Job>>,
 }
 
-/// What requests are prepared with; the engine itself is with the worker.
+/// Everything that is needed to prepare requests. The engine itself belongs to the worker thread.
 struct Loaded {
     name: String,
     created: u64,
@@ -116,12 +116,12 @@ impl LocalModel {
         Self::open_with(path, LocalOptions::default())
     }
 
-    /// Loads a GGUF file into memory and starts its worker. Blocks for as long as reading takes (seconds, by its size),
-    /// so an async caller wants `spawn_blocking` around it.
+    /// Loads a GGUF file into memory and starts its worker thread. Blocks while the file is read (seconds, depending on
+    /// its size), so async callers should use `spawn_blocking`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] (`model_unusable`) when the file is missing, broken, or of a kind that is not supported;
-    /// [`ErrorKind::Unavailable`] (`not_enough_memory`) saying what it needs and what is free.
+    /// [`ErrorKind::Invalid`] (`model_unusable`) when the file is missing, broken, or not supported;
+    /// [`ErrorKind::Unavailable`] (`not_enough_memory`) naming the needed and the free memory.
     pub fn open_with(path: impl AsRef<Path>, options: LocalOptions) -> Result<Self> {
         let path = path.as_ref();
         let begun = std::time::Instant::now();
@@ -157,10 +157,10 @@ impl LocalModel {
         Ok(Self(Arc::new(Handle { loaded: Arc::new(loaded), queue })))
     }
 
-    /// Puts a request in the line, and gives what comes of it.
-    fn run(&self, ask: Ask, head: ChunkBody) -> Result<ChatStream> {
+    /// Queues a request and returns the stream of its answer.
+    fn run(&self, request: PreparedRequest, head: ChunkBody) -> Result<ChatStream> {
         let (out, chunks) = mpsc::unbounded_channel();
-        self.0.queue.push(Job { ask, head, out })?;
+        self.0.queue.push(Job { request, head, out })?;
         let stream = stream::unfold(Some(chunks), |chunks| async {
             let mut chunks = chunks?;
             match chunks.recv().await {
@@ -176,10 +176,10 @@ impl LocalModel {
         Ok(ChatStream::new(stream))
     }
 
-    /// There is one model here.
+    /// Checks that the request names this model.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when another model is asked for.
+    /// [`ErrorKind::NotFound`] when the request names another model.
     fn check_name(&self, model: &str) -> Result<()> {
         let name = self.name();
         if model == name {
@@ -189,7 +189,7 @@ impl LocalModel {
         Err(Error::not_found(message).with_param("model").with_code("model_not_found"))
     }
 
-    /// The name to ask for.
+    /// The model's name in requests.
     pub fn name(&self) -> &str {
         &self.0.loaded.name
     }
@@ -200,8 +200,8 @@ impl LocalModel {
     }
 }
 
-/// The value for [`THREADS_VARIABLE`] that leaves a core to the rest of the program: physical cores less one, at
-/// least one.
+/// The value for [`THREADS_VARIABLE`] that leaves one core for the rest of the program: the number of physical cores
+/// minus one, at least one.
 pub fn good_threads() -> usize {
     candle_core::utils::get_num_threads().saturating_sub(1).max(1)
 }
@@ -219,17 +219,18 @@ impl ModelProvider for LocalModel {
         Ok(vec![model])
     }
 
-    /// The reply is a stream in any case. Dropping it, or this future, stops the work at the next token; a request
-    /// that still waits then never runs.
+    /// Always returns a stream. Dropping the stream, or this future, stops the work at the next token; a request that
+    /// is still queued is then never run.
     async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
         let request = call.request;
         let loaded = Arc::clone(&self.0.loaded);
         self.check_name(request.model())?;
         let head = ChunkBody::new(id::short("chatcmpl-"), &loaded.name, seconds(SystemTime::now()));
-        // Filling the template and making a grammar are a few milliseconds of pure work.
-        let prepared = tokio::task::spawn_blocking(move || Ask::read(&request, &loaded)).await;
-        let ask = prepared.map_err(Error::internal)??;
-        Ok(ChatReply::Stream(self.run(ask, head)?))
+        // Rendering the template and compiling a grammar take milliseconds of computation, too long for an async
+        // thread.
+        let prepared = tokio::task::spawn_blocking(move || PreparedRequest::read(&request, &loaded)).await;
+        let prepared = prepared.map_err(Error::internal)??;
+        Ok(ChatReply::Stream(self.run(prepared, head)?))
     }
 
     fn completions(&self) -> Option<&dyn CompletionProvider> {

@@ -1,5 +1,5 @@
-//! The line in front of a model: first come, first served, and only so long. Who left the line is forgotten before
-//! their turn comes, and leaves their place to the next one at once.
+//! The queue of a model: first in, first out, with a limited length. Requests whose client has disconnected are
+//! skipped. They are also removed before the length is checked, so that they do not take the place of a new request.
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
@@ -7,45 +7,46 @@ use std::time::Duration;
 
 use jan_core::{Error, ErrorKind, Result};
 
-/// Something that waits.
+/// An item of the queue.
 pub(super) trait Waiting {
-    /// Nobody is interested in it any more.
+    /// Whether its client has disconnected, so that it need not be served.
     fn is_abandoned(&self) -> bool;
 }
 
-/// See the module.
+/// A bounded queue with one consumer.
 pub(super) struct Queue<T> {
     inner: Mutex<Inner<T>>,
     changed: Condvar,
-    places: usize,
+    capacity: usize,
 }
 
 struct Inner<T> {
     waiting: VecDeque<T>,
     busy: bool,
     closed: bool,
-    /// How long one takes, averaged, to tell those who are turned away when to come back.
-    each: Duration,
+    /// The moving average of the time that one item takes. Rejected callers get a `Retry-After` that is computed from
+    /// it.
+    average: Duration,
 }
 
 impl<T: Waiting> Queue<T> {
-    /// A queue with this many places behind the one that is served.
-    pub(super) fn new(places: usize) -> Self {
+    /// A queue in which `capacity` items can wait while one is served.
+    pub(super) fn new(capacity: usize) -> Self {
         let inner =
-            Inner { waiting: VecDeque::new(), busy: false, closed: false, each: Duration::from_secs(2) };
-        Self { inner: Mutex::new(inner), changed: Condvar::new(), places }
+            Inner { waiting: VecDeque::new(), busy: false, closed: false, average: Duration::from_secs(2) };
+        Self { inner: Mutex::new(inner), changed: Condvar::new(), capacity }
     }
 
-    /// Joins the line.
+    /// Adds an item to the end of the queue.
     ///
     /// # Errors
-    /// [`ErrorKind::RateLimited`] with a time to come back when every place is taken.
+    /// [`ErrorKind::RateLimited`] with a time to retry after, when the queue is full.
     pub(super) fn push(&self, item: T) -> Result<()> {
         let mut inner = self.lock();
         inner.waiting.retain(|item| !item.is_abandoned());
         let ahead = inner.waiting.len() + usize::from(inner.busy);
-        if ahead > self.places {
-            let wait = inner.each * u32::try_from(ahead).unwrap_or(u32::MAX);
+        if ahead > self.capacity {
+            let wait = inner.average * u32::try_from(ahead).unwrap_or(u32::MAX);
             let wait = wait.clamp(Duration::from_secs(1), Duration::from_secs(60));
             let message =
                 format!("The model is busy and {} requests wait for it already.", inner.waiting.len());
@@ -56,7 +57,7 @@ impl<T: Waiting> Queue<T> {
         Ok(())
     }
 
-    /// Waits for the next in line and serves it; false when the queue is closed and empty.
+    /// Waits for the next item and calls `work` with it. Returns false when the queue is closed and empty.
     pub(super) fn serve(&self, work: impl FnOnce(T)) -> bool {
         let mut inner = self.lock();
         let item = loop {
@@ -72,12 +73,12 @@ impl<T: Waiting> Queue<T> {
         let begun = std::time::Instant::now();
         work(item);
         let mut inner = self.lock();
-        inner.each = (inner.each * 3 + begun.elapsed()) / 4;
+        inner.average = (inner.average * 3 + begun.elapsed()) / 4;
         inner.busy = false;
         true
     }
 
-    /// Lets the line run out; `serve` then ends.
+    /// Closes the queue: `serve` still serves the waiting items and then returns false.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn served_in_order_and_never_more_than_fit() {
+    fn items_are_served_in_order_and_a_full_queue_rejects_more() {
         let queue = Queue::new(2);
         for n in 0..3 {
             queue.push(Some(n)).unwrap();
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn who_left_takes_no_place_and_is_not_served() {
+    fn abandoned_items_take_no_place_and_are_not_served() {
         let queue = Queue::new(1);
         for _ in 0..9 {
             queue.push(None).unwrap();

@@ -1,5 +1,5 @@
-//! Text completions: the caller's prompt goes on as it is, without a chat template. It is the model's own language to the
-//! last token, so marks in it are the tokens that they name.
+//! Text completions: the model continues the caller's prompt without a chat template. The caller writes the whole
+//! prompt in the model's own format, so the names of control tokens in it become these tokens.
 
 use std::collections::VecDeque;
 use std::time::SystemTime;
@@ -14,16 +14,17 @@ use jan_core::{
 };
 use serde_json::value::RawValue;
 
-use super::ask::{Ask, sampling, stops};
 use super::controls::{Piece, unused_in};
+use super::prepare::{PreparedRequest, sampling, stops};
 use super::reader::{Form, Reader};
 use super::{Loaded, LocalModel, seconds};
 
-/// As OpenAI has it.
+/// OpenAI's default.
 const DEFAULT_MAX_TOKENS: usize = 16;
-/// Prompts are answered one after the other, so not many at once.
+/// The most prompts of one request. They are answered one after the other, so many would block the model for long.
 const MAX_PROMPTS: usize = 16;
-/// What models that can fill in were taught to call what stands before, behind and between.
+/// The control tokens of models that were trained to fill in text: for the text before, the text after, and the text to
+/// generate between them.
 const FILL_IN: [[&str; 3]; 2] = [
     ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"],
     ["<fim_prefix>", "<fim_suffix>", "<fim_middle>"],
@@ -31,7 +32,7 @@ const FILL_IN: [[&str; 3]; 2] = [
 
 #[async_trait]
 impl CompletionProvider for LocalModel {
-    /// The reply is a stream in any case. Dropping it, or this future, stops the work at the next token.
+    /// Always returns a stream. Dropping the stream, or this future, stops the work at the next token.
     async fn complete(&self, call: ModelCall<CompletionRequest>) -> Result<CompletionReply> {
         let request = call.request;
         self.check_name(request.model())?;
@@ -40,9 +41,9 @@ impl CompletionProvider for LocalModel {
         let head = text_head(id::short("cmpl-"), self.name(), seconds(SystemTime::now()));
         let prepared = tokio::task::spawn_blocking(move || read(&request, &model)).await;
         let mut waiting = prepared.map_err(Error::internal)??;
-        // The first is put in the line now, so that a full one is told before anything is sent.
+        // The first prompt is queued now, so that a full queue is reported before anything is sent.
         let first =
-            waiting.pop_front().map(|asked| Running::begin(self, asked, head.clone(), 0)).transpose()?;
+            waiting.pop_front().map(|prompt| Running::begin(self, prompt, head.clone(), 0)).transpose()?;
         let state = State {
             model: self.clone(),
             head,
@@ -60,13 +61,14 @@ impl CompletionProvider for LocalModel {
     }
 }
 
-/// A prompt, ready to run, and what of it is repeated before the answer.
-struct Asked {
-    ask: Ask,
+/// A prompt that is ready to run.
+struct PreparedPrompt {
+    request: PreparedRequest,
+    /// The text of the prompt that is repeated before the answer (`echo`), or an empty text.
     echo: String,
 }
 
-/// An answer under way.
+/// An answer that is being generated.
 struct Running {
     chunks: ChatStream,
     index: u32,
@@ -74,16 +76,16 @@ struct Running {
 }
 
 impl Running {
-    fn begin(model: &LocalModel, asked: Asked, head: ChunkBody, index: u32) -> Result<Self> {
-        Ok(Self { chunks: model.run(asked.ask, head)?, index, echo: asked.echo })
+    fn begin(model: &LocalModel, prompt: PreparedPrompt, head: ChunkBody, index: u32) -> Result<Self> {
+        Ok(Self { chunks: model.run(prompt.request, head)?, index, echo: prompt.echo })
     }
 }
 
-/// Answers to prompts, one after the other.
+/// The state of the stream that answers the prompts one after the other.
 struct State {
     model: LocalModel,
     head: ChunkBody,
-    waiting: VecDeque<Asked>,
+    waiting: VecDeque<PreparedPrompt>,
     running: Option<Running>,
     /// The index of the next answer.
     next: u32,
@@ -95,8 +97,8 @@ impl State {
     async fn next_chunk(&mut self) -> Result<Option<ChatChunk>> {
         loop {
             let Some(running) = &mut self.running else {
-                let Some(asked) = self.waiting.pop_front() else { return self.last_chunk() };
-                self.running = Some(Running::begin(&self.model, asked, self.head.clone(), self.next)?);
+                let Some(prompt) = self.waiting.pop_front() else { return self.last_chunk() };
+                self.running = Some(Running::begin(&self.model, prompt, self.head.clone(), self.next)?);
                 self.next += 1;
                 continue;
             };
@@ -119,7 +121,7 @@ impl State {
         }
     }
 
-    /// The chunk with usage, once.
+    /// The chunk with the usage, returned once and only if the caller gets usage.
     fn last_chunk(&mut self) -> Result<Option<ChatChunk>> {
         if !std::mem::take(&mut self.shows_usage) {
             return Ok(None);
@@ -128,8 +130,8 @@ impl State {
     }
 }
 
-/// Reads a request: each of its prompts, ready to run.
-fn read(request: &CompletionRequest, model: &Loaded) -> Result<VecDeque<Asked>> {
+/// Prepares each prompt of a request.
+fn read(request: &CompletionRequest, model: &Loaded) -> Result<VecDeque<PreparedPrompt>> {
     refuse_unsupported(request)?;
     let echo = request.get("echo")?.unwrap_or(false);
     let suffix: Option<String> = request.get("suffix")?;
@@ -140,10 +142,10 @@ fn read(request: &CompletionRequest, model: &Loaded) -> Result<VecDeque<Asked>> 
     }
     let limit: usize = request.get("max_tokens")?.unwrap_or(DEFAULT_MAX_TOKENS).max(1);
     let parameters = parameters(request);
-    let asked = |prompt: Prompt| -> Result<Asked> {
+    let prepare = |prompt: Prompt| -> Result<PreparedPrompt> {
         let (tokens, text) = tokens(prompt, suffix.as_deref().filter(|suffix| !suffix.is_empty()), model)?;
-        let left = model.context.saturating_sub(tokens.len());
-        if left == 0 || tokens.is_empty() {
+        let free = model.context.saturating_sub(tokens.len());
+        if free == 0 || tokens.is_empty() {
             let message = format!(
                 "`prompt` is {} tokens long; it must hold at least one, and fewer than the context of this model ({}).",
                 tokens.len(),
@@ -151,20 +153,20 @@ fn read(request: &CompletionRequest, model: &Loaded) -> Result<VecDeque<Asked>> 
             );
             return Err(Error::invalid("prompt", message).with_code("context_length_exceeded"));
         }
-        let ask = Ask {
+        let request = PreparedRequest {
             prompt: tokens,
             sampling: sampling(&parameters, model)?,
             stops: stops(&parameters)?,
-            budget: limit.min(left),
+            max_tokens: limit.min(free),
             reader: Reader::new(Form::Text { tools: false }, false, false),
             constraint: None,
-            // It is counted here over all prompts.
+            // `State` adds up the usage of all prompts.
             wants_usage: true,
-            goes_on: true,
+            continues_prompt: true,
         };
-        Ok(Asked { ask, echo: if echo { text } else { String::new() } })
+        Ok(PreparedPrompt { request, echo: if echo { text } else { String::new() } })
     };
-    prompts.into_iter().map(asked).collect()
+    prompts.into_iter().map(prepare).collect()
 }
 
 /// The tokens of a prompt, and its text.
@@ -173,7 +175,7 @@ fn tokens(prompt: Prompt, suffix: Option<&str>, model: &Loaded) -> Result<(Vec<u
     let text = match prompt {
         Prompt::Text(text) => text,
         Prompt::Tokens(tokens) => {
-            if suffix.is_some() || !tokens.iter().all(|token| vocab.holds(*token)) {
+            if suffix.is_some() || !tokens.iter().all(|token| vocab.contains(*token)) {
                 let message = "Tokens in `prompt` must be this model's own, and take no `suffix`.";
                 return Err(Error::invalid("prompt", message));
             }
@@ -182,7 +184,8 @@ fn tokens(prompt: Prompt, suffix: Option<&str>, model: &Loaded) -> Result<(Vec<u
         }
     };
     let Some(suffix) = suffix else {
-        // The caller writes the whole prompt, control tokens included: editors put the marks of their model into it.
+        // The names of control tokens in the prompt become these tokens: editors write the control tokens of their
+        // model.
         return Ok((vocab.encode_prompt(&text, unused_in(&text))?, text));
     };
     let named = |marks: &[&str; 3]| marks.iter().map(|mark| vocab.controls().named(mark)).collect();
@@ -201,7 +204,7 @@ fn tokens(prompt: Prompt, suffix: Option<&str>, model: &Loaded) -> Result<(Vec<u
     Ok((vocab.encode_pieces(pieces)?, text))
 }
 
-/// Things that would change the answer and are not done here are refused by name, not ignored.
+/// Refuses parameters that would change the answer and are not supported, instead of ignoring them.
 fn refuse_unsupported(request: &CompletionRequest) -> Result<()> {
     let refuse =
         |param: &str, message| Err(Error::invalid(param, message).with_code("unsupported_parameter"));
@@ -216,7 +219,7 @@ fn refuse_unsupported(request: &CompletionRequest) -> Result<()> {
     Ok(())
 }
 
-/// How to draw and where to stop, which a chat says in the same words.
+/// The parameters that text completions and chats have in common (sampling, stop sequences), as a chat request.
 fn parameters(request: &CompletionRequest) -> ChatRequest {
     let other = |name: &str| matches!(name, "prompt" | "suffix" | "echo" | "logprobs");
     let shared = request.members().filter(|(name, _)| !other(name));

@@ -1,5 +1,5 @@
-//! Reads what the model writes: which part is thinking, which is a tool call, which is the answer. Pure: text in,
-//! deltas out, in pieces of any size.
+//! Splits the model's output into reasoning, tool calls and answer text. Takes text in pieces of any size and returns
+//! deltas; it has no other effects.
 
 use jan_core::chat::{Delta, FunctionDelta, ToolCallDelta};
 use jan_core::id;
@@ -8,16 +8,17 @@ use serde_json::value::RawValue;
 
 use super::text::unfinished;
 
-/// Where thoughts begin.
+/// The tag before the reasoning.
 pub(super) const THINK: &str = "<think>";
 const THINK_END: &str = "</think>";
 const CALL: &str = "<tool_call>";
 const CALL_END: &str = "</tool_call>";
 
-/// What an answer is made of.
+/// The form of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Text; with `tools`, calls between `<tool_call>` and `</tool_call>` (the form of Qwen and Hermes) are taken out.
+    /// Text. With `tools`, calls between `<tool_call>` and `</tool_call>` (the form of Qwen and Hermes) become tool
+    /// calls.
     Text { tools: bool },
     /// The whole answer is the arguments of one call of this function.
     Arguments { name: String },
@@ -25,22 +26,23 @@ pub(super) enum Form {
     Call,
 }
 
+/// Which part of the output is being read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Section {
     Answer,
     Thinking,
     Calling,
 }
 
-/// See the module.
+/// Splits the output of one answer.
 pub(super) struct Reader {
     form: Form,
-    place: Place,
-    /// Whether this model thinks, and may still begin to.
+    section: Section,
+    /// Whether reasoning may still begin: the model has it, and has written neither reasoning nor an answer yet.
     may_think: bool,
-    /// Not sent yet: the beginning of a mark, white space that may turn out to be padding, or a call.
+    /// Text that is not sent yet: the beginning of a tag, white space that is dropped if a tag follows, or a call.
     held: String,
-    /// False while white space is padding: around thoughts and calls, but not in a plain answer.
+    /// Whether text of the current section was sent. Until then, leading white space is dropped; not in a plain answer.
     begun: bool,
     calls: u32,
 }
@@ -53,16 +55,16 @@ struct WrittenCall<'a> {
 }
 
 impl Reader {
-    /// A reader for an answer of this form. `thinks`: the model may think first; `thinking`: the prompt ended inside
-    /// its thoughts.
+    /// A reader for an answer of this form. `thinks`: the model may begin with reasoning; `thinking`: the prompt ended
+    /// inside the reasoning.
     pub(super) fn new(form: Form, thinks: bool, thinking: bool) -> Self {
         let text = matches!(form, Form::Text { .. });
-        let place = if text && thinking { Place::Thinking } else { Place::Answer };
+        let section = if text && thinking { Section::Thinking } else { Section::Answer };
         let plain = form == Form::Text { tools: false } && !thinks && !thinking;
-        Self { form, place, may_think: text && thinks, held: String::new(), begun: plain, calls: 0 }
+        Self { form, section, may_think: text && thinks, held: String::new(), begun: plain, calls: 0 }
     }
 
-    /// Takes text and returns what can be sent.
+    /// Adds text and returns the deltas that can be sent now.
     pub(super) fn push(&mut self, text: &str) -> Vec<Delta> {
         match &self.form {
             Form::Text { .. } => {}
@@ -85,24 +87,24 @@ impl Reader {
                 std::mem::replace(&mut self.held, rest.get(mark.len()..).unwrap_or_default().to_owned());
             self.pass(mark, before, &mut out);
         }
-        if self.place != Place::Calling {
+        if self.section != Section::Calling {
             let rest = self.held.split_off(self.ready());
             let ready = std::mem::replace(&mut self.held, rest);
-            self.say(ready, &mut out);
+            self.send(ready, &mut out);
         }
         out
     }
 
-    /// Returns what is left when the model has stopped. `whole` says whether it came to its own end; a call that was
-    /// cut is never shown as one.
+    /// Returns the remaining deltas after the model's last token. `whole`: the model ended the answer itself. A call
+    /// that was cut off is returned as text.
     pub(super) fn finish(&mut self, whole: bool) -> Vec<Delta> {
         let mut out = Vec::new();
         let held = std::mem::take(&mut self.held);
-        match (&self.form, self.place) {
+        match (&self.form, self.section) {
             (Form::Call, _) => self.call_or_text(&held, whole, "", "", &mut out),
-            (_, Place::Calling) => self.call_or_text(&held, whole, CALL, "", &mut out),
-            _ if self.calls > 0 => self.say(held.trim_end().to_owned(), &mut out),
-            _ => self.say(held, &mut out),
+            (_, Section::Calling) => self.call_or_text(&held, whole, CALL, "", &mut out),
+            _ if self.calls > 0 => self.send(held.trim_end().to_owned(), &mut out),
+            _ => self.send(held, &mut out),
         }
         out
     }
@@ -113,13 +115,13 @@ impl Reader {
     }
 
     fn marks(&self) -> &'static [&'static str] {
-        match (self.place, self.may_think, &self.form) {
-            (Place::Thinking, ..) => &[THINK_END],
-            (Place::Calling, ..) => &[CALL_END],
-            (Place::Answer, true, Form::Text { tools: true }) => &[THINK, CALL],
-            (Place::Answer, true, _) => &[THINK],
-            (Place::Answer, false, Form::Text { tools: true }) => &[CALL],
-            (Place::Answer, false, _) => &[],
+        match (self.section, self.may_think, &self.form) {
+            (Section::Thinking, ..) => &[THINK_END],
+            (Section::Calling, ..) => &[CALL_END],
+            (Section::Answer, true, Form::Text { tools: true }) => &[THINK, CALL],
+            (Section::Answer, true, _) => &[THINK],
+            (Section::Answer, false, Form::Text { tools: true }) => &[CALL],
+            (Section::Answer, false, _) => &[],
         }
     }
 
@@ -127,43 +129,44 @@ impl Reader {
         self.marks().iter().filter_map(|mark| Some((self.held.find(mark)?, *mark))).min()
     }
 
-    /// How much can be sent: all but what may be the beginning of a mark, and white space that is dropped if it is.
+    /// How many bytes of `held` can be sent: all except a possible beginning of a tag, and the white space before it,
+    /// which is dropped if a tag follows.
     fn ready(&self) -> usize {
         let end = self.held.len() - unfinished(&self.held, self.marks().iter().copied());
-        let pads = self.place == Place::Thinking || self.form == Form::Text { tools: true };
+        let pads = self.section == Section::Thinking || self.form == Form::Text { tools: true };
         let text = self.held.get(..end).filter(|_| pads);
         text.map_or(end, |text| text.trim_end().len())
     }
 
-    /// Sends what came before a mark, and goes where the mark leads.
+    /// Sends the text before a tag and begins the section that the tag opens.
     fn pass(&mut self, mark: &str, before: String, out: &mut Vec<Delta>) {
         match mark {
             CALL_END => {
-                self.place = Place::Answer;
+                self.section = Section::Answer;
                 self.begun = false;
                 self.call_or_text(&before, true, CALL, CALL_END, out);
             }
             _ => {
-                self.say(before.trim_end().to_owned(), out);
+                self.send(before.trim_end().to_owned(), out);
                 self.begun = false;
-                self.place = match mark {
-                    THINK => Place::Thinking,
-                    CALL => Place::Calling,
-                    _ => Place::Answer,
+                self.section = match mark {
+                    THINK => Section::Thinking,
+                    CALL => Section::Calling,
+                    _ => Section::Answer,
                 };
                 self.may_think = false;
             }
         }
     }
 
-    /// Sends text as what it is where it stands.
-    fn say(&mut self, text: String, out: &mut Vec<Delta>) {
+    /// Sends text as reasoning or as answer, by the current section.
+    fn send(&mut self, text: String, out: &mut Vec<Delta>) {
         let text = if self.begun { text } else { text.trim_start().to_owned() };
         if text.is_empty() {
             return;
         }
         self.begun = true;
-        if self.place == Place::Thinking {
+        if self.section == Section::Thinking {
             out.push(Delta { reasoning_content: Some(text), ..Delta::default() });
         } else {
             self.may_think = false;
@@ -171,11 +174,11 @@ impl Reader {
         }
     }
 
-    /// A call if the text is one, else the text with its marks, as the model wrote it.
+    /// Sends a call if the text is one, otherwise the text with its tags, as the model wrote it.
     fn call_or_text(&mut self, text: &str, whole: bool, open: &str, close: &str, out: &mut Vec<Delta>) {
         let written = serde_json::from_str::<WrittenCall<'_>>(text.trim()).ok().filter(|_| whole);
         let Some(written) = written else {
-            self.say(format!("{open}{text}{close}"), out);
+            self.send(format!("{open}{text}{close}"), out);
             return;
         };
         // Some models write the arguments as JSON in a string, as the API does.
@@ -186,7 +189,7 @@ impl Reader {
     }
 }
 
-/// A piece of a call; the one with the name is its first.
+/// A delta of a call; the delta with the name is its first.
 fn call(index: u32, name: Option<String>, arguments: String) -> Delta {
     let first = name.is_some();
     let piece = ToolCallDelta {
@@ -203,7 +206,7 @@ fn call(index: u32, name: Option<String>, arguments: String) -> Delta {
 mod tests {
     use super::*;
 
-    /// Content, thoughts and calls of a text that comes in pieces of `size` characters.
+    /// Content, reasoning and calls of a text that arrives in pieces of `size` characters.
     fn read(
         mut reader: Reader,
         text: &str,
@@ -236,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn thoughts_calls_and_text_are_told_apart_however_they_are_cut() {
+    fn reasoning_calls_and_text_are_separated_for_every_size_of_pieces() {
         let text = "<think>\nHm <b>.\n</think>\n\nLet me look.\n<tool_call>\n{\"name\": \"a\", \"arguments\": {\"x\": 1}}\n</tool_call>\n\
             <tool_call>\n{\"name\": \"b\"}\n</tool_call>";
         for size in 1..20 {
@@ -248,14 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_may_end_inside_the_thoughts() {
+    fn a_prompt_may_end_inside_the_reasoning() {
         let reader = Reader::new(Form::Text { tools: false }, true, true);
         let (content, thoughts, _) = read(reader, "so </think> </b>  yes ", 3, true);
         assert_eq!((content.as_str(), thoughts.as_str()), ("</b>  yes ", "so"));
     }
 
     #[test]
-    fn what_only_looks_like_a_call_stays_text() {
+    fn text_that_is_not_a_complete_call_stays_text() {
         for (text, whole) in [
             ("<tool_call>no json</tool_call>", true),
             ("<tool_call>{\"name\": \"a\"}", false),
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn forced_calls() {
+    fn forced_calls_are_read_and_a_cut_one_is_text() {
         let named = Reader::new(Form::Arguments { name: "f".into() }, false, false);
         assert_eq!(read(named, "{\"x\": 1}", 3, true).2, [("f".to_owned(), "{\"x\": 1}".to_owned())]);
         let text = "{\"name\": \"g\", \"arguments\": {\"y\": 2}}";

@@ -1,8 +1,9 @@
-//! A reader that shows some tensors of a model file in another quantisation. Q4_1, Q5_0 and Q5_1 have no fast kernel
-//! in the engine; read as Q8_0 the same model answers several times faster, for more memory and no visible loss.
+//! A reader that converts some tensors of a model file to another quantisation. The engine has no fast kernel for Q4_1,
+//! Q5_0 and Q5_1; as Q8_0 the same model answers several times faster, with more memory and no visible loss.
 //!
-//! The engine's loaders want a header and a reader, so the header is edited (the tensor is now Q8_0 and lies behind
-//! the end of the file) and the reader answers for that place. Only one tensor at a time is held twice.
+//! The engine's loaders take a header and a reader. So the header is changed: such a tensor is now Q8_0, at a position
+//! after the end of the file. A seek to that position makes the reader convert the tensor and return its bytes. Only
+//! one tensor at a time is held in both forms.
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -11,34 +12,34 @@ use candle_core::Device;
 use candle_core::quantized::gguf_file::{Content, TensorInfo};
 use candle_core::quantized::{GgmlDType, QTensor};
 
-/// The type in which a tensor of type `stored` is kept in memory.
-pub(super) fn kept_as(stored: GgmlDType) -> GgmlDType {
+/// The type in which a tensor of type `stored` is held in memory.
+pub(super) fn converted_type(stored: GgmlDType) -> GgmlDType {
     match stored {
         GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1 => GgmlDType::Q8_0,
         quick => quick,
     }
 }
 
-/// See the module.
+/// A reader over `file` that returns converted tensors.
 pub(super) struct Requantised<R> {
     file: R,
-    /// The slow tensors as they lie in the file, by the place where the edited header says they are.
+    /// The tensors to convert, as they are in the file, by their position in the changed header.
     slow: BTreeMap<u64, TensorInfo>,
     data: u64,
     end: u64,
-    /// The tensor that was sought last, if it was a slow one.
+    /// The converted tensor at the position of the last seek, if there is one.
     open: Option<Cursor<Vec<u8>>>,
 }
 
 impl<R: Read + Seek> Requantised<R> {
-    /// Edits `content` and wraps its `file`.
+    /// Changes the header in `content` and wraps the file.
     pub(super) fn new(mut file: R, content: &mut Content) -> io::Result<Self> {
         let mut end = file.seek(SeekFrom::End(0))?;
         let data = content.tensor_data_offset;
         let mut slow = BTreeMap::new();
         for tensor in content.tensor_infos.values_mut() {
-            let kept = kept_as(tensor.ggml_dtype);
-            if kept == tensor.ggml_dtype {
+            let converted = converted_type(tensor.ggml_dtype);
+            if converted == tensor.ggml_dtype {
                 continue;
             }
             let stored = TensorInfo {
@@ -47,10 +48,10 @@ impl<R: Read + Seek> Requantised<R> {
                 offset: tensor.offset,
             };
             slow.insert(end, stored);
-            tensor.ggml_dtype = kept;
+            tensor.ggml_dtype = converted;
             tensor.offset = end.saturating_sub(data);
-            let blocks = tensor.shape.elem_count() / kept.block_size();
-            end += (blocks * kept.type_size()) as u64;
+            let blocks = tensor.shape.elem_count() / converted.block_size();
+            end += (blocks * converted.type_size()) as u64;
         }
         Ok(Self { file, slow, data, end, open: None })
     }
@@ -93,23 +94,27 @@ fn to_q8(stored: &QTensor) -> candle_core::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::gguf::TensorType;
-    use crate::gguf::memory::kept;
+    use crate::gguf::memory::in_memory;
     use candle_core::Tensor;
     use candle_core::quantized::gguf_file;
 
     #[test]
-    fn memory_is_counted_for_the_type_that_is_kept() {
+    fn the_memory_estimate_knows_the_same_conversions() {
         use GgmlDType::{BF16, F16, F32, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
         let types = [F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2K, Q3K, Q4K, Q5K, Q6K, BF16];
         for (stored, number) in types.into_iter().zip([0, 1, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 30]) {
-            let (name, block, size) = kept(TensorType(number)).layout().unwrap();
-            let kept = kept_as(stored);
-            assert_eq!((block, size), (kept.block_size() as u64, kept.type_size() as u64), "{name}");
+            let (name, block, size) = in_memory(TensorType(number)).layout().unwrap();
+            let converted = converted_type(stored);
+            assert_eq!(
+                (block, size),
+                (converted.block_size() as u64, converted.type_size() as u64),
+                "{name}"
+            );
         }
     }
 
     #[test]
-    fn a_slow_tensor_reads_as_q8_and_says_the_same() {
+    fn a_converted_tensor_is_q8_with_the_same_values() {
         let numbers = Tensor::arange(0f32, 128., &Device::Cpu).unwrap().reshape((2, 64)).unwrap();
         let slow = QTensor::quantize(&numbers, GgmlDType::Q5_1).unwrap();
         let plain = QTensor::quantize(&numbers, GgmlDType::F32).unwrap();

@@ -1,35 +1,35 @@
-//! Picks the next token out of the numbers that the model gives. The same seed and the same numbers give the same
-//! tokens.
+//! Picks the next token from the logits. The same seed and the same logits give the same tokens.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher};
 
 use llguidance::toktrie::SimpleVob;
 
-/// Tokens this much less likely than the likeliest (by their natural logarithm) are not looked at when drawing: one in
-/// half a billion. It keeps sorting cheap with large vocabularies.
-const FAR_BEHIND: f32 = 20.0;
+/// Tokens whose logit (after the temperature) is this much below the best are not candidates: their probability is
+/// below one in 400 million. Leaving them out keeps sorting cheap with large vocabularies.
+const MAX_DISTANCE: f32 = 20.0;
 
-/// How tokens are drawn, as the request said it.
+/// The sampling parameters of a request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sampling {
-    /// 0 takes the likeliest token every time.
+    /// 0 always takes the most likely token.
     pub(super) temperature: f32,
-    /// Draw from the likeliest tokens that together have this share; 1 draws from all.
+    /// Draw from the most likely tokens whose probabilities add up to this; 1 draws from all.
     pub(super) top_p: f32,
-    /// Draw from this many tokens; 0 from all.
+    /// Draw from this many of the most likely tokens; 0 draws from all.
     pub(super) top_k: usize,
-    /// Draw from tokens at least this likely compared with the likeliest.
+    /// Draw from tokens whose probability, divided by that of the most likely token, is at least this.
     pub(super) min_p: f32,
-    /// Divides the numbers of tokens that were seen in prompt or answer; 1 does nothing.
+    /// Divides positive logits, and multiplies negative ones, of tokens that occur in prompt or answer; 1 has no
+    /// effect.
     pub(super) repetition: f32,
-    /// Taken off tokens that are in the answer already.
+    /// Subtracted from the logits of tokens that occur in the answer.
     pub(super) presence: f32,
-    /// Taken off tokens for each time they are in the answer.
+    /// Subtracted from the logits of tokens once for each time that they occur in the answer.
     pub(super) frequency: f32,
-    /// Added to single tokens.
+    /// Token ids, each with a number that is added to its logit.
     pub(super) bias: Vec<(u32, f32)>,
-    /// The seed; without one, every answer is drawn anew.
+    /// The seed of the random numbers; `None`: a random seed for every answer.
     pub(super) seed: Option<u64>,
 }
 
@@ -38,7 +38,8 @@ pub(super) struct Sampler {
     sampling: Sampling,
     random: SplitMix,
     prompt: HashSet<u32>,
-    said: HashMap<u32, u16>,
+    /// How often each token occurs in the answer.
+    counts: HashMap<u32, u16>,
 }
 
 impl Sampler {
@@ -47,29 +48,29 @@ impl Sampler {
         let seed = sampling.seed.unwrap_or_else(|| std::hash::RandomState::new().build_hasher().finish());
         let repeats = (sampling.repetition - 1.0).abs() > f32::EPSILON;
         let prompt = if repeats { prompt.iter().copied().collect() } else { HashSet::new() };
-        Self { sampling, random: SplitMix(seed), prompt, said: HashMap::new() }
+        Self { sampling, random: SplitMix(seed), prompt, counts: HashMap::new() }
     }
 
     /// Picks a token among the `allowed` ones; `None` when there is none.
     pub(super) fn pick(&mut self, mut logits: Vec<f32>, allowed: Option<&SimpleVob>) -> Option<u32> {
         self.weigh(&mut logits);
-        let may = |id: u32| allowed.is_none_or(|set| (id as usize) < set.len() && set.is_allowed(id));
+        let is_allowed = |id: u32| allowed.is_none_or(|set| (id as usize) < set.len() && set.is_allowed(id));
         let mut candidates: Vec<(u32, f32)> =
-            (0u32..).zip(logits).filter(|(id, logit)| logit.is_finite() && may(*id)).collect();
+            (0u32..).zip(logits).filter(|(id, logit)| logit.is_finite() && is_allowed(*id)).collect();
         let best = *candidates.iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
-        let heat = self.sampling.temperature;
-        let id = if heat <= 0.0 {
+        let temperature = self.sampling.temperature;
+        let id = if temperature <= 0.0 {
             best.0
         } else {
-            candidates.retain(|(_, logit)| (best.1 - logit) / heat < FAR_BEHIND);
+            candidates.retain(|(_, logit)| (best.1 - logit) / temperature < MAX_DISTANCE);
             candidates.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             for (_, logit) in &mut candidates {
-                *logit = ((*logit - best.1) / heat).exp();
+                *logit = ((*logit - best.1) / temperature).exp();
             }
             self.cut(&mut candidates);
             draw(&candidates, self.random.unit()).unwrap_or(best.0)
         };
-        *self.said.entry(id).or_default() += 1;
+        *self.counts.entry(id).or_default() += 1;
         Some(id)
     }
 
@@ -81,20 +82,21 @@ impl Sampler {
             }
         }
         let repetition = self.sampling.repetition;
-        let new_in_answer = self.said.keys().filter(|id| !self.prompt.contains(id));
+        let new_in_answer = self.counts.keys().filter(|id| !self.prompt.contains(id));
         for id in self.prompt.iter().chain(new_in_answer) {
             if let Some(logit) = logits.get_mut(*id as usize) {
                 *logit = if *logit > 0.0 { *logit / repetition } else { *logit * repetition };
             }
         }
-        for (id, times) in &self.said {
+        for (id, times) in &self.counts {
             if let Some(logit) = logits.get_mut(*id as usize) {
                 *logit -= self.sampling.presence + self.sampling.frequency * f32::from(*times);
             }
         }
     }
 
-    /// Leaves the candidates (likeliest first, the first with weight 1) that top_k, min_p and top_p allow.
+    /// Keeps the candidates that top_k, min_p and top_p allow. They are sorted, most likely first; the first has weight
+    /// 1.
     fn cut(&self, candidates: &mut Vec<(u32, f32)>) {
         if self.sampling.top_k > 0 {
             candidates.truncate(self.sampling.top_k);
@@ -115,19 +117,19 @@ impl Sampler {
 }
 
 fn draw(candidates: &[(u32, f32)], unit: f32) -> Option<u32> {
-    let mut left = unit * candidates.iter().map(|(_, weight)| weight).sum::<f32>();
+    let mut remaining = unit * candidates.iter().map(|(_, weight)| weight).sum::<f32>();
     let found = candidates.iter().find(|(_, weight)| {
-        left -= weight;
-        left < 0.0
+        remaining -= weight;
+        remaining < 0.0
     });
     found.or(candidates.last()).map(|(id, _)| *id)
 }
 
-/// SplitMix64: small, and good enough for drawing words.
+/// The random number generator SplitMix64: small, and good enough for sampling.
 struct SplitMix(u64);
 
 impl SplitMix {
-    /// A number from 0 up to 1.
+    /// A number from 0 (included) to 1 (excluded).
     fn unit(&mut self) -> f32 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn without_heat_the_likeliest_is_taken() {
+    fn with_temperature_0_the_most_likely_token_is_taken() {
         assert!(drawn(plain(0.0)).iter().all(|id| *id == 1));
     }
 
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cut_leaves_the_likeliest() {
+    fn each_limit_keeps_at_least_the_most_likely_token() {
         let cuts = [
             Sampling { top_k: 1, ..plain(1.0) },
             Sampling { top_p: 0.01, ..plain(1.0) },
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn penalties_bias_and_the_mask_are_obeyed() {
+    fn penalties_bias_and_the_allowed_set_are_applied() {
         let first = drawn(Sampling { frequency: 2.0, ..plain(0.0) });
         assert_eq!(first[..3], [1, 3, 0]);
         let mut seen = Sampler::new(Sampling { repetition: 4.0, ..plain(0.0) }, &[1]);

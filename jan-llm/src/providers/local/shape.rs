@@ -1,24 +1,25 @@
-//! Whether the numbers in a file's header fit together, and its tensors. The engine's loaders believe them: they divide by
-//! the number of heads and make room for as many layers as are claimed. A broken file is to be refused by name instead.
+//! Checks the numbers in a file's header before the engine's loaders use them. The loaders trust them: they divide by
+//! the number of heads and allocate as many layers as the header states. A broken file must lead to an error that names
+//! the key, not to a panic or to exhausted memory.
 
 use candle_core::quantized::gguf_file::Value;
 use jan_core::Result;
 
 use super::gguf::{Gguf, whole};
 
-/// No convolution of these models looks further back.
+/// The longest convolution that is accepted, in positions; those of real models are shorter.
 const LONGEST_CONVOLUTION: u64 = 64;
 
-/// Checks what the loaders and the forward passes take for granted.
+/// Checks what the loaders and forward passes assume.
 ///
 /// # Errors
-/// The file is not usable, naming what is wrong with it.
+/// `model_unusable`, naming the key or tensor that is wrong.
 pub(super) fn check(gguf: &Gguf) -> Result<()> {
     let header = Header(gguf);
     let layers = gguf.content.tensor_infos.len() as u64;
-    header.needs("block_count", 1, layers)?;
-    let width = header.needs("embedding_length", 1, u64::from(u32::MAX))?;
-    let heads = header.needs("attention.head_count", 1, width)?;
+    header.required("block_count", 1, layers)?;
+    let width = header.required("embedding_length", 1, u64::from(u32::MAX))?;
+    let heads = header.required("attention.head_count", 1, width)?;
     for (key, most) in [
         ("context_length", u64::from(u32::MAX)),
         ("feed_forward_length", u64::from(u32::MAX)),
@@ -27,10 +28,10 @@ pub(super) fn check(gguf: &Gguf) -> Result<()> {
         ("attention.sliding_window_type", layers),
         ("shortconv.l_cache", LONGEST_CONVOLUTION),
     ] {
-        header.may(key, 1, most)?;
+        header.optional(key, 1, most)?;
     }
     let head = match gguf.arch.as_str() {
-        "qwen3" | "gemma3" | "glm4" => header.needs("attention.key_length", 2, width)?,
+        "qwen3" | "gemma3" | "glm4" => header.required("attention.key_length", 2, width)?,
         _ if width.is_multiple_of(heads) => width / heads,
         _ => {
             return Err(gguf.unusable(format!(
@@ -43,14 +44,14 @@ pub(super) fn check(gguf: &Gguf) -> Result<()> {
             gguf.unusable(format!("has heads of {head} numbers; positions take two of them together"))
         );
     }
-    if let Some(turned) = header.may("rope.dimension_count", 2, head)?
-        && !turned.is_multiple_of(2)
+    if let Some(dimensions) = header.optional("rope.dimension_count", 2, head)?
+        && !dimensions.is_multiple_of(2)
     {
-        return Err(header.wrong("rope.dimension_count", &format!("is {turned}; it must be even")));
+        return Err(header.wrong("rope.dimension_count", &format!("is {dimensions}; it must be even")));
     }
     kv_heads(&header, heads)?;
     if let (Some(all), Some(used)) =
-        (header.may("expert_count", 0, layers)?, header.may("expert_used_count", 0, layers)?)
+        (header.optional("expert_count", 0, layers)?, header.optional("expert_used_count", 0, layers)?)
         && used > all
     {
         return Err(header.wrong("expert_used_count", &format!("is {used}, of {all} experts")));
@@ -64,21 +65,21 @@ pub(super) fn check(gguf: &Gguf) -> Result<()> {
     embeddings(gguf, width)
 }
 
-/// Several heads may share their keys and values; a file may say how many for each layer.
+/// Checks the number of key-value heads, which must divide the number of heads. A file may state it for each layer.
 fn kv_heads(header: &Header<'_>, heads: u64) -> Result<()> {
     let key = "attention.head_count_kv";
-    let said: Vec<u64> = match header.value(key) {
+    let stated: Vec<u64> = match header.value(key) {
         None => return Ok(()),
         Some(Value::Array(layers)) => layers.iter().map(|layer| whole(layer).unwrap_or(u64::MAX)).collect(),
         Some(one) => vec![whole(one).filter(|heads| *heads > 0).unwrap_or(u64::MAX)],
     };
-    match said.into_iter().find(|kv| *kv != 0 && (*kv > heads || !heads.is_multiple_of(*kv))) {
+    match stated.into_iter().find(|kv| *kv != 0 && (*kv > heads || !heads.is_multiple_of(*kv))) {
         Some(_) => Err(header.wrong(key, &format!("does not divide the {heads} heads"))),
         None => Ok(()),
     }
 }
 
-/// Every token has a row as wide as the model.
+/// Checks that the embedding table has a row of the model's width for every token.
 fn embeddings(gguf: &Gguf, width: u64) -> Result<()> {
     let Some(table) = gguf.content.tensor_infos.get("token_embd.weight") else {
         return Err(gguf.unusable("has no tensor `token_embd.weight`"));
@@ -101,16 +102,16 @@ impl Header<'_> {
         self.0.content.metadata.get(&format!("{}.{key}", self.0.arch))
     }
 
-    /// A number that has to be there.
-    fn needs(&self, key: &str, least: u64, most: u64) -> Result<u64> {
-        match self.may(key, least, most)? {
+    /// A number that must be present.
+    fn required(&self, key: &str, least: u64, most: u64) -> Result<u64> {
+        match self.optional(key, least, most)? {
             Some(number) => Ok(number),
             None => Err(self.wrong(key, "is missing")),
         }
     }
 
-    /// A number that may be there.
-    fn may(&self, key: &str, least: u64, most: u64) -> Result<Option<u64>> {
+    /// A number that may be absent.
+    fn optional(&self, key: &str, least: u64, most: u64) -> Result<Option<u64>> {
         match self.value(key) {
             None => Ok(None),
             Some(value) => match whole(value) {

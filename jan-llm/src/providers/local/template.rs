@@ -1,5 +1,5 @@
-//! The model's own chat template: Jinja in the GGUF file, written for Python. Rendered here so that it says the same to
-//! the byte, because a prompt in another shape than the one trained on makes a model worse without any error.
+//! The model's own chat template: Jinja source in the GGUF file, written for Python. It must render to exactly the same
+//! bytes as in Python, because a prompt that differs from the training data makes the answers worse without any error.
 
 use jan_core::{Error, Result};
 use minijinja::syntax::SyntaxConfig;
@@ -12,33 +12,33 @@ use serde_json::ser::{Formatter, PrettyFormatter};
 use super::gguf::Gguf;
 use super::vocab::Vocab;
 
-/// What files without a template get: the form that most small chat models know.
+/// The template for files that have none: the form that most small chat models were trained on.
 const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n\
     {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 const NAME: &str = "chat_template";
 
-/// See the module.
+/// A parsed chat template.
 pub(super) struct Template {
     jinja: Environment<'static>,
     bos: String,
     eos: String,
-    /// Whether it shows tools to the model.
+    /// Whether the template renders tools.
     pub(super) knows_tools: bool,
-    /// Whether it has calls written between `<tool_call>` and `</tool_call>`.
+    /// Whether calls are written between `<tool_call>` and `</tool_call>`.
     pub(super) knows_tool_calls: bool,
-    /// Whether it is for a model that thinks before it answers.
+    /// Whether the model writes its reasoning in `<think>` before the answer.
     pub(super) thinks: bool,
 }
 
-/// What a template is given.
+/// The input of a template.
 #[derive(Default)]
 pub(super) struct Prompt {
     /// The messages, each a map with at least `role` and `content`.
     pub(super) messages: Vec<serde_json::Value>,
-    /// The tools, as the request has them.
+    /// The request's tools.
     pub(super) tools: Option<serde_json::Value>,
-    /// Further variables, `enable_thinking` for example.
-    pub(super) more: serde_json::Map<String, serde_json::Value>,
+    /// Other variables, for example `enable_thinking`.
+    pub(super) variables: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Template {
@@ -61,7 +61,7 @@ impl Template {
 
     pub(super) fn new(source: &str, bos: &str, eos: &str) -> Result<Self, minijinja::Error> {
         let mut jinja = Environment::new();
-        // As Python's side sets it up for chat templates.
+        // The same settings as Hugging Face's Python library uses for chat templates.
         jinja.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
         jinja.set_unknown_method_callback(unknown_method_callback);
         jinja.add_filter("tojson", tojson);
@@ -69,7 +69,7 @@ impl Template {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
         });
         jinja.add_function("strftime_now", strftime_now);
-        jinja.add_template_owned(NAME, without_training_marks(source))?;
+        jinja.add_template_owned(NAME, without_generation_tags(source))?;
         Ok(Self {
             jinja,
             bos: bos.to_owned(),
@@ -80,7 +80,7 @@ impl Template {
         })
     }
 
-    /// The prompt's text, up to where the assistant begins to speak.
+    /// The text of the prompt, up to the beginning of the assistant's answer.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] naming `messages` when the template refuses them.
@@ -91,7 +91,7 @@ impl Template {
             add_generation_prompt => true,
             bos_token => self.bos.as_str(),
             eos_token => self.eos.as_str(),
-            ..Value::from(Serde(&prompt.more))
+            ..Value::from(Serde(&prompt.variables))
         };
         let rendered = self.jinja.get_template(NAME).and_then(|template| template.render(variables));
         rendered.map_err(|e| {
@@ -102,9 +102,10 @@ impl Template {
     }
 }
 
-/// `{% generation %}` and `{% endgeneration %}` stand around what a model is trained on. When it is asked they mean nothing;
-/// a condition that always holds takes their place, so that white space around them goes as the template says.
-fn without_training_marks(source: &str) -> String {
+/// The tags `{% generation %}` and `{% endgeneration %}` enclose the text that training uses. minijinja does not know
+/// them, and for rendering they have no effect. They are replaced by `{% if true %}` and `{% endif %}`, and not
+/// removed, so that the white space control of the tags still applies.
+fn without_generation_tags(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some((before, tag)) = rest.split_once("{%") {
@@ -127,7 +128,7 @@ fn without_training_marks(source: &str) -> String {
     out + rest
 }
 
-/// Python's `json.dumps(value, ensure_ascii=False)`, with `indent` if asked for.
+/// The filter `tojson`: Python's `json.dumps(value, ensure_ascii=False)`, optionally with `indent`.
 fn tojson(value: &Value, options: Kwargs) -> Result<Value, minijinja::Error> {
     let failed = |e: serde_json::Error| minijinja::Error::new(ErrorKind::BadSerialization, e.to_string());
     let mut out = Vec::new();
@@ -144,7 +145,7 @@ fn tojson(value: &Value, options: Kwargs) -> Result<Value, minijinja::Error> {
     Ok(Value::from_safe_string(String::from_utf8_lossy(&out).into_owned()))
 }
 
-/// JSON with a space after every comma and colon.
+/// The formatter of Python's `json.dumps`: JSON with a space after every comma and colon.
 struct Python;
 
 impl Formatter for Python {
@@ -169,7 +170,7 @@ impl Formatter for Python {
     }
 }
 
-/// Today, for templates that tell the model (in UTC: whose clock else?).
+/// The current time in UTC, for templates that state the date. The client's time zone is unknown.
 fn strftime_now(format: &str) -> Result<String, minijinja::Error> {
     let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     jiff::fmt::strtime::format(format, &now)
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn tools_look_as_python_writes_them() {
+    fn tools_are_rendered_as_in_python() {
         let tool = serde_json::from_str(
             r#"{"type":"function","function":{"name":"zürich","a":[1,2.5,null],"<":"'é\n"}}"#,
         );
@@ -211,10 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn templates_are_python() {
+    fn python_methods_and_slices_work_in_templates() {
         let prompt = Prompt {
             messages: vec![json!({"role": "assistant", "content": "<think>\nno\n</think>\n\nyes "})],
-            more: json!({"enable_thinking": false}).as_object().cloned().unwrap(),
+            variables: json!({"enable_thinking": false}).as_object().cloned().unwrap(),
             ..Prompt::default()
         };
         let source = "{%- set ns = namespace(last=none) %}\n  {% for m in messages[::-1] %}\n\
@@ -226,17 +227,17 @@ mod tests {
     }
 
     #[test]
-    fn marks_of_what_is_trained_are_passed_over() {
+    fn generation_tags_have_no_effect() {
         let source = "{% for m in messages %}\n{% if m.role == 'assistant' %}\n  {%- generation -%}\n  {{ m.content }}\n\
             {%- endgeneration %}\n{% else %}{%generation%}u:{{ m.content }}{%+ endgeneration %}{% endif %}\n{% endfor %}{% raw %}{% x %}{% endraw %}|";
         let messages = ["user", "assistant"].map(|role| json!({"role": role, "content": role}));
         let prompt = Prompt { messages: messages.into(), ..Prompt::default() };
         assert_eq!(render(source, &prompt).unwrap(), "u:userassistant{% x %}|");
-        assert_eq!(without_training_marks("a {% b {%- generation"), "a {% b {%- generation");
+        assert_eq!(without_generation_tags("a {% b {%- generation"), "a {% b {%- generation");
     }
 
     #[test]
-    fn a_refusal_of_the_template_reaches_the_caller() {
+    fn an_exception_of_the_template_becomes_an_error_for_the_caller() {
         let error = render("{{ raise_exception('Roles must alternate.') }}", &Prompt::default()).unwrap_err();
         assert_eq!((error.kind(), error.param()), (jan_core::ErrorKind::Invalid, Some("messages")));
         assert!(error.message().contains("Roles must alternate"), "{error}");

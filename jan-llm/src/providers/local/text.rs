@@ -1,8 +1,8 @@
-//! From bytes of tokens to text that may be sent: characters are never cut in half, and a stop string never gets
-//! out, also when it is spread over tokens.
+//! Converts the bytes of tokens to text that may be sent. Characters are never split, and a stop sequence is never
+//! sent, even if it extends over several tokens.
 
-/// Joins the bytes of tokens into whole characters. A character of several tokens is held until it is complete; bytes
-/// that can never become one turn into U+FFFD.
+/// Joins the bytes of tokens to whole characters. An incomplete character is held back until it is complete; invalid
+/// bytes become U+FFFD.
 #[derive(Default)]
 pub(super) struct Utf8Joiner {
     held: Vec<u8>,
@@ -37,29 +37,29 @@ impl Utf8Joiner {
         out
     }
 
-    /// Whatever is left when no more tokens come.
+    /// The held-back bytes as text, after the last token.
     pub(super) fn finish(&mut self) -> String {
         String::from_utf8_lossy(&std::mem::take(&mut self.held)).into_owned()
     }
 }
 
-/// Lets text through up to the first stop string, which is swallowed.
+/// Passes text on until the first stop sequence, which is dropped.
 pub(super) struct StopMatcher {
     stops: Vec<String>,
     held: String,
 }
 
 impl StopMatcher {
-    /// A matcher for these strings; none of them may be empty.
+    /// A matcher for these stop sequences; none may be empty.
     pub(super) fn new(stops: Vec<String>) -> Self {
         Self { stops, held: String::new() }
     }
 
-    /// Adds text; returns what may be sent, and true when a stop string was met.
+    /// Adds text. Returns the text that may be sent, and whether a stop sequence was found.
     pub(super) fn push(&mut self, text: &str) -> (String, bool) {
         self.held.push_str(text);
-        let met = self.stops.iter().filter_map(|stop| self.held.find(stop)).min();
-        if let Some(at) = met {
+        let found = self.stops.iter().filter_map(|stop| self.held.find(stop)).min();
+        if let Some(at) = found {
             self.held.truncate(at);
             return (std::mem::take(&mut self.held), true);
         }
@@ -68,13 +68,13 @@ impl StopMatcher {
         (std::mem::replace(&mut self.held, rest), false)
     }
 
-    /// What was held back, when no more text comes.
+    /// The held-back text, after the last piece.
     pub(super) fn finish(&mut self) -> String {
         std::mem::take(&mut self.held)
     }
 }
 
-/// How many bytes at the end of `text` could be the beginning of one of `marks`.
+/// How many bytes at the end of `text` could be an incomplete beginning of one of `marks`.
 pub(super) fn unfinished<'a>(text: &str, marks: impl Iterator<Item = &'a str>) -> usize {
     let longest = |mark: &str| {
         mark.char_indices()
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_character_of_three_tokens_comes_out_whole() {
+    fn a_character_of_three_tokens_is_returned_whole() {
         let mut joiner = Utf8Joiner::default();
         let euro = "€".as_bytes();
         assert_eq!(joiner.push(b"a"), "a");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_character_are_replaced_and_lose_nothing_else() {
+    fn invalid_bytes_are_replaced_and_the_others_kept() {
         let mut joiner = Utf8Joiner::default();
         assert_eq!(joiner.push(&[b'x', 0xff, b'y', 0xf0, 0x9f]), "x\u{fffd}y");
         assert_eq!(joiner.push(b"z"), "\u{fffd}z");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn stop_strings_are_never_sent() {
+    fn stop_sequences_are_never_sent() {
         let table: [(&[&str], &[&str], &str, bool); 7] = [
             (&["END"], &["one E", "N", "D two"], "one ", true),
             (&["END"], &["one EN", "ough"], "one ENough", false),

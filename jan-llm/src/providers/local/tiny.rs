@@ -1,5 +1,6 @@
-//! Every architecture with weights drawn by lot (the same lots each time): files of a few kilobytes that know nothing, but show whether a prompt
-//! read in pieces, an answer gone on from, or a chat begun anew gives the numbers that it should.
+//! Tests with a tiny model file of every architecture. The weights are pseudo-random with a fixed seed, so the answers
+//! are meaningless, but the tests show whether a prompt fed in pieces, a prompt that continues a cached chat, and one
+//! after a cleared cache give the same logits.
 
 use std::path::{Path, PathBuf};
 
@@ -54,11 +55,11 @@ fn layer(arch: &str, index: usize) -> Vec<(&'static str, Vec<usize>)> {
     tensors
 }
 
-/// Numbers about as a bell has them, between -1 and 1 and mostly near 0. candle's own are others each time, and some of
-/// them lose so many digits on the way that two ways to the same answer no longer agree.
-struct Lots(u64);
+/// Pseudo-random numbers between -1 and 1 with approximately a normal distribution. Candle's generator has no fixed
+/// seed, and with some of its weights rounding errors grow so much that two equivalent computations differ.
+struct Random(u64);
 
-impl Lots {
+impl Random {
     fn draw(&mut self) -> f32 {
         let mut uniform = || {
             self.0 ^= self.0 << 13;
@@ -74,18 +75,18 @@ fn write(folder: &Path, arch: &str) -> PathBuf {
     write_with(folder, arch, &[], |_, shape| Some(shape))
 }
 
-/// The same with other numbers in its header, and tensors of other shapes or without some.
+/// Like [`write`], with header values replaced by `over`, and tensors reshaped or left out by `reshaped`.
 fn write_with(
     folder: &Path,
     arch: &str,
     over: &[(&str, Value)],
     reshaped: impl Fn(&str, Vec<usize>) -> Option<Vec<usize>>,
 ) -> PathBuf {
-    let mut lots = Lots(0x9E37_79B9_7F4A_7C15);
+    let mut generator = Random(0x9E37_79B9_7F4A_7C15);
     let mut random = |shape: &[usize]| {
-        // Norms around one, everything else small.
+        // Weights of norms are around 1, all others around 0.
         let (mean, spread) = if shape.len() == 1 { (1f32, 0.3f32) } else { (0., 0.9) };
-        let numbers = (0..shape.iter().product()).map(|_| mean + spread * lots.draw()).collect();
+        let numbers = (0..shape.iter().product()).map(|_| mean + spread * generator.draw()).collect();
         let numbers = Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap();
         QTensor::quantize(&numbers, GgmlDType::F32).unwrap()
     };
@@ -117,7 +118,7 @@ fn write_with(
         ("attention.key_length", whole(HEAD)),
         ("attention.value_length", whole(HEAD)),
         ("attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
-        // Wider than the prompt: past it the stock Gemma3 reads and writes differently, and says so when it is loaded.
+        // Longer than the prompt: beyond the window, candle's Gemma3 computes prompts and answers differently.
         ("attention.sliding_window", whole(2048)),
         ("block_count", whole(LAYERS)),
         ("context_length", whole(1 << 17)),
@@ -148,7 +149,7 @@ fn near(a: &[f32], b: &[f32], what: &str) {
 }
 
 #[test]
-fn every_architecture_says_the_same_on_every_way() {
+fn every_architecture_gives_the_same_logits_in_pieces_and_token_by_token() {
     let folder = tempfile::tempdir().unwrap();
     for arch in ["llama", "qwen2", "qwen3", "gemma3", "phi3", "glm4", "lfm2"] {
         let mut engine =
@@ -164,37 +165,37 @@ fn every_architecture_says_the_same_on_every_way() {
             read = engine.feed(&[id]).unwrap();
         }
 
-        // The same, token by token.
-        engine.forget().unwrap();
+        // The same tokens, one by one.
+        engine.clear().unwrap();
         let mut stepped = Vec::new();
         for id in prompt.iter().chain(&answer) {
             stepped = engine.feed(&[*id]).unwrap();
         }
         near(&read, &stepped, arch);
 
-        // A second turn after it, and the same from the start.
-        let turn: Vec<u32> = prompt.iter().chain(&answer).copied().chain((0..20).map(|n| n % 9)).collect();
-        let mut ask = |known_at_most: usize| {
-            let known = engine.begin(&turn).unwrap();
-            assert!(known <= known_at_most);
+        // A second prompt that continues the first, and the same prompt with an empty cache.
+        let second: Vec<u32> = prompt.iter().chain(&answer).copied().chain((0..20).map(|n| n % 9)).collect();
+        let mut feed = |cached_at_most: usize| {
+            let cached = engine.begin(&second).unwrap();
+            assert!(cached <= cached_at_most);
             let mut last = Vec::new();
-            for piece in engine.pieces(&turn[known..]) {
+            for piece in engine.pieces(&second[cached..]) {
                 last = engine.feed(piece).unwrap();
             }
-            (known, last)
+            (cached, last)
         };
-        let (known, warm) = ask(prompt.len() + answer.len());
-        assert_eq!(known > 0, !["qwen3", "gemma3", "lfm2"].contains(&arch), "{arch}");
-        let (_, cold) = ask(0);
+        let (cached, warm) = feed(prompt.len() + answer.len());
+        assert_eq!(cached > 0, !["qwen3", "gemma3", "lfm2"].contains(&arch), "{arch}");
+        let (_, cold) = feed(0);
         near(&warm, &cold, arch);
     }
 }
 
 #[test]
-fn a_file_whose_parts_do_not_fit_together_is_refused_by_name() {
+fn an_inconsistent_file_is_an_error_that_names_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let broken = |path: PathBuf, what: &str| {
-        let error = Engine::load(path, 64).err().unwrap_or_else(|| panic!("{what} is taken"));
+        let error = Engine::load(path, 64).err().unwrap_or_else(|| panic!("{what} is accepted"));
         let named = error.code() == "model_unusable" && error.message().contains(".gguf");
         assert!(named, "{what}: {error:?}");
         error
@@ -232,7 +233,7 @@ fn a_file_whose_parts_do_not_fit_together_is_refused_by_name() {
 }
 
 #[test]
-fn an_unknown_architecture_hears_which_are_known() {
+fn an_error_for_an_unknown_architecture_lists_the_supported_ones() {
     let folder = tempfile::tempdir().unwrap();
     let (gguf, _) = Gguf::open(&write(folder.path(), "mamba")).unwrap();
     let message = longest_context(&gguf).unwrap_err().message().to_owned();

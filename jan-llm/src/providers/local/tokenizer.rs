@@ -1,8 +1,8 @@
-//! From the vocabulary in a GGUF file to a tokenizer.
+//! Builds a tokenizer from the vocabulary in a GGUF file.
 //!
-//! A byte-level vocabulary (`gpt2`) names how it cuts text before merging (`pre`); a wrong cut gives ids that the model
-//! was never trained on, so an unknown name is refused rather than guessed. SentencePiece vocabularies (`llama`) carry
-//! scores instead of merges; the merges are worked out from them.
+//! A byte-level vocabulary (`gpt2`) names its pre-tokenizer (`pre`), which splits text before merging. A wrong split
+//! gives token ids that the model was not trained on, so an unknown name is refused and not guessed. A SentencePiece
+//! vocabulary (`llama`) has scores instead of merges; the merges are computed from them.
 
 use jan_core::{Error, Result};
 use tokenizers::models::bpe::{BPE, Vocab as Ids};
@@ -18,10 +18,10 @@ use super::gguf::{Gguf, whole};
 const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// The tokenizer of a file, without its added tokens.
+/// The tokenizer of a file, without its control and user-defined tokens.
 ///
 /// # Errors
-/// When the vocabulary is broken or of a kind that this version does not know.
+/// When the vocabulary is broken or of an unsupported kind.
 pub(super) fn build(gguf: &Gguf, names: &[String]) -> Result<Tokenizer> {
     match gguf.text("tokenizer.ggml.model").unwrap_or_default() {
         "gpt2" => byte_level(gguf, names),
@@ -39,7 +39,7 @@ fn byte_level(gguf: &Gguf, names: &[String]) -> Result<Tokenizer> {
     let merges: Option<Vec<(String, String)>> = merges.collect();
     let merges = merges.ok_or_else(|| gguf.unusable("has merges that cannot be read"))?;
     let pre = gguf.text("tokenizer.ggml.pre").unwrap_or("default");
-    // Words that are tokens are taken whole by this family, whatever the merges say.
+    // In this family a word that is a token becomes that token, even if the merges would give another result.
     let whole_words = matches!(pre, "llama3" | "llama-v3" | "llama-bpe");
     let bpe = BPE::builder()
         .vocab_and_merges(names.iter().cloned().zip(0..).collect::<Ids>(), merges)
@@ -75,7 +75,7 @@ fn byte_level(gguf: &Gguf, names: &[String]) -> Result<Tokenizer> {
     Ok(tokenizer)
 }
 
-/// A SentencePiece vocabulary: its merges are all ways to put a token together out of two, best score first.
+/// A tokenizer for a SentencePiece vocabulary. Its merges are all pairs of tokens that form a token, best score first.
 fn sentence_piece(gguf: &Gguf, names: &[String]) -> Result<Tokenizer> {
     let scores: Vec<f32> =
         gguf.list("tokenizer.ggml.scores").iter().map(|s| s.to_f32().unwrap_or(f32::MIN)).collect();
@@ -86,7 +86,7 @@ fn sentence_piece(gguf: &Gguf, names: &[String]) -> Result<Tokenizer> {
     let mut merges: Vec<(f32, String, String)> = Vec::new();
     let kinds = gguf.list("tokenizer.ggml.token_type");
     for (id, (name, score)) in names.iter().zip(&scores).enumerate() {
-        // No text is put together to the unknown token (2) or to a control token (3).
+        // Merging never results in the unknown token (type 2) or a control token (type 3).
         if kinds.get(id).and_then(whole).is_some_and(|kind| matches!(kind, 2 | 3)) {
             continue;
         }
@@ -164,7 +164,7 @@ mod tests {
             ("▁ab", -4., 1),
         ];
         let vocab = vocab("llama", "", &tokens, &[]).unwrap();
-        // `ab` has the better score than `▁a` and `bc`, so it is made first.
+        // `ab` has a better score than `▁a` and `bc`, so it is merged first.
         assert_eq!(vocab.encode_prompt("abc é</s>", '\u{e000}').unwrap(), [1, 12, 8, 5, 3, 4, 2]);
         let bytes: Vec<u8> = [12, 8, 5, 3, 4].iter().flat_map(|id| vocab.bytes(*id)).copied().collect();
         assert_eq!(String::from_utf8(bytes).unwrap(), " abc é");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_cut_as_each_family_cuts_them() {
+    fn numbers_are_split_by_the_rule_of_each_pre_tokenizer() {
         let tokens = [
             ("1", 0., 1),
             ("<s>", 0., 3),

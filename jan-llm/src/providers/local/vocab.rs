@@ -1,4 +1,4 @@
-//! The tokens of a model: text to ids, ids to bytes, and which ids end an answer, all read from the GGUF file.
+//! The vocabulary of a model, read from the GGUF file: text to ids, ids to bytes, and the ids that end an answer.
 
 use jan_core::{Error, Result};
 use tokenizers::{AddedToken, Tokenizer};
@@ -7,7 +7,7 @@ use super::controls::{Controls, Piece, VISIBLE};
 use super::gguf::{Gguf, whole};
 use super::tokenizer;
 
-/// Tokens that end a turn, for files that name only one of theirs.
+/// The names of tokens that end an answer. Files often declare only one of theirs.
 const ENDS: [&str; 9] = [
     "<|im_end|>",
     "<|eot_id|>",
@@ -20,7 +20,7 @@ const ENDS: [&str; 9] = [
     "<|observation|>",
 ];
 
-/// What the file says a token is; the other kinds (normal, user-defined, unused) are plain text.
+/// The kind of a token in the file; normal and unused tokens are text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
@@ -30,18 +30,18 @@ enum Kind {
     Byte,
 }
 
-/// See the module.
+/// The vocabulary of a model.
 pub(super) struct Vocab {
     tokenizer: Tokenizer,
     controls: Controls,
-    /// The name of each token as the file has it.
+    /// The name of each token in the file.
     names: Vec<String>,
-    /// What each token adds to the text; nothing for control tokens.
+    /// The bytes that each token adds to the text; none for control tokens.
     bytes: Vec<Vec<u8>>,
     ends: Vec<u32>,
     bos: Option<u32>,
     add_bos: bool,
-    /// SentencePiece puts a space before the first word; it is taken off the answer again.
+    /// Whether the vocabulary adds a space before the first word (SentencePiece), which is removed from answers.
     leading_space: bool,
 }
 
@@ -49,7 +49,7 @@ impl Vocab {
     /// Reads the vocabulary.
     ///
     /// # Errors
-    /// When the file has none, or one that is cut in a way this version does not know.
+    /// When the file has no vocabulary, or one with an unsupported tokenizer.
     pub(super) fn read(gguf: &Gguf) -> Result<Self> {
         let names: Option<Vec<String>> =
             gguf.list("tokenizer.ggml.tokens").iter().map(|name| name.to_string().ok().cloned()).collect();
@@ -67,14 +67,14 @@ impl Vocab {
             Kind::Text | Kind::Byte => None,
         });
         tokenizer.add_tokens(added).map_err(Error::internal)?;
-        // Their names in a text are text; which are control tokens is decided before, see `controls`.
+        // The tokenizer must treat names of control tokens as text: `controls` has separated the real ones before.
         tokenizer.set_encode_special_tokens(true);
         let control = (0u32..)
             .zip(&names)
             .filter(|(id, _)| matches!(kind(*id as usize), Kind::Control | Kind::Unknown));
         let controls = Controls::new(control.map(|(id, name)| (name.clone(), id)));
 
-        // Marks of an answer's structure are part of its text also in files that call them control tokens.
+        // Tags like `<think>` are part of the answer's text, although some files declare them as control tokens.
         let bytes = names.iter().enumerate().map(|(id, name)| match kind(id) {
             Kind::Control | Kind::Unknown if !VISIBLE.contains(&name.as_str()) => Vec::new(),
             Kind::Control | Kind::Unknown | Kind::UserDefined => name.clone().into_bytes(),
@@ -110,13 +110,13 @@ impl Vocab {
         })
     }
 
-    /// The ids of a filled template, whose own control tokens become one id each; `mark` is what the caller's text was
-    /// guarded with.
+    /// The ids of a rendered template; each control token of the template becomes one id. `mark` is the marker
+    /// character with which the caller's text was guarded.
     pub(super) fn encode_prompt(&self, text: &str, mark: char) -> Result<Vec<u32>> {
         self.encode_pieces(self.controls.pieces(text, mark))
     }
 
-    /// The ids of a prompt whose control tokens are known.
+    /// The ids of a prompt that is split into text and control tokens.
     pub(super) fn encode_pieces(&self, pieces: Vec<Piece>) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
         for piece in pieces {
@@ -131,7 +131,7 @@ impl Vocab {
         Ok(ids)
     }
 
-    /// The ids of a piece of text, in which nothing is a control token.
+    /// The ids of a text without control tokens.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.tokenizer.encode_fast(text, false).map_err(Error::internal)?;
         Ok(encoding.get_ids().to_vec())
@@ -142,7 +142,7 @@ impl Vocab {
         &self.controls
     }
 
-    /// What a token adds to the text.
+    /// The bytes that a token adds to the text.
     pub(super) fn bytes(&self, id: u32) -> &[u8] {
         self.bytes.get(id as usize).map_or(&[], Vec::as_slice)
     }
@@ -162,17 +162,17 @@ impl Vocab {
         self.bos
     }
 
-    /// True when a space before the first word of an answer belongs to the vocabulary, not to the answer.
+    /// Whether a space before the first word of an answer comes from the vocabulary and must be removed.
     pub(super) fn leading_space(&self) -> bool {
         self.leading_space
     }
 
-    /// Whether there is a token with this id.
-    pub(super) fn holds(&self, id: u32) -> bool {
+    /// Whether a token with this id exists.
+    pub(super) fn contains(&self, id: u32) -> bool {
         (id as usize) < self.bytes.len()
     }
 
-    /// The bytes of every token, and none for those that are no text.
+    /// The bytes of every token; empty for tokens that are not text.
     pub(super) fn all_bytes(&self) -> &[Vec<u8>] {
         &self.bytes
     }
@@ -195,7 +195,8 @@ fn byte_name(name: &str) -> Option<u8> {
     u8::from_str_radix(name.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
 }
 
-/// The bytes behind a byte-level token: printable bytes stand for themselves, the others are moved up to U+0100.
+/// The bytes of a byte-level token's name: printable bytes are written as themselves, the others as characters from
+/// U+0100.
 fn from_byte_level(name: &str) -> Vec<u8> {
     let byte = |c: char| match u32::from(c) {
         n @ (0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff) => u8::try_from(n).ok(),
@@ -205,7 +206,7 @@ fn from_byte_level(name: &str) -> Vec<u8> {
         _ => None,
     };
     let bytes: Option<Vec<u8>> = name.chars().map(byte).collect();
-    // A token that is not in the byte alphabet was added as it is.
+    // A name with other characters belongs to an added token, which is plain text.
     bytes.unwrap_or_else(|| name.as_bytes().to_vec())
 }
 
@@ -214,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_comes_back_from_the_byte_alphabet() {
+    fn the_byte_alphabet_decodes_to_every_byte() {
         let alphabet = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet();
         let mut bytes: Vec<u8> =
             alphabet.iter().flat_map(|letter| from_byte_level(&letter.to_string())).collect();

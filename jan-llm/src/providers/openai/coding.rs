@@ -1,5 +1,5 @@
-//! Compressed replies. We ask for none, and some upstreams compress all the same, their refusals above all: what is read
-//! as a whole is decoded.
+//! Decodes compressed replies. Requests ask for uncompressed replies, but some upstreams compress anyway, most often
+//! error replies. Replies that are read as a whole are decoded; compressed streams are refused.
 
 use std::io::Read;
 
@@ -11,22 +11,22 @@ use jan_core::{Error, Result};
 
 use super::faults::{cut, too_large};
 
-/// How the body is coded, if it is.
-pub(super) fn of(headers: &HeaderMap) -> Option<&str> {
+/// The content coding of the body; `None` when it is not encoded.
+pub(super) fn content_coding(headers: &HeaderMap) -> Option<&str> {
     let coding = headers.get(CONTENT_ENCODING)?.to_str().ok()?.trim();
     Some(coding).filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
 }
 
-/// A reply in a coding that is not understood here.
-pub(super) fn unexpected(coding: &str) -> Error {
+/// The error for a reply in an unsupported coding.
+pub(super) fn unsupported(coding: &str) -> Error {
     let message = "The upstream compressed its answer, which it was asked not to do.";
     Error::upstream(message).with_code("upstream_garbage").because(format!("Content-Encoding: {coding}"))
 }
 
-/// The body without its coding, of at most `limit` bytes.
+/// The decoded body, of at most `limit` bytes.
 ///
 /// # Errors
-/// When it is larger, broken, or in a coding that is not understood.
+/// When it is larger, broken, or in an unsupported coding.
 pub(super) fn decoded(coding: Option<&str>, body: Bytes, limit: usize) -> Result<Bytes> {
     let Some(coding) = coding else { return Ok(body) };
     let mut whole = Vec::new();
@@ -34,7 +34,7 @@ pub(super) fn decoded(coding: Option<&str>, body: Bytes, limit: usize) -> Result
     let read = match coding.to_ascii_lowercase().as_str() {
         "gzip" | "x-gzip" => MultiGzDecoder::new(&*body).take(most).read_to_end(&mut whole),
         "deflate" => ZlibDecoder::new(&*body).take(most).read_to_end(&mut whole),
-        _ => return Err(unexpected(coding)),
+        _ => return Err(unsupported(coding)),
     };
     read.map_err(cut)?;
     if whole.len() > limit { Err(too_large(limit)) } else { Ok(whole.into()) }
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coded_body_is_read_within_its_limit() {
+    fn an_encoded_body_is_decoded_within_its_limit() {
         assert_eq!(decoded(Some("GZIP"), packed(b"hello"), 5).unwrap(), "hello");
         let bomb = decoded(Some("gzip"), packed(&[b'x'; 100_000]), 1000).unwrap_err();
         assert_eq!(bomb.code(), "upstream_too_large");

@@ -1,4 +1,4 @@
-//! Text completions from an upstream that has them: `POST /completions`, passed through as chats are.
+//! Text completions of an upstream that supports them: `POST /completions`, passed through as bytes, as chats are.
 
 use async_trait::async_trait;
 use http::Method;
@@ -22,6 +22,6 @@ impl CompletionProvider for OpenAi {
             return Ok(CompletionReply::Stream(ChatStream::new(reply.into_chunks(choices)?)));
         }
         let answer = ChatAnswer::completion_from_wire(reply.bytes().await?);
-        Ok(CompletionReply::Answer(answer.map_err(|error| self.transport.blame(PATH, error))?))
+        Ok(CompletionReply::Answer(answer.map_err(|error| self.transport.with_address(PATH, error))?))
     }
 }

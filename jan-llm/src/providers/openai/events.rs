@@ -1,4 +1,5 @@
-//! The events of a streamed reply: bytes → events, errors told apart, silence bounded.
+//! The events of a streamed reply. An event that reports an error becomes an error, and the time without data is
+//! limited.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,11 +16,12 @@ use super::faults::{cut, too_slow};
 use super::pool::ReplyBody;
 use crate::sse::{Decoder, Event};
 
-/// The events, until `[DONE]` or the end of the body. An event that is named an error is one.
+/// The events of a reply, until `[DONE]` or the end of the body. An event with the name `error` is returned as an
+/// error.
 pub(super) struct Events {
     body: ReplyBody,
     decoder: Decoder,
-    idle: Idle,
+    idle: IdleTimeout,
     done: bool,
     ended: bool,
 }
@@ -30,16 +32,16 @@ impl Events {
         Self {
             body,
             decoder: Decoder::with_limit(largest),
-            idle: Idle::new(idle_timeout),
+            idle: IdleTimeout::new(idle_timeout),
             done: false,
             ended: false,
         }
     }
 
-    /// The next event. After its end or an error it must not be asked again.
+    /// The next event. Must not be called again after the end or an error.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
         loop {
-            match self.decoded() {
+            match self.next_received() {
                 Err(error) => return Poll::Ready(Some(Err(error))),
                 Ok(Some(event)) => return Poll::Ready(Some(Ok(event))),
                 Ok(None) if self.done || self.ended => return Poll::Ready(None),
@@ -48,7 +50,7 @@ impl Events {
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Pending => return self.idle.poll(cx).map(|()| Some(Err(too_slow()))),
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.idle.touch();
+                    self.idle.data_received();
                     if let Ok(data) = frame.into_data() {
                         self.decoder.push(&data);
                     }
@@ -59,8 +61,8 @@ impl Events {
         }
     }
 
-    /// The next event that is already here.
-    fn decoded(&mut self) -> Result<Option<Event>> {
+    /// The next event in the bytes received so far.
+    fn next_received(&mut self) -> Result<Option<Event>> {
         while let Some(event) = self.next()? {
             if event.name.eq_ignore_ascii_case(b"error") {
                 return Err(ReportedError::read(&event.data).into_failure(&event.data));
@@ -76,8 +78,8 @@ impl Events {
         Ok(None)
     }
 
-    /// A body that ended in good order ends its last event too, if that is whole: a blank line that is missing cuts nothing
-    /// off.
+    /// The next event of the decoder. When the body has ended without an error, a last event without its blank line is
+    /// accepted if its data is complete.
     fn next(&mut self) -> Result<Option<Event>> {
         let next = self.decoder.next_event()?;
         if next.is_some() || !self.ended {
@@ -88,26 +90,27 @@ impl Events {
     }
 }
 
-/// Runs out when nothing was heard for a while. Hearing something only notes the time: the timer is set anew when it
-/// fires early, not for every chunk.
-struct Idle {
+/// A time limit for silence. Received data only updates a timestamp. The timer is not reset for every chunk, which
+/// would be slower: when it fires before the limit has passed since the last data, it is set again for the remaining
+/// time.
+struct IdleTimeout {
     limit: Duration,
-    heard: Instant,
+    last_data: Instant,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Idle {
+impl IdleTimeout {
     fn new(limit: Duration) -> Self {
-        Self { limit, heard: Instant::now(), timer: None }
+        Self { limit, last_data: Instant::now(), timer: None }
     }
 
-    fn touch(&mut self) {
-        self.heard = Instant::now();
+    fn data_received(&mut self) {
+        self.last_data = Instant::now();
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let end = self.heard + self.limit;
+            let end = self.last_data + self.limit;
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;

@@ -1,30 +1,30 @@
-//! What can go wrong between us and an upstream, in words; and where it was asked, for the log.
+//! Errors of the connection to an upstream, and the upstream's address for the log.
 
 use std::fmt;
 
 use jan_core::{Error, ErrorKind};
 
-/// Where something was asked, for the log.
-pub(super) struct Place<'a> {
-    /// Scheme and authority; never a password.
+/// The address of a request, for the log.
+pub(super) struct Endpoint<'a> {
+    /// Scheme, host and port, without user name and password.
     pub(super) server: &'a str,
     pub(super) base: &'a str,
     pub(super) path: &'a str,
 }
 
-impl Place<'_> {
-    /// Whether every upstream answers here; other paths are offered by some.
-    pub(super) fn is_everywhere(&self) -> bool {
+impl Endpoint<'_> {
+    /// Whether every OpenAI-compatible upstream has this path; the others are optional.
+    pub(super) fn is_mandatory(&self) -> bool {
         self.path == "/chat/completions"
     }
 
-    /// The error with the address in its cause.
-    pub(super) fn blame(&self, error: Error) -> Error {
+    /// The error with the address added to its cause. The caller's message does not change.
+    pub(super) fn with_address(&self, error: Error) -> Error {
         let mut causes = Vec::new();
         let mut next = std::error::Error::source(&error);
         while let Some(cause) = next {
             let text = cause.to_string();
-            // Some say their own cause too.
+            // Some errors repeat the text of their own cause.
             if !causes.last().is_some_and(|before: &String| before.ends_with(&text)) {
                 causes.push(text);
             }
@@ -35,7 +35,7 @@ impl Place<'_> {
     }
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for Endpoint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}{}", self.server, self.base, self.path)
     }

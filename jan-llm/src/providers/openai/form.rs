@@ -1,4 +1,4 @@
-//! A `multipart/form-data` body (RFC 7578): how OpenAI's API takes pictures.
+//! Writes `multipart/form-data` bodies (RFC 7578), the form in which OpenAI's API takes images to edit.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use jan_core::image::{ImageRequest, Picture};
 use jan_core::{Result, id};
 use serde_json::Value;
 
-/// A form that is being filled in.
+/// A form to which fields and files are added.
 pub(super) struct Form {
     boundary: String,
     body: BytesMut,
@@ -15,11 +15,11 @@ pub(super) struct Form {
 
 impl Form {
     fn new() -> Self {
-        // Long and random: it does not occur in a picture.
+        // Long and random, so that it does not occur in an image.
         Self { boundary: id::random("jan-", 32), body: BytesMut::new() }
     }
 
-    /// The form of an edit. One picture goes as `image`, several as `image[]`, as OpenAI's own clients send them.
+    /// The form of an edit. As in OpenAI's own clients, one image is the field `image`, several are `image[]`.
     pub(super) fn of_edit(request: &ImageRequest) -> Result<Self> {
         let mut form = Self::new();
         for (name, raw) in request.members.members() {
@@ -79,7 +79,7 @@ impl Form {
     }
 }
 
-/// As browsers write a name between quotes: nothing in it ends the quotes or the line.
+/// Escapes a name as browsers do, so that it cannot end the quotation marks or the line.
 fn quoted(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
@@ -90,7 +90,7 @@ mod tests {
     use jan_core::JsonObject;
 
     #[test]
-    fn a_form_holds_what_it_was_given_and_nothing_ends_it_early() {
+    fn fields_and_files_are_written_and_names_are_escaped() {
         let mut members = JsonObject::new();
         members.set("prompt", "a \"red\" fox").unwrap();
         members.set("n", &2).unwrap();
@@ -121,7 +121,8 @@ mod tests {
             file("mask", "picture.png"),
             format!("--{edge}--\r\n"),
         ];
-        let told: Vec<u8> = form.finish().iter().map(|byte| if *byte == 0x89 { 1 } else { *byte }).collect();
-        assert_eq!(String::from_utf8(told).unwrap(), wanted.concat());
+        let written: Vec<u8> =
+            form.finish().iter().map(|byte| if *byte == 0x89 { 1 } else { *byte }).collect();
+        assert_eq!(String::from_utf8(written).unwrap(), wanted.concat());
     }
 }

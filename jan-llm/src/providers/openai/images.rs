@@ -1,4 +1,4 @@
-//! Pictures from an OpenAI-compatible upstream: `POST /images/generations` as JSON, `POST /images/edits` as a form.
+//! Images of an OpenAI-compatible upstream: `POST /images/generations` as JSON, `POST /images/edits` as a form.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -18,25 +18,27 @@ use super::faults::{cut, too_large};
 use super::form::Form;
 use super::reply::Reply;
 
-/// How often an upstream that fails is asked, and how long after its first failure; each further wait is twice as long.
+/// The most attempts for one request.
 const ATTEMPTS: u32 = 3;
+/// The wait after the first failed attempt; it doubles after each.
 const WAIT: Duration = Duration::from_millis(250);
-/// The largest event: one picture.
+/// The largest event in bytes; it holds one image.
 const MAX_EVENT: usize = 32 * 1024 * 1024;
-/// The largest whole reply: four pictures of 20 MiB in base64, and some.
+/// The largest whole reply in bytes: four images of 20 MiB in base64, and some room for the other members.
 const MAX_REPLY: usize = 128 * 1024 * 1024;
 
 #[async_trait]
 impl ImageProvider for OpenAi {
     async fn generate(&self, request: ImageRequest) -> Result<ImageReply> {
         let reply = if request.pictures.is_empty() {
-            self.asked("/images/generations", "application/json", request.members.to_bytes()).await?
+            self.send_with_retries("/images/generations", "application/json", request.members.to_bytes())
+                .await?
         } else {
             let form = Form::of_edit(&request)?;
-            self.asked("/images/edits", &form.content_type(), form.finish()).await?
+            self.send_with_retries("/images/edits", &form.content_type(), form.finish()).await?
         };
         if reply.is_event_stream() {
-            return Ok(ImageReply::Events(Box::pin(Pictures::of(reply.into_events(MAX_EVENT)?))));
+            return Ok(ImageReply::Events(Box::pin(Pictures::new(reply.into_events(MAX_EVENT)?))));
         }
         let body = reply.bytes_up_to(MAX_REPLY).await?;
         if let Some(error) = ReportedError::find(&body) {
@@ -52,13 +54,13 @@ impl ImageProvider for OpenAi {
 }
 
 impl OpenAi {
-    /// Asks until the upstream answers. What it refuses is not asked again, nor what ran out of time: it may have been
-    /// made, and be paid for.
-    async fn asked(&self, path: &str, content_type: &str, body: Bytes) -> Result<Reply> {
+    /// Sends a request, and repeats it after temporary failures. A refused request is not repeated. Neither is one that
+    /// timed out: the upstream may have generated the image, and a second one would be paid for again.
+    async fn send_with_retries(&self, path: &str, content_type: &str, body: Bytes) -> Result<Reply> {
         let mut wait = WAIT;
         for _ in 1..ATTEMPTS {
             match self.transport.send_as(Method::POST, path, content_type, body.clone()).await {
-                Err(error) if is_passing(&error) => tokio::time::sleep(wait).await,
+                Err(error) if is_temporary(&error) => tokio::time::sleep(wait).await,
                 done => return done,
             }
             wait *= 2;
@@ -67,13 +69,13 @@ impl OpenAi {
     }
 }
 
-/// A failure that may be gone a moment later.
-fn is_passing(error: &Error) -> bool {
-    let ours = matches!(error.code(), "upstream_auth" | "upstream_quota" | "bad_upstream");
-    matches!(error.kind(), ErrorKind::Upstream | ErrorKind::Unavailable) && !ours
+/// Whether a repeated request may succeed.
+fn is_temporary(error: &Error) -> bool {
+    let permanent = matches!(error.code(), "upstream_auth" | "upstream_quota" | "bad_upstream");
+    matches!(error.kind(), ErrorKind::Upstream | ErrorKind::Unavailable) && !permanent
 }
 
-/// The events of pictures being made; together they are no larger than a whole reply may be.
+/// The events of a streamed reply. The size of all together is limited like that of a whole reply.
 struct Pictures {
     events: Events,
     read: usize,
@@ -82,7 +84,7 @@ struct Pictures {
 }
 
 impl Pictures {
-    fn of(events: Events) -> Self {
+    fn new(events: Events) -> Self {
         Self { events, read: 0, completed: false, ended: false }
     }
 

@@ -1,7 +1,7 @@
-//! OpenAI-compatible upstreams over HTTP: OpenAI itself, Ollama, vLLM, llama.cpp, and the many that speak alike.
+//! OpenAI-compatible upstreams over HTTP: OpenAI itself, Ollama, vLLM, llama.cpp, and many others.
 //!
-//! A request goes out as the bytes it came in, a reply comes back the same way; only what somebody has to know is read.
-//! The connections are hyper's, kept in a pool of our own (see ARCHITECTURE.md).
+//! Requests and replies are passed on as the bytes they came in; only the members that are needed here are parsed. The
+//! HTTP client is hyper, with a connection pool of this crate (see ARCHITECTURE.md).
 
 mod coding;
 mod completions;
@@ -33,27 +33,28 @@ use jan_core::{
 use models::Models;
 use transport::Transport;
 
-/// Where an upstream is and how to talk to it. Every limit has a default meant for language models.
+/// The address of an upstream, its credentials and limits. The default limits are meant for language models.
 #[derive(Clone)]
 pub struct Upstream {
-    /// The base URL, ending in `/v1` as a rule.
+    /// The base URL, which usually ends in `/v1`.
     pub url: String,
-    /// Sent as `Authorization: Bearer`.
+    /// The API key, sent as `Authorization: Bearer`.
     pub api_key: Option<Secret>,
-    /// More headers, for example `OpenAI-Organization`.
+    /// Additional headers, for example `OpenAI-Organization`.
     pub headers: Vec<(String, Secret)>,
-    /// Until the connection stands: 10 s.
+    /// The time limit for connecting; default: 10 s.
     pub connect_timeout: Duration,
-    /// From the request to the head of the reply, which a model that does not stream sends last: 10 min.
+    /// The time limit from the request to the head of the reply; default: 10 min. Without streaming, an upstream sends
+    /// the head only when the answer is complete.
     pub reply_timeout: Duration,
-    /// Between two pieces of a reply's body: 2 min.
+    /// The longest time between two pieces of a reply's body; default: 2 min.
     pub idle_timeout: Duration,
-    /// How it is shown pictures that are kept here: in the request (a data URL), or by a link that it fetches itself. In the
-    /// request unless told.
+    /// How stored images are sent to the upstream: in the request as a data URL (the default), or as a link that the
+    /// upstream fetches itself.
     pub media: Want,
-    /// What it is called here.
+    /// The provider's name in the model list.
     pub name: Option<String>,
-    /// What is known of its models beyond what it says itself, by their ids.
+    /// Properties of its models by model id; they take precedence over those in the upstream's own list.
     pub models: BTreeMap<String, ModelInfo>,
 }
 
@@ -73,7 +74,7 @@ impl Upstream {
         }
     }
 
-    /// Shows this key to the upstream.
+    /// Sets the API key.
     #[must_use]
     #[doc(alias = "api_key")]
     pub fn key(mut self, key: impl Into<Secret>) -> Self {
@@ -81,7 +82,7 @@ impl Upstream {
         self
     }
 
-    /// Sends one more header with every request.
+    /// Adds a header to every request.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -100,25 +101,25 @@ impl Upstream {
 pub struct OpenAi {
     upstream: Upstream,
     transport: Transport,
-    /// The list of models as last seen, so that asking for it often is cheap. Held across the call: one asks, others wait.
+    /// The cached list of models.
     models: Models,
 }
 
 impl OpenAi {
-    /// A provider at `url`, without a key: a model server of one's own. A URL, key or header that cannot be sent is
-    /// reported by the first call; [`OpenAi::new`] reports it at once.
+    /// A provider at `url`, without a key, as for a model server of your own. A URL, key or header that cannot be sent
+    /// is reported by the first call; [`OpenAi::new`] reports it immediately.
     pub fn at(url: impl Into<String>) -> Self {
         Self::deferred(Upstream::at(url))
     }
 
-    /// The same with this key, sent as `Authorization: Bearer`.
+    /// Sets the API key, sent as `Authorization: Bearer`.
     #[must_use]
     #[doc(alias = "api_key")]
     pub fn key(self, key: impl Into<Secret>) -> Self {
         Self::deferred(self.upstream.key(key))
     }
 
-    /// The same with one more header on every request.
+    /// Adds a header to every request.
     #[must_use]
     pub fn header(self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         Self::deferred(self.upstream.header(name, value))
@@ -128,7 +129,7 @@ impl OpenAi {
         Self { transport: Transport::deferred(&upstream), upstream, models: Models::default() }
     }
 
-    /// A provider at an upstream described in full.
+    /// A provider for a fully described upstream.
     ///
     /// # Errors
     /// [`jan_core::ErrorKind::Invalid`] when the URL is not `http://…` or `https://…`, or a header cannot be sent.
@@ -140,7 +141,7 @@ impl OpenAi {
         })
     }
 
-    /// A model with what is known of it here.
+    /// Adds the provider's name and the configured properties to a model.
     fn described(&self, mut model: Model) -> Model {
         model.provider = self.upstream.name.clone().unwrap_or_default();
         let info = self.upstream.models.get(&model.id).cloned().unwrap_or_default();
@@ -159,12 +160,13 @@ impl ModelProvider for OpenAi {
         let request = call.request;
         let choices = request.get("n").ok().flatten().unwrap_or(1);
         let reply = self.transport.send(Method::POST, PATH, request.to_bytes()).await?;
-        // The upstream decides whether it streams; whoever asked gets the form they asked for.
+        // The upstream decides whether it streams. The chat service converts the reply to the form that the caller
+        // wants.
         if reply.is_event_stream() {
             return Ok(ChatStream::new(reply.into_chunks(choices)?).into());
         }
         let answer = ChatAnswer::from_wire(reply.bytes().await?);
-        Ok(answer.map_err(|error| self.transport.blame(PATH, error))?.into())
+        Ok(answer.map_err(|error| self.transport.with_address(PATH, error))?.into())
     }
 
     async fn takes_media(&self, _model: &str) -> Want {
@@ -196,13 +198,13 @@ impl EmbeddingProvider for OpenAi {
     }
 }
 
-/// The headers that every request carries.
+/// The headers of every request.
 fn fixed_headers(upstream: &Upstream) -> Result<HeaderMap> {
     let agent = HeaderValue::from_static(concat!("jan-llm/", env!("CARGO_PKG_VERSION")));
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(USER_AGENT, agent);
-    // Without the header any coding would be welcome (RFC 9110, 12.5.3).
+    // Without this header the upstream may use any content coding (RFC 9110, 12.5.3).
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let bad = |name: &str| Error::invalid("headers", format!("The upstream header `{name}` cannot be sent."));
     let mut secret = |name: HeaderName, value: String| {

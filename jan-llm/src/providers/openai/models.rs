@@ -1,5 +1,5 @@
-//! An upstream's list of models: kept for a while, never waited for long, and read as far as it can be read. One odd entry
-//! takes none of the others away, and a list that cannot be had now is the last one that could.
+//! The list of an upstream's models: cached for a while, requested with a short timeout, and read tolerantly. A
+//! malformed entry is skipped, and when the list cannot be read, the last list that could be read is returned.
 
 use std::time::{Duration, Instant};
 
@@ -14,29 +14,31 @@ use tokio::sync::Mutex;
 use super::faults::too_slow;
 use super::transport::Transport;
 
-/// How long a list is answered from memory.
-const FRESH: Duration = Duration::from_secs(30);
-/// How long an upstream that could not say its list is not asked again.
-const AWAY: Duration = Duration::from_secs(5);
-/// How long a list is waited for: chats may wait for it.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a list is returned from the cache.
+const CACHE_TIME: Duration = Duration::from_secs(30);
+/// How long after a failure the upstream is not asked again.
+const FAILURE_CACHE_TIME: Duration = Duration::from_secs(5);
+/// The time limit for the request, because chats may wait for it.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 const PATH: &str = "/models";
 
-/// What is known of an upstream's models.
+/// The cached list. The lock is held during the request: concurrent callers wait and then share its result, so that the
+/// upstream gets one request and not one for each caller.
 #[derive(Default)]
-pub(super) struct Models(Mutex<Known>);
+pub(super) struct Models(Mutex<Cached>);
 
 #[derive(Default)]
-struct Known {
+struct Cached {
     /// The last list that could be read.
     list: Option<Vec<Model>>,
+    /// When the upstream was last asked.
     asked: Option<Instant>,
-    /// Why the upstream did not say its list when it was asked last.
+    /// Why the last request failed; `None` when it succeeded.
     failure: Option<Failure>,
 }
 
-/// An error that can be told more than once.
+/// The parts of an error from which it is built again for each caller.
 struct Failure {
     kind: ErrorKind,
     code: String,
@@ -44,21 +46,21 @@ struct Failure {
 }
 
 impl Models {
-    /// The list, each model `described` when it is read.
+    /// The list; `described` is applied to each model when the list is read.
     ///
     /// # Errors
-    /// The upstream's, if it has never said one.
+    /// The upstream's, if its list was never read.
     pub(super) async fn get(
         &self,
         transport: &Transport,
         described: impl Fn(Model) -> Model,
     ) -> Result<Vec<Model>> {
-        let mut known = self.0.lock().await;
-        let fresh = if known.failure.is_some() { AWAY } else { FRESH };
-        if known.asked.is_none_or(|asked| asked.elapsed() >= fresh) {
-            known.ask(transport, described).await;
+        let mut cached = self.0.lock().await;
+        let cache_time = if cached.failure.is_some() { FAILURE_CACHE_TIME } else { CACHE_TIME };
+        if cached.asked.is_none_or(|asked| asked.elapsed() >= cache_time) {
+            cached.refresh(transport, described).await;
         }
-        match (&known.list, &known.failure) {
+        match (&cached.list, &cached.failure) {
             (Some(list), _) => Ok(list.clone()),
             (None, Some(Failure { kind, code, message })) => {
                 Err(Error::new(*kind, message.clone()).with_code(code.clone()))
@@ -68,12 +70,12 @@ impl Models {
     }
 }
 
-impl Known {
-    async fn ask(&mut self, transport: &Transport, described: impl Fn(Model) -> Model) {
-        let answer = tokio::time::timeout(PATIENCE, ask(transport)).await;
-        let answer = answer.unwrap_or_else(|_| Err(transport.blame(PATH, too_slow())));
+impl Cached {
+    async fn refresh(&mut self, transport: &Transport, described: impl Fn(Model) -> Model) {
+        let result = tokio::time::timeout(TIMEOUT, fetch(transport)).await;
+        let result = result.unwrap_or_else(|_| Err(transport.with_address(PATH, too_slow())));
         self.asked = Some(Instant::now());
-        match answer {
+        match result {
             Ok(list) => (self.list, self.failure) = (Some(list.into_iter().map(described).collect()), None),
             Err(error) => {
                 tracing::warn!(error = %Causes(&error), "an upstream does not say its models");
@@ -84,26 +86,26 @@ impl Known {
     }
 }
 
-async fn ask(transport: &Transport) -> Result<Vec<Model>> {
+async fn fetch(transport: &Transport) -> Result<Vec<Model>> {
     let body = transport.send(Method::GET, PATH, Bytes::new()).await?.bytes().await?;
     if let Some(error) = ReportedError::find(&body) {
-        return Err(transport.blame(PATH, error));
+        return Err(transport.with_address(PATH, error));
     }
     read(&body).ok_or_else(|| {
         let error =
             Error::upstream("The upstream's list of models cannot be read.").with_code("upstream_garbage");
-        transport.blame(PATH, error)
+        transport.with_address(PATH, error)
     })
 }
 
-/// The models of a list: `{"data": […]}` as OpenAI has it, or the bare list.
+/// The models of a list: `{"data": […]}` as in OpenAI's API, `{"models": […]}`, or a bare array.
 fn read(body: &[u8]) -> Option<Vec<Model>> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let list = match &body {
         Value::Array(list) => list.as_slice(),
         Value::Object(members) => match members.get("data").or_else(|| members.get("models"))? {
             Value::Array(list) => list.as_slice(),
-            // How a server in Go writes that there are none.
+            // Servers written in Go send null for an empty list.
             Value::Null => &[],
             _ => return None,
         },
@@ -112,7 +114,7 @@ fn read(body: &[u8]) -> Option<Vec<Model>> {
     Some(list.iter().filter_map(model).collect())
 }
 
-/// A model of a list; none where the entry does not say how to ask for it.
+/// A model of a list; `None` for an entry without an id.
 fn model(entry: &Value) -> Option<Model> {
     let mut members: Map<String, Value> = match entry {
         Value::String(id) => return Some(Model::new(id, "")),
@@ -140,12 +142,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_entries_take_none_of_the_others_away() {
+    fn malformed_entries_are_skipped_or_corrected() {
         let odd = r#"{"data": [{"id": "a", "created": 1.5}, {"id": "b", "created": "2024-01-01", "owned_by": null},
             {"name": "no id"}, null, 7, "c", {"id": ""}, {"id": "d", "object": 1, "context_length": 8}]}"#;
         let models = read(odd.as_bytes()).unwrap();
-        let told: Vec<_> = models.iter().map(|m| (m.id.as_str(), m.created, m.object.as_str())).collect();
-        assert_eq!(told, [("a", 1, "model"), ("b", 0, "model"), ("c", 0, "model"), ("d", 0, "model")]);
+        let read_models: Vec<_> =
+            models.iter().map(|m| (m.id.as_str(), m.created, m.object.as_str())).collect();
+        assert_eq!(read_models, [("a", 1, "model"), ("b", 0, "model"), ("c", 0, "model"), ("d", 0, "model")]);
         assert_eq!(models[3].rest["context_length"], 8);
         for (body, count) in
             [(r#"[{"id":"a"}]"#, 1), (r#"{"models":[{"id":"a"}]}"#, 1), (r#"{"data":null}"#, 0)]

@@ -1,5 +1,6 @@
-//! What an upstream's refusal means to our caller. A fault of the request is passed on with the upstream's own words;
-//! a fault of the upstream, or of our credentials there, is not the caller's and says no more than that.
+//! Converts an upstream's error replies to errors for our caller. An error in the request is passed on with the
+//! upstream's own message. An error of the upstream, or of our credentials there, is not the caller's, so its details
+//! go only to the log.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,41 +9,41 @@ use http::{HeaderMap, StatusCode};
 use jan_core::chat::ReportedError;
 use jan_core::{Error, ErrorKind};
 
-use super::faults::Place;
+use super::faults::Endpoint;
 use super::reply::Reply;
 
-/// How much of an error's body is read.
+/// How many bytes of an error's body are read.
 const MAX_ERROR: usize = 256 * 1024;
-/// How much of what it says the log gets, in characters.
+/// How many characters of its message are logged.
 const MAX_LOGGED: usize = 200;
-/// A longer wait than this is not believed.
+/// The longest `Retry-After` that is passed on; a longer one is ignored.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 
-/// Reads the body of a reply that is no success and says what it means. `place` is what was asked there; whatever it
-/// says goes to the log with the address.
-pub(super) async fn into_error(status: StatusCode, place: &Place<'_>, reply: Reply) -> Error {
+/// Reads the body of an unsuccessful reply and converts it to an error. `endpoint` is the address of the request; it is
+/// added to the cause, for the log.
+pub(super) async fn into_error(status: StatusCode, endpoint: &Endpoint<'_>, reply: Reply) -> Error {
     let headers = reply.headers.clone();
-    // An error whose body breaks off is still that error.
+    // The status alone is enough for an error, so a body that breaks off is ignored.
     let body = reply.bytes_up_to(MAX_ERROR).await.unwrap_or_default();
-    explain(status, place, &headers, &body, SystemTime::now())
+    convert(status, endpoint, &headers, &body, SystemTime::now())
 }
 
-fn explain(
+fn convert(
     status: StatusCode,
-    place: &Place<'_>,
+    endpoint: &Endpoint<'_>,
     headers: &HeaderMap,
     body: &[u8],
     now: SystemTime,
 ) -> Error {
-    let said = ReportedError::read(body);
-    let text = said.message.clone().unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
+    let reported = ReportedError::read(body);
+    let text = reported.message.clone().unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
     let logged: String = text.chars().take(MAX_LOGGED).collect();
-    let as_error = |kind, fallback| passed_on(said.clone(), kind, fallback);
+    let as_error = |kind, fallback| passed_on(reported.clone(), kind, fallback);
     let error = match status.as_u16() {
         400 => as_error(ErrorKind::Invalid, "The upstream found the request invalid."),
         402 => Error::upstream("The upstream asks for payment.").with_code("upstream_quota"),
         401 | 403 => Error::upstream("The upstream refused our credentials.").with_code("upstream_auth"),
-        404 if place.is_everywhere() && !names_a_model(&text) => {
+        404 if endpoint.is_mandatory() && !names_a_model(&text) => {
             let message =
                 "The upstream has no such route. The operator of this server finds the address in its log.";
             Error::upstream(message).with_code("upstream_path")
@@ -62,25 +63,25 @@ fn explain(
         Some(wait) => error.with_retry_after(wait),
         None => error,
     };
-    error.because(format!("{place} answered {status}: {logged}"))
+    error.because(format!("{endpoint} answered {status}: {logged}"))
 }
 
-/// Whether an upstream that answers 404 speaks of what was asked for, and not of the address.
+/// Whether a 404 reply is about the model of the request, and not about the path.
 fn names_a_model(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ["model", "deployment", "endpoint"].iter().any(|word| text.contains(word))
 }
 
-/// The upstream's own words about a fault of the request.
-fn passed_on(said: ReportedError, kind: ErrorKind, fallback: &'static str) -> Error {
-    let mut error = match said.message {
+/// The error with the upstream's own message, code and parameter.
+fn passed_on(reported: ReportedError, kind: ErrorKind, fallback: &'static str) -> Error {
+    let mut error = match reported.message {
         Some(message) => Error::new(kind, message),
         None => Error::new(kind, fallback),
     };
-    if let Some(code) = said.code {
+    if let Some(code) = reported.code {
         error = error.with_code(code);
     }
-    match said.param {
+    match reported.param {
         Some(param) => error.with_param(param),
         None => error,
     }
@@ -106,18 +107,18 @@ mod tests {
     use super::*;
     use std::time::UNIX_EPOCH;
 
-    const PLACE: Place<'_> = Place { server: "http://up", base: "/v1", path: "/chat/completions" };
+    const ENDPOINT: Endpoint<'_> = Endpoint { server: "http://up", base: "/v1", path: "/chat/completions" };
 
     fn at(status: u16, headers: &[(&'static str, &str)], body: &str) -> Error {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        explain(StatusCode::from_u16(status).unwrap(), &PLACE, &map, body.as_bytes(), UNIX_EPOCH)
+        convert(StatusCode::from_u16(status).unwrap(), &ENDPOINT, &map, body.as_bytes(), UNIX_EPOCH)
     }
 
     #[test]
-    fn the_callers_fault_is_passed_on_in_the_upstreams_words() {
+    fn errors_in_the_request_keep_the_upstreams_message() {
         let body = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
         let error = at(400, &[], body);
         assert_eq!((error.kind(), error.message()), (ErrorKind::Invalid, "too long"));
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upstreams_fault_is_not_the_callers() {
+    fn errors_of_the_upstream_do_not_show_its_message() {
         for (status, kind) in [
             (401, ErrorKind::Upstream),
             (403, ErrorKind::Upstream),
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_model_is_the_callers_and_a_wrong_address_is_not() {
+    fn an_unknown_model_is_the_callers_error_and_a_wrong_address_is_not() {
         for unknown in [
             r#"{"error":{"message":"The model `x` does not exist"}}"#,
             r#"{"object":"error","message":"The model `x` does not exist."}"#,
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_ask_for_patience_is_understood() {
+    fn every_form_of_retry_after_is_understood() {
         let wait = |headers: &[(&'static str, &str)]| {
             at(429, headers, "").retry_after().map(|wait| wait.as_millis())
         };

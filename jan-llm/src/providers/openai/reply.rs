@@ -15,10 +15,10 @@ use super::pool::ReplyBody;
 use super::{coding, stream};
 use crate::sse::MAX_EVENT;
 
-/// A whole answer of more than this is refused: 16 MiB.
+/// The largest whole answer that is accepted: 16 MiB.
 const MAX_ANSWER: usize = MAX_COLLECTED;
 
-/// The head of a reply, and its body still to come.
+/// The headers of a successful reply, and its unread body.
 pub(super) struct Reply {
     pub(super) headers: HeaderMap,
     body: ReplyBody,
@@ -35,13 +35,13 @@ impl Reply {
         kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
     }
 
-    /// The whole body.
+    /// The whole decoded body.
     pub(super) async fn bytes(self) -> Result<Bytes> {
         self.bytes_up_to(MAX_ANSWER).await
     }
 
     pub(super) async fn bytes_up_to(self, limit: usize) -> Result<Bytes> {
-        let coding = coding::of(&self.headers).map(str::to_owned);
+        let coding = coding::content_coding(&self.headers).map(str::to_owned);
         let mut body = Limited::new(self.body, limit);
         let mut whole: Option<Bytes> = None;
         loop {
@@ -55,7 +55,7 @@ impl Reply {
                 Ok(Some(Err(error))) => return Err(cut(error)),
             };
             let Ok(data) = frame.into_data() else { continue };
-            // One frame is the rule, and needs no copy.
+            // Most bodies are one frame, which needs no copy.
             whole = Some(match whole {
                 None => data,
                 Some(before) => [before, data].concat().into(),
@@ -63,7 +63,7 @@ impl Reply {
         }
     }
 
-    /// The body as the chunks of a streamed answer of as many choices.
+    /// The body as the chunks of a streamed answer with this number of choices.
     ///
     /// # Errors
     /// As [`Reply::into_events`].
@@ -74,11 +74,11 @@ impl Reply {
     /// The body as events, none larger than `largest`.
     ///
     /// # Errors
-    /// When it is compressed, though we ask for nothing of the kind: whole bodies are small enough to be decoded anyway.
+    /// When it is compressed, although the request asked for no compression. Only whole bodies are decoded.
     pub(super) fn into_events(self, largest: usize) -> Result<Events> {
-        match coding::of(&self.headers) {
+        match coding::content_coding(&self.headers) {
             None => Ok(Events::new(self.body, self.idle_timeout, largest)),
-            Some(coding) => Err(coding::unexpected(coding)),
+            Some(coding) => Err(coding::unsupported(coding)),
         }
     }
 }

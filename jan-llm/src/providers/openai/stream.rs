@@ -1,4 +1,4 @@
-//! A streamed answer from an upstream: events → chunks, and an honest end.
+//! Converts the events of a streamed answer to chunks, and reports an incomplete answer as an error.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -12,25 +12,25 @@ use super::events::Events;
 use super::faults::cut;
 use crate::sse::Event;
 
-/// The chunks of one answer, as [`jan_core::ChatStream`] promises them: complete, or ending with an error. An answer is
-/// complete when its choices said why they ended, whether `[DONE]` follows or only the end of the body.
+/// The chunks of one answer, which ends with an error if it is incomplete, as [`jan_core::ChatStream`] requires. An
+/// answer is complete when every choice had a `finish_reason`, whether `[DONE]` follows or only the end of the body.
 pub(super) struct Chunks {
     events: Events,
-    ends: Ends,
-    /// Something was said. Chunks are parsed until then.
-    says: bool,
+    finished: Finished,
+    /// Whether any chunk had content. Chunks are parsed only until then.
+    has_content: bool,
     ended: bool,
 }
 
-/// Which choices said why they ended.
-enum Ends {
-    /// There is one choice: whether it did. Seen from outside.
+/// Which choices had a `finish_reason`.
+enum Finished {
+    /// For a request with one choice. It is found without parsing the chunk.
     One(bool),
-    /// Several were asked for: by their index. Every chunk is parsed.
+    /// For a request with several choices, by index. Every chunk is parsed.
     Each(HashMap<u32, bool>),
 }
 
-impl Ends {
+impl Finished {
     fn note(&mut self, chunk: &ChatChunk) -> Result<()> {
         match self {
             Self::One(ended) => *ended = *ended || chunk.ends_a_choice(),
@@ -43,7 +43,7 @@ impl Ends {
         Ok(())
     }
 
-    fn are_all(&self) -> bool {
+    fn all(&self) -> bool {
         match self {
             Self::One(ended) => *ended,
             Self::Each(choices) => !choices.is_empty() && choices.values().all(|ended| *ended),
@@ -52,10 +52,10 @@ impl Ends {
 }
 
 impl Chunks {
-    /// The chunks of an answer of as many choices.
+    /// The chunks of an answer with this number of choices.
     pub(super) fn new(events: Events, choices: u32) -> Self {
-        let ends = if choices > 1 { Ends::Each(HashMap::new()) } else { Ends::One(false) };
-        Self { events, ends, says: false, ended: false }
+        let finished = if choices > 1 { Finished::Each(HashMap::new()) } else { Finished::One(false) };
+        Self { events, finished, has_content: false, ended: false }
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ChatChunk>>> {
@@ -64,8 +64,8 @@ impl Chunks {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(event))) => event,
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
-                Poll::Ready(None) if self.ends.are_all() && self.says => return Poll::Ready(None),
-                Poll::Ready(None) if self.ends.are_all() => {
+                Poll::Ready(None) if self.finished.all() && self.has_content => return Poll::Ready(None),
+                Poll::Ready(None) if self.finished.all() => {
                     let nothing =
                         Error::upstream("The model's answer says nothing.").with_code("upstream_garbage");
                     return Poll::Ready(Some(Err(nothing)));
@@ -77,34 +77,35 @@ impl Chunks {
             if !is_chunk(&event) {
                 continue;
             }
-            let says_something = holds(&event, b"\"choices\"") || holds(&event, b"\"usage\"");
+            let is_relevant = contains(&event, b"\"choices\"") || contains(&event, b"\"usage\"");
             let chunk = ChatChunk::from_wire(event.data);
-            if let (false, Ok(chunk)) = (self.says, &chunk) {
-                self.says = says(chunk);
+            if let (false, Ok(chunk)) = (self.has_content, &chunk) {
+                self.has_content = has_content(chunk);
             }
-            if says_something || chunk.is_err() {
-                return Poll::Ready(Some(chunk.and_then(|chunk| self.ends.note(&chunk).map(|()| chunk))));
+            if is_relevant || chunk.is_err() {
+                return Poll::Ready(Some(chunk.and_then(|chunk| self.finished.note(&chunk).map(|()| chunk))));
             }
         }
     }
 }
 
-/// Whether a chunk adds anything to a choice, be it only whose words they are. A text completion says it beside `delta`.
-fn says(chunk: &ChatChunk) -> bool {
+/// Whether a chunk adds anything to a choice, even if it is only the role. The text of a text completion is not in
+/// `delta` but in another member of the choice.
+fn has_content(chunk: &ChatChunk) -> bool {
     let Ok(body) = chunk.parse() else { return true };
     let mut choices = body.choices.iter();
     choices
         .any(|choice| choice.delta != Delta::default() || choice.rest.values().any(|value| !value.is_null()))
 }
 
-fn holds(event: &Event, text: &[u8]) -> bool {
+fn contains(event: &Event, text: &[u8]) -> bool {
     memchr::memmem::find(&event.data, text).is_some()
 }
 
-/// Events with a name of their own (progress, pings) are no chunks, unless they say that they are.
+/// Whether an event is a chunk. Events with another name (progress, pings) are not, unless their data says so.
 fn is_chunk(event: &Event) -> bool {
     let is_message = event.name.is_empty() || event.name.as_ref() == b"message";
-    is_message || holds(event, b"\"chat.completion.chunk\"") || holds(event, b"\"text_completion\"")
+    is_message || contains(event, b"\"chat.completion.chunk\"") || contains(event, b"\"text_completion\"")
 }
 
 impl Stream for Chunks {

@@ -1,4 +1,4 @@
-//! One request to an upstream: what is sent, how long it may take, what comes back.
+//! Sends one request to an upstream: the headers, the time limits, and the conversion of error replies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use jan_core::{Error, Result};
 use rustls::{ClientConfig, RootCertStore};
 use thread_local::ThreadLocal;
 
-use super::faults::{Place, too_slow};
+use super::faults::{Endpoint, too_slow};
 use super::pool::Pool;
 use super::reply::Reply;
 use super::{Upstream, fixed_headers, refusal};
 
 /// Sends requests to one upstream.
 pub(super) struct Transport {
-    /// A wrong URL is kept as the sentence that says so.
+    /// For an invalid URL, key or header: the message that each request fails with.
     target: Result<Target, String>,
-    /// A pool of connections for each thread: where a thread runs a runtime of its own, as in our server, a request then
-    /// never wakes another thread, which costs more than all that we do to it.
+    /// A connection pool for each thread. In jan-server each thread has its own runtime; with a shared pool a request
+    /// could wake another thread, which costs more than the rest of our work on the request.
     pools: ThreadLocal<Pool>,
     connect_timeout: Duration,
     tls: ClientConfig,
@@ -32,13 +32,13 @@ pub(super) struct Transport {
     idle_timeout: Duration,
 }
 
-/// Where requests go and what they all carry, made once.
+/// The upstream's address and the headers of every request, computed once.
 struct Target {
     /// The scheme and authority to connect to.
     server: Uri,
-    /// The same for the log: without a name and a password.
-    shown: String,
-    /// The path that every request's begins with.
+    /// The same for the log, without user name and password.
+    log_address: String,
+    /// The path with which the path of every request begins.
     base: String,
     headers: HeaderMap,
 }
@@ -71,13 +71,13 @@ impl Transport {
         })
     }
 
-    /// Sends one request and waits for the head of a successful reply; any other reply is an error that says what the
-    /// upstream said. Dropping the future, or the reply's body, closes the connection.
+    /// Sends a request with a JSON body and waits for the head of a successful reply; any other reply becomes an error
+    /// (see `refusal`). Dropping the future, or the unread body of the reply, closes the connection.
     pub(super) async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Reply> {
         self.send_head(method, path, None, body).await
     }
 
-    /// As [`Transport::send`], for a body that is not JSON.
+    /// Like [`Transport::send`], for a body with another content type.
     pub(super) async fn send_as(
         &self,
         method: Method,
@@ -99,8 +99,8 @@ impl Transport {
         let target = self
             .target
             .as_ref()
-            .map_err(|sentence| Error::unavailable(sentence.clone()).with_code("bad_upstream"))?;
-        let place = target.place(path);
+            .map_err(|message| Error::unavailable(message.clone()).with_code("bad_upstream"))?;
+        let endpoint = target.endpoint(path);
         let uri = Uri::try_from([&target.base, path].concat()).map_err(Error::internal)?;
         let request = || {
             let mut request = Request::new(Full::new(body.clone()));
@@ -113,63 +113,64 @@ impl Transport {
             request
         };
         let sent = tokio::time::timeout(self.reply_timeout, self.pool().send(&target.server, request)).await;
-        let response = sent.unwrap_or_else(|_| Err(too_slow())).map_err(|error| place.blame(error))?;
+        let response =
+            sent.unwrap_or_else(|_| Err(too_slow())).map_err(|error| endpoint.with_address(error))?;
         let (head, body) = response.into_parts();
         let reply = Reply::new(head.headers, body, self.idle_timeout);
         if head.status.is_success() {
             Ok(reply)
         } else {
-            Err(refusal::into_error(head.status, &place, reply).await)
+            Err(refusal::into_error(head.status, &endpoint, reply).await)
         }
     }
 
-    /// Adds the address to what the log is told of a reply that cannot be used.
-    pub(super) fn blame(&self, path: &str, error: Error) -> Error {
+    /// Adds the address to the cause of an error, for the log.
+    pub(super) fn with_address(&self, path: &str, error: Error) -> Error {
         match &self.target {
-            Ok(target) => target.place(path).blame(error),
+            Ok(target) => target.endpoint(path).with_address(error),
             Err(_) => error,
         }
     }
 }
 
 impl Target {
-    fn place<'a>(&'a self, path: &'a str) -> Place<'a> {
-        Place { server: &self.shown, base: &self.base, path }
+    fn endpoint<'a>(&'a self, path: &'a str) -> Endpoint<'a> {
+        Endpoint { server: &self.log_address, base: &self.base, path }
     }
 
     fn read(upstream: &Upstream) -> Result<Self> {
         let url = Uri::try_from(upstream.url.trim_end_matches('/')).ok();
-        let good = |url: &Uri| {
+        let is_valid = |url: &Uri| {
             matches!(url.scheme_str(), Some("http" | "https"))
                 && url.host().is_some()
                 && url.query().is_none()
         };
-        let Some(url) = url.filter(good) else {
+        let Some(url) = url.filter(is_valid) else {
             let message = "The upstream URL must look like `http://localhost:11434/v1`.";
             return Err(Error::invalid("url", message));
         };
         let mut headers = fixed_headers(upstream)?;
         headers.insert(HOST, HeaderValue::try_from(host(&url)).map_err(Error::internal)?);
-        let shown = format!("{}://{}", url.scheme_str().unwrap_or_default(), host(&url));
+        let log_address = format!("{}://{}", url.scheme_str().unwrap_or_default(), host(&url));
         let base = url.path().trim_end_matches('/').to_owned();
         let mut server = url.into_parts();
         server.path_and_query = Some(PathAndQuery::from_static("/"));
-        Ok(Self { server: Uri::from_parts(server).map_err(Error::internal)?, shown, base, headers })
+        Ok(Self { server: Uri::from_parts(server).map_err(Error::internal)?, log_address, base, headers })
     }
 }
 
-/// The host as the `Host` header names it: with the port if it is not the scheme's own.
+/// The host for the `Host` header, with the port unless it is the scheme's default.
 fn host(url: &Uri) -> String {
-    let usual = if url.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    let default_port = if url.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
     let host = url.host().unwrap_or_default();
-    match url.port_u16().filter(|port| *port != usual) {
+    match url.port_u16().filter(|port| *port != default_port) {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     }
 }
 
-/// HTTPS by the machine's own certificates. They are read only for an `https` upstream: a model server next door is
-/// reached by plain HTTP, and reading them costs time and memory.
+/// The TLS configuration with the root certificates of the operating system. They are loaded only for an `https`
+/// upstream, because loading them costs time and memory and local model servers use plain HTTP.
 fn tls(url: &str) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     if url.starts_with("https") {
@@ -180,7 +181,8 @@ fn tls(url: &str) -> ClientConfig {
         }
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    // The provider is named and not the process's default: an embedder's other crates may have chosen another.
+    // The cryptography provider is set here. The process-wide default may have been set by another crate of the
+    // embedder.
     match ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions() {
         Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
         Err(_) => ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),

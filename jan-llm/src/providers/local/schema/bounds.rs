@@ -1,12 +1,12 @@
-//! Bounds for what a schema leaves open. A small model left alone in an endless string or array stays there. So where a
-//! flattened schema says nothing, strings are at most 256 characters, arrays 16 items, whole numbers those that JSON
-//! readers keep exactly, and objects have the members that are listed. A bound never contradicts what the schema does say.
+//! Adds bounds to a schema where it has none. Without a bound, a small model may never end a string or an array. The
+//! bounds: strings of at most 256 characters, arrays of at most 16 items, whole numbers that every JSON parser reads
+//! exactly, and only the listed members in objects. A bound never contradicts the schema.
 
 use serde_json::{Map, Value, json};
 
 const STRING: u64 = 256;
 const ITEMS: u64 = 16;
-/// The largest whole number that every JSON reader keeps exactly.
+/// The largest whole number that every JSON parser reads exactly.
 const WHOLE: i64 = (1 << 53) - 1;
 
 /// Any JSON object within the bounds: at most 16 members, three levels deep.
@@ -21,19 +21,19 @@ pub(in super::super) fn any_object() -> Value {
     json!({"type": "object", "additionalProperties": value, "maxProperties": ITEMS})
 }
 
-/// Bounds what the schema leaves open.
+/// Adds the bounds to a flattened schema.
 pub(super) fn tighten(schema: &mut Value) {
     if *schema == Value::Bool(true) || schema.as_object().is_some_and(Map::is_empty) {
         *schema = some_value();
         return;
     }
     let Some(object) = schema.as_object_mut() else { return };
-    // What stands beside other schemas may be bounded by them, or need to be as large as they say.
+    // The schemas in `allOf` apply together, so a bound on one of them could contradict another.
     if object.contains_key("allOf") {
         return;
     }
     if !["enum", "const", "$ref", "anyOf", "oneOf", "type"].iter().any(|key| object.contains_key(*key)) {
-        // Whoever lists members means an object, although anything else that is no object would do as well.
+        // A schema with `properties` but without a type is meant for objects, although it is valid for other types too.
         for (key, kind) in [("properties", "object"), ("items", "array")] {
             if object.contains_key(key) {
                 object.insert("type".into(), kind.into());
@@ -105,7 +105,7 @@ fn lengths(object: &mut Map<String, Value>) {
     }
 }
 
-/// A member that is required without being listed is listed, or closing the object would make it impossible.
+/// Lists the required members that are not listed. Otherwise forbidding other members would make the object impossible.
 fn list_required(object: &mut Map<String, Value>) {
     if object.contains_key("additionalProperties") || object.contains_key("patternProperties") {
         return;
@@ -118,7 +118,7 @@ fn list_required(object: &mut Map<String, Value>) {
     }
 }
 
-/// An object of which nothing is said about its members, or the same about each.
+/// Bounds an object without listed members.
 fn open_object(object: &mut Map<String, Value>) {
     object.entry("additionalProperties").or_insert_with(some_value);
     let number = |key: &str| object.get(key).and_then(Value::as_u64).unwrap_or(0);
@@ -127,7 +127,7 @@ fn open_object(object: &mut Map<String, Value>) {
     object.entry("maxProperties").or_insert(most.into());
 }
 
-/// Anything, within the bounds.
+/// The schema for any value within the bounds.
 fn some_value() -> Value {
     any_object().get_mut("additionalProperties").map_or(Value::Bool(true), Value::take)
 }

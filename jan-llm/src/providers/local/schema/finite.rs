@@ -1,38 +1,38 @@
-//! Whether an answer can come to an end. A grammar of an object that must hold itself is a good grammar, and a model that
-//! follows it writes opening braces until it may write no more.
+//! Checks whether a schema allows a finite value. An object that must contain an object of the same schema is a valid
+//! grammar, but a model that follows it writes opening braces until its token limit.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-/// Whether anything that ends fulfils a flattened schema.
+/// Whether a finite value matches a flattened schema.
 pub(super) fn is_finite(root: &Value, defs: &Map<String, Value>) -> bool {
-    // Those of the definitions that are known to end: first none, then those that end without the others, and so on. What
-    // is never reached does not end.
-    let mut ended: HashSet<&str> = HashSet::new();
+    // The definitions that are known to be finite. At first there are none; each round adds those that are finite given
+    // the ones found so far. When a round adds nothing, all other definitions are infinite.
+    let mut finite: HashSet<&str> = HashSet::new();
     loop {
         let more =
-            defs.iter().filter(|(name, schema)| !ended.contains(name.as_str()) && ends(schema, &ended));
+            defs.iter().filter(|(name, schema)| !finite.contains(name.as_str()) && has_end(schema, &finite));
         let more: Vec<&str> = more.map(|(name, _)| name.as_str()).collect();
         if more.is_empty() {
-            return ends(root, &ended);
+            return has_end(root, &finite);
         }
-        ended.extend(more);
+        finite.extend(more);
     }
 }
 
-fn ends(schema: &Value, ended: &HashSet<&str>) -> bool {
+fn has_end(schema: &Value, finite: &HashSet<&str>) -> bool {
     let Some(object) = schema.as_object() else { return *schema != Value::Bool(false) };
     let each = |key: &str| object.get(key).and_then(Value::as_array);
     let reference = object.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix("#/$defs/"));
-    if reference.is_some_and(|name| !ended.contains(name)) {
+    if reference.is_some_and(|name| !finite.contains(name)) {
         return false;
     }
-    if each("allOf").is_some_and(|all| !all.iter().all(|schema| ends(schema, ended))) {
+    if each("allOf").is_some_and(|all| !all.iter().all(|schema| has_end(schema, finite))) {
         return false;
     }
     for key in ["anyOf", "oneOf"] {
-        if each(key).is_some_and(|any| !any.iter().any(|schema| ends(schema, ended))) {
+        if each(key).is_some_and(|any| !any.iter().any(|schema| has_end(schema, finite))) {
             return false;
         }
     }
@@ -40,17 +40,17 @@ fn ends(schema: &Value, ended: &HashSet<&str>) -> bool {
         return true;
     }
     match object.get("type") {
-        Some(Value::String(kind)) => is_possible(kind, object, ended),
+        Some(Value::String(kind)) => is_possible(kind, object, finite),
         Some(Value::Array(kinds)) => {
-            kinds.iter().any(|kind| kind.as_str().is_none_or(|kind| is_possible(kind, object, ended)))
+            kinds.iter().any(|kind| kind.as_str().is_none_or(|kind| is_possible(kind, object, finite)))
         }
-        // A number, for example.
+        // Without a type, any scalar (a number, for example) is finite.
         _ => true,
     }
 }
 
-fn is_possible(kind: &str, object: &Map<String, Value>, ended: &HashSet<&str>) -> bool {
-    let may = |schema: Option<&Value>| schema.is_none_or(|schema| ends(schema, ended));
+fn is_possible(kind: &str, object: &Map<String, Value>, finite: &HashSet<&str>) -> bool {
+    let may = |schema: Option<&Value>| schema.is_none_or(|schema| has_end(schema, finite));
     match kind {
         "object" => {
             let members = object.get("properties").and_then(Value::as_object);
@@ -58,7 +58,7 @@ fn is_possible(kind: &str, object: &Map<String, Value>, ended: &HashSet<&str>) -
             let mut names = required.into_iter().flatten().filter_map(Value::as_str);
             let is_open = object.contains_key("patternProperties");
             names.all(|name| match members.and_then(|members| members.get(name)) {
-                Some(member) => ends(member, ended),
+                Some(member) => has_end(member, finite),
                 None => is_open || may(object.get("additionalProperties")),
             })
         }
@@ -69,7 +69,8 @@ fn is_possible(kind: &str, object: &Map<String, Value>, ended: &HashSet<&str>) -
             let first = first.map_or(&[][..], Vec::as_slice);
             let others =
                 object.get("items").filter(|items| !items.is_array()).or(object.get("additionalItems"));
-            first.iter().take(least).all(|item| ends(item, ended)) && (least <= first.len() || may(others))
+            first.iter().take(least).all(|item| has_end(item, finite))
+                && (least <= first.len() || may(others))
         }
         _ => true,
     }

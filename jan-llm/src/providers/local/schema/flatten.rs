@@ -1,9 +1,10 @@
-//! Takes combinations apart. What holds at one place is a set of schemas: the one that stands there, those that it names in
-//! `allOf`, those that its `$ref` leads to. They are merged into one set of plain keywords; of each `anyOf` and `oneOf` the
-//! branches are merged with it, one by one. Below a place (in members and items) the same is done anew.
+//! Resolves combinations of schemas. At each location of a value (the root, a member, an item) a set of schemas
+//! applies: the one written there, those in its `allOf`, and those that `$ref` points to. They are merged into one set
+//! of plain keywords; each branch of an `anyOf` or `oneOf` is merged with that set separately. The locations below
+//! (members and items) are handled in the same way.
 //!
-//! A place whose set holds a reference becomes a definition of its own, known by its set, so that recursion comes back to it
-//! instead of going on for ever: there are only so many schemas in a document, and so only so many sets of them.
+//! A location whose set contains a reference becomes a definition, identified by the set. A recursive schema so comes
+//! back to a definition that exists already: a document has finitely many schemas, and so finitely many sets of them.
 
 use std::collections::HashMap;
 
@@ -11,21 +12,22 @@ use serde_json::{Map, Value, json};
 
 use super::merge::{self, Merged};
 
-/// So many places and branches; a schema that comes to more is too large.
-const MOST: usize = 20_000;
-/// So many values in all that is merged, which bounds the time that it takes.
-const MOST_VALUES: usize = 1_000_000;
-/// So many definitions.
-const MOST_DEFINITIONS: usize = 2000;
-/// References one behind the other.
-const DEEPEST: usize = 64;
-/// Combinations in combinations, and places in places.
-const DEEPEST_PLACE: usize = 256;
-/// All definitions one in the other: the engine goes down into a definition when it first meets its name.
-const DEEPEST_IN_ALL: usize = 2000;
+/// The most locations and branches; a schema with more is refused as too large.
+const MAX_LOCATIONS: usize = 20_000;
+/// The most values that are copied by merging, which bounds the time.
+const MAX_VALUES: usize = 1_000_000;
+/// The most definitions.
+const MAX_DEFINITIONS: usize = 2000;
+/// The longest chain of references at one location.
+const MAX_REFERENCES: usize = 64;
+/// The deepest nesting of combinations and locations.
+const MAX_DEPTH: usize = 256;
+/// The sum of the depths of all definitions: the engine recurses into a definition when it first reads its name, so in
+/// the worst case all of them are nested.
+const MAX_TOTAL_DEPTH: usize = 2000;
 
-/// The schema with combinations taken apart, and the definitions that its references lead to. `also` holds as well; `name`
-/// begins the definitions' names.
+/// The flattened schema, and the definitions that it refers to. The schema `also` applies in addition to `document`;
+/// `name` is the prefix of the definitions' names.
 pub(super) fn flatten(
     document: &Value,
     also: &Value,
@@ -33,12 +35,12 @@ pub(super) fn flatten(
 ) -> Result<(Value, Map<String, Value>), String> {
     let (names, waiting, defs) = (HashMap::new(), Vec::new(), Map::new());
     let mut flattener =
-        Flattener { document, name, names, waiting, defs, count: 0, values: 0, depth: 0, in_all: 0 };
+        Flattener { document, name, names, waiting, defs, count: 0, values: 0, depth: 0, total_depth: 0 };
     let root = flattener.defined(&[document, also])?;
     while let Some((name, parts)) = flattener.waiting.pop() {
         let parts: Vec<&Value> = parts.iter().collect();
-        let place = flattener.defined(&parts)?;
-        flattener.defs.insert(name, place);
+        let schema = flattener.defined(&parts)?;
+        flattener.defs.insert(name, schema);
     }
     Ok((root, flattener.defs))
 }
@@ -46,70 +48,71 @@ pub(super) fn flatten(
 struct Flattener<'a> {
     document: &'a Value,
     name: &'a str,
-    /// The definitions by what holds there.
+    /// The names of the definitions, by the set of schemas that applies there.
     names: HashMap<String, String>,
+    /// Definitions that are named but not flattened yet.
     waiting: Vec<(String, Vec<Value>)>,
     defs: Map<String, Value>,
-    /// How much there is of it so far, see the bounds above.
+    // What was counted so far against the limits above.
     count: usize,
     values: usize,
     depth: usize,
-    in_all: usize,
+    total_depth: usize,
 }
 
-/// Everything that holds at a place.
+/// Everything that applies at a location.
 #[derive(Clone, Default)]
-struct Held {
-    /// Plain keywords, merged.
+struct Applied {
+    /// The merged plain keywords.
     plain: Map<String, Value>,
-    /// What cannot be merged with them; the engine is to try.
+    /// Schemas that cannot be merged with them. They are passed to the engine in an `allOf`.
     beside: Vec<Value>,
     choices: Vec<Choice>,
-    /// Nothing can be all of this.
+    /// Whether the schemas contradict each other, so that no value matches.
     never: bool,
 }
 
-/// Branches of which one holds.
+/// The branches of an `anyOf` or `oneOf`.
 #[derive(Clone)]
 struct Choice {
     /// `anyOf` or `oneOf`.
     kind: &'static str,
     branches: Vec<Value>,
-    /// The references that led to it without leaving the place.
+    /// The references that were followed to it at this location.
     path: Vec<String>,
 }
 
 impl<'a> Flattener<'a> {
-    /// The root, or a definition.
+    /// Flattens the root or a definition.
     fn defined(&mut self, parts: &[&Value]) -> Result<Value, String> {
-        let place = self.place(parts)?;
-        self.in_all += depth(&place);
-        if self.in_all > DEEPEST_IN_ALL {
+        let schema = self.location(parts)?;
+        self.total_depth += depth(&schema);
+        if self.total_depth > MAX_TOTAL_DEPTH {
             return Err("it is too deep".into());
         }
-        Ok(place)
+        Ok(schema)
     }
 
-    /// What holds where all of `parts` do.
-    fn place(&mut self, parts: &[&Value]) -> Result<Value, String> {
-        let mut held = Held::default();
+    /// Flattens a location where all of `parts` apply.
+    fn location(&mut self, parts: &[&Value]) -> Result<Value, String> {
+        let mut applied = Applied::default();
         for part in parts {
-            self.collect(part, &mut Vec::new(), &mut held)?;
+            self.collect(part, &mut Vec::new(), &mut applied)?;
         }
-        self.build(held)
+        self.build(applied)
     }
 
-    fn build(&mut self, held: Held) -> Result<Value, String> {
+    fn build(&mut self, applied: Applied) -> Result<Value, String> {
         self.count += 1;
-        if self.count > MOST {
+        if self.count > MAX_LOCATIONS {
             return Err("it is too large".into());
         }
-        self.deeper(|this| this.build_held(held))
+        self.deeper(|this| this.build_applied(applied))
     }
 
     fn deeper<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, String>) -> Result<T, String> {
         self.depth += 1;
-        if self.depth > DEEPEST_PLACE {
+        if self.depth > MAX_DEPTH {
             return Err("it is too deep".into());
         }
         let done = work(self);
@@ -117,24 +120,24 @@ impl<'a> Flattener<'a> {
         done
     }
 
-    /// Counts values that are copied.
-    fn copy(&mut self, values: usize) -> Result<(), String> {
+    /// Counts copied values against the limit.
+    fn count_copied(&mut self, values: usize) -> Result<(), String> {
         self.values = self.values.saturating_add(values);
-        if self.values > MOST_VALUES { Err("it is too large".into()) } else { Ok(()) }
+        if self.values > MAX_VALUES { Err("it is too large".into()) } else { Ok(()) }
     }
 
-    fn build_held(&mut self, mut held: Held) -> Result<Value, String> {
-        if held.never {
+    fn build_applied(&mut self, mut applied: Applied) -> Result<Value, String> {
+        if applied.never {
             return Ok(Value::Bool(false));
         }
-        if let Some(Choice { kind, branches, path }) = held.choices.pop() {
+        if let Some(Choice { kind, branches, path }) = applied.choices.pop() {
             let mut made = Vec::new();
-            let size = held.plain.values().chain(&held.beside).map(size).sum::<usize>();
-            let size =
-                size + held.choices.iter().flat_map(|choice| &choice.branches).map(self::size).sum::<usize>();
+            let size = applied.plain.values().chain(&applied.beside).map(size).sum::<usize>();
+            let size = size
+                + applied.choices.iter().flat_map(|choice| &choice.branches).map(self::size).sum::<usize>();
             for branch in &branches {
-                self.copy(size)?;
-                let mut with = held.clone();
+                self.count_copied(size)?;
+                let mut with = applied.clone();
                 self.collect(branch, &mut path.clone(), &mut with)?;
                 let branch = self.build(with)?;
                 if branch != Value::Bool(false) {
@@ -148,48 +151,48 @@ impl<'a> Flattener<'a> {
             });
         }
         for key in ["properties", "patternProperties"] {
-            if let Some(Value::Object(members)) = held.plain.get_mut(key) {
+            if let Some(Value::Object(members)) = applied.plain.get_mut(key) {
                 for member in members.values_mut() {
                     *member = self.below(member)?;
                 }
             }
         }
         for key in ["items", "additionalProperties", "additionalItems"] {
-            match held.plain.get_mut(key) {
+            match applied.plain.get_mut(key) {
                 Some(Value::Array(several)) => self.each_below(several)?,
                 Some(one) => *one = self.below(one)?,
                 None => {}
             }
         }
-        if let Some(Value::Array(several)) = held.plain.get_mut("prefixItems") {
+        if let Some(Value::Array(several)) = applied.plain.get_mut("prefixItems") {
             self.each_below(several)?;
         }
-        if held.beside.is_empty() {
-            return Ok(Value::Object(held.plain));
+        if applied.beside.is_empty() {
+            return Ok(Value::Object(applied.plain));
         }
-        let mut all = vec![Value::Object(held.plain)];
-        for part in held.beside {
+        let mut all = vec![Value::Object(applied.plain)];
+        for part in applied.beside {
             all.push(self.below(&part)?);
         }
         Ok(json!({ "allOf": all }))
     }
 
-    fn each_below(&mut self, places: &mut [Value]) -> Result<(), String> {
-        for place in places {
-            *place = self.below(place)?;
+    fn each_below(&mut self, schemas: &mut [Value]) -> Result<(), String> {
+        for schema in schemas {
+            *schema = self.below(schema)?;
         }
         Ok(())
     }
 
-    /// A place below this one: itself, or a reference to where it is defined.
+    /// Flattens a location below the current one, or returns a reference to its definition.
     fn below(&mut self, schema: &Value) -> Result<Value, String> {
         let mut parts = Vec::new();
         split(schema, &mut parts, 0)?;
-        if !parts.iter().any(leads_elsewhere) {
+        if !parts.iter().any(has_reference) {
             let parts: Vec<&Value> = parts.iter().collect();
-            return self.place(&parts);
+            return self.location(&parts);
         }
-        // The same schemas hold there, in whatever order they were met.
+        // The definition is identified by the set of its schemas, so their order must not matter.
         let mut texts: Vec<String> = parts.iter().map(Value::to_string).collect();
         texts.sort_unstable();
         texts.dedup();
@@ -198,69 +201,80 @@ impl<'a> Flattener<'a> {
         if name == next {
             self.waiting.push((next, parts));
         }
-        if self.names.len() > MOST_DEFINITIONS {
+        if self.names.len() > MAX_DEFINITIONS {
             return Err("it is too large".into());
         }
         Ok(json!({ "$ref": format!("#/$defs/{name}") }))
     }
 
-    /// Adds a schema to what holds at a place. `path` has the references that led to it without leaving the place.
-    fn collect(&mut self, schema: &Value, path: &mut Vec<String>, held: &mut Held) -> Result<(), String> {
-        // What says nothing is a step too: the ways through references can double with every one of them.
-        self.copy(1)?;
+    /// Adds a schema to those that apply at a location. `path` holds the references that were followed at this
+    /// location.
+    fn collect(
+        &mut self,
+        schema: &Value,
+        path: &mut Vec<String>,
+        applied: &mut Applied,
+    ) -> Result<(), String> {
+        // Counted also for an empty schema: with `allOf` of two equal references, the number of paths doubles at each.
+        self.count_copied(1)?;
         let object = match schema {
             Value::Bool(true) => return Ok(()),
             Value::Bool(false) => {
-                held.never = true;
+                applied.never = true;
                 return Ok(());
             }
             Value::Object(object) => object,
             other => return Err(format!("`{}` is no schema", shortened(other))),
         };
-        if path.len() > DEEPEST {
-            return Err(format!("it refers from one place to the next more than {DEEPEST} times"));
+        if path.len() > MAX_REFERENCES {
+            return Err(format!("it refers from one place to the next more than {MAX_REFERENCES} times"));
         }
         let mut plain = Map::new();
         for (key, value) in object {
             match key.as_str() {
-                "$ref" => self.follow(value, path, held)?,
+                "$ref" => self.follow(value, path, applied)?,
                 "allOf" => {
                     for part in several(key, value)? {
-                        self.deeper(|this| this.collect(part, path, held))?;
+                        self.deeper(|this| this.collect(part, path, applied))?;
                     }
                 }
                 "anyOf" | "oneOf" => {
                     let kind = if key == "anyOf" { "anyOf" } else { "oneOf" };
                     let branches = several(key, value)?;
-                    self.copy(branches.iter().map(size).sum())?;
+                    self.count_copied(branches.iter().map(size).sum())?;
                     let branches = branches.clone();
-                    held.choices.push(Choice { kind, branches, path: path.clone() });
+                    applied.choices.push(Choice { kind, branches, path: path.clone() });
                 }
                 "$defs" | "definitions" | "$schema" | "$id" | "x-guidance" => {}
                 key if merge::is_annotation(key) => {}
                 _ => drop(plain.insert(key.clone(), value.clone())),
             }
         }
-        self.copy(plain.values().map(size).sum())?;
-        self.copy(spread(&held.plain, &plain).saturating_add(spread(&plain, &held.plain)))?;
-        match merge::merge(&mut held.plain, plain) {
+        self.count_copied(plain.values().map(size).sum())?;
+        self.count_copied(spread(&applied.plain, &plain).saturating_add(spread(&plain, &applied.plain)))?;
+        match merge::merge(&mut applied.plain, plain) {
             Merged::Whole => {}
-            Merged::Never => held.never = true,
-            Merged::Beside(part) => held.beside.push(Value::Object(part)),
+            Merged::Never => applied.never = true,
+            Merged::Beside(part) => applied.beside.push(Value::Object(part)),
         }
         Ok(())
     }
 
-    fn follow(&mut self, reference: &Value, path: &mut Vec<String>, held: &mut Held) -> Result<(), String> {
+    fn follow(
+        &mut self,
+        reference: &Value,
+        path: &mut Vec<String>,
+        applied: &mut Applied,
+    ) -> Result<(), String> {
         let reference = reference.as_str().ok_or("`$ref` must be a string")?;
         if path.iter().any(|passed| passed == reference) {
-            // Whatever fulfils this would have to fulfil it already.
-            held.never = true;
+            // A schema that refers to itself at the same location matches no value that could be generated.
+            applied.never = true;
             return Ok(());
         }
         let target = self.target(reference)?;
         path.push(reference.to_owned());
-        self.deeper(|this| this.collect(target, path, held))?;
+        self.deeper(|this| this.collect(target, path, applied))?;
         path.pop();
         Ok(())
     }
@@ -273,13 +287,13 @@ impl<'a> Flattener<'a> {
     }
 }
 
-/// The schemas that hold together: one, and those in its `allOf`.
+/// Splits a schema into the schemas that apply together: its own keywords, and those in its `allOf`.
 fn split(schema: &Value, parts: &mut Vec<Value>, depth: usize) -> Result<(), String> {
     let Some(object) = schema.as_object().filter(|object| object.contains_key("allOf")) else {
         parts.push(schema.clone());
         return Ok(());
     };
-    if depth > DEEPEST_PLACE {
+    if depth > MAX_DEPTH {
         return Err("it is too deep".into());
     }
     let mut rest = object.clone();
@@ -293,17 +307,17 @@ fn split(schema: &Value, parts: &mut Vec<Value>, depth: usize) -> Result<(), Str
     Ok(())
 }
 
-/// Whether a reference belongs to what holds at this place, be it in a branch.
-fn leads_elsewhere(schema: &Value) -> bool {
+/// Whether a schema contains a reference for its own location, also inside a combination.
+fn has_reference(schema: &Value) -> bool {
     let branches = ["anyOf", "oneOf", "allOf"].iter().filter_map(|key| schema.get(key)?.as_array());
-    schema.get("$ref").is_some() || branches.flatten().any(leads_elsewhere)
+    schema.get("$ref").is_some() || branches.flatten().any(has_reference)
 }
 
 fn several<'v>(key: &str, value: &'v Value) -> Result<&'v Vec<Value>, String> {
     value.as_array().filter(|all| !all.is_empty()).ok_or_else(|| format!("`{key}` must be a list of schemas"))
 }
 
-/// How many values there are in it; a long text counts as several.
+/// The number of values in a value; a long text counts as several.
 fn size(value: &Value) -> usize {
     1 + match value {
         Value::String(text) => text.len() / 8,
@@ -313,13 +327,13 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// What merging copies of `by`: what holds for additional members, to each member that only `listed` names.
+/// How many values merging copies from `by`: its schema for additional members is copied to each member of `listed`.
 fn spread(listed: &Map<String, Value>, by: &Map<String, Value>) -> usize {
     let members = listed.get("properties").and_then(Value::as_object).map_or(0, Map::len);
     by.get("additionalProperties").map_or(0, |additional| members.saturating_mul(size(additional)))
 }
 
-/// How deep it is.
+/// The nesting depth of a value.
 fn depth(value: &Value) -> usize {
     1 + match value {
         Value::Array(items) => items.iter().map(depth).max().unwrap_or(0),
@@ -332,7 +346,7 @@ fn shortened(value: &Value) -> String {
     value.to_string().chars().take(60).collect()
 }
 
-/// A JSON pointer in a URL's fragment may have its characters escaped.
+/// Decodes the percent-encoding of a JSON pointer in a URL fragment.
 fn unescaped(fragment: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = fragment.as_bytes();

@@ -1,18 +1,18 @@
-//! Two sets of plain keywords that hold at once, as one.
+//! Merges two sets of plain keywords that apply together into one.
 
 use serde_json::{Map, Value, json};
 
-/// What became of a merge.
+/// The result of a merge.
 pub(super) enum Merged {
-    /// The first has all of it.
+    /// The first set now contains both.
     Whole,
-    /// Nothing can be both.
+    /// The sets contradict each other: no value matches both.
     Never,
-    /// These of the second set need more than a set of keywords to be said together with the first.
+    /// The second set, which cannot be expressed in one set of keywords together with the first.
     Beside(Map<String, Value>),
 }
 
-/// Keywords that say nothing about what is valid.
+/// Whether a keyword has no effect on which values are valid.
 pub(super) fn is_annotation(key: &str) -> bool {
     let annotations = [
         "title",
@@ -32,12 +32,13 @@ pub(super) fn is_annotation(key: &str) -> bool {
     annotations.contains(&key)
 }
 
-/// Keywords whose meaning hangs on their neighbours: where one set has patterns of members, or items each of their own, and
-/// the other one speaks of members or items too, the second stays beside the first.
+/// Keywords about members, and about items, whose meaning depends on each other. Sets are not merged when one has
+/// patterns of member names (or a schema for each item position) and the other has any keyword about members (or
+/// items).
 const MEMBERS: [&str; 3] = ["patternProperties", "properties", "additionalProperties"];
 const ITEMS: [&str; 3] = ["prefixItems", "items", "additionalItems"];
-/// Keywords of which two are more than one.
-const ALONE: [&str; 10] = [
+/// Keywords of which two different values cannot be expressed as one.
+const NOT_MERGEABLE: [&str; 10] = [
     "pattern",
     "format",
     "multipleOf",
@@ -50,7 +51,7 @@ const ALONE: [&str; 10] = [
     "propertyNames",
 ];
 
-/// Adds `more` to `held`.
+/// Merges `more` into `held`.
 pub(super) fn merge(held: &mut Map<String, Value>, mut more: Map<String, Value>) -> Merged {
     if clash(held, &more) {
         return Merged::Beside(more);
@@ -63,7 +64,7 @@ pub(super) fn merge(held: &mut Map<String, Value>, mut more: Map<String, Value>)
         };
         more.insert("enum".into(), all);
     }
-    close_both(held, &mut more);
+    apply_additional(held, &mut more);
     for (key, value) in more {
         let Some(before) = held.get_mut(&key) else {
             held.insert(key, value);
@@ -91,11 +92,11 @@ fn clash(held: &Map<String, Value>, more: &Map<String, Value>) -> bool {
         || patterns(more, held)
         || tuples(held, more)
         || tuples(more, held)
-        || ALONE.iter().any(|key| differs(key))
+        || NOT_MERGEABLE.iter().any(|key| differs(key))
 }
 
-/// Members that only one of two sets lists are to the other one additional.
-fn close_both(one: &mut Map<String, Value>, other: &mut Map<String, Value>) {
+/// Applies the `additionalProperties` of each set to the members that only the other set lists.
+fn apply_additional(one: &mut Map<String, Value>, other: &mut Map<String, Value>) {
     let also = |listed: &mut Map<String, Value>, by: &Map<String, Value>| {
         let Some(additional) = by.get("additionalProperties") else { return };
         let known = by.get("properties").and_then(Value::as_object);
@@ -111,7 +112,7 @@ fn close_both(one: &mut Map<String, Value>, other: &mut Map<String, Value>) {
     also(other, &before);
 }
 
-/// What a keyword says when it is said twice; `None` when nothing can be both.
+/// The merged value of a keyword that both sets have; `None` when the values contradict each other.
 fn together(key: &str, one: Value, other: Value) -> Option<Value> {
     Some(match key {
         "type" => types(&one, &other)?,
@@ -120,18 +121,18 @@ fn together(key: &str, one: Value, other: Value) -> Option<Value> {
         "properties" => members(one, other),
         "items" | "additionalProperties" | "additionalItems" => both(one, other),
         "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties" => {
-            further(one, other, true)
+            stricter(one, other, true)
         }
         "maximum" | "exclusiveMaximum" | "maxLength" | "maxItems" | "maxProperties" => {
-            further(one, other, false)
+            stricter(one, other, false)
         }
         "uniqueItems" => Value::Bool(one == true || other == true),
-        // Words that we do not know say nothing to us.
+        // Unknown keywords have no effect.
         _ => one,
     })
 }
 
-/// Both schemas.
+/// The schema for values that match both schemas.
 fn both(one: Value, other: Value) -> Value {
     match (one, other) {
         (Value::Bool(true), only) | (only, Value::Bool(true)) => only,
@@ -160,10 +161,11 @@ fn list(value: &Value) -> Vec<&str> {
     }
 }
 
-/// The types of both; every integer is a number.
+/// The types that both allow; every integer is a number.
 fn types(one: &Value, other: &Value) -> Option<Value> {
     let (one, other) = (list(one), list(other));
-    let within = |kind: &str, of: &[&str]| of.contains(&kind) || kind == "integer" && of.contains(&"number");
+    let within =
+        |kind: &str, kinds: &[&str]| kinds.contains(&kind) || kind == "integer" && kinds.contains(&"number");
     let mut all: Vec<&str> = one.iter().copied().filter(|kind| within(kind, &other)).collect();
     all.extend(other.iter().copied().filter(|kind| within(kind, &one) && !one.contains(kind)));
     match all.as_slice() {
@@ -188,8 +190,8 @@ fn union(one: Value, other: Value) -> Value {
     Value::Array(one)
 }
 
-/// The bound that is harder to keep. Draft 4 has exclusive bounds that are true or false; of these, true.
-fn further(one: Value, other: Value, greatest: bool) -> Value {
+/// The stricter of two bounds. In draft 4 exclusive bounds are booleans; true is stricter.
+fn stricter(one: Value, other: Value, greatest: bool) -> Value {
     match (one.as_f64(), other.as_f64()) {
         (Some(a), Some(b)) if (a >= b) == greatest => one,
         (Some(_), Some(_)) => other,

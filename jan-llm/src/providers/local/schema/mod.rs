@@ -1,12 +1,12 @@
-//! JSON Schemas of callers, made ready for the grammar engine. The engine takes each combination (`allOf`, `anyOf`,
-//! `oneOf`, `$ref` beside other keywords) only up to a point, and has no notion of an answer that never ends. So
+//! Prepares callers' JSON Schemas for the grammar engine. The engine supports combinations (`allOf`, `anyOf`, `oneOf`,
+//! `$ref` beside other keywords) only in part, and does not detect schemas that allow only infinite values.
 //!
 //! | file | does |
 //! |---|---|
-//! | `flatten` | takes combinations apart: what is left are alternatives, plain keywords and references |
-//! | `merge` | two sets of plain keywords that hold at once, as one |
-//! | `bounds` | bounds what is left open, where a small model would write for ever |
-//! | `finite` | whether there is an end: an object that must hold itself has none |
+//! | `flatten` | resolves combinations into alternatives, plain keywords and references |
+//! | `merge` | merges two sets of plain keywords that apply together |
+//! | `bounds` | adds bounds where a small model might never end |
+//! | `finite` | refuses schemas that no finite value matches |
 
 mod bounds;
 mod finite;
@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) use bounds::any_object;
 
-/// A schema that the engine can take, with what its references lead to.
+/// A schema in the form that the engine supports, with its definitions.
 #[derive(Debug, Clone)]
 pub(super) struct Plain {
     root: Value,
@@ -28,23 +28,23 @@ impl Plain {
     /// Reads a caller's schema.
     ///
     /// # Errors
-    /// Why nothing can fulfil it, or what it is too large for, as the end of a sentence.
+    /// The reason why the schema cannot be used, as the end of a sentence.
     pub(super) fn read(schema: &Value) -> Result<Self, String> {
         Self::both(schema, &Value::Bool(true), "")
     }
 
-    /// The arguments of a function: always an object, and an empty one if the function takes none. `name` tells apart what
-    /// several functions define.
+    /// The schema of a function's arguments: always an object, without members if the function has no parameters.
+    /// `name` is a prefix that keeps the definitions of several functions apart.
     ///
     /// # Errors
     /// As [`Plain::read`].
     pub(super) fn arguments(parameters: Option<&Value>, name: &str) -> Result<Self, String> {
         let described = parameters.filter(|parameters| {
-            let says = |(key, value): (&String, &Value)| match key.as_str() {
+            let restricts = |(key, value): (&String, &Value)| match key.as_str() {
                 "type" => value != "object",
                 key => !merge::is_annotation(key),
             };
-            parameters.as_object().is_none_or(|object| object.iter().any(says))
+            parameters.as_object().is_none_or(|object| object.iter().any(restricts))
         });
         match described.filter(|parameters| !parameters.is_null()) {
             Some(parameters) => Self::both(parameters, &json!({"type": "object"}), name),
@@ -65,7 +65,7 @@ impl Plain {
         Ok(Self { root, defs })
     }
 
-    /// One call of any of these functions.
+    /// The schema of one call of any of these functions.
     pub(super) fn call(functions: Vec<(&str, Self)>) -> Self {
         let mut defs = Map::new();
         let calls = functions.into_iter().map(|(name, arguments)| {

@@ -9,7 +9,7 @@ fn refused(schema: &Value) -> String {
 }
 
 #[test]
-fn what_is_open_is_bounded_and_what_is_said_stays() {
+fn bounds_are_added_only_where_the_schema_has_none() {
     let schema = plain(json!({
         "type": "object",
         "properties": {
@@ -37,7 +37,7 @@ fn what_is_open_is_bounded_and_what_is_said_stays() {
 }
 
 #[test]
-fn combinations_become_one_schema_that_is_closed_as_a_whole() {
+fn combinations_are_merged_before_other_members_are_forbidden() {
     let schema = plain(json!({
         "$defs": {"named": {"type": "object", "properties": {"name": {"type": "string", "minLength": 2}}, "required": ["name"]}},
         "properties": {"age": {"type": "number"}},
@@ -65,7 +65,7 @@ fn combinations_become_one_schema_that_is_closed_as_a_whole() {
         assert_eq!(branch["additionalProperties"], false);
         assert_eq!(branch["required"], json!(["id", name]));
     }
-    // A part that closes itself closes the others' members too.
+    // `additionalProperties` of one part applies to the members of the other parts.
     let closed = json!({"allOf": [
         {"properties": {"a": {"type": "string"}}, "additionalProperties": {"type": "string", "maxLength": 2}},
         {"properties": {"b": {"type": ["string", "null"]}}}]});
@@ -73,7 +73,7 @@ fn combinations_become_one_schema_that_is_closed_as_a_whole() {
 }
 
 #[test]
-fn recursion_comes_back_to_where_it_was() {
+fn a_recursive_schema_has_few_definitions() {
     for next in [
         json!({"$ref": "#/$defs/node"}),
         json!({"$ref": "#/$defs/node", "description": "the next one"}),
@@ -89,7 +89,7 @@ fn recursion_comes_back_to_where_it_was() {
         "a": {"type": "object", "properties": {"child": {"$ref": "#/$defs/a"}}},
         "b": {"type": "object", "properties": {"child": {"$ref": "#/$defs/b"}}}}}));
     assert_eq!(both["$defs"].as_object().unwrap().len(), 1, "{both}");
-    // By a name with characters that a pointer escapes, and to the whole.
+    // References to a name with escaped characters, and to the whole document.
     assert!(
         plain(json!({"$ref": "#/$defs/a~1b%20c", "$defs": {"a/b c": {"type": "null"}}}))["type"] == "null"
     );
@@ -97,7 +97,7 @@ fn recursion_comes_back_to_where_it_was() {
 }
 
 #[test]
-fn what_nothing_can_fulfil_is_refused_with_a_reason() {
+fn a_schema_that_no_finite_value_matches_is_refused_with_a_reason() {
     let holds = |kind: Value| json!({"$ref": "#/$defs/a", "$defs": {"a": kind}});
     let again = json!({"$ref": "#/$defs/a"});
     for schema in [
@@ -117,7 +117,7 @@ fn what_nothing_can_fulfil_is_refused_with_a_reason() {
     ] {
         assert!(refused(&schema).contains("nothing that ends"), "{schema}: {}", refused(&schema));
     }
-    // The same, with a way out.
+    // Similar schemas that finite values match.
     for schema in [
         holds(json!({"type": "object", "properties": {"a": again}})),
         holds(json!({"type": ["object", "null"], "properties": {"a": again}, "required": ["a"]})),
@@ -136,10 +136,10 @@ fn what_nothing_can_fulfil_is_refused_with_a_reason() {
     ] {
         assert!(refused(&schema).contains(why), "{schema}: {}", refused(&schema));
     }
-    // Each choice doubles what there is.
+    // Each choice doubles the number of branches.
     let choice = json!({"anyOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]});
     assert!(refused(&json!({"allOf": vec![choice; 40]})).contains("too large"));
-    // Definitions one in the other, each in a member of the one before.
+    // A chain of definitions, each used in a member of the one before.
     let chain = |links: usize| {
         let link =
             |n| json!({"type": "object", "properties": {"next": {"$ref": format!("#/$defs/{}", n + 1)}}});
@@ -178,7 +178,7 @@ fn a_function_without_parameters_takes_an_empty_object() {
 }
 
 #[test]
-fn ways_that_double_with_every_reference_are_too_many() {
+fn a_schema_whose_paths_double_with_every_reference_is_refused() {
     let twice = |next: usize| {
         let one = json!({"$ref": format!("#/$defs/a{next}")});
         json!({"allOf": [one, one]})

@@ -1,5 +1,5 @@
-//! The pictures that are to be changed: by id, by URL, in base64 or beside the body. All of them are kept first, which
-//! checks them, and read in one call.
+//! The source images of an edit: named by id, by URL or in base64, or uploaded beside the body. They are first stored
+//! as media, which checks them, and then read in one call.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,15 +11,15 @@ use jan_core::{Error, Result, UserId};
 use serde::Deserialize;
 
 use super::Images;
-use super::ask::Ask;
+use super::request::CheckedRequest;
 
-/// The most pictures in one edit, as OpenAI has it.
+/// The most source images of an edit; OpenAI's limit.
 const MAX_PICTURES: usize = 16;
 
-/// A picture as a body names it: a text, or an object with one of these.
+/// An image as a body names it: a text (id, URL or base64), or an object with one of these members.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Named {
+enum ImageRef {
     Text(String),
     Object {
         #[serde(alias = "file_id")]
@@ -33,28 +33,28 @@ enum Named {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum OneOrMany {
-    Many(Vec<Named>),
-    One(Named),
+    Many(Vec<ImageRef>),
+    One(ImageRef),
 }
 
 impl Images {
-    /// The pictures of an edit, and its mask.
-    pub(super) async fn gathered(
+    /// The source images of an edit, and its mask.
+    pub(super) async fn edit_sources(
         &self,
         owner: &UserId,
-        ask: &Ask,
-        beside: Vec<Picture>,
+        request: &CheckedRequest,
+        uploaded: Vec<Picture>,
         mask: Option<Picture>,
     ) -> Result<(Vec<Picture>, Option<Picture>)> {
         let mut named = Vec::new();
         for member in ["image", "images"] {
-            match ask.body.get(member)? {
+            match request.body.get(member)? {
                 Some(OneOrMany::Many(many)) => named.extend(many.into_iter().map(|one| (member, one))),
                 Some(OneOrMany::One(one)) => named.push((member, one)),
                 None => {}
             }
         }
-        let count = named.len() + beside.len();
+        let count = named.len() + uploaded.len();
         if count == 0 {
             return Err(Error::missing("image"));
         }
@@ -62,24 +62,24 @@ impl Images {
             return Err(Error::invalid("image", format!("At most {MAX_PICTURES} pictures make another.")));
         }
         let mut ids = Vec::with_capacity(count + 1);
-        for picture in beside {
-            ids.push(self.kept(owner, picture).await.map_err(|error| error.with_param("image"))?);
+        for picture in uploaded {
+            ids.push(self.store(owner, picture).await.map_err(|error| error.with_param("image"))?);
         }
         for (member, named) in named {
-            ids.push(self.known(owner, named, member).await?);
+            ids.push(self.named_id(owner, named, member).await?);
         }
-        match (mask, ask.body.get("mask")?) {
+        match (mask, request.body.get("mask")?) {
             (Some(mask), _) => {
-                ids.push(self.kept(owner, mask).await.map_err(|error| error.with_param("mask"))?)
+                ids.push(self.store(owner, mask).await.map_err(|error| error.with_param("mask"))?)
             }
-            (None, Some(mask)) => ids.push(self.known(owner, mask, "mask").await?),
+            (None, Some(mask)) => ids.push(self.named_id(owner, mask, "mask").await?),
             (None, None) => {}
         }
         let resolved = self.resolver.resolve(owner, &ids, Want::DataUrl).await;
         let mut resolved = resolved.map_err(|error| error.with_param("image"))?;
         let mut pictures = Vec::with_capacity(ids.len());
         for id in &ids {
-            // The same picture twice is read once.
+            // An image that is named more than once was resolved once, so it is copied.
             let found = match ids.iter().filter(|other| *other == id).count() {
                 1 => resolved.remove(id),
                 _ => resolved.get(id).cloned(),
@@ -90,14 +90,14 @@ impl Images {
         Ok((pictures, mask))
     }
 
-    /// The id of a picture that the body names.
-    async fn known(&self, owner: &UserId, named: Named, param: &str) -> Result<String> {
+    /// The media id of an image that the body names; an image that is no media yet is stored.
+    async fn named_id(&self, owner: &UserId, named: ImageRef, param: &str) -> Result<String> {
         let text = match named {
-            Named::Text(text) => text,
-            Named::Object { id: Some(id), .. } => id,
-            Named::Object { url: Some(url), .. } => url,
-            Named::Object { b64_json: Some(data), .. } => data,
-            Named::Object { .. } => {
+            ImageRef::Text(text) => text,
+            ImageRef::Object { id: Some(id), .. } => id,
+            ImageRef::Object { url: Some(url), .. } => url,
+            ImageRef::Object { b64_json: Some(data), .. } => data,
+            ImageRef::Object { .. } => {
                 let message = format!("`{param}` needs an `id`, a `url` or `b64_json`.");
                 return Err(Error::invalid(param, message).with_code("missing_parameter"));
             }
@@ -105,20 +105,20 @@ impl Images {
         if let Some(id) = media_id_of(&text) {
             return Ok(id.to_owned());
         }
-        let kept = if ["http:", "https:", "data:"].iter().any(|scheme| text.starts_with(scheme)) {
-            self.sink.keep_from(owner, text, NewMedia::default()).await.map(|kept| kept.id)
+        let stored = if ["http:", "https:", "data:"].iter().any(|scheme| text.starts_with(scheme)) {
+            self.sink.keep_from(owner, text, NewMedia::default()).await.map(|stored| stored.id)
         } else {
-            self.kept_bytes(owner, decoded(&text, param)?, None).await
+            self.store_bytes(owner, decoded(&text, param)?, None).await
         };
-        kept.map_err(|error| error.with_param(param))
+        stored.map_err(|error| error.with_param(param))
     }
 
-    async fn kept(&self, owner: &UserId, picture: Picture) -> Result<String> {
-        self.kept_bytes(owner, picture.bytes, picture.filename).await
+    async fn store(&self, owner: &UserId, picture: Picture) -> Result<String> {
+        self.store_bytes(owner, picture.bytes, picture.filename).await
     }
 
-    /// Keeps a picture and says its id.
-    pub(super) async fn kept_bytes(
+    /// Stores an image and returns its media id.
+    pub(super) async fn store_bytes(
         &self,
         owner: &UserId,
         bytes: Bytes,
@@ -130,7 +130,7 @@ impl Images {
     }
 }
 
-/// Base64 as callers and upstreams write it.
+/// Decodes the base64 of a caller or an upstream.
 pub(super) fn decoded(text: &str, param: &str) -> Result<Bytes> {
     let bytes = STANDARD.decode(text.trim_ascii());
     bytes.map(Bytes::from).map_err(|error| {

@@ -1,12 +1,12 @@
-//! From a chat request to what the worker needs: a prompt in tokens, how to draw, the form of the answer and where it
-//! ends. Everything a caller can get wrong is found here, before any work is queued.
+//! Prepares a chat request for the worker: the prompt as tokens, the sampling parameters, the form of the answer and
+//! its stop sequences. Every error of the caller is reported here, before any work is queued.
 
 use std::collections::HashMap;
 
 use jan_core::{ChatRequest, Error, Result};
 use serde_json::{Value, json};
 
-use super::constrain::{Constraint, deep, unusable};
+use super::constrain::{Constraint, unusable, with_large_stack};
 use super::messages::{self, Choice};
 use super::reader::{Form, Reader, THINK};
 use super::sampler::Sampling;
@@ -14,21 +14,22 @@ use super::schema::{Plain, any_object};
 use super::template::Prompt;
 use super::{DEFAULT_TEMPERATURE, Loaded};
 
-/// One request, ready to run.
-pub(super) struct Ask {
+/// A checked request that is ready to run.
+pub(super) struct PreparedRequest {
     pub(super) prompt: Vec<u32>,
     pub(super) sampling: Sampling,
     pub(super) stops: Vec<String>,
-    /// The most tokens of the answer: what the caller allows and the context has left.
-    pub(super) budget: usize,
+    /// The most tokens of the answer: the caller's limit, but not more than the prompt leaves free in the context.
+    pub(super) max_tokens: usize,
     pub(super) reader: Reader,
     pub(super) constraint: Option<Constraint>,
     pub(super) wants_usage: bool,
-    /// The answer goes on where the prompt ends: a space at its beginning is its own.
-    pub(super) goes_on: bool,
+    /// Whether the answer continues the text of the prompt (a text completion). A leading space is then part of the
+    /// answer.
+    pub(super) continues_prompt: bool,
 }
 
-impl Ask {
+impl PreparedRequest {
     /// Reads a request.
     ///
     /// # Errors
@@ -36,9 +37,9 @@ impl Ask {
     pub(super) fn read(request: &ChatRequest, model: &Loaded) -> Result<Self> {
         refuse_unsupported(request)?;
         let mut prompt = Prompt { messages: messages::read(request)?, ..Prompt::default() };
-        prompt.more = request.get("chat_template_kwargs")?.unwrap_or_default();
+        prompt.variables = request.get("chat_template_kwargs")?.unwrap_or_default();
         if let Some(thinking) = request.get::<bool>("enable_thinking")? {
-            prompt.more.insert("enable_thinking".into(), thinking.into());
+            prompt.variables.insert("enable_thinking".into(), thinking.into());
         }
 
         let tools: Vec<Value> = request.get("tools")?.unwrap_or_default();
@@ -52,10 +53,10 @@ impl Ask {
             Ok((form, constraint))
         };
         let is_free = !choice.is_forced() && request.get::<Value>("response_format")?.is_none();
-        let (form, constraint) = if is_free { formed()? } else { deep(formed)? };
+        let (form, constraint) = if is_free { formed()? } else { with_large_stack(formed)? };
         if constraint.is_some() {
-            // A form is kept from the first token on, so there is no room for thoughts.
-            prompt.more.insert("enable_thinking".into(), false.into());
+            // The grammar applies from the first token on, so the model cannot write reasoning before the answer.
+            prompt.variables.insert("enable_thinking".into(), false.into());
         }
         if choice.is_forced() && !model.template.knows_tools {
             messages::describe_tools(&mut prompt.messages, &tools, &form);
@@ -78,8 +79,8 @@ impl Ask {
             Some(limit) => Some(limit),
             None => request.get("max_tokens")?,
         };
-        let left = model.context.saturating_sub(tokens.len());
-        if left == 0 {
+        let free = model.context.saturating_sub(tokens.len());
+        if free == 0 {
             let message = format!(
                 "The messages are {} tokens long and the context of this model is {} tokens.",
                 tokens.len(),
@@ -90,19 +91,19 @@ impl Ask {
         Ok(Self {
             prompt: tokens,
             sampling: sampling(request, model)?,
-            // An answer of a given form ends by that form; half of one would be no answer.
+            // The grammar decides where a constrained answer ends; a stop sequence would cut it in the middle.
             stops: stops(request)?.into_iter().filter(|_| constraint.is_none()).collect(),
-            budget: limit.map_or(left, |limit| limit.min(left)),
+            max_tokens: limit.map_or(free, |limit| limit.min(free)),
             reader: Reader::new(form, model.template.thinks && constraint.is_none(), thinking),
             constraint,
             wants_usage: !request.wants_stream() || request.wants_usage(),
-            goes_on: false,
+            continues_prompt: false,
         })
     }
 }
 
-/// The beginning of a forced call, as models write it that were trained on `<tool_call>`. The function's name is the
-/// caller's text, and guarded as such.
+/// The beginning of a forced call in the form of models that were trained on `<tool_call>`. The function's name comes
+/// from the caller, so `guarded` must protect it against control tokens.
 fn opening(form: &Form, guarded: impl Fn(&str) -> String) -> String {
     match form {
         Form::Arguments { name } => {
@@ -112,7 +113,7 @@ fn opening(form: &Form, guarded: impl Fn(&str) -> String) -> String {
     }
 }
 
-/// Things that would change the answer and are not done here are refused by name, not ignored.
+/// Refuses parameters that would change the answer and are not supported, instead of ignoring them.
 fn refuse_unsupported(request: &ChatRequest) -> Result<()> {
     let refuse =
         |param: &str, message| Err(Error::invalid(param, message).with_code("unsupported_parameter"));
@@ -128,11 +129,11 @@ fn refuse_unsupported(request: &ChatRequest) -> Result<()> {
     Ok(())
 }
 
-/// A schema that an answer is held to, with the parameter that it came from.
-type Held = Option<(&'static str, Plain)>;
+/// The schema that constrains an answer, with the parameter that it came from.
+type AnswerSchema = Option<(&'static str, Plain)>;
 
-/// The form of the answer, and the schema that it is held to with the parameter that asked for it.
-fn form(request: &ChatRequest, choice: &Choice, tools: &[Value]) -> Result<(Form, Held)> {
+/// The form of the answer, and the schema that constrains it.
+fn form(request: &ChatRequest, choice: &Choice, tools: &[Value]) -> Result<(Form, AnswerSchema)> {
     let arguments = |tool: &Value, prefix: &str| {
         let read = Plain::arguments(tool.pointer("/function/parameters"), prefix);
         read.map_err(|why| unusable("tools", &why))
@@ -170,8 +171,8 @@ fn form(request: &ChatRequest, choice: &Choice, tools: &[Value]) -> Result<(Form
     };
     let may_call = schema.is_none() && *choice == Choice::Auto && !tools.is_empty();
     let schema = schema.map(|schema| Plain::read(&schema).map(|plain| ("response_format", plain)));
-    let held = schema.transpose().map_err(|why| unusable("response_format", &why))?;
-    Ok((Form::Text { tools: may_call }, held))
+    let schema = schema.transpose().map_err(|why| unusable("response_format", &why))?;
+    Ok((Form::Text { tools: may_call }, schema))
 }
 
 pub(super) fn sampling(request: &ChatRequest, model: &Loaded) -> Result<Sampling> {
@@ -179,11 +180,11 @@ pub(super) fn sampling(request: &ChatRequest, model: &Loaded) -> Result<Sampling
     let bias: Option<Vec<(u32, f32)>> = bias
         .into_iter()
         .map(|(id, bias)| {
-            Some((id.parse().ok().filter(|id| model.vocab.holds(*id))?, bias.clamp(-100.0, 100.0)))
+            Some((id.parse().ok().filter(|id| model.vocab.contains(*id))?, bias.clamp(-100.0, 100.0)))
         })
         .collect();
     let seed: Option<i64> = request.get("seed")?;
-    // -1 is what several servers take for "off".
+    // Several servers accept -1 for "no limit", so a negative number is accepted here too.
     let top_k: Option<i64> = request.get("top_k")?;
     Ok(Sampling {
         temperature: request.get("temperature")?.unwrap_or(DEFAULT_TEMPERATURE),
@@ -230,7 +231,7 @@ mod tests {
     use super::super::vocab::Vocab;
     use super::*;
 
-    /// As Qwen3 has it, in short; the vocabulary is the small model's.
+    /// A short form of Qwen3's template. The vocabulary is that of the small test model.
     const QWEN: &str = "{% if tools %}{% for tool in tools %}{{ tool | tojson }}<tool_call>{% endfor %}{% endif %}\
         {% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: \
         {%- if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}";
@@ -243,7 +244,7 @@ mod tests {
         let (name, context) = ("m".to_owned(), 4096);
         let model = Loaded { name, created: 0, context, seed: None, vocab, template, grammars };
         let prompt = |request: &&ChatRequest| {
-            let ids = Ask::read(request, &model).unwrap().prompt;
+            let ids = PreparedRequest::read(request, &model).unwrap().prompt;
             let bytes: Vec<u8> = ids.iter().flat_map(|id| model.vocab.bytes(*id)).copied().collect();
             String::from_utf8(bytes).unwrap()
         };
@@ -251,15 +252,19 @@ mod tests {
     }
 
     #[test]
-    fn thoughts_are_the_callers_choice_and_leave_room_for_a_form() {
+    fn callers_can_turn_reasoning_off_and_a_constrained_answer_turns_it_off() {
         let tool = json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}});
         let free = ChatRequest::new("m").user("Hi").with("tools", &[tool]);
         let forced =
             free.clone().with("tool_choice", &json!({"type": "function", "function": {"name": "f"}}));
         let required = free.clone().with("tool_choice", "required");
-        let calm = free.clone().with("enable_thinking", &false);
-        let also = free.clone().with("chat_template_kwargs", &json!({"enable_thinking": false}));
-        let Some(read) = prompts(QWEN, &[&free, &forced, &required, &calm, &also]) else { return };
+        let no_reasoning = free.clone().with("enable_thinking", &false);
+        let by_template_variable =
+            free.clone().with("chat_template_kwargs", &json!({"enable_thinking": false}));
+        let Some(read) = prompts(QWEN, &[&free, &forced, &required, &no_reasoning, &by_template_variable])
+        else {
+            return;
+        };
         assert!(
             read[0].contains("{\"type\": \"function\"") && read[0].ends_with("Hi\nassistant:"),
             "{}",

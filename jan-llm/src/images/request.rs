@@ -1,38 +1,38 @@
-//! What a caller may ask of a picture, checked; and what of it the provider is told.
+//! Checks a caller's request for images and computes the members that are sent to the provider.
 
 use jan_core::{Error, JsonObject, Result};
 
 use super::settings::ImageSettings;
 
-/// Characters of a prompt, as OpenAI has it.
+/// The most characters of a prompt; OpenAI's limit.
 const MAX_PROMPT: usize = 32_000;
-/// Pixels a side.
+/// The most pixels of a side.
 const MAX_SIDE: u32 = 8192;
-/// Pictures on the way to a whole one, as OpenAI has it.
+/// The most partial images in a stream; OpenAI's limit.
 const MAX_PARTIAL: u32 = 3;
-/// Members that are ours; the provider does not see them.
-const OURS: [&str; 7] =
+/// Members that this server handles itself; they are not sent to the provider.
+const NOT_SENT: [&str; 7] =
     ["provider_id", "conversation_id", "store", "image", "images", "mask", "response_format"];
 
-/// A request that was checked.
-pub(super) struct Ask {
-    /// As the caller wrote it.
+/// A request whose members were checked.
+pub(super) struct CheckedRequest {
+    /// The caller's body.
     pub(super) body: JsonObject,
-    /// What the provider is told.
+    /// The members for the provider.
     pub(super) members: JsonObject,
     pub(super) is_edit: bool,
-    /// Whether the caller wants events.
+    /// Whether the caller asked for a stream of events.
     pub(super) streams: bool,
     pub(super) prompt: String,
     pub(super) model: Option<String>,
     pub(super) provider: Option<String>,
-    /// The conversation that is to remember it.
+    /// The conversation that gets an item with the images.
     pub(super) conversation: Option<String>,
-    /// Whether the pictures are told as links.
+    /// Whether images are returned as links, and not as base64.
     pub(super) links: bool,
 }
 
-impl Ask {
+impl CheckedRequest {
     pub(super) fn read(body: JsonObject, settings: &ImageSettings, is_edit: bool) -> Result<Self> {
         let prompt = prompt(&body)?;
         let links = match body.get::<String>("response_format")?.as_deref() {
@@ -43,15 +43,15 @@ impl Ask {
                 return Err(Error::invalid("response_format", "`response_format` is `url` or `b64_json`."));
             }
         };
-        at_most(&body, "n", 1, settings.max_n)?;
-        at_most(&body, "partial_images", 0, MAX_PARTIAL)?;
+        check_range(&body, "n", 1, settings.max_n)?;
+        check_range(&body, "partial_images", 0, MAX_PARTIAL)?;
         let streams = body.get("stream")?.unwrap_or(false);
         let size = size(&body, is_edit)?;
         let stores = body.get("store")?.unwrap_or(false);
         let conversation: Option<String> = body.get("conversation_id")?;
         let mut members = body.clone();
-        for ours in OURS {
-            members.remove(ours);
+        for name in NOT_SENT {
+            members.remove(name);
         }
         let defaults = [
             ("model", &settings.model),
@@ -65,7 +65,7 @@ impl Ask {
             }
         }
         if size.as_deref() == Some("original") {
-            // What no size is said of stays as large as it was.
+            // Without a size, the provider keeps the size of the image.
             members.remove("size");
         }
         let model: Option<String> = members.get("model")?;
@@ -98,7 +98,7 @@ fn prompt(body: &JsonObject) -> Result<String> {
     Ok(prompt)
 }
 
-fn at_most(body: &JsonObject, name: &str, least: u32, most: u32) -> Result<()> {
+fn check_range(body: &JsonObject, name: &str, least: u32, most: u32) -> Result<()> {
     match body.get::<u32>(name)? {
         Some(number) if !(least..=most).contains(&number) => {
             Err(Error::invalid(name, format!("`{name}` must be between {least} and {most}.")))
@@ -120,7 +120,7 @@ fn size(body: &JsonObject, is_edit: bool) -> Result<Option<String>> {
     Err(Error::invalid("size", message))
 }
 
-/// OpenAI's newer models always give base64, and refuse to be told so.
+/// Whether a model accepts `response_format`. OpenAI's newer models always return base64 and refuse the parameter.
 fn takes_format(model: Option<&str>) -> bool {
     !model.is_some_and(|model| model.starts_with("gpt-image") || model.starts_with("chatgpt-image"))
 }

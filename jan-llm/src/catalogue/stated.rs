@@ -1,12 +1,12 @@
-//! What upstreams say of their models in the rows of their lists, each in its own words. Read are those of OpenRouter
-//! (`architecture`, `supported_parameters`), vLLM (`max_model_len`), Mistral and others (`capabilities` as an object), LM Studio
-//! and llama.cpp (`capabilities` as a list, `type`, `meta`), Anthropic (`display_name`), Groq (`context_window`), and of
-//! servers of this kind (`supports_tools` and the like).
+//! Reads what upstreams state about a model in their model lists. Each has its own members; these are understood:
+//! OpenRouter (`architecture`, `supported_parameters`), vLLM (`max_model_len`), Mistral and others (`capabilities` as
+//! an object), LM Studio and llama.cpp (`capabilities` as a list, `type`, `meta`), Anthropic (`display_name`), Groq
+//! (`context_window`), and this server (`supports_tools` and the like).
 
 use jan_core::model::{Capabilities, ModelInfo};
 use serde_json::{Map, Value};
 
-/// What a row says besides OpenAI's members.
+/// The model's properties that a row of the list states.
 pub(super) fn info(row: &Map<String, Value>) -> ModelInfo {
     let text = |names: &[&str]| {
         let texts = names.iter().filter_map(|name| row.get(*name)?.as_str());
@@ -25,10 +25,10 @@ pub(super) fn info(row: &Map<String, Value>) -> ModelInfo {
     }
 }
 
-/// The parameters that a row says its model takes.
+/// The request parameters that a row lists as supported.
 pub(super) fn parameters(row: &Map<String, Value>) -> Vec<String> {
-    let found = row.get("supported_parameters");
-    let names = found.and_then(|found| found.as_array().or_else(|| found.get("names")?.as_array()));
+    let listed = row.get("supported_parameters");
+    let names = listed.and_then(|listed| listed.as_array().or_else(|| listed.get("names")?.as_array()));
     names.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
 }
 
@@ -46,7 +46,8 @@ fn capabilities(row: &Map<String, Value>) -> Capabilities {
         let takes_one = parameters.iter().any(|parameter| names.contains(&parameter.as_str()));
         (!parameters.is_empty()).then_some(takes_one)
     };
-    let modalities = row.get("architecture").and_then(|of| of.get("input_modalities")?.as_array());
+    let modalities =
+        row.get("architecture").and_then(|architecture| architecture.get("input_modalities")?.as_array());
     let reads = |kind: &str| modalities.map(|list| list.iter().any(|one| one == kind));
     let supports = |name: &str| row.get(&format!("supports_{name}")).and_then(Value::as_bool);
     Capabilities {
@@ -70,13 +71,13 @@ fn capabilities(row: &Map<String, Value>) -> Capabilities {
     }
 }
 
-/// What `capabilities` says of one of these names: a list says yes of what it holds, and nothing of the rest, since it may
-/// know other names; an object says yes or no.
+/// Whether `capabilities` states one of these names. An object states yes or no. A list states yes for what it
+/// contains; a missing name states nothing, because the upstream may have another name for the capability.
 fn states(stated: Option<&Value>, names: &[&str]) -> Option<bool> {
     match stated? {
         Value::Array(list) => {
-            let holds = |word: &Value| word.as_str().is_some_and(|word| names.contains(&word));
-            list.iter().any(holds).then_some(true)
+            let is_named = |item: &Value| item.as_str().is_some_and(|item| names.contains(&item));
+            list.iter().any(is_named).then_some(true)
         }
         Value::Object(flags) => names.iter().find_map(|name| flags.get(*name)?.as_bool()),
         _ => None,
