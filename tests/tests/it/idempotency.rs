@@ -28,14 +28,14 @@ async fn conflict(response: Response) -> String {
 #[tokio::test]
 async fn a_chat_is_asked_once_and_answered_the_same_again() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     for stream in [false, true] {
         let (key, body) = (format!("key-{stream}"), chat("good", stream));
         let first = app.post_with_key(&key, CHAT, &body).await;
         assert_eq!((first.status().as_u16(), is_replayed(&first)), (200, false));
         let kind = first.headers()["content-type"].clone();
         let first = first.bytes().await.unwrap();
-        let asked = upstream.asked().len();
+        let asked = upstream.post_requests().len();
         // The same route, under the prefix of its service as well.
         for path in [CHAT, "/llm/v1/chat/completions"] {
             let again = app.post_with_key(&key, path, &body).await;
@@ -43,14 +43,14 @@ async fn a_chat_is_asked_once_and_answered_the_same_again() {
             assert_eq!(again.headers()["content-type"], kind);
             assert_eq!(again.bytes().await.unwrap(), first);
         }
-        assert_eq!(upstream.asked().len(), asked);
+        assert_eq!(upstream.post_requests().len(), asked);
         assert_eq!(stream, first.ends_with(b"data: [DONE]\n\n"));
     }
     // Without a key, and with another, it is a new chat.
-    let asked = upstream.asked().len();
+    let asked = upstream.post_requests().len();
     assert!(!is_replayed(&app.post(CHAT, &chat("good", false)).send().await.unwrap()));
     assert!(!is_replayed(&app.post_with_key("key-new", CHAT, &chat("good", false)).await));
-    assert_eq!(upstream.asked().len(), asked + 2);
+    assert_eq!(upstream.post_requests().len(), asked + 2);
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_key_belongs_to_one_request_of_one_caller() {
 #[tokio::test]
 async fn of_two_at_once_one_runs() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let body = chat("slow-head", false);
     let first = app.post(CHAT, &body).header("Idempotency-Key", "k").send();
     let first = tokio::spawn(first);
@@ -111,23 +111,23 @@ async fn of_two_at_once_one_runs() {
     let again = app.post_with_key("k", CHAT, &body).await;
     assert!(is_replayed(&again));
     assert_eq!(again.bytes().await.unwrap(), first);
-    assert_eq!(upstream.asked().len(), 1);
+    assert_eq!(upstream.post_requests().len(), 1);
 }
 
 #[tokio::test]
 async fn what_failed_or_was_left_frees_its_key() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     // Refused, broken off as a stream, and broken off as a whole answer.
     for (model, stream, status) in
         [("overloaded", false, 503), ("cut-mid-event", true, 200), ("cut-mid-event", false, 502)]
     {
-        let (body, before) = (chat(model, stream), upstream.asked().len());
+        let (body, before) = (chat(model, stream), upstream.post_requests().len());
         for asked in 1..=2 {
             let reply = app.post_with_key("failing", CHAT, &body).await;
             assert_eq!((reply.status().as_u16(), is_replayed(&reply)), (status, false), "{model}");
             reply.bytes().await.unwrap();
-            assert_eq!(upstream.asked().len(), before + asked, "{model}");
+            assert_eq!(upstream.post_requests().len(), before + asked, "{model}");
         }
     }
 
@@ -172,5 +172,5 @@ async fn an_answer_outlives_the_server() {
     let again = next.post_with_key("k", CHAT, &body).await;
     assert!(is_replayed(&again));
     assert_eq!(again.bytes().await.unwrap(), first);
-    assert_eq!(upstream.asked().len(), 1);
+    assert_eq!(upstream.post_requests().len(), 1);
 }

@@ -1,7 +1,7 @@
 //! Making pictures: what the upstream is told, what is kept, what a caller gets.
 
 use jan_tests::Upstream;
-use jan_tests::upstream::words::PIXEL;
+use jan_tests::upstream::bodies::PIXEL;
 use jan_tests::upstream::{Reply, Step};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub(crate) async fn studio(upstream: &Upstream) -> App {
 }
 
 fn asked(upstream: &Upstream) -> Value {
-    serde_json::from_slice(&upstream.asked().last().unwrap().body).unwrap()
+    serde_json::from_slice(&upstream.post_requests().last().unwrap().body).unwrap()
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_stream_tells_its_events_by_name_and_keeps_what_it_ends_with() {
     app.ok("GET", &format!("/v1/media/{}/metadata", data["id"].as_str().unwrap()), None).await;
     // Said again it is told again, and not made again.
     assert_eq!(send().await.unwrap().text().await.unwrap(), text);
-    assert_eq!(upstream.asked().len(), 1);
+    assert_eq!(upstream.post_requests().len(), 1);
 
     upstream.script([Reply::stream(vec![Step::event(r#"{"type":"image_generation.partial_image"}"#)])]);
     let body = json!({"prompt": "x", "stream": true});
@@ -132,7 +132,7 @@ async fn pictures_are_changed_by_a_form_and_by_json() {
     let told: Value = app.form(EDIT, form).await.json().await.unwrap();
     assert_eq!(told["data"][0]["b64_json"], PIXEL, "{told}");
     let sent: Vec<String> = upstream
-        .asked()
+        .post_requests()
         .iter()
         .map(|asked| {
             assert!(asked.header("content-type").starts_with("multipart/form-data; boundary="));
@@ -157,23 +157,23 @@ async fn an_upstream_that_fails_is_asked_three_times_and_a_refusal_once() {
     let broken = || Reply::json(500, &json!({"error": {"message": "no"}}));
     upstream.script([broken(), broken()]);
     app.ok("POST", GENERATE, Some(json!({"prompt": "x"}))).await;
-    assert_eq!(upstream.asked().len(), 3);
+    assert_eq!(upstream.post_requests().len(), 3);
     upstream.script([broken(), broken(), broken()]);
     let reply = app.post(GENERATE, &json!({"prompt": "x"})).send().await.unwrap();
     assert_eq!(refused(reply).await.0, 502);
-    assert_eq!(upstream.asked().len(), 6);
+    assert_eq!(upstream.post_requests().len(), 6);
     // What it calls a picture and is none is its fault, and not the caller's.
     for data in [json!("!"), json!(7), json!("anVzdCB3b3Jkcw==")] {
         upstream.script([Reply::json(200, &json!({"created": 1, "data": [{"b64_json": data}]}))]);
         let reply = app.post(GENERATE, &json!({"prompt": "x"})).send().await.unwrap();
         assert_eq!(refused(reply).await, (502, "upstream_garbage".into(), String::new()));
     }
-    let asked = upstream.asked().len();
+    let asked = upstream.post_requests().len();
     let no = json!({"error": {"message": "No such size.", "param": "size", "code": "bad_size"}});
     upstream.script([Reply::json(400, &no)]);
     let reply = app.post(GENERATE, &json!({"prompt": "x", "size": "7x7"})).send().await.unwrap();
     assert_eq!(refused(reply).await, (400, "bad_size".into(), "size".into()));
-    assert_eq!(upstream.asked().len(), asked + 1);
+    assert_eq!(upstream.post_requests().len(), asked + 1);
 }
 
 #[tokio::test]
@@ -207,11 +207,11 @@ async fn what_is_wrong_is_named_and_nothing_is_asked() {
     assert_eq!(refused(app.form(EDIT, form).await).await.0, 415);
     let form = Form::new().text("prompt", "x").part("video", Part::bytes(vec![1]).file_name("v.mp4"));
     assert_eq!(refused(app.form(EDIT, form).await).await.2, "video");
-    assert!(upstream.asked().is_empty());
+    assert!(upstream.post_requests().is_empty());
     let reply = app.post("/v1/images/variations", &json!({})).send().await.unwrap();
     assert_eq!(refused(reply).await.0, 501);
     // Where it is not turned on.
-    let without = App::before(&upstream).await;
+    let without = App::with_upstream(&upstream).await;
     let reply = refused(without.post(GENERATE, &json!({"prompt": "x"})).send().await.unwrap()).await;
     assert_eq!((reply.0, reply.1.as_str()), (400, "image_generation_disabled"));
 }
@@ -252,7 +252,7 @@ async fn an_upstream_that_makes_no_picture_failed() {
 async fn who_asks_for_a_whole_reply_gets_one_with_the_time_whatever_the_upstream_sends() {
     let upstream = Upstream::start().await;
     let app = studio(&upstream).await;
-    let events = jan_tests::upstream::words::picture_events();
+    let events = jan_tests::upstream::bodies::picture_events();
     let streamed = Reply::stream(events.iter().map(Step::event).collect());
     for reply in [Reply::json(200, &json!({"data": [{"b64_json": PIXEL}]})), streamed] {
         upstream.script([reply]);

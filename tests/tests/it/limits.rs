@@ -122,7 +122,7 @@ async fn bad_json_and_bad_fields_are_400_and_named() {
 #[tokio::test]
 async fn a_stream_that_can_finish_is_not_cut_by_a_stop() {
     let upstream = Upstream::start().await;
-    let mut app = App::before(&upstream).await;
+    let mut app = App::with_upstream(&upstream).await;
     upstream.gate().pass(1);
     let mut reply = app.ask("slow-chunks", true).await;
     let first = reply.chunk().await.unwrap().unwrap();

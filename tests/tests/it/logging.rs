@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use jan_tests::{PATIENCE, Upstream};
+use jan_tests::{Upstream, WAIT_LIMIT};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ impl Running {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let child = command.env("JAN_ADDR", free.to_string()).stdout(Stdio::null()).spawn().unwrap();
         let running = Self { child, url: format!("http://{free}") };
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + WAIT_LIMIT;
         while reqwest::get(format!("{}/healthz", running.url)).await.is_err() {
             assert!(Instant::now() < end, "the server does not answer");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -33,7 +33,7 @@ impl Running {
     fn terminate(&mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + WAIT_LIMIT;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
@@ -46,7 +46,7 @@ impl Running {
     async fn chat(&self, model: &str, stream: bool) -> (u16, String) {
         let body = serde_json::json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Hello!"}]});
         let request = reqwest::Client::new().post(format!("{}/v1/chat/completions", self.url));
-        let reply = request.timeout(PATIENCE).json(&body).send().await.expect("a reply");
+        let reply = request.timeout(WAIT_LIMIT).json(&body).send().await.expect("a reply");
         (reply.status().as_u16(), reply.text().await.expect("a whole reply"))
     }
 }

@@ -121,7 +121,7 @@ async fn an_unknown_model_is_404_where_all_models_are_known() {
 #[tokio::test]
 async fn embeddings_come_from_the_upstream_and_bad_input_is_named() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let body = json!({"model": "good", "input": ["a", "b"]});
     let reply: Value = app.post("/v1/embeddings", &body).send().await.unwrap().json().await.unwrap();
     assert_eq!(reply["data"].as_array().unwrap().len(), 2);

@@ -103,7 +103,7 @@ async fn every_route_that_takes_an_id_finds_nothing_of_somebody_elses() {
     }
     assert!(tried >= 20, "{tried} routes were tried");
     // Nothing was changed by the attempts.
-    assert_eq!(app.said_in(&things.conversation).await.len(), 3);
+    assert_eq!(app.messages_of(&things.conversation).await.len(), 3);
     for path in ["/v1/conversations", "/v1/media", "/v1/files"] {
         assert_eq!(app.ok("GET", path, None).await["data"].as_array().unwrap().len(), 1, "{path}");
     }

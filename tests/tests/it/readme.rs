@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use jan_tests::{PATIENCE, output_within, tool};
+use jan_tests::{WAIT_LIMIT, output_within, tool};
 
 use crate::app::App;
 use crate::media::png;
@@ -82,7 +82,7 @@ async fn what_the_readme_says_to_paste_works() {
     assert!(wanted >= 5, "{script}");
     let mut bash = Command::new("bash");
     bash.args(["-euo", "pipefail", "-c", &script]).current_dir(folder.path());
-    let done = tokio::task::spawn_blocking(move || output_within(5 * PATIENCE, &mut bash)).await.unwrap();
+    let done = tokio::task::spawn_blocking(move || output_within(5 * WAIT_LIMIT, &mut bash)).await.unwrap();
     let (said, complaints) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{said}\n{complaints}");
     let parts: Vec<&str> = said.split("[done]").collect();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use jan_tests::{PATIENCE, Upstream};
+use jan_tests::{Upstream, WAIT_LIMIT};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -54,7 +54,7 @@ async fn a_client_that_writes_all_before_it_reads_is_answered() {
                     socket.write_all(&body).await
                 }
             };
-            let written = timeout(PATIENCE, writing).await.expect("the server reads");
+            let written = timeout(WAIT_LIMIT, writing).await.expect("the server reads");
             assert!(written.is_ok(), "{asked}, chunked: {chunked}: {written:?}");
             let said = text(&until_closed(&mut socket, asked).await);
             assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{asked}, chunked: {chunked}: {said}");
@@ -73,7 +73,7 @@ async fn after_a_small_refused_body_the_connection_goes_on() {
         // Not in one piece with the head.
         socket.write_all(b"{\"a\":1}").await.unwrap();
         let mut said = vec![0; 4096];
-        let length = timeout(PATIENCE, socket.read(&mut said)).await.expect("the server answers").unwrap();
+        let length = timeout(WAIT_LIMIT, socket.read(&mut said)).await.expect("the server answers").unwrap();
         let said = text(&said[..length]);
         assert!(said.starts_with("HTTP/1.1 401 ") && !said.contains("connection: close"), "{said}");
     }
@@ -106,9 +106,9 @@ async fn http2_reads_on_after_a_refusal_too() {
             request.header("authorization", format!("Bearer {}", app.token))
         };
         let sent = client.send_request(request.body(Full::new(Bytes::from(vec![b'x'; LARGE]))).unwrap());
-        let reply = timeout(PATIENCE, sent).await.expect("the server answers").unwrap();
+        let reply = timeout(WAIT_LIMIT, sent).await.expect("the server answers").unwrap();
         assert_eq!(reply.status(), if round % 2 == 0 { 401 } else { 413 });
-        let body = timeout(PATIENCE, reply.into_body().collect()).await.expect("the reply ends").unwrap();
+        let body = timeout(WAIT_LIMIT, reply.into_body().collect()).await.expect("the reply ends").unwrap();
         assert!(text(&body.to_bytes()).contains("\"error\""));
     }
     connection.abort();
@@ -117,7 +117,7 @@ async fn http2_reads_on_after_a_refusal_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_read_why_a_large_body_was_refused() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     run(&app, "refused_bodies", "good", &[]).await;
 }
 
@@ -125,7 +125,7 @@ async fn answer_to(app: &App, request: &str) -> String {
     let mut socket = connect(app).await;
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut said = vec![0; 4096];
-    let length = timeout(PATIENCE, socket.read(&mut said)).await.expect("the server answers").unwrap();
+    let length = timeout(WAIT_LIMIT, socket.read(&mut said)).await.expect("the server answers").unwrap();
     text(&said[..length])
 }
 

@@ -12,7 +12,7 @@ use crate::local_model::model;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sdk");
 
 /// How long a client may take for all that it does, with a real model on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const WAIT_LIMIT: Duration = Duration::from_secs(300);
 
 /// The client in the file `script` of `tests/sdk`, in JavaScript.
 pub(crate) fn node_client(script: &str) -> Option<Command> {
@@ -30,7 +30,7 @@ fn python_client(script: &str) -> Option<Command> {
 
 /// Runs a client to its end; it must find everything in order.
 pub(crate) async fn succeeds(mut client: Command) {
-    let done = tokio::task::spawn_blocking(move || output_within(PATIENCE, &mut client)).await.unwrap();
+    let done = tokio::task::spawn_blocking(move || output_within(WAIT_LIMIT, &mut client)).await.unwrap();
     let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{said}");
 }
@@ -47,7 +47,7 @@ pub(crate) async fn run(app: &App, script: &str, model: &str, more: &[(&str, &st
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_clients_work_before_an_upstream() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let names = [
         ("MODEL_EMBED", "good"),
         ("MODEL_EXTRA", "extra-fields"),
@@ -74,20 +74,20 @@ async fn the_official_clients_work_with_the_real_model() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_clients_keep_files() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     run(&app, "openai_files", "good", &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_clients_keep_conversations() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     run(&app, "openai_conversations", "good", &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_clients_make_pictures() {
     let upstream = Upstream::start().await;
-    let app = crate::images::studio(&upstream).await;
+    let app = crate::images::app_with_images(&upstream).await;
     run(&app, "openai_images", "z-image", &[]).await;
 }

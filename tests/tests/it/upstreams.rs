@@ -10,7 +10,7 @@ use crate::app::{App, chat, events, provider};
 #[tokio::test]
 async fn refusals_have_their_status_streamed_or_not() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     for (model, status, kind, code) in [
         ("bad-request", 400, "invalid_request_error", "invalid_value"),
         ("too-long", 400, "invalid_request_error", "context_length_exceeded"),
@@ -42,7 +42,7 @@ async fn refusals_have_their_status_streamed_or_not() {
 #[tokio::test]
 async fn patience_is_passed_on() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let reply = app.ask("rate-limited", true).await;
     let header = |name: &str| reply.headers()[name].to_str().unwrap().to_owned();
     assert_eq!(
@@ -56,7 +56,7 @@ async fn patience_is_passed_on() {
 #[tokio::test]
 async fn half_an_answer_is_never_shown_as_whole() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     for (model, code) in [
         ("cut-mid-event", "upstream_cut"),
         ("cut-after-event", "upstream_cut"),
@@ -91,7 +91,7 @@ async fn half_an_answer_is_never_shown_as_whole() {
 #[tokio::test]
 async fn nonsense_with_status_200_is_a_bad_gateway() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     for model in ["garbage", "no-choices", "error-in-200"] {
         for stream in [false, true] {
             let reply = app.ask(model, stream).await;
@@ -103,7 +103,7 @@ async fn nonsense_with_status_200_is_a_bad_gateway() {
 #[tokio::test]
 async fn odd_but_valid_streams_are_understood() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let plain = crate::app::said(&events(app.ask("good", true).await).await);
     let odd = events(app.ask("odd-sse", true).await).await;
     assert_eq!(odd.last().unwrap(), "[DONE]");
@@ -113,8 +113,8 @@ async fn odd_but_valid_streams_are_understood() {
 #[tokio::test]
 async fn below_http_it_is_a_bad_gateway_too() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
-    for wire in [Wire::Close, Wire::Reset, Wire::say("SSH-2.0-OpenSSH_9.2\r\n")] {
+    let app = App::with_upstream(&upstream).await;
+    for wire in [Wire::Close, Wire::Reset, Wire::send("SSH-2.0-OpenSSH_9.2\r\n")] {
         upstream.next_connection(wire);
         let reply = app.ask("good", true).await;
         assert_eq!(reply.status(), 502);
@@ -153,7 +153,7 @@ async fn an_upstream_that_says_nothing_runs_out_of_time() {
 #[tokio::test]
 async fn a_kept_connection_that_breaks_before_the_reply_is_replaced_once() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     assert_eq!(app.ask("good", false).await.status(), 200);
     let before = upstream.counts().connections;
     // The upstream reads the request and hangs up, as one does whose patience with an idle connection ran out.
@@ -162,9 +162,9 @@ async fn a_kept_connection_that_breaks_before_the_reply_is_replaced_once() {
     assert_eq!(upstream.counts().connections, before + 1, "the second try is on a new connection");
     // A new connection that breaks is not tried again.
     upstream.script([Reply::hang_up(), Reply::hang_up()]);
-    let asked = upstream.asked().len();
+    let asked = upstream.post_requests().len();
     assert_eq!(app.ask("good", false).await.status(), 502);
-    assert_eq!(upstream.asked().len(), asked + 2);
+    assert_eq!(upstream.post_requests().len(), asked + 2);
 }
 
 #[tokio::test]

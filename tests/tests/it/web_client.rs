@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, events, provider, said};
 
-const ANSWER: &str = jan_tests::upstream::words::TEXT;
+const ANSWER: &str = jan_tests::upstream::bodies::TEXT;
 
 /// A page that is signed in.
 struct Page {

@@ -26,12 +26,12 @@ async fn send(app: &App, token: &str, body: String) -> (u16, Value) {
 #[tokio::test]
 async fn the_upstream_sees_the_picture_and_every_other_byte_as_it_came() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let id = dot(&app).await;
     for named in [id.clone(), format!("data:image/png;{id}")] {
         assert_eq!(send(&app, &app.token, about(&named, "")).await.0, 200);
     }
-    for asked in upstream.asked() {
+    for asked in upstream.post_requests() {
         let sent = String::from_utf8(asked.body.to_vec()).unwrap();
         let part = format!(r#"{{"type":"image_url","image_url":{{"url":"{DOT}"}}}}"#);
         assert!(sent.contains(&part), "{sent}");
@@ -45,13 +45,13 @@ async fn the_upstream_sees_the_picture_and_every_other_byte_as_it_came() {
     // Whoever names no media is passed on to the byte.
     let plain = about("https://example.com/jan_1.png", "");
     assert_eq!(send(&app, &app.token, plain.clone()).await.0, 200);
-    assert_eq!(upstream.asked().last().unwrap().body, plain);
+    assert_eq!(upstream.post_requests().last().unwrap().body, plain);
 }
 
 #[tokio::test]
 async fn an_unknown_or_foreign_id_is_named_before_anything_is_asked_or_kept() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let (id, other) = (dot(&app).await, app.guest().await);
     for (token, id) in [(&other, id.as_str()), (&app.token, "jan_00000000000000000000000000")] {
         for more in ["", r#","stream":true"#, r#","conversation":{}"#] {
@@ -60,14 +60,14 @@ async fn an_unknown_or_foreign_id_is_named_before_anything_is_asked_or_kept() {
             assert!(error["error"]["message"].as_str().unwrap().contains(id));
         }
     }
-    assert!(upstream.asked().is_empty());
+    assert!(upstream.post_requests().is_empty());
     assert_eq!(app.ok("GET", "/v1/conversations", None).await["data"], json!([]));
 }
 
 #[tokio::test]
 async fn a_conversation_keeps_the_id_and_shows_it_again() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let (id, talk) = (dot(&app).await, app.conversation(json!([])).await);
     assert_eq!(send(&app, &app.token, about(&id, &format!(r#","conversation":"{talk}""#))).await.0, 200);
     let items = app.ok("GET", &format!("/v1/conversations/{talk}/items?order=asc"), None).await;
@@ -76,7 +76,7 @@ async fn a_conversation_keeps_the_id_and_shows_it_again() {
     let more =
         json!({"model": "good", "conversation": talk, "messages": [{"role": "user", "content": "And now?"}]});
     app.ok("POST", "/v1/chat/completions", Some(more)).await;
-    let again = upstream.asked().last().unwrap().json();
+    let again = upstream.post_requests().last().unwrap().json();
     assert_eq!(again["messages"][0]["content"][1]["image_url"]["url"], DOT, "{again}");
     assert_eq!(again["messages"].as_array().unwrap().last().unwrap()["content"], "And now?");
 }
@@ -84,7 +84,7 @@ async fn a_conversation_keeps_the_id_and_shows_it_again() {
 #[tokio::test]
 async fn a_conversation_outlives_its_pictures() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let (id, talk) = (dot(&app).await, app.conversation(json!([])).await);
     let in_talk = format!(r#","conversation":"{talk}""#);
     assert_eq!(send(&app, &app.token, about(&id, &in_talk)).await.0, 200);
@@ -93,7 +93,7 @@ async fn a_conversation_outlives_its_pictures() {
     let more =
         json!({"model": "good", "conversation": talk, "messages": [{"role": "user", "content": "And now?"}]});
     app.ok("POST", "/v1/chat/completions", Some(more)).await;
-    let told = upstream.asked().last().unwrap().json();
+    let told = upstream.post_requests().last().unwrap().json();
     let gone = json!({"type": "text", "text": "[a picture that is no longer here]"});
     assert_eq!(told["messages"][0]["content"][1], gone, "{told}");
     let items = app.ok("GET", &format!("/v1/conversations/{talk}/items?order=asc"), None).await;
@@ -103,8 +103,8 @@ async fn a_conversation_outlives_its_pictures() {
     let question = items["data"][0]["id"].as_str().unwrap();
     let again = format!("/v1/conversations/{talk}/items/{question}/regenerate");
     app.ok("POST", &again, Some(json!({"model": "good", "answer": true}))).await;
-    assert_eq!(upstream.asked().last().unwrap().json()["messages"][0]["content"][1], gone);
-    let asked = upstream.asked().len();
+    assert_eq!(upstream.post_requests().last().unwrap().json()["messages"][0]["content"][1], gone);
+    let asked = upstream.post_requests().len();
     let named =
         format!(r#"[{{"type":"text","text":"Again?"}},{{"type":"image_url","image_url":{{"url":"{id}"}}}}]"#);
     let body = format!(
@@ -113,7 +113,7 @@ async fn a_conversation_outlives_its_pictures() {
     let (status, error) = send(&app, &app.token, body).await;
     assert_eq!((status, &error["error"]["code"]), (400, &json!("unknown_media")), "{error}");
     assert!(error["error"]["message"].as_str().unwrap().contains(&id));
-    assert_eq!(upstream.asked().len(), asked);
+    assert_eq!(upstream.post_requests().len(), asked);
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_provider_that_fetches_is_given_a_link_and_files_as_data() {
     .await;
     let id = dot(&app).await;
     assert_eq!(send(&app, &app.token, about(&id, "")).await.0, 200);
-    let shown = upstream.asked()[0].json()["messages"][0]["content"][1]["image_url"]["url"]
+    let shown = upstream.post_requests()[0].json()["messages"][0]["content"][1]["image_url"]["url"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -144,7 +144,7 @@ async fn a_provider_that_fetches_is_given_a_link_and_files_as_data() {
     let part = json!({"type": "file", "file": {"file_id": pdf["data"]["id"]}});
     let chat = json!({"model": "good", "messages": [{"role": "user", "content": [part]}]});
     app.ok("POST", "/v1/chat/completions", Some(chat)).await;
-    let file = upstream.asked()[1].json()["messages"][0]["content"][0].clone();
+    let file = upstream.post_requests()[1].json()["messages"][0]["content"][0].clone();
     let wanted = json!({"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0xLjcgeA=="});
     assert_eq!(file, json!({"type": "file", "file": wanted}));
 }

@@ -161,13 +161,13 @@ async fn two_uploads_are_two_files_in_postgres() {
 #[tokio::test]
 async fn a_file_is_shown_to_a_model_by_its_id() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let form = Form::new().part("file", file(b"some words", "words.txt")).text("purpose", "user_data");
     let id = made(app.form("/v1/files", form).await).await["id"].clone();
     let part = json!({"type": "file", "file": {"file_id": id}});
     let chat = json!({"model": "good", "messages": [{"role": "user", "content": [part]}]});
     app.ok("POST", "/v1/chat/completions", Some(chat)).await;
-    let shown = upstream.asked()[0].json()["messages"][0]["content"][0]["file"].clone();
+    let shown = upstream.post_requests()[0].json()["messages"][0]["content"][0]["file"].clone();
     assert_eq!(
         shown,
         json!({"filename": "words.txt", "file_data": "data:text/plain;base64,c29tZSB3b3Jkcw=="})

@@ -11,7 +11,7 @@ use crate::app::App;
 
 /// What the last request to the upstream named as a picture.
 fn told(upstream: &Upstream) -> Vec<String> {
-    let asked = upstream.asked().last().unwrap().json();
+    let asked = upstream.post_requests().last().unwrap().json();
     let messages = asked["messages"].as_array().unwrap().clone();
     let parts = messages.iter().filter_map(|message| message["content"].as_array()).flatten();
     parts.filter_map(|part| part["image_url"]["url"].as_str().map(str::to_owned)).collect()
@@ -88,7 +88,7 @@ async fn a_link_is_its_id(public: Option<&str>) {
     let asked = json!({"model": "good", "messages": messages});
     app.ok("POST", "/v1/chat/completions", Some(asked)).await;
     assert_eq!(told(&upstream), [foreign]);
-    let sent = upstream.asked().last().unwrap().json();
+    let sent = upstream.post_requests().last().unwrap().json();
     assert_eq!(sent["messages"][0]["content"][1]["text"], link);
 
     let unknown = link.replace(id, "jan_00000000000000000000000000");

@@ -11,7 +11,7 @@ use jan_llm::chat::Regenerated;
 use jan_llm::conversations::{NewBranch, NewConversation};
 use jan_llm::turn::TurnOptions;
 use jan_llm::{Chat, Conversations, Keeper, Store};
-use jan_tests::{Gate, PrivatePostgres, ScriptedModel, Turn, words};
+use jan_tests::{Gate, PrivatePostgres, ScriptedModel, ScriptedReply, text_chunks};
 use serde_json::{Value, json};
 
 /// A chat service over a scripted model, and its store.
@@ -56,7 +56,7 @@ impl Talk {
     }
 
     /// Sends `messages` and has them answered by `turn`.
-    async fn ask(&self, messages: &Value, turn: Turn, stream: bool) {
+    async fn ask(&self, messages: &Value, reply: ScriptedReply, stream: bool) {
         self.model.then(turn);
         let request = self.request(messages, stream);
         let turn = self.chat.turn(ModelCall::new(request, &self.me), &TurnOptions::default()).await.unwrap();
@@ -149,7 +149,7 @@ async fn a_talk_sent_again_adds_one_turn_however_it_is_written() {
                     // What was said before is sent trimmed, without thinking, and as parts every other time.
                     let mut request: Vec<Value> = shown.clone();
                     request.push(json!({"role": "user", "content": question}));
-                    talk.ask(&request.into(), Turn::text(&answer), stream).await;
+                    talk.ask(&request.into(), ScriptedReply::text(&answer), stream).await;
                     let part = |text: String| match n % 2 {
                         0 => json!(text),
                         _ => json!([{"type": "text", "text": text}]),
@@ -172,7 +172,7 @@ async fn a_beginning_of_the_talk_is_its_last_question_asked_again() {
         for (stream, elsewhere) in [(false, false), (true, false), (false, true)] {
             let talk = Talk::on(store).await;
             let ask = async |short: &[&str], answer: &str| {
-                talk.ask(&messages(short), Turn::text(answer), stream).await;
+                talk.ask(&messages(short), ScriptedReply::text(answer), stream).await;
             };
             ask(&["u:q1"], "a1").await;
             if elsewhere {
@@ -219,7 +219,7 @@ async fn after_a_stop_each_message_is_kept_once() {
             };
             post("q1").await;
             let gate = Gate::new();
-            talk.model.then(Turn::Gated(words("one two three"), gate.clone()));
+            talk.model.then(ScriptedReply::Gated(text_chunks("one two three"), gate.clone()));
             let request = talk.request(&messages(&["u:q1"]), true);
             let turn =
                 talk.chat.turn(ModelCall::new(request, &talk.me), &TurnOptions::default()).await.unwrap();
@@ -229,14 +229,15 @@ async fn after_a_stop_each_message_is_kept_once() {
             chunks.try_next().await.unwrap().unwrap();
             drop(chunks);
             post("q2").await;
-            talk.ask(&messages(&["u:q1", "a:one", "u:q2"]), Turn::text("a2"), false).await;
+            talk.ask(&messages(&["u:q1", "a:one", "u:q2"]), ScriptedReply::text("a2"), false).await;
             let right = match posted {
                 true => said(&["u:q1", "u:q2", "a:a2"]),
                 false => said(&["u:q1", "a:one", "u:q2", "a:a2"]),
             };
             assert_eq!(talk.kept(None).await, right);
             post("q3").await;
-            talk.ask(&messages(&["u:q1", "a:one", "u:q2", "a:a2", "u:q3"]), Turn::text("a3"), false).await;
+            talk.ask(&messages(&["u:q1", "a:one", "u:q2", "a:a2", "u:q3"]), ScriptedReply::text("a3"), false)
+                .await;
             assert_eq!(talk.kept(None).await, [right, said(&["u:q3", "a:a3"])].concat());
         }
     })
@@ -254,7 +255,7 @@ async fn a_question_posted_while_it_is_answered_is_kept_once() {
                 shown.push(format!("u:{question}"));
                 let request = messages(&shown.iter().map(String::as_str).collect::<Vec<_>>());
                 let gate = Gate::new();
-                let turn = Turn::Gated(words(&format!("a{n}")), gate.clone());
+                let turn = ScriptedReply::Gated(text_chunks(&format!("a{n}")), gate.clone());
                 let posted = async {
                     gate.reached(1).await;
                     talk.post_question(&question).await;
@@ -274,15 +275,18 @@ async fn a_question_posted_while_it_is_answered_is_kept_once() {
 async fn two_who_ask_the_same_at_once_get_a_branch_each() {
     on_every_store(async |store| {
         let talk = Talk::on(store).await;
-        talk.ask(&messages(&["u:q1"]), Turn::text("a1"), false).await;
+        talk.ask(&messages(&["u:q1"]), ScriptedReply::text("a1"), false).await;
         let request = messages(&["u:q1", "a:a1", "u:q2"]);
         let gate = Gate::new();
         let other = async {
             gate.reached(1).await;
-            talk.ask(&request, Turn::text("quick"), false).await;
+            talk.ask(&request, ScriptedReply::text("quick"), false).await;
             gate.open();
         };
-        tokio::join!(talk.ask(&request, Turn::Gated(words("slow"), gate.clone()), true), other);
+        tokio::join!(
+            talk.ask(&request, ScriptedReply::Gated(text_chunks("slow"), gate.clone()), true),
+            other
+        );
         assert_eq!(talk.kept(None).await, said(&["u:q1", "a:a1", "u:q2", "a:slow"]));
         assert_eq!(talk.others().await, [said(&["u:q1", "a:a1", "u:q2", "a:quick"])]);
     })
@@ -294,7 +298,7 @@ async fn regenerate_makes_a_branch_and_answers_when_asked() {
     on_every_store(async |store| {
         for body in ["{}", r#"{"model":"scripted"}"#, r#"{"stream":false}"#] {
             let talk = Talk::on(store).await;
-            talk.ask(&messages(&["u:q1"]), Turn::text("a1"), false).await;
+            talk.ask(&messages(&["u:q1"]), ScriptedReply::text("a1"), false).await;
             let (question, answer) = match &talk.items(None).await[..] {
                 [question, answer] => (question.id.clone(), answer.id.clone()),
                 other => panic!("{other:?}"),
@@ -308,14 +312,14 @@ async fn regenerate_makes_a_branch_and_answers_when_asked() {
             assert_eq!(told.get::<String>("user_item_id").unwrap(), Some(question));
             assert_eq!(talk.kept(None).await, said(&["u:q1"]));
             for (request, answer) in [(vec!["u:q1"], "a2"), (vec!["u:q1", "a:a2", "u:q2"], "a3")] {
-                talk.ask(&messages(&request), Turn::text(answer), false).await;
+                talk.ask(&messages(&request), ScriptedReply::text(answer), false).await;
             }
             assert_eq!(talk.kept(None).await, said(&["u:q1", "a:a2", "u:q2", "a:a3"]));
             assert_eq!(talk.others().await, [said(&["u:q1", "a:a1"])]);
 
             let last = talk.items(None).await.pop().unwrap();
             let body = JsonObject::parse(r#"{"answer":true}"#.into()).unwrap();
-            talk.model.then(Turn::text("a4"));
+            talk.model.then(ScriptedReply::text("a4"));
             let Regenerated::Answered(turn, _) =
                 talk.chat.regenerate(&talk.me, &talk.id, &last.id, &body).await.unwrap()
             else {
@@ -333,11 +337,11 @@ async fn regenerate_makes_a_branch_and_answers_when_asked() {
 async fn an_edit_takes_the_place_of_whatever_branch_is_active() {
     on_every_store(async |store| {
         let talk = Talk::on(store).await;
-        talk.ask(&messages(&["u:q1"]), Turn::text("a1"), false).await;
+        talk.ask(&messages(&["u:q1"]), ScriptedReply::text("a1"), false).await;
         let side = NewBranch { name: "side".into(), ..NewBranch::default() };
         talk.conversations.create_branch(&talk.me.user, &talk.id, side).await.unwrap();
         talk.conversations.activate(&talk.me.user, &talk.id, "side").await.unwrap();
-        talk.ask(&messages(&["u:q1", "a:a1", "u:q2"]), Turn::text("a2"), false).await;
+        talk.ask(&messages(&["u:q1", "a:a1", "u:q2"]), ScriptedReply::text("a2"), false).await;
         let question = talk.items(None).await.remove(2);
         let body = JsonObject::parse(r#"{"content":"q2, please"}"#.into()).unwrap();
         let edited = talk.chat.edit(&talk.me, &talk.id, &question.id, &body).await.unwrap();
@@ -348,7 +352,7 @@ async fn an_edit_takes_the_place_of_whatever_branch_is_active() {
         assert_eq!(talk.kept(None).await, said(&["u:q1", "a:a1", "u:q2, please"]));
         assert_eq!(talk.kept(Some(&backup)).await, said(&["u:q1", "a:a1", "u:q2", "a:a2"]));
         assert_eq!(talk.kept(Some("MAIN")).await, said(&["u:q1", "a:a1"]));
-        talk.ask(&messages(&["u:q1", "a:a1", "u:q2, please"]), Turn::text("a3"), false).await;
+        talk.ask(&messages(&["u:q1", "a:a1", "u:q2, please"]), ScriptedReply::text("a3"), false).await;
         assert_eq!(talk.kept(None).await, said(&["u:q1", "a:a1", "u:q2, please", "a:a3"]));
         assert_eq!(talk.active().await, "side");
     })
@@ -371,14 +375,14 @@ async fn a_call_is_told_with_its_result_and_all_that_belongs_to_it() {
             {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}",
              "extra_content": {"signature": "S"}}]))
         .await;
-        talk.ask(&json!([{"role": "user", "content": "wait"}]), Turn::text("waiting"), false).await;
+        talk.ask(&json!([{"role": "user", "content": "wait"}]), ScriptedReply::text("waiting"), false).await;
         assert!(talk.told().iter().all(|message| message.get("tool_calls").is_none()));
-        talk.ask(&json!([result("a cat")]), Turn::text("late"), false).await;
+        talk.ask(&json!([result("a cat")]), ScriptedReply::text("late"), false).await;
         let told = talk.told();
         assert_eq!(told[1]["tool_calls"], json!([signed]));
         assert_eq!((&told[1]["reasoning_content"], &told[2]), (&json!("I should look."), &result("a cat")));
         assert_eq!(talk.told_words()[3..], said(&["u:wait", "a:waiting"]));
-        talk.ask(&messages(&["u:next"]), Turn::text("ok"), false).await;
+        talk.ask(&messages(&["u:next"]), ScriptedReply::text("ok"), false).await;
         assert_eq!(talk.told()[..5], told, "in every later turn too");
 
         // From a client that sends it back, in a talk that was kept without.
@@ -387,7 +391,7 @@ async fn a_call_is_told_with_its_result_and_all_that_belongs_to_it() {
                          {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"}]))
             .await;
         let whole = json!([{"role": "user", "content": "go"}, answer, result("a cat")]);
-        talk.ask(&whole, Turn::text("done"), false).await;
+        talk.ask(&whole, ScriptedReply::text("done"), false).await;
         let told = talk.told();
         assert_eq!(told.len(), 3);
         assert_eq!((&told[1]["reasoning_content"], &told[1]["tool_calls"]), (&json!("I should look."), &json!([signed])));
@@ -408,7 +412,7 @@ async fn at_the_edge_of_what_is_read_no_result_stands_without_its_call() {
         }
         talk.post(vec![question.clone(); 19].into()).await;
         talk.post(json!([{"type": "function_call_output", "call_id": "c1", "output": "a cat"}])).await;
-        talk.ask(&messages(&["u:now"]), Turn::text("ok"), false).await;
+        talk.ask(&messages(&["u:now"]), ScriptedReply::text("ok"), false).await;
         let told = talk.told();
         assert_eq!(told.len(), 1000);
         assert!(told.iter().all(|message| message["role"] == "user"));

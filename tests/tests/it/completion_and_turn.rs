@@ -9,7 +9,7 @@ use jan_llm::completions::{Completions, Filter};
 use jan_llm::conversations::NewConversation;
 use jan_llm::turn::TurnOptions;
 use jan_llm::{Chat, Conversations, Keeper, Store};
-use jan_tests::{Gate, PrivatePostgres, ScriptedModel, Turn, words};
+use jan_tests::{Gate, PrivatePostgres, ScriptedModel, ScriptedReply, text_chunks};
 use serde_json::json;
 
 async fn both_or_neither(database: Database) {
@@ -22,7 +22,7 @@ async fn both_or_neither(database: Database) {
     for (stream, stays) in [(false, true), (false, false), (true, true), (true, false)] {
         let (talk, _) = conversations.create(&me.user, NewConversation::default()).await.unwrap();
         let (before, gate) = (kept().await, Gate::new());
-        model.then(Turn::Gated(words("one two"), gate.clone()));
+        model.then(ScriptedReply::Gated(text_chunks("one two"), gate.clone()));
         let ask = async {
             let body = json!({"model": "scripted", "messages": [{"role": "user", "content": "Count."}],
                               "conversation": talk.id, "store": true, "stream": stream});
