@@ -134,7 +134,7 @@ fn a_stored_chat_continues_at_the_next_start() {
 #[test]
 fn an_own_store_sees_every_turn() {
     let done = output(&mut Command::new(binary("07_own_store")));
-    assert_eq!(String::from_utf8(done.stdout).unwrap(), "ann expected more: 2 items\n");
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), "ann: 2 items stored\n");
 }
 
 #[test]
