@@ -1,5 +1,5 @@
-# Measures images and files, stored in the default folder: downloads (compared with nginx and the same file), uploads, memory
-# during many uploads, and links for ten ids. Sourced by bench/run, not run.
+# Measures images and files, stored in the default folder: downloads (compared with nginx and the same file), uploads,
+# memory during many uploads, and links for ten ids. Sourced by bench/run, not run.
 # shellcheck shell=bash disable=SC2154 # the variables are bench/run's
 
 media_key=sk_bench_of_the_user_with_media

@@ -70,7 +70,8 @@ base_of() {
   esac
 }
 
-# A new token each time: a guest's is valid for minutes only. The other targets ignore it, but get one of the same length.
+# A new token each time: a guest's is valid for minutes only. The other targets ignore it, but get one of the same
+# length.
 token_of() {
   [ "$1" = jan ] || { echo "$a_token"; return; }
   curl -fsS -X POST "$(base_of jan)/llm/auth/guest-login" | grep -o '"access_token":"[^"]*"' | cut -d'"' -f4

@@ -1,5 +1,5 @@
-//! 02 · Your own model behind the API. You write one method that answers; callers get a stream or a whole answer, as they
-//! request it. Callers authenticate with an API key.
+//! 02 · Your own model behind the API. You write one method that answers; callers get a stream or a whole answer, as
+//! they request it. Callers authenticate with an API key.
 //!
 //!     cargo run -p jan-examples --bin 02_own_model
 

@@ -24,7 +24,7 @@ macro_rules! delegate {
         impl ConversationStore for Printing {
             async fn append_in(&self, tx: &mut Transaction, owner: &UserId, id: &str, new: Append) -> Result<Vec<Item>> {
                 let kept = self.0.append_in(tx, owner, id, new).await?;
-                println!("{owner} : {} items stored", kept.len());
+                println!("{owner}: {} items stored", kept.len());
                 Ok(kept)
             }
 

@@ -1,4 +1,5 @@
-//! 08 · Images in your own program, without a server: stored in a folder, read by their id, deleted after their retention.
+//! 08 · Images in your own program, without a server: stored in a folder, read by their id, deleted after their
+//! retention.
 //!
 //!     cargo run -p jan-examples --bin 08_media_without_server [FOLDER]
 

@@ -1,4 +1,5 @@
-//! 09 · Your own blob store: here one that stores every file in two stores and reads from the second if the first fails.
+//! 09 · Your own blob store: here one that stores every file in two stores and reads from the second if the first
+//! fails.
 //!
 //!     cargo run -p jan-examples --bin 09_own_blob_store
 

@@ -1,5 +1,5 @@
-//! 11 · Users that your axum app has already authenticated: a layer around the server attaches a `Principal` to the request,
-//! and `HostPrincipal` reads it. Callers cannot attach one.
+//! 11 · Users that your axum app has already authenticated: a layer around the server attaches a `Principal` to the
+//! request, and `HostPrincipal` reads it. Callers cannot attach one.
 //!
 //!     cargo run -p jan-examples --bin 11_host_users
 

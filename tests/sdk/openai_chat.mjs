@@ -4,8 +4,8 @@
 //
 // Arguments or environment: BASE_URL (with /v1), TOKEN, MODEL. Models with faults are optional, and a check without its
 // model is skipped: MODEL_EMBED, MODEL_EXTRA (answers with reasoning_content), MODEL_429, MODEL_500 (a broken upstream,
-// shown as STATUS_500, by default 502), MODEL_BREAKS (the stream breaks off in the middle). UNKNOWN_REFUSED=0 for a server
-// that accepts any model name. Prints one line for each check; the exit code is 1 if one failed.
+// shown as STATUS_500, by default 502), MODEL_BREAKS (the stream breaks off in the middle). UNKNOWN_REFUSED=0 for a
+// server that accepts any model name. Prints one line for each check; the exit code is 1 if one failed.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';

@@ -2,8 +2,8 @@
 //
 //     JAN_TEST_NODE_MODULES=… JAN_TEST_CHROMIUM=… node swagger.mjs
 //
-// Environment: BASE_URL (of the server), TOKEN, API_KEY; HOST, a name in BASE_URL that the browser resolves to this computer;
-// SCREENSHOT, a file for a screenshot of the page at the end. The exit code is 1 if a check failed.
+// Environment: BASE_URL (of the server), TOKEN, API_KEY; HOST, a name in BASE_URL that the browser resolves to this
+// computer; SCREENSHOT, a file for a screenshot of the page at the end. The exit code is 1 if a check failed.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';

@@ -1,4 +1,5 @@
-//! Public fakes for tests of Jan Server and of embedders. A test controls them directly; they do not depend on real time.
+//! Public fakes for tests of Jan Server and of embedders. A test controls them directly; they do not depend on real
+//! time.
 //!
 //! | fake | replaces |
 //! |---|---|
@@ -6,11 +7,12 @@
 //! | [`ScriptedModel`] | a model in this process that returns a list of replies |
 //! | [`Gate`] | a slow part: instead of sleeping, a fake waits until the test opens the gate |
 //!
-//! For a clock that tests move, see [`jan_core::clock::MovedClock`]. For tests that need a real service, [`PrivatePostgres`]
-//! starts a database server and [`PrivateMinio`] an S3 server; [`tool`] finds the programs and files that `make test` installs.
+//! For a clock that tests move, see [`jan_core::clock::MovedClock`]. For tests that need a real service,
+//! [`PrivatePostgres`] starts a database server and [`PrivateMinio`] an S3 server; [`tool`] finds the programs and
+//! files that `make test` installs.
 //!
-//! Every wait in a test uses [`within`], [`until`], a [`Process`] or a fake, so it has a time limit ([`WAIT_LIMIT`]) and an
-//! error that says what the test waited for.
+//! Every wait in a test uses [`within`], [`until`], a [`Process`] or a fake, so it has a time limit ([`WAIT_LIMIT`])
+//! and an error that says what the test waited for.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -78,8 +78,8 @@ impl Drop for Process {
     }
 }
 
-/// The output of a program, line by line. A thread reads it to its end, also when the test reads no more lines, so that the
-/// program never waits for a reader.
+/// The output of a program, line by line. A thread reads it to its end, also when the test reads no more lines, so that
+/// the program never waits for a reader.
 #[derive(Debug)]
 pub struct Lines {
     lines: Receiver<String>,

@@ -15,8 +15,8 @@ use crate::{Gate, within};
 
 /// The reply of a [`ScriptedModel`] to one call.
 pub enum ScriptedReply {
-    /// This text, as a whole answer or as a stream of words, as the request says. Usage: ten prompt tokens, one completion
-    /// token for each word.
+    /// This text, as a whole answer or as a stream of words, as the request says. Usage: ten prompt tokens, one
+    /// completion token for each word.
     Text(String),
     /// A stream of these chunks, even if the request asks for a whole answer.
     Chunks(Vec<ChatChunk>),
@@ -53,7 +53,8 @@ impl ScriptedReply {
     }
 }
 
-/// The chunks with which a [`ScriptedModel`] streams `text`: the role, one chunk for each word, the finish reason, usage.
+/// The chunks with which a [`ScriptedModel`] streams `text`: the role, one chunk for each word, the finish reason,
+/// usage.
 pub fn text_chunks(text: &str) -> Vec<ChatChunk> {
     let words: Vec<&str> = text.split_inclusive(' ').collect();
     let completion_tokens = u64::try_from(words.len()).unwrap();

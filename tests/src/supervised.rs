@@ -11,10 +11,10 @@ use std::time::Instant;
 
 use crate::wait::{WAIT_LIMIT, until_blocking};
 
-/// The script of the supervisor shell between a test and its server. A test may end without cleaning up (it was killed, or
-/// the server is in a `static`), so the shell waits for a command on its standard input. If the pipe closes without a
-/// command, it stops the server and removes the folder. Only the server's processes hold the log's pipe, so when the log
-/// ends, they have all ended.
+/// The script of the supervisor shell between a test and its server. A test may end without cleaning up (it was killed,
+/// or the server is in a `static`), so the shell waits for a command on its standard input. If the pipe closes without
+/// a command, it stops the server and removes the folder. Only the server's processes hold the log's pipe, so when the
+/// log ends, they have all ended.
 const SUPERVISOR: &str = r#"
 trap '' INT
 signal=$1
@@ -50,8 +50,8 @@ pub(crate) struct SupervisedServer {
 }
 
 impl SupervisedServer {
-    /// Starts a server and waits until its log shows that it is ready. `shell` is `sh`, with the server's folder, user and
-    /// environment.
+    /// Starts a server and waits until its log shows that it is ready. `shell` is `sh`, with the server's folder, user
+    /// and environment.
     pub(crate) fn start(mut shell: Command, program: Program<'_>) -> Self {
         shell.args(["-c", SUPERVISOR, "sh", program.stop]).arg(program.path).args(program.args);
         shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -4,9 +4,9 @@ use std::env;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// The path in the environment variable `variable`, one of those that `scripts/services` prints and `make test` sets. If it
-/// is missing, this prints that the test is skipped, and the test should return. In CI no test may be skipped, so there it
-/// is a failure.
+/// The path in the environment variable `variable`, one of those that `scripts/services` prints and `make test` sets.
+/// If it is missing, this prints that the test is skipped, and the test should return. In CI no test may be skipped, so
+/// there it is a failure.
 ///
 /// # Panics
 /// In CI (the variable `CI` is set), when the path is missing.

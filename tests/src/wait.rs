@@ -4,8 +4,8 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for something that should happen at once, before it fails. It is long because the machine may be
-/// busy with other tests: when this limit is reached, the product is faulty and the machine is not just slow.
+/// How long a test waits for something that should happen at once, before it fails. It is long because the machine may
+/// be busy with other tests: when this limit is reached, the product is faulty and the machine is not just slow.
 pub const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// The pause between two checks of a condition that cannot be awaited.

@@ -19,8 +19,8 @@ use crate::{tool, within};
 /// A part of the log line that shows that the server accepts requests.
 const READY: &str = "API: http";
 
-/// An S3 server (MinIO) on a free loopback port, with its own key and path-style buckets. When the value is dropped, or the
-/// process ends in any way, the server is stopped and its folder removed.
+/// An S3 server (MinIO) on a free loopback port, with its own key and path-style buckets. When the value is dropped, or
+/// the process ends in any way, the server is stopped and its folder removed.
 #[derive(Debug)]
 pub struct PrivateMinio {
     // Dropped first: the server must end before its folder is removed.

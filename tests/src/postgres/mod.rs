@@ -12,8 +12,8 @@ use crate::supervised::{SupervisedServer, blocking};
 use crate::{tool, within};
 use server::{Location, start};
 
-/// A PostgreSQL server on a free loopback port, for the user `jan` without a password, with default durability (`fsync` is
-/// on). When the value is dropped, or the process ends in any way, the server is stopped and its folder removed.
+/// A PostgreSQL server on a free loopback port, for the user `jan` without a password, with default durability (`fsync`
+/// is on). When the value is dropped, or the process ends in any way, the server is stopped and its folder removed.
 #[derive(Debug)]
 pub struct PrivatePostgres {
     // Dropped first: the server must end before its folder is removed.
@@ -23,8 +23,8 @@ pub struct PrivatePostgres {
 }
 
 impl PrivatePostgres {
-    /// Starts a server with the empty database `jan`. If PostgreSQL is not installed, prints that and returns `None`: see
-    /// [`tool`].
+    /// Starts a server with the empty database `jan`. If PostgreSQL is not installed, prints that and returns `None`:
+    /// see [`tool`].
     ///
     /// # Panics
     /// When the server does not start.

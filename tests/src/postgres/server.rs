@@ -52,7 +52,8 @@ impl Location {
     }
 }
 
-/// PostgreSQL refuses to run as root. As root, this makes `nobody` the owner of the folder and returns its user and group id.
+/// PostgreSQL refuses to run as root. As root, this makes `nobody` the owner of the folder and returns its user and
+/// group id.
 fn unprivileged_user(folder: &Path) -> Option<(u32, u32)> {
     let root = folder.metadata().expect("the folder exists").uid() == 0;
     root.then(|| {

@@ -1,5 +1,5 @@
-//! The bodies of the fake upstream's correct replies, in the format of OpenAI's API. They are small and always the same, so
-//! that a test can compare them byte for byte.
+//! The bodies of the fake upstream's correct replies, in the format of OpenAI's API. They are small and always the
+//! same, so that a test can compare them byte for byte.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,5 +1,5 @@
-//! What the fake upstream received: the requests, byte for byte, and counters that a test can wait on. Only here a test can
-//! see that a proxy drops its upstream connection when its client disconnects.
+//! What the fake upstream received: the requests, byte for byte, and counters that a test can wait on. Only here a test
+//! can see that a proxy drops its upstream connection when its client disconnects.
 
 use std::sync::{Arc, Mutex};
 

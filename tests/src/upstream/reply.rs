@@ -1,5 +1,5 @@
-//! One reply of the fake upstream as a value: a head and a list of steps. Every fault that is possible on a correct HTTP
-//! connection is a list of steps, so a new fault needs a new list and no new code.
+//! One reply of the fake upstream as a value: a head and a list of steps. Every fault that is possible on a correct
+//! HTTP connection is a list of steps, so a new fault needs a new list and no new code.
 
 use std::io;
 

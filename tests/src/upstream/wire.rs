@@ -22,7 +22,8 @@ pub enum Wire {
 }
 
 impl Wire {
-    /// A connection that writes `bytes` and closes, for example an HTTP head with a `content-length` and a shorter body.
+    /// A connection that writes `bytes` and closes, for example an HTTP head with a `content-length` and a shorter
+    /// body.
     pub fn send(bytes: impl Into<Bytes>) -> Self {
         Self::Send(bytes.into())
     }

@@ -87,7 +87,8 @@ async fn the_command_line_moves_an_account_to_another_server() {
     );
 }
 
-/// Exports and imports a conversation with an image, two files with the same bytes and a public image. All keep their ids.
+/// Exports and imports a conversation with an image, two files with the same bytes and a public image. All keep their
+/// ids.
 async fn media_is_exported_and_imported(from: Option<String>, to: Option<String>) {
     let folder = tempfile::tempdir().unwrap();
     let start = async |name: &str, database: &Option<String>| {

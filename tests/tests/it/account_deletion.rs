@@ -1,5 +1,5 @@
-//! After the deletion of an account no data of its owner remains, in any part of the server. The test creates data of every
-//! kind; it fails for a new table or record kind until it also creates data of that kind.
+//! After the deletion of an account no data of its owner remains, in any part of the server. The test creates data of
+//! every kind; it fails for a new table or record kind until it also creates data of that kind.
 
 use std::path::Path;
 

@@ -233,8 +233,8 @@ fn a_model_is_pulled_through_the_proxy_of_the_environment() {
         ("ALL_PROXY", "https://models.invalid/m.gguf", "CONNECT models.invalid:443 HTTP/1.1"),
     ] {
         let (proxy, asked) = proxy();
-        // The flag has priority over the variable NO_PROXY, so the proxy is used. This shows that only the configuration
-        // reads the environment.
+        // The flag has priority over the variable NO_PROXY, so the proxy is used. This shows that only the
+        // configuration reads the environment.
         let mut pull = jan(&dir);
         pull.args(["models", "pull", url, "--set", "pull.no_proxy=other.invalid"]);
         let pull = Process::start(pull.env(variable, &proxy).env("NO_PROXY", "*").stderr(Stdio::null()));

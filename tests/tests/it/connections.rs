@@ -1,5 +1,5 @@
-//! Every state of a connection has a time limit: a client cannot hold one by sending little or by reading nothing, and a
-//! stop does not wait for connections without a request.
+//! Every state of a connection has a time limit: a client cannot hold one by sending little or by reading nothing, and
+//! a stop does not wait for connections without a request.
 
 use std::time::Duration;
 
@@ -167,7 +167,8 @@ async fn a_client_that_does_not_read_replies_is_disconnected() {
         config.limits.connections = 2;
     })
     .await;
-    // The app's client uses one of the two connections, this the other: it requests more than a socket buffers, and reads nothing.
+    // The app's client uses one of the two connections, this the other: it requests more than a socket buffers, and
+    // reads nothing.
     let mut not_reading = connect(&app).await;
     let bundle = b"GET /api/swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n";
     not_reading.write_all(&bundle.repeat(60)).await.unwrap();

@@ -99,8 +99,8 @@ async fn write(client: Client, url: String, name: String, count: watch::Sender<u
 /// How often a writer retries when the database of a busy machine was not available in time.
 const TRIES: usize = 20;
 
-/// The reply, if it arrived completely. A 503 means that there was no database connection in time and nothing was written,
-/// so the request is repeated; any other error fails the test.
+/// The reply, if it arrived completely. A 503 means that there was no database connection in time and nothing was
+/// written, so the request is repeated; any other error fails the test.
 async fn acknowledged(request: RequestBuilder) -> Option<Value> {
     for _ in 0..TRIES {
         let response = request.try_clone().unwrap().send().await.ok()?;

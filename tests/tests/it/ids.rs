@@ -1,5 +1,5 @@
-//! An unknown id is not found, whatever its form: every route of the document is called with ids of many forms, and so is
-//! every route whose body contains ids of the caller's data.
+//! An unknown id is not found, whatever its form: every route of the document is called with ids of many forms, and so
+//! is every route whose body contains ids of the caller's data.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Reads which files of a crate import which others. A name that a file only re-exports (`pub use`) counts for the file that
-//! defines it, so a `mod.rs` that re-exports its folder creates no cycle. Imports in `mod tests` do not count.
+//! Reads which files of a crate import which others. A name that a file only re-exports (`pub use`) counts for the file
+//! that defines it, so a `mod.rs` that re-exports its folder creates no cycle. Imports in `mod tests` do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,5 +1,5 @@
-//! Checks the imports in the sources: the layers of jan-server, and that no crate has an import cycle of more than three
-//! files.
+//! Checks the imports in the sources: the layers of jan-server, and that no crate has an import cycle of more than
+//! three files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

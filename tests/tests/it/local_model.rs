@@ -90,8 +90,8 @@ async fn a_full_queue_is_429_and_a_disconnect_frees_a_place() {
     long["max_tokens"] = json!(4000);
     // The tokens that end the answer are never chosen.
     long["logit_bias"] = json!({"0": -100, "2": -100});
-    // The first request is being answered. Of two more, the one that arrives first takes the only place in the queue, and
-    // the other gets 429. Which one arrives first, and which reply arrives first, is random.
+    // The first request is being answered. Of two more, the one that arrives first takes the only place in the queue,
+    // and the other gets 429. Which one arrives first, and which reply arrives first, is random.
     let mut first = app.post("/v1/chat/completions", &long).send().await.unwrap();
     assert!(first.chunk().await.unwrap().is_some());
     let ask = || Box::pin(app.post("/v1/chat/completions", &long).send());

@@ -1,4 +1,5 @@
-//! Runs the code blocks of the README, as its reader would. (Its Rust blocks are compiled by the doc tests of this crate.)
+//! Runs the code blocks of the README, as its reader would. (Its Rust blocks are compiled by the doc tests of this
+//! crate.)
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,6 +1,6 @@
-//! Clients that send earlier messages again: all of them, a part, slightly changed, or while they post the last message as
-//! an item. Each message is stored once and sent to the model once, in the order that models require, in memory, in SQLite
-//! and in Postgres.
+//! Clients that send earlier messages again: all of them, a part, slightly changed, or while they post the last message
+//! as an item. Each message is stored once and sent to the model once, in the order that models require, in memory, in
+//! SQLite and in Postgres.
 
 use std::sync::Arc;
 
@@ -149,7 +149,7 @@ async fn messages_that_are_sent_again_add_one_turn_however_they_are_written() {
                     if posted {
                         test_chat.post_question(&question).await;
                     }
-                    // What was texts before is sent trimmed, without thinking, and as parts every other time.
+                    // Earlier messages are sent trimmed, without reasoning, and every second time as parts.
                     let mut request: Vec<Value> = shown.clone();
                     request.push(json!({"role": "user", "content": question}));
                     test_chat.ask(&request.into(), ScriptedReply::text(&answer), stream).await;
@@ -367,7 +367,7 @@ async fn an_edit_replaces_the_active_branch_whichever_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_is_told_with_its_result_and_all_that_belongs_to_it() {
+async fn a_tool_call_is_sent_with_its_result_and_all_its_members() {
     with_every_store(async |store| {
         let test_chat = TestChat::new(store).await;
         let signed = json!({"id": "c1", "type": "function", "extra_content": {"signature": "S"},

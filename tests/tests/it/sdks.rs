@@ -1,5 +1,5 @@
-//! Runs OpenAI's own clients for Python and JavaScript against the server: "compatible" means that they accept its replies.
-//! `make test` installs the clients (`scripts/sdks`) and sets their paths in the environment.
+//! Runs OpenAI's own clients for Python and JavaScript against the server: "compatible" means that they accept its
+//! replies. `make test` installs the clients (`scripts/sdks`) and sets their paths in the environment.
 
 use std::process::Command;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Runs the tests of the stores (`promises`) on Postgres; memory and SQLite are tested in the crates that implement them.
+//! Runs the tests of the stores (`promises`) on Postgres; memory and SQLite are tested in the crates that implement
+//! them.
 
 use jan_core::{Database, promises};
 use jan_llm::Store;

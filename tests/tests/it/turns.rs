@@ -58,7 +58,7 @@ async fn the_history_is_sent_and_the_whole_turn_is_stored() {
 }
 
 #[tokio::test]
-async fn nothing_is_told_or_kept_twice() {
+async fn no_message_is_sent_or_stored_twice() {
     let upstream = Upstream::start().await;
     let app = App::with_upstream(&upstream).await;
     let id = app.conversation(json!([])).await;
@@ -257,11 +257,7 @@ async fn the_projects_instruction_is_sent_and_named_in_a_header() {
     reply.bytes().await.unwrap();
     let (role, text) = sent_messages(&upstream.post_requests()[0].json())[0].clone();
     assert!(role == "system" && text.contains("Speak of plants."), "{text}");
-    assert_eq!(
-        app.messages_of(id).await.len(),
-        2,
-        "what the model is sent_messages is not what is streamed_text"
-    );
+    assert_eq!(app.messages_of(id).await.len(), 2, "instructions are not stored as messages");
 }
 
 #[tokio::test]

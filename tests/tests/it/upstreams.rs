@@ -1,5 +1,5 @@
-//! Faulty upstreams: before the first byte a failure is an error with the right status, afterwards an error event without
-//! `[DONE]`, and never a success.
+//! Faulty upstreams: before the first byte a failure is an error with the right status, afterwards an error event
+//! without `[DONE]`, and never a success.
 
 use jan_tests::Upstream;
 use jan_tests::upstream::{Reply, Wire};

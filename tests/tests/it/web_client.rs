@@ -1,5 +1,5 @@
-//! The calls of the original's web client, in its order: login, models, settings, a conversation, a question that is posted
-//! as an item and then sent as a chat with all earlier messages, a regenerated answer, a share.
+//! The calls of the original's web client, in its order: login, models, settings, a conversation, a question that is
+//! posted as an item and then sent as a chat with all earlier messages, a regenerated answer, a share.
 
 use jan_tests::Upstream;
 use reqwest::RequestBuilder;

@@ -54,7 +54,8 @@ pub(crate) async fn serve(address: SocketAddr, pace: &Pace) -> io::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    // In the benchmarks a thousand clients connect at the same time; the default backlog of 128 would drop some of them.
+    // In the benchmarks a thousand clients connect at the same time; the default backlog of 128 would drop some of
+    // them.
     let listener = socket.listen(4096)?;
     println!("http://{}/v1", listener.local_addr()?);
     let shared = Arc::new(Shared {

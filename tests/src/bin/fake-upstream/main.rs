@@ -1,6 +1,6 @@
-//! A fake upstream as a program. By default it is the fast upstream of the benchmarks: the bytes of its answers are made
-//! once, so that a measurement shows the cost of the server in front of it. With `--by-model` it is the fake of the tests,
-//! which answers by the model's name, to try a client or a server against faulty upstreams.
+//! A fake upstream as a program. By default it is the fast upstream of the benchmarks: the bytes of its answers are
+//! made once, so that a measurement shows the cost of the server in front of it. With `--by-model` it is the fake of
+//! the tests, which answers by the model's name, to try a client or a server against faulty upstreams.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,

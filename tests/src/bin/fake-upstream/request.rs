@@ -1,4 +1,5 @@
-//! Reads requests with as little work as possible: the upstream of a benchmark must cost little compared with the server.
+//! Reads requests with as little work as possible: the upstream of a benchmark must cost little compared with the
+//! server.
 
 use std::io;
 

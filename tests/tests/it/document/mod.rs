@@ -1,5 +1,5 @@
-//! Compares the OpenAPI document with the server: every example is sent and must succeed, and every reply must match its
-//! schema, without any member that the document does not name.
+//! Compares the OpenAPI document with the server: every example is sent and must succeed, and every reply must match
+//! its schema, without any member that the document does not name.
 
 mod describes;
 mod requests;

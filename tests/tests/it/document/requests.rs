@@ -1,5 +1,5 @@
-//! Requests in the document: the members that the server uses are described, and unreadable values are errors that name the
-//! field.
+//! Requests in the document: the members that the server uses are described, and unreadable values are errors that name
+//! the field.
 
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Links to media: clients can follow every link that they get, and a link in a request is read as its id, in any spelling,
-//! without an HTTP request to fetch it.
+//! Links to media: clients can follow every link that they get, and a link in a request is read as its id, in any
+//! spelling, without an HTTP request to fetch it.
 
 use axum::Router;
 use jan_server::{AllowAll, Echo, Hosts, Server, bind};

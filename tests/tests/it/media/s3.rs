@@ -1,4 +1,5 @@
-//! Media in a real S3 server (MinIO): the tests of every blob store, and a server that is configured with the original's variables.
+//! Media in a real S3 server (MinIO): the tests of every blob store, and a server that is configured with the
+//! original's variables.
 
 use std::process::{Command, Output};
 use std::sync::Arc;
