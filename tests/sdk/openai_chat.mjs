@@ -181,8 +181,8 @@ checkWith('UNKNOWN_REFUSED', 'an unknown model is not found', async (refused) =>
 });
 
 check('a bad parameter is named', async () => {
-  const count = { model: process.env.MODEL_400 || model, temperature: 7 };
-  const error = await fails(OpenAI.BadRequestError, () => ask(count));
+  const body = { model: process.env.MODEL_400 || model, temperature: 7 };
+  const error = await fails(OpenAI.BadRequestError, () => ask(body));
   assert.deepEqual([error.status, error.param, error.type], [400, 'temperature', 'invalid_request_error']);
   assert.ok(error.code);
 });

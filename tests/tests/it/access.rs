@@ -39,7 +39,7 @@ async fn every_other_v1_route_requires_a_credential() {
 }
 
 #[tokio::test]
-async fn bad_credentials_are_refused_and_not_repeated() {
+async fn bad_credentials_are_refused_and_not_in_the_error() {
     let app = App::start(|_| {}).await;
     for value in ["Bearer nonsense-token", "Basic dXNlcg==", "Bearer ", "", "Bearer sk_wrong_key_wrong_key"] {
         let reply = app

@@ -123,7 +123,7 @@ async fn an_incomplete_answer_is_an_error_in_every_form() {
 }
 
 #[tokio::test]
-async fn odd_answers_are_answers_in_every_form() {
+async fn unusual_answers_are_accepted_in_every_form() {
     let upstream = Upstream::start().await;
     let app = App::with_upstream(&upstream).await;
     let with_null = |mut chunk: Value| {

@@ -51,7 +51,7 @@ impl App {
     }
 
     /// Starts a server whose only provider is `upstream`.
-    pub(crate) async fn before(upstream: &Upstream) -> Self {
+    pub(crate) async fn with_upstream(upstream: &Upstream) -> Self {
         let url = upstream.url();
         Self::start(|config| {
             config.echo.enabled = false;
