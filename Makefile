@@ -1,9 +1,9 @@
-# What a developer and CI call. Every target does the set-up that it needs and can be run again.
+# The commands for developers and CI. Every target installs what it needs and can be run again.
 #
-#   make run       fetch the default model, build, serve, ask it one question
-#   make test      run every test, the official clients and the real model included
-#   make check     formatting, lints, documentation, dependency policy
-#   make bench     what the server costs beside nginx (Linux, a few minutes)
+#   make run       download the default model, build, serve, ask it one question
+#   make test      run every test, also those with the official clients and the real model
+#   make check     check formatting, lints, documentation, dependency policy
+#   make bench     measure what the server costs, compared with nginx (Linux, a few minutes)
 #   make services  install what the tests need besides Rust: the model, the clients, a browser, PostgreSQL, MinIO
 
 SHELL := /bin/bash

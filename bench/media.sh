@@ -1,5 +1,5 @@
-# What pictures and files cost, in the default folder: bytes out beside nginx serving the same file, bytes in, memory while
-# many upload at once, and links for ten ids. Sourced by bench/run, not run.
+# Measures images and files, stored in the default folder: downloads (compared with nginx and the same file), uploads,
+# memory during many uploads, and links for ten ids. Sourced by bench/run, not run.
 # shellcheck shell=bash disable=SC2154 # the variables are bench/run's
 
 media_key=sk_bench_of_the_user_with_media
@@ -28,7 +28,7 @@ media_part() {
   media_table
 }
 
-# A picture as far as anybody looks, with noise in it.
+# Writes a file that begins like a PNG image and continues with random bytes.
 picture() { # file, bytes
   printf '\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10\x08\x02\0\0\0' >"$1"
   head -c "$(($2 - 29))" /dev/urandom >>"$1"
@@ -36,7 +36,7 @@ picture() { # file, bytes
 
 start_files() {
   local user=""
-  # Started by root it would read as somebody who may not look into our folder.
+  # Started by root, nginx's workers would run as a user that cannot read this folder.
   [ "$(id -u)" -ne 0 ] || user="user root;"
   cat >"$work/files.conf" <<CONF
 $user
@@ -85,7 +85,7 @@ measure_download() { # target, url
   note "media_$1" errors "$(awk '/Non-2xx/ { print $NF; found = 1 } END { if (!found) print 0 }' <<<"$out")"
 }
 
-# Many at once, each at the pace of a home's line, so that all of them are under way together; then as fast as they go.
+# First many uploads at the same time, each at a limited rate, so that all are open together; then eight at full speed.
 measure_uploads() {
   local idle peak=0 now pid pids=() before after
   idle=$(pss_kib jan)

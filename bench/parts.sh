@@ -1,4 +1,4 @@
-# What bench/run is made of: processes and what they cost, the tools, one measurement each. Sourced, not run.
+# The functions of bench/run: processes and their cost, tools, one function for each measurement. Sourced, not run.
 # shellcheck shell=bash disable=SC2154 # the variables are bench/run's
 
 say() { printf 'bench: %s\n' "$*" >&2; }
@@ -16,7 +16,7 @@ stop_all() {
   rm -rf "$work"
 }
 
-# Ends one of those that were started, before the others.
+# Stops one process that was started, before the others.
 stop_one() { # pid
   kill "$1" 2>/dev/null || true
   wait "$1" 2>/dev/null || true
@@ -34,7 +34,7 @@ wait_for_port() { # port, log to show if nothing comes
   fail "nothing listens on port $1 after $tries tries."
 }
 
-# The processes of a target: the one that was started and its children (nginx's workers).
+# The processes of a target: the started one and its children (nginx's workers).
 processes() {
   case "$1" in
     direct) echo "$fake_pid" ;;
@@ -47,20 +47,20 @@ processes() {
 ticks() {
   local pid sum=0 used
   for pid in $(processes "$1"); do
-    # The name in brackets may hold spaces; what follows it does not.
+    # The process name in brackets may contain spaces; the fields after it do not.
     used=$(sed 's/.*) //' "/proc/$pid/stat" | awk '{ print $12 + $13 }')
     sum=$((sum + used))
   done
   echo "$sum"
 }
 
-# Memory of a target in KiB: its own pages, and its share of those it shares.
+# Memory of a target in KiB: its private pages, and its proportional part of the shared pages (Pss).
 pss_kib() {
   local pid
   for pid in $(processes "$1"); do cat "/proc/$pid/smaps_rollup"; done | awk '/^Pss:/ { sum += $2 } END { print sum }'
 }
 
-knobs() { curl -fsS "$fake_root/__fake?$1" >/dev/null; }
+set_pace() { curl -fsS "$fake_root/__fake?$1" >/dev/null; }
 
 base_of() {
   case "$1" in
@@ -70,7 +70,8 @@ base_of() {
   esac
 }
 
-# A fresh token each time: a guest's is good for minutes only. The others ignore it, but get one of the same length.
+# A new token each time: a guest's is valid for minutes only. The other targets ignore it, but get one of the same
+# length.
 token_of() {
   [ "$1" = jan ] || { echo "$a_token"; return; }
   curl -fsS -X POST "$(base_of jan)/llm/auth/guest-login" | grep -o '"access_token":"[^"]*"' | cut -d'"' -f4
@@ -85,7 +86,7 @@ per_operation() { # ticks, count
   awk -v ticks="$1" -v count="$2" -v hz="$(getconf CLK_TCK)" 'BEGIN { if (count > 0) print ticks / hz * 1e6 / count; else print 0 }'
 }
 
-check_line() { # target, line: notes its errors
+check_line() { # target, line: records the errors in it
   local errors
   errors=$(field "$2" errors)
   note "$1" errors "${errors:-1}"
@@ -123,7 +124,7 @@ measure_latency() {
 
 measure_streams() { # target, paced or flood
   local target=$1 before after line cpu spread=0
-  # Paced streams begin one after the other within a second; a flood begins at once.
+  # Paced streams begin one after the other within a second; flooding streams begin all at once.
   [ "$2" = flood ] || spread=1000
   before=$(ticks "$target")
   line=$(chat_reader "$target" streams --count "$streams" --spread-ms "$spread")
@@ -141,13 +142,13 @@ measure_streams() { # target, paced or flood
   fi
 }
 
-# What a target weighs when idle, and what each of many open streams adds.
+# A target's memory when idle, and what each of many open streams adds.
 measure_memory() {
   local target=$1 idle busy line input
   chat_reader "$target" closed --conns 1 --secs 1 >/dev/null
   idle=$(pss_kib "$target")
   note "$target" idle_mib "$(awk -v kib="$idle" 'BEGIN { print kib / 1024 }')"
-  knobs "chunks=600&gap_ms=500"
+  set_pace "chunks=600&gap_ms=500"
   coproc HOLD { chat_reader "$target" hold --count "$held"; }
   local holder=$HOLD_PID
   input=${HOLD[1]}

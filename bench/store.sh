@@ -1,15 +1,15 @@
-# What keeping conversations costs, in the default SQLite file: turns a second, what a kept turn adds to one that is not,
-# and whether a list is as fast for a user who has a hundred times more. Sourced by bench/run, not run.
+# Measures stored conversations, in the default SQLite file: turns a second, the time that storing adds to a turn, and
+# whether a list is as fast for a user with a hundred times more conversations. Sourced by bench/run, not run.
 # shellcheck shell=bash disable=SC2154 # the variables are bench/run's
 
-# Two users, by keys that do not expire while the many are made.
+# Two users, with keys that do not expire while the conversations are created.
 few_key=sk_bench_of_the_user_with_few
 many_key=sk_bench_of_the_user_with_many
 
 # shellcheck disable=SC2329 # called by bench/run
 store_part() {
   local durability round
-  knobs "delay_ms=0&gap_ms=0&chunks=20"
+  set_pace "delay_ms=0&gap_ms=0&chunks=20"
   for durability in process full; do
     start_with_store "$durability"
     say "conversations, durability $durability: making $few and $many"
@@ -35,11 +35,11 @@ start_with_store() { # durability
   wait_for_port "$jan_port" "$work/store.log"
 }
 
-fill() { # key, count: also leaves the ids in a file of the key's name
+fill() { # key, count: also writes the ids to a file named like the key
   "$reader" fill --url "$(base_of jan)/v1/conversations" --token "$1" --count "$2" --conns 64 --ids "$work/$1"
 }
 
-# As fast as 64 connections go, and at a pace at which nobody waits for anybody.
+# At full speed on 64 connections, and at a rate at which requests do not wait for each other.
 measure_turns() { # durability
   local kept line chat
   chat=(--url "$(base_of jan)/v1/chat/completions" --token "$few_key")
@@ -77,8 +77,8 @@ measure_lengths() { # durability
   done
 }
 
-# The median of the rounds; of two metrics, of the second less the first.
-median() { # durability, metric, metric to be taken off
+# The median of the rounds; with a third argument, the first metric's median minus the second's.
+median() { # durability, metric, metric to subtract
   awk -v target="$1" -v metric="$2" -v off="${3:-}" '
     function middle(values, count,   i, j, swap) {
       for (i = 1; i < count; i++) for (j = i + 1; j <= count; j++)
@@ -94,7 +94,7 @@ median() { # durability, metric, metric to be taken off
     }' "$results"
 }
 
-store_row() { # its name, metric, metric to be taken off
+store_row() { # name of the row, metric, metric to subtract
   printf '| %s | %s | %s |\n' "$1" "$(median process "$2" "${3:-}")" "$(median full "$2" "${3:-}")"
 }
 

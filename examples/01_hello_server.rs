@@ -1,4 +1,4 @@
-//! 01 · The whole API with a model that repeats what it is told. Nothing is needed but this program.
+//! 01 · The whole API with a model that repeats the last message. It needs nothing but this program.
 //!
 //!     cargo run -p jan-examples --bin 01_hello_server
 
@@ -7,7 +7,7 @@ use jan_server::{AllowAll, Echo, Server, bind};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::builder()
-        .auth(AllowAll::new()) // everybody may come in: only for a server that only you can reach
+        .auth(AllowAll::new()) // no authentication: only for a server that only you can reach
         .model(Echo::default()) // or OpenAi::at("http://localhost:11434/v1")
         .build()
         .await?;

@@ -1,5 +1,5 @@
-//! 02 · A model of your own behind the API. One method answers; whoever asks gets a stream or a whole answer, as they
-//! like, and needs no key that you did not ask for.
+//! 02 · Your own model behind the API. You write one method that answers; callers get a stream or a whole answer, as
+//! they request it. Callers authenticate with an API key.
 //!
 //!     cargo run -p jan-examples --bin 02_own_model
 
@@ -13,7 +13,7 @@ struct Parrot;
 #[async_trait]
 impl ModelProvider for Parrot {
     async fn models(&self) -> Result<Vec<Model>> {
-        // What a page should know before it offers tools, thinking or pictures.
+        // A client reads this before it offers tools, reasoning or images.
         let supports = Capabilities { tools: Some(false), ..Capabilities::default() };
         let info = ModelInfo { display_name: Some("The Parrot".into()), supports, ..ModelInfo::default() };
         Ok(vec![Model::new("parrot", "me").described(info)])
@@ -22,7 +22,7 @@ impl ModelProvider for Parrot {
     async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
         let messages = call.request.messages()?;
         let last = messages.last().ok_or_else(|| Error::invalid("messages", "Say something."))?;
-        // Parameters that only this model knows are read by name.
+        // Parameters that only this model has are read by name.
         let loud: bool = call.request.get("loud")?.unwrap_or(false);
         let text = format!("Squawk! {}", last.text());
         let text = if loud { text.to_uppercase() } else { text };

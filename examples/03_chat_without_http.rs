@@ -16,18 +16,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let me = Principal::open("me");
     let mut request = ChatRequest::new(model).system("You are brief.").user("Hello from Rust!");
 
-    // Chunk by chunk. Dropping the stream stops the model; an answer that breaks off ends with an error.
+    // Streamed. Dropping the stream stops the model; an incomplete answer ends with an error.
     let mut stream = chat.stream(request.clone(), &me).await?;
-    let mut said = String::new();
+    let mut answer_text = String::new();
     while let Some(chunk) = stream.next().await {
         let text = chunk?.text();
         print!("{text}");
-        said.push_str(&text);
+        answer_text.push_str(&text);
     }
     println!();
 
-    // The next turn, whole.
-    request = request.assistant(said).user("And again.");
+    // The next turn, not streamed.
+    request = request.assistant(answer_text).user("And again.");
     let answer = chat.complete(request, &me).await?.parse()?;
     println!("{}", answer.choices.first().map(|choice| choice.message.text()).unwrap_or_default());
     println!("{} tokens", answer.usage.unwrap_or_default().total_tokens);

@@ -9,8 +9,8 @@ use jan_server::{AllowAll, Echo, Server, bind};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // It answers under names of this computer, because it lets everybody in. For others: `.hosts(Hosts::local().and("a.example"))`,
-    // or `.hosts(Hosts::any())` where your app checks who calls.
+    // Without authentication it answers only to host names of this computer. For others:
+    // `.hosts(Hosts::local().and("a.example"))`, or `.hosts(Hosts::any())` if your app authenticates callers.
     let server = Server::builder().auth(AllowAll::new()).model(Echo::default()).build().await?;
     let app = Router::new().route("/", get(|| async { "my own page" })).nest_service("/ai", server);
 

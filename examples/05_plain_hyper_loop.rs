@@ -1,5 +1,5 @@
-//! 05 · The API in a hyper loop of your own, for those who accept connections their own way. `Server::serve` does the
-//! same with limits and a drain.
+//! 05 · The API in your own hyper accept loop, if you want to accept connections yourself. `Server::serve` does the
+//! same, with limits and a drain.
 //!
 //!     cargo run -p jan-examples --bin 05_plain_hyper_loop
 

@@ -1,4 +1,4 @@
-//! 06 · A conversation that lasts: kept in a SQLite file, gone on with at the next start, without a server.
+//! 06 · A conversation that is stored in a SQLite file and continues at the next start, without a server.
 //!
 //!     cargo run -p jan-examples --bin 06_kept_chat [FILE]
 
@@ -17,17 +17,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let chat = Chat::new(Echo::default()).keeper(Keeper::new(&store, clock.clone()));
     let (conversations, me) = (Conversations::new(&store, clock), Principal::open("me"));
 
-    // The newest conversation, or a new one: `{}` begins it with this turn.
-    let known = conversations.list(&me.user, &Filter::default(), &PageRequest::default()).await?.items;
-    let conversation = match known.first() {
+    // Continue the newest conversation, or begin one: `{}` creates it with this turn.
+    let existing = conversations.list(&me.user, &Filter::default(), &PageRequest::default()).await?.items;
+    let conversation = match existing.first() {
         Some(conversation) => serde_json::json!(conversation.id),
         None => serde_json::json!({}),
     };
-    let said = format!("Hello number {}", known.len() + 1);
-    let request = ChatRequest::new("echo").user(said).with("conversation", &conversation);
+    let text = format!("Hello number {}", existing.len() + 1);
+    let request = ChatRequest::new("echo").user(text).with("conversation", &conversation);
     println!("{}", chat.complete(request, &me).await?.parse()?.choices[0].message.text());
 
-    // What was said is there when this returns, whatever becomes of the process.
+    // When `complete` returns, the turn is stored and survives a crash of the process.
     let newest = &conversations.list(&me.user, &Filter::default(), &PageRequest::default()).await?.items[0];
     let items = conversations.items(&me.user, &newest.id, None, &PageRequest::default()).await?.items;
     println!("{}: {} items", newest.title.as_deref().unwrap_or("untitled"), items.len());

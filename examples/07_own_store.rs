@@ -1,4 +1,4 @@
-//! 07 · A store of your own: here one that tells of every turn that is kept and leaves the keeping to another.
+//! 07 · Your own conversation store: here one that prints each stored turn and passes every call on to another store.
 //!
 //!     cargo run -p jan-examples --bin 07_own_store
 
@@ -10,30 +10,30 @@ use jan_core::page::{Page, PageRequest};
 use jan_core::{Database, JsonObject, Principal, Result, SystemClock, Transaction, Transactional, UserId};
 use jan_llm::{Chat, ChatRequest, Echo, Keeper, Store};
 
-struct Told(Arc<dyn ConversationStore>);
+struct Printing(Arc<dyn ConversationStore>);
 
 #[async_trait]
-impl Transactional for Told {
+impl Transactional for Printing {
     async fn begin(&self) -> Result<Transaction> {
         self.0.begin().await
     }
 }
 
-macro_rules! pass_on {
-    ($($name:ident($($arg:ident: $kind:ty),*) -> $given:ty;)*) => { #[async_trait]
-        impl ConversationStore for Told {
+macro_rules! delegate {
+    ($($name:ident($($arg:ident: $kind:ty),*) -> $returned:ty;)*) => { #[async_trait]
+        impl ConversationStore for Printing {
             async fn append_in(&self, tx: &mut Transaction, owner: &UserId, id: &str, new: Append) -> Result<Vec<Item>> {
                 let kept = self.0.append_in(tx, owner, id, new).await?;
-                println!("{owner} said more: {} items", kept.len());
+                println!("{owner}: {} items stored", kept.len());
                 Ok(kept)
             }
 
-            $(async fn $name(&self, $($arg: $kind),*) -> Result<$given> { self.0.$name($($arg),*).await })*
+            $(async fn $name(&self, $($arg: $kind),*) -> Result<$returned> { self.0.$name($($arg),*).await })*
         }
     };
 }
 
-pass_on! {
+delegate! {
     create_in(tx: &mut Transaction, owner: &UserId, new: Conversation, items: Vec<Item>) -> Vec<Item>;
     get(owner: &UserId, id: &str) -> Conversation;
     list(owner: &UserId, filter: &Filter, page: &PageRequest) -> Page<Conversation>;
@@ -50,7 +50,7 @@ pass_on! {
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut store = Store::on(&Database::memory()).await?;
-    store.conversations = Arc::new(Told(store.conversations));
+    store.conversations = Arc::new(Printing(store.conversations));
     let chat = Chat::new(Echo::default()).keeper(Keeper::new(&store, Arc::new(SystemClock)));
     let (me, id) = (Principal::open("ann"), "conv_0000000000000000");
     let new = Conversation { id: id.into(), ..Default::default() };

@@ -1,4 +1,5 @@
-//! 08 · Pictures in your own program, without a server: kept in a folder, found again by their id, gone when their time is.
+//! 08 · Images in your own program, without a server: stored in a folder, read by their id, deleted after their
+//! retention.
 //!
 //!     cargo run -p jan-examples --bin 08_media_without_server [FOLDER]
 
@@ -13,7 +14,7 @@ use jan_media::{Media, MediaResolver, MediaSettings, MediaUse, NewMedia, ObjectB
 /// One red pixel.
 const DOT: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 
-/// What your program still shows is not swept away.
+/// Media that your program still uses is not swept.
 struct Album;
 
 #[async_trait]
@@ -35,12 +36,12 @@ async fn main() -> Result<()> {
     let dot = media.ingest(&ann, Source::DataUrl(DOT.to_owned()), named).await?;
     println!("{}: {} bytes, {:?} x {:?}", dot.mime, dot.bytes, dot.width, dot.height);
 
-    // The same bytes are the same thing to Ann; Bob has his own, over the same file, and learns nothing.
+    // The same bytes are the same media for Ann. Bob gets his own id for the same stored file, and cannot see Ann's.
     let again = media.ingest(&ann, Source::DataUrl(DOT.to_owned()), NewMedia::default()).await?;
     let bobs = media.ingest(&bob, Source::DataUrl(DOT.to_owned()), NewMedia::default()).await?;
     println!("again: {}, Bob's: {}", again.id == dot.id, bobs.id == dot.id);
 
-    // A part of it, and all of it for a model.
+    // A range of the bytes, and the whole image as a data URL for a model.
     let start = media.open(&ann, &dot.id, Some(1..4)).await?.bytes.try_collect::<Vec<_>>().await?.concat();
     let resolved = media.resolve(&ann, std::slice::from_ref(&dot.id), Want::DataUrl).await?;
     let same = resolved.values().all(|one| one.url == DOT);

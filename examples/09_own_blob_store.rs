@@ -1,4 +1,5 @@
-//! 09 · A blob store of your own: here one that keeps every file in two places and does with either.
+//! 09 · Your own blob store: here one that stores every file in two stores and reads from the second if the first
+//! fails.
 //!
 //!     cargo run -p jan-examples --bin 09_own_blob_store
 

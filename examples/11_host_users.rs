@@ -1,5 +1,5 @@
-//! 11 · Users whom your axum app has signed in already: a layer around the server attaches a `Principal` to the request,
-//! and `HostPrincipal` takes it from there. No caller can attach one.
+//! 11 · Users that your axum app has already authenticated: a layer around the server attaches a `Principal` to the
+//! request, and `HostPrincipal` reads it. Callers cannot attach one.
 //!
 //!     cargo run -p jan-examples --bin 11_host_users
 
@@ -10,7 +10,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use jan_server::{AuthMethod, Echo, HostPrincipal, Principal, Server, bind};
 
-/// Stands for the way in which your app signs people in.
+/// Replace this with the authentication of your app.
 async fn sign_in(mut request: Request, next: Next) -> Response {
     let name = request.headers().get("x-my-app-user").and_then(|name| name.to_str().ok());
     let Some(name) = name.map(str::to_owned) else {

@@ -2,10 +2,10 @@
 //
 //     JAN_TEST_NODE_MODULES=… node openai_chat.mjs [BASE_URL TOKEN MODEL]
 //
-// Arguments or environment: BASE_URL (with /v1), TOKEN, MODEL. Models that misbehave are optional, and a check without its
+// Arguments or environment: BASE_URL (with /v1), TOKEN, MODEL. Models with faults are optional, and a check without its
 // model is skipped: MODEL_EMBED, MODEL_EXTRA (answers with reasoning_content), MODEL_429, MODEL_500 (a broken upstream,
-// shown as STATUS_500, by default 502), MODEL_BREAKS (breaks off in the middle of a stream). UNKNOWN_REFUSED=0 for a server
-// that takes any model name. One line a check; the exit code is 1 if one failed.
+// shown as STATUS_500, by default 502), MODEL_BREAKS (the stream breaks off in the middle). UNKNOWN_REFUSED=0 for a
+// server that accepts any model name. Prints one line for each check; the exit code is 1 if one failed.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ const modules = process.env.JAN_TEST_NODE_MODULES;
 const require = createRequire(modules ? path.join(path.resolve(modules), '-') : import.meta.url);
 const OpenAI = require('openai').default;
 
-const given = (place, name) => {
+const argument = (place, name) => {
   const value = process.argv[place + 1] ?? process.env[name];
   if (!value) {
     console.error(`${name} is missing: give BASE_URL TOKEN MODEL as arguments or in the environment.`);
@@ -23,7 +23,7 @@ const given = (place, name) => {
   }
   return value;
 };
-const [baseURL, token, model] = [given(1, 'BASE_URL'), given(2, 'TOKEN'), given(3, 'MODEL')];
+const [baseURL, token, model] = [argument(1, 'BASE_URL'), argument(2, 'TOKEN'), argument(3, 'MODEL')];
 const client = (options = {}) =>
   new OpenAI({ baseURL, apiKey: token, maxRetries: 0, timeout: 120_000, logLevel: 'off', ...options });
 const ask = (body, options) =>
@@ -90,16 +90,16 @@ check('chat streams and ends with usage', async () => {
   const chunks = await collect(await ask({ max_tokens: 24, stream: true, stream_options: { include_usage: true } }));
   assert.ok(chunks.length >= 3);
   assert.equal(new Set(chunks.map((chunk) => chunk.id)).size, 1);
-  const spoken = chunks.flatMap((chunk) => chunk.choices);
-  assert.equal(spoken[0].delta.role, 'assistant');
-  assert.ok(spoken.map((choice) => choice.delta.content ?? '').join(''));
-  const reasons = spoken.map((choice) => choice.finish_reason).filter(Boolean);
+  const choices = chunks.flatMap((chunk) => chunk.choices);
+  assert.equal(choices[0].delta.role, 'assistant');
+  assert.ok(choices.map((choice) => choice.delta.content ?? '').join(''));
+  const reasons = choices.map((choice) => choice.finish_reason).filter(Boolean);
   assert.ok(reasons.length === 1 && ['stop', 'length'].includes(reasons[0]), reasons.join());
   assert.equal(chunks.at(-1).choices.length, 0);
   assert.ok(chunks.at(-1).usage.total_tokens > 0);
 });
 
-check('a stream can be left', async () => {
+check('a stream can be cancelled', async () => {
   for await (const chunk of await ask({ max_tokens: 24, stream: true })) {
     assert.ok(chunk.choices.length);
     break;
@@ -107,12 +107,12 @@ check('a stream can be left', async () => {
   assert.ok((await ask({ max_tokens: 24 })).choices.length);
 });
 
-check('loops of the documentation work', async () => {
+check('the loops in the documentation work', async () => {
   // Without `include_usage` no chunk is without choices.
   for await (const chunk of await ask({ max_tokens: 24, stream: true })) assert.ok(chunk.choices[0].delta);
 });
 
-check('a prompt goes on', async () => {
+check('a prompt is continued', async () => {
   const prompt = { model, prompt: 'Once upon a time', max_tokens: 8 };
   const whole = await client().completions.create(prompt);
   assert.equal(whole.object, 'text_completion');
@@ -139,13 +139,13 @@ check('a named tool is called in a stream', async () => {
   weather(call.function.arguments);
 });
 
-check('an answer takes the form of a schema', async () => {
+check('an answer follows a schema', async () => {
   const json_schema = { name: 'weather', strict: true, schema };
   const answer = await ask({ response_format: { type: 'json_schema', json_schema } });
   weather(answer.choices[0].message.content);
 });
 
-checkWith('MODEL_EMBED', 'embeddings come as floats and as base64', async (name) => {
+checkWith('MODEL_EMBED', 'embeddings are returned as floats and as base64', async (name) => {
   const embed = (body) => client().embeddings.create({ model: name, input: ['a cat', 'a dog'], ...body });
   const floats = await embed({ encoding_format: 'float' });
   assert.deepEqual(floats.data.map((item) => item.index), [0, 1]);
@@ -181,29 +181,29 @@ checkWith('UNKNOWN_REFUSED', 'an unknown model is not found', async (refused) =>
 });
 
 check('a bad parameter is named', async () => {
-  const asked = { model: process.env.MODEL_400 || model, temperature: 7 };
-  const error = await fails(OpenAI.BadRequestError, () => ask(asked));
+  const body = { model: process.env.MODEL_400 || model, temperature: 7 };
+  const error = await fails(OpenAI.BadRequestError, () => ask(body));
   assert.deepEqual([error.status, error.param, error.type], [400, 'temperature', 'invalid_request_error']);
   assert.ok(error.code);
 });
 
-checkWith('MODEL_429', 'too many requests say when to come back', async (name) => {
+checkWith('MODEL_429', 'too many requests say when to retry', async (name) => {
   const error = await fails(OpenAI.RateLimitError, () => ask({ model: name }));
   assert.equal(error.status, 429);
   assert.ok(Number(error.headers.get('retry-after-ms')) > 0 && Number(error.headers.get('retry-after')) > 0);
 });
 
 checkWith('MODEL_429', 'max retries is honoured', async (name) => {
-  let asked = 0;
+  let count = 0;
   const counting = (...call) => {
-    asked += 1;
+    count += 1;
     return fetch(...call);
   };
   const twice = { maxRetries: 2, fetch: counting };
   await fails(OpenAI.RateLimitError, () => ask({ model: name }, twice));
-  assert.equal(asked, 3);
+  assert.equal(count, 3);
   await fails(OpenAI.AuthenticationError, () => client({ ...twice, apiKey: 'no' }).models.list());
-  assert.equal(asked, 4);
+  assert.equal(count, 4);
 });
 
 checkWith('MODEL_500', 'a broken upstream is a server error', async (name) => {
@@ -215,11 +215,11 @@ checkWith('MODEL_500', 'a broken upstream is a server error', async (name) => {
 });
 
 checkWith('MODEL_BREAKS', 'a stream that breaks off is an error', async (name) => {
-  const said = [];
+  const chunks = [];
   await fails(OpenAI.APIError, async () => {
-    for await (const chunk of await ask({ model: name, stream: true })) said.push(chunk);
+    for await (const chunk of await ask({ model: name, stream: true })) chunks.push(chunk);
   });
-  assert.ok(said.length, 'what came before the break arrives');
+  assert.ok(chunks.length, 'the chunks before the break arrive');
 });
 
 let failed = 0;

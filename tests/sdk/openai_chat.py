@@ -2,10 +2,10 @@
 
     python openai_chat.py [BASE_URL TOKEN MODEL]
 
-Arguments or environment: BASE_URL (with /v1), TOKEN, MODEL. Models that misbehave are optional, and a check without its
+Arguments or environment: BASE_URL (with /v1), TOKEN, MODEL. Models with faults are optional, and a check without its
 model is skipped: MODEL_EMBED, MODEL_EXTRA (answers with reasoning_content), MODEL_429, MODEL_500 (a broken upstream, shown
-as STATUS_500, by default 502), MODEL_BREAKS (breaks off in the middle of a stream). UNKNOWN_REFUSED=0 for a server that
-takes any model name. One line a check; the exit code is 1 if one failed.
+as STATUS_500, by default 502), MODEL_BREAKS (the stream breaks off in the middle). UNKNOWN_REFUSED=0 for a server that
+accepts any model name. Prints one line for each check; the exit code is 1 if one failed.
 """
 
 import base64
@@ -18,12 +18,12 @@ import traceback
 import openai
 
 
-def given(place, name):
+def argument(place, name):
     value = sys.argv[place] if len(sys.argv) > place else os.environ.get(name, "")
     return value or sys.exit(f"{name} is missing: give BASE_URL TOKEN MODEL as arguments or in the environment.")
 
 
-BASE_URL, TOKEN, MODEL = given(1, "BASE_URL"), given(2, "TOKEN"), given(3, "MODEL")
+BASE_URL, TOKEN, MODEL = argument(1, "BASE_URL"), argument(2, "TOKEN"), argument(3, "MODEL")
 HELLO = [{"role": "user", "content": "Say hello."}]
 WEATHER = {
     "type": "object",
@@ -93,29 +93,29 @@ def chat_streams_and_ends_with_usage():
     chunks = list(stream)
     assert len(chunks) >= 3, chunks
     assert len({chunk.id for chunk in chunks}) == 1, "one id for all chunks"
-    spoken = [chunk.choices[0] for chunk in chunks if chunk.choices]
-    assert spoken[0].delta.role == "assistant", spoken[0]
-    assert "".join(choice.delta.content or "" for choice in spoken), "text"
-    assert [c.finish_reason for c in spoken if c.finish_reason] in (["stop"], ["length"]), spoken
+    choices = [chunk.choices[0] for chunk in chunks if chunk.choices]
+    assert choices[0].delta.role == "assistant", choices[0]
+    assert "".join(choice.delta.content or "" for choice in choices), "text"
+    assert [c.finish_reason for c in choices if c.finish_reason] in (["stop"], ["length"]), choices
     assert not chunks[-1].choices and chunks[-1].usage.total_tokens > 0, chunks[-1]
 
 
 @check()
-def a_stream_can_be_left():
+def a_stream_can_be_cancelled():
     with client().chat.completions.create(model=MODEL, messages=HELLO, max_tokens=24, stream=True) as stream:
         assert next(iter(stream)).choices
     chat_answers_with_usage()
 
 
 @check()
-def loops_of_the_documentation_work():
+def the_loops_in_the_documentation_work():
     # Without `include_usage` no chunk is without choices.
     for chunk in client().chat.completions.create(model=MODEL, messages=HELLO, max_tokens=24, stream=True):
         assert chunk.choices[0].delta is not None, chunk
 
 
 @check()
-def a_prompt_goes_on():
+def a_prompt_is_continued():
     whole = client().completions.create(model=MODEL, prompt="Once upon a time", max_tokens=8)
     assert whole.object == "text_completion" and whole.choices[0].text, whole
     assert whole.choices[0].finish_reason in ("stop", "length") and whole.usage.total_tokens > 0, whole
@@ -148,7 +148,7 @@ def a_named_tool_is_called_in_a_stream():
 
 
 @check()
-def an_answer_takes_the_form_of_a_schema():
+def an_answer_follows_a_schema():
     schema = {"name": "weather", "strict": True, "schema": WEATHER}
     answer = client().chat.completions.create(
         model=MODEL, messages=HELLO, response_format={"type": "json_schema", "json_schema": schema}
@@ -157,7 +157,7 @@ def an_answer_takes_the_form_of_a_schema():
 
 
 @check(needs="MODEL_EMBED")
-def embeddings_come_as_floats_and_as_base64(model):
+def embeddings_are_returned_as_floats_and_as_base64(model):
     words = ["a cat", "a dog"]
     floats = client().embeddings.create(model=model, input=words, encoding_format="float")
     assert [item.index for item in floats.data] == [0, 1] and floats.usage.prompt_tokens > 0, floats
@@ -210,7 +210,7 @@ def a_bad_parameter_is_named():
 
 
 @check(needs="MODEL_429")
-def too_many_requests_say_when_to_come_back(model):
+def too_many_requests_say_when_to_retry(model):
     ask = client().chat.completions.create
     error = fails(openai.RateLimitError, lambda: ask(model=model, messages=HELLO))
     assert error.status_code == 429, error
@@ -220,13 +220,13 @@ def too_many_requests_say_when_to_come_back(model):
 
 @check(needs="MODEL_429")
 def max_retries_is_honoured(model):
-    asked = []
-    counting = openai.DefaultHttpxClient(event_hooks={"request": [asked.append]})
+    requests = []
+    counting = openai.DefaultHttpxClient(event_hooks={"request": [requests.append]})
     twice = client(max_retries=2, http_client=counting)
     fails(openai.RateLimitError, lambda: twice.chat.completions.create(model=model, messages=HELLO))
-    assert len(asked) == 3, f"{len(asked)} requests"
+    assert len(requests) == 3, f"{len(requests)} requests"
     fails(openai.AuthenticationError, lambda: twice.with_options(api_key="no").models.list())
-    assert len(asked) == 4, "a refused credential is not tried again"
+    assert len(requests) == 4, "a refused credential is not tried again"
 
 
 @check(needs="MODEL_500")
@@ -241,14 +241,14 @@ def a_broken_upstream_is_a_server_error(model):
 
 @check(needs="MODEL_BREAKS")
 def a_stream_that_breaks_off_is_an_error(model):
-    said = []
+    chunks = []
 
     def read():
         for chunk in client().chat.completions.create(model=model, messages=HELLO, stream=True):
-            said.append(chunk)
+            chunks.append(chunk)
 
     fails(openai.APIError, read)
-    assert said, "what came before the break arrives"
+    assert chunks, "the chunks before the break arrive"
 
 
 def main():
@@ -261,7 +261,7 @@ def main():
             continue
         try:
             function(value) if needs else function()
-        except Exception as error:  # one broken check must not hide the others
+        except Exception as error:  # a failed check must not stop the others
             failed += 1
             print(f"FAIL {name}: {type(error).__name__}: {error}")
             traceback.print_exc()

@@ -1,4 +1,4 @@
-// OpenAI's own JavaScript client against /v1/conversations, its items, and kept chat completions: the same checks as
+// OpenAI's own JavaScript client against /v1/conversations, its items, and stored chat completions: the same checks as
 // openai_conversations.py.
 //
 //     JAN_TEST_NODE_MODULES=… BASE_URL=… TOKEN=… MODEL=… node openai_conversations.mjs
@@ -20,7 +20,7 @@ const all = async (pages) => {
 };
 
 const checks = {
-  async 'a conversation lives'() {
+  async 'a conversation is created, changed and deleted'() {
     const made = await client.conversations.create({
       metadata: { topic: 'demo' },
       items: [{ type: 'message', role: 'user', content: 'Hello!' }],
@@ -46,7 +46,7 @@ const checks = {
     });
     assert.equal(added.data.length, 4);
     const seen = await all(client.conversations.items.list(id, { order: 'asc', limit: 3 }));
-    assert.deepEqual(seen.map((item) => item.id), added.data.map((item) => item.id), 'the client turns the pages');
+    assert.deepEqual(seen.map((item) => item.id), added.data.map((item) => item.id), 'the client reads all pages');
     assert.equal(seen[0].content[0].text, 'Weather?');
     const one = await client.conversations.items.retrieve(seen[0].id, { conversation_id: id });
     assert.equal(one.role, 'user');
@@ -54,7 +54,7 @@ const checks = {
     assert.equal((await all(client.conversations.items.list(id))).length, 3);
   },
 
-  async 'a chat is kept in a conversation'() {
+  async 'a chat is stored in a conversation'() {
     const { id } = await client.conversations.create();
     const ask = { model, max_tokens: 12, conversation: id, messages: [{ role: 'user', content: 'One.' }] };
     await client.chat.completions.create(ask);
@@ -63,7 +63,7 @@ const checks = {
     assert.deepEqual(items.map((item) => item.role), ['user', 'assistant', 'user', 'assistant']);
   },
 
-  async 'completions are kept'() {
+  async 'completions are stored'() {
     const messages = [{ role: 'user', content: 'Hi' }];
     const made = await client.chat.completions.create({ model, store: true, metadata: { n: '1' }, max_tokens: 12, messages });
     const kept = await client.chat.completions.retrieve(made.id);
@@ -75,7 +75,7 @@ const checks = {
     assert.ok((await client.chat.completions.delete(made.id)).deleted);
   },
 
-  async 'limits are named'() {
+  async 'violated limits are named'() {
     const metadata = Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, 'v']));
     await assert.rejects(client.conversations.create({ metadata }), (error) => {
       assert.ok(error instanceof OpenAI.BadRequestError);

@@ -1,8 +1,8 @@
-"""OpenAI's own Python client against /v1/conversations, its items, and kept chat completions.
+"""OpenAI's own Python client against /v1/conversations, its items, and stored chat completions.
 
     BASE_URL=… TOKEN=… MODEL=… python openai_conversations.py
 
-One line a check; the exit code is 1 if one failed.
+Prints one line for each check; the exit code is 1 if one failed.
 """
 
 import os
@@ -17,7 +17,7 @@ client = openai.OpenAI(
 )
 
 
-def conversation_lives():
+def a_conversation_is_created_changed_and_deleted():
     made = client.conversations.create(
         metadata={"topic": "demo"}, items=[{"type": "message", "role": "user", "content": "Hello!"}]
     )
@@ -33,7 +33,7 @@ def conversation_lives():
     except openai.NotFoundError as error:
         assert error.code == "conversation_not_found", error.code
     else:
-        raise AssertionError("a deleted conversation is still there")
+        raise AssertionError("a deleted conversation still exists")
 
 
 def items_are_added_listed_and_deleted():
@@ -49,30 +49,30 @@ def items_are_added_listed_and_deleted():
     )
     assert [item.type for item in added.data] == ["message", "function_call", "function_call_output", "message"]
     seen = list(client.conversations.items.list(made.id, order="asc", limit=3))
-    assert len(seen) == 4, "the client turns the pages itself"
+    assert len(seen) == 4, "the client reads all pages"
     assert seen[0].content[0].type == "input_text" and seen[0].content[0].text == "Weather?"
     assert seen[3].content[0].type == "output_text" and seen[3].content[0].annotations == []
     assert seen[1].call_id == seen[2].call_id == "call_1"
     one = client.conversations.items.retrieve(seen[0].id, conversation_id=made.id)
     assert one.id == seen[0].id and one.role == "user" and one.status == "completed"
-    left = client.conversations.items.delete(seen[0].id, conversation_id=made.id)
-    assert left.id == made.id
+    conversation = client.conversations.items.delete(seen[0].id, conversation_id=made.id)
+    assert conversation.id == made.id
     assert len(list(client.conversations.items.list(made.id))) == 3
 
 
-def a_chat_is_kept_in_a_conversation():
+def a_chat_is_stored_in_a_conversation():
     made = client.conversations.create()
-    talk = {"model": MODEL, "max_tokens": 12, "extra_body": {"conversation": made.id}}
-    client.chat.completions.create(messages=[{"role": "user", "content": "One."}], **talk)
+    options = {"model": MODEL, "max_tokens": 12, "extra_body": {"conversation": made.id}}
+    client.chat.completions.create(messages=[{"role": "user", "content": "One."}], **options)
     for chunk in client.chat.completions.create(
-        messages=[{"role": "user", "content": "Two."}], stream=True, **talk
+        messages=[{"role": "user", "content": "Two."}], stream=True, **options
     ):
         assert chunk.object == "chat.completion.chunk"
     items = list(client.conversations.items.list(made.id, order="asc"))
     assert [item.role for item in items] == ["user", "assistant", "user", "assistant"]
 
 
-def completions_are_kept():
+def completions_are_stored():
     made = client.chat.completions.create(
         model=MODEL, store=True, metadata={"n": "1"}, max_tokens=12, messages=[{"role": "user", "content": "Hi"}]
     )
@@ -83,27 +83,27 @@ def completions_are_kept():
     assert client.chat.completions.delete(made.id).deleted
 
 
-def limits_are_named():
+def violated_limits_are_named():
     try:
         client.conversations.create(metadata={f"k{i}": "v" for i in range(17)})
     except openai.BadRequestError as error:
         assert error.param == "metadata", error.param
     else:
-        raise AssertionError("17 pairs were taken")
+        raise AssertionError("17 pairs were accepted")
 
 
 failed = 0
 for check in (
-    conversation_lives,
+    a_conversation_is_created_changed_and_deleted,
     items_are_added_listed_and_deleted,
-    a_chat_is_kept_in_a_conversation,
-    completions_are_kept,
-    limits_are_named,
+    a_chat_is_stored_in_a_conversation,
+    completions_are_stored,
+    violated_limits_are_named,
 ):
     try:
         check()
         print(f"ok   {check.__name__}")
-    except Exception as error:  # one broken check must not hide the others
+    except Exception as error:  # a failed check must not stop the others
         failed += 1
         print(f"FAIL {check.__name__}: {type(error).__name__}: {error}")
         traceback.print_exc()

@@ -13,13 +13,13 @@ const { toFile } = require('openai');
 
 const { BASE_URL: baseURL, TOKEN: apiKey, MODEL: model } = process.env;
 const client = new OpenAI({ baseURL, apiKey, maxRetries: 0, timeout: 120_000, logLevel: 'off' });
-const keep = async (text, name, purpose, more = {}) =>
+const upload = async (text, name, purpose, more = {}) =>
   client.files.create({ file: await toFile(Buffer.from(text), name), purpose, ...more });
 
 const checks = {
-  async 'a file lives'() {
+  async 'a file is uploaded, read and deleted'() {
     const lines = '{"from": "javascript"}\n';
-    const made = await keep(lines, 'train.jsonl', 'fine-tune');
+    const made = await upload(lines, 'train.jsonl', 'fine-tune');
     assert.equal(made.object, 'file');
     assert.equal(made.filename, 'train.jsonl');
     assert.equal(made.purpose, 'fine-tune');
@@ -33,8 +33,8 @@ const checks = {
   },
 
   async 'two uploads are two files'() {
-    const a = await keep('javascript twice', 'a.txt', 'assistants');
-    const b = await keep('javascript twice', 'b.txt', 'user_data');
+    const a = await upload('javascript twice', 'a.txt', 'assistants');
+    const b = await upload('javascript twice', 'b.txt', 'user_data');
     assert.notEqual(a.id, b.id);
     assert.deepEqual([b.filename, b.purpose], ['b.txt', 'user_data']);
     await client.files.delete(b.id);
@@ -45,29 +45,29 @@ const checks = {
 
   async 'files are listed'() {
     const made = [];
-    for (const n of [0, 1, 2]) made.push((await keep(`javascript ${n}`, `${n}.txt`, 'evals')).id);
+    for (const n of [0, 1, 2]) made.push((await upload(`javascript ${n}`, `${n}.txt`, 'evals')).id);
     const seen = [];
     for await (const file of client.files.list({ purpose: 'evals', order: 'asc', limit: 2 })) seen.push(file.id);
     assert.deepEqual(seen, made);
     for (const id of made) await client.files.delete(id);
   },
 
-  async 'a file ends when it shall'() {
-    const made = await keep('javascript ends', 'a.txt', 'user_data', {
+  async 'a file expires as requested'() {
+    const made = await upload('javascript ends', 'a.txt', 'user_data', {
       expires_after: { anchor: 'created_at', seconds: 3600 },
     });
     assert.equal(made.expires_at, made.created_at + 3600);
   },
 
   async 'a file is named in a chat'() {
-    const made = await keep('%PDF-1.7 javascript', 'a.pdf', 'user_data');
+    const made = await upload('%PDF-1.7 javascript', 'a.pdf', 'user_data');
     const content = [{ type: 'file', file: { file_id: made.id } }];
     const answer = await client.chat.completions.create({ model, messages: [{ role: 'user', content }] });
     assert.ok(answer.choices[0].message.content);
   },
 
   async 'a wrong purpose is named'() {
-    await assert.rejects(keep('words', 'a.txt', 'fun'), (error) => {
+    await assert.rejects(upload('words', 'a.txt', 'fun'), (error) => {
       assert.ok(error instanceof OpenAI.BadRequestError);
       assert.equal(error.param, 'purpose');
       return true;

@@ -2,7 +2,7 @@
 
     BASE_URL=… TOKEN=… MODEL=… python openai_files.py
 
-One line a check; the exit code is 1 if one failed.
+Prints one line for each check; the exit code is 1 if one failed.
 """
 
 import io
@@ -18,7 +18,7 @@ client = openai.OpenAI(
 )
 
 
-def a_file_lives():
+def a_file_is_uploaded_read_and_deleted():
     lines = b'{"from": "python"}\n'
     made = client.files.create(file=("train.jsonl", io.BytesIO(lines)), purpose="fine-tune")
     assert made.object == "file" and made.filename == "train.jsonl" and made.purpose == "fine-tune"
@@ -33,7 +33,7 @@ def a_file_lives():
     except openai.NotFoundError as error:
         assert error.code == "media_not_found", error.code
     else:
-        raise AssertionError("a deleted file is still there")
+        raise AssertionError("a deleted file still exists")
 
 
 def two_uploads_are_two_files():
@@ -51,12 +51,12 @@ def files_are_listed():
         client.files.create(file=(f"{n}.txt", f"python {n}".encode()), purpose="evals").id for n in range(3)
     ]
     seen = list(client.files.list(purpose="evals", order="asc", limit=2))
-    assert [file.id for file in seen] == made, "the client turns the pages itself"
+    assert [file.id for file in seen] == made, "the client reads all pages"
     for id in made:
         client.files.delete(id)
 
 
-def a_file_ends_when_it_shall():
+def a_file_expires_as_requested():
     made = client.files.create(
         file=("a.txt", b"python ends"),
         purpose="user_data",
@@ -78,22 +78,22 @@ def a_wrong_purpose_is_named():
     except openai.BadRequestError as error:
         assert error.param == "purpose", error.param
     else:
-        raise AssertionError("a purpose that is none was taken")
+        raise AssertionError("an unknown purpose was accepted")
 
 
 failed = 0
 for check in (
-    a_file_lives,
+    a_file_is_uploaded_read_and_deleted,
     two_uploads_are_two_files,
     files_are_listed,
-    a_file_ends_when_it_shall,
+    a_file_expires_as_requested,
     a_file_is_named_in_a_chat,
     a_wrong_purpose_is_named,
 ):
     try:
         check()
         print(f"ok   {check.__name__}")
-    except Exception as error:  # one broken check must not hide the others
+    except Exception as error:  # a failed check must not stop the others
         failed += 1
         print(f"FAIL {check.__name__}: {type(error).__name__}: {error}")
         traceback.print_exc()

@@ -2,7 +2,7 @@
 //
 //     BASE_URL=… TOKEN=… JAN_TEST_NODE_MODULES=… node openai_images.mjs
 //
-// One line a check; the exit code is 1 if one failed.
+// Prints one line for each check; the exit code is 1 if one failed.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -15,20 +15,20 @@ const PIXEL =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 
 const checks = {
-  async "pictures are made"() {
+  async "images are generated"() {
     const made = await client.images.generate({ prompt: "x", n: 2, response_format: "b64_json" });
     assert.deepEqual(made.data.map((picture) => picture.b64_json), [PIXEL, PIXEL]);
     const linked = await client.images.generate({ prompt: "x" });
     const shown = await fetch(new URL(linked.data[0].url, process.env.BASE_URL));
     assert.equal(Buffer.from(await shown.arrayBuffer()).toString("base64"), PIXEL);
   },
-  async "pictures are made in sight"() {
+  async "image generation is streamed"() {
     const stream = await client.images.generate({ prompt: "x", stream: true, partial_images: 1 });
     const types = [];
     for await (const event of stream) types.push(event.type);
     assert.deepEqual(types, ["image_generation.partial_image", "image_generation.completed"]);
   },
-  async "pictures are changed"() {
+  async "images are edited"() {
     const image = await toFile(Buffer.from(PIXEL, "base64"), "in.png", { type: "image/png" });
     const made = await client.images.edit({ image, prompt: "bluer", response_format: "b64_json" });
     assert.equal(made.data[0].b64_json, PIXEL);

@@ -2,7 +2,7 @@
 
     BASE_URL=… TOKEN=… python openai_images.py
 
-One line a check; the exit code is 1 if one failed.
+Prints one line for each check; the exit code is 1 if one failed.
 """
 
 import base64
@@ -21,7 +21,7 @@ PIXEL = base64.b64decode(
 )
 
 
-def pictures_are_made():
+def images_are_generated():
     made = client.images.generate(prompt="one red pixel", n=1, size="1024x1024", response_format="b64_json")
     assert made.created > 1_600_000_000 and made.usage.total_tokens == 5
     assert base64.b64decode(made.data[0].b64_json) == PIXEL
@@ -29,12 +29,12 @@ def pictures_are_made():
     assert linked.data[0].url and linked.data[0].b64_json is None
 
 
-def pictures_are_made_in_sight():
+def image_generation_is_streamed():
     events = list(client.images.generate(prompt="x", model="gpt-image-1", stream=True, partial_images=1))
     assert [event.type for event in events] == ["image_generation.partial_image", "image_generation.completed"]
 
 
-def pictures_are_changed():
+def images_are_edited():
     files = [("a.png", io.BytesIO(PIXEL), "image/png"), ("b.png", io.BytesIO(PIXEL), "image/png")]
     for image in (files[0], files):
         for file in files:
@@ -43,17 +43,17 @@ def pictures_are_changed():
         assert base64.b64decode(made.data[0].b64_json) == PIXEL
 
 
-def what_is_wrong_is_named():
+def a_bad_value_is_named():
     try:
         client.images.generate(prompt="x", n=50)
     except openai.BadRequestError as error:
         assert error.param == "n", error.param
     else:
-        raise AssertionError("fifty pictures at once")
+        raise AssertionError("fifty images in one request were accepted")
 
 
 failed = 0
-for check in (pictures_are_made, pictures_are_made_in_sight, pictures_are_changed, what_is_wrong_is_named):
+for check in (images_are_generated, image_generation_is_streamed, images_are_edited, a_bad_value_is_named):
     try:
         check()
         print("ok    ", check.__name__)

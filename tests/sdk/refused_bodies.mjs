@@ -2,7 +2,7 @@
 //
 //     JAN_TEST_NODE_MODULES=… node refused_bodies.mjs [BASE_URL TOKEN]
 //
-// Arguments or environment: BASE_URL (with /v1), TOKEN. The exit code is 1 if a refusal could not be read.
+// Arguments or environment: BASE_URL (with /v1), TOKEN. The exit code is 1 if an error reply could not be read.
 
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -14,7 +14,7 @@ const OpenAI = require('openai').default;
 const baseURL = process.argv[2] ?? process.env.BASE_URL;
 const token = process.argv[3] ?? process.env.TOKEN;
 const text = (mib) => 'x'.repeat(mib << 20);
-const ways = {
+const clients = {
   fetch: async (key, mib) => {
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
     const reply = await fetch(`${baseURL}/chat/completions`, { method: 'POST', headers, body: text(mib) });
@@ -30,7 +30,7 @@ const ways = {
   },
 };
 let failed = false;
-for (const [name, ask] of Object.entries(ways)) {
+for (const [name, ask] of Object.entries(clients)) {
   for (const [status, key, mib] of [[401, 'wrong', 6], [413, token, 9]]) {
     let read = 0;
     for (let round = 0; round < 20; round += 1) {

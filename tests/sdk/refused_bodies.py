@@ -2,7 +2,7 @@
 
     python refused_bodies.py [BASE_URL TOKEN]
 
-Arguments or environment: BASE_URL (with /v1), TOKEN. The exit code is 1 if a refusal could not be read.
+Arguments or environment: BASE_URL (with /v1), TOKEN. The exit code is 1 if an error reply could not be read.
 """
 
 import http.client

@@ -1,9 +1,9 @@
-// Swagger UI in Chromium, by the hand of Playwright: press Authorize, press Execute, look at what is shown.
+// Swagger UI in Chromium, controlled by Playwright: press Authorize, press Execute, check the page.
 //
 //     JAN_TEST_NODE_MODULES=… JAN_TEST_CHROMIUM=… node swagger.mjs
 //
-// Environment: BASE_URL (of the server), TOKEN, API_KEY; HOST, a name in BASE_URL that shall lead to this computer;
-// SCREENSHOT, a file for a picture of the page at the end. The exit code is 1 if something was not as it should be.
+// Environment: BASE_URL (of the server), TOKEN, API_KEY; HOST, a name in BASE_URL that the browser resolves to this
+// computer; SCREENSHOT, a file for a screenshot of the page at the end. The exit code is 1 if a check failed.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -20,10 +20,10 @@ const browser = await chromium.launch({
 try {
   const page = await browser.newPage();
   page.setDefaultTimeout(20_000);
-  const asked = [];
+  const requested = [];
   const errors = [];
-  page.on('request', (request) => asked.push(request.url()));
-  page.on('websocket', (socket) => asked.push(socket.url()));
+  page.on('request', (request) => requested.push(request.url()));
+  page.on('websocket', (socket) => requested.push(socket.url()));
   page.on('pageerror', (error) => errors.push(error));
 
   await page.goto(`${BASE_URL}/api/swagger/index.html`);
@@ -47,9 +47,9 @@ try {
       await credential(scheme).locator('input').fill(secret);
       await credential(scheme).getByRole('button', { name: 'Apply credentials' }).click();
     });
-  const forget = (scheme) =>
+  const removeCredential = (scheme) =>
     dialog(() => credential(scheme).getByRole('button', { name: 'Remove authorization' }).click());
-  // What the server did, and that the page shows it.
+  // Checks the server's reply, and that the page shows it.
   const accepted = async (method) => {
     const reply = await execute();
     assert.equal(reply.status(), 200);
@@ -60,26 +60,26 @@ try {
     assert.match(await shown.innerText(), /"object": "list"/);
   };
 
-  assert.equal((await execute()).status(), 401, 'nobody is let in without a credential');
+  assert.equal((await execute()).status(), 401, 'a request without a credential is refused');
   await enter('bearer', TOKEN);
   await accepted('jwt');
-  await forget('bearer');
+  await removeCredential('bearer');
   assert.equal((await execute()).status(), 401, 'a credential that was removed is not sent');
   await enter('apiKey', API_KEY);
   await accepted('api_key');
-  // The bodies that the page offers work as they are.
-  for (const offered of ['/v1/chat/completions', '/v1/conversations', '/v1/media']) {
-    const block = page.locator('.opblock-post', { has: page.locator(`[data-path="${offered}"]`) });
+  // The example bodies of the page work unchanged.
+  for (const route of ['/v1/chat/completions', '/v1/conversations', '/v1/media']) {
+    const block = page.locator('.opblock-post', { has: page.locator(`[data-path="${route}"]`) });
     await block.locator('.opblock-summary-control').click();
-    const answered = (reply) => reply.url() === `${BASE_URL}${offered}` && reply.request().method() === 'POST';
+    const answered = (reply) => reply.url() === `${BASE_URL}${route}` && reply.request().method() === 'POST';
     const reply = page.waitForResponse(answered);
     await block.getByRole('button', { name: 'Execute' }).click();
-    assert.equal((await reply).status(), 200, `the body that is offered for ${offered}`);
+    assert.equal((await reply).status(), 200, `the example body for ${route}`);
   }
   if (SCREENSHOT) await page.screenshot({ path: SCREENSHOT, fullPage: true });
 
-  const elsewhere = asked.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== BASE_URL);
-  assert.deepEqual(elsewhere, [], 'the page asks nobody but its own server');
+  const otherOrigins = requested.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== BASE_URL);
+  assert.deepEqual(otherOrigins, [], 'the page sends requests only to its own server');
   assert.deepEqual(errors, [], 'no script of the page failed');
 } finally {
   await browser.close();

@@ -1,5 +1,5 @@
-//! Slowness without sleeping: a fake stops at a [`Gate`] and goes on when the test says so, so that "while the model is
-//! silent" is a place in a test and not a guess about time.
+//! Slow parts without sleeping: a fake waits at a [`Gate`] until the test lets it continue. A test can then act exactly
+//! while, for example, the model sends nothing.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::within;
 
-/// A closed door. Clones are the same door.
+/// A point where a fake waits for the test. It is closed at first. Clones share the same gate.
 #[derive(Debug, Clone)]
 pub struct Gate {
     passes: Arc<Semaphore>,
@@ -26,30 +26,30 @@ impl Gate {
         Self::default()
     }
 
-    /// Lets `count` more pass, those who wait already or those who come later.
+    /// Lets `count` more waits continue, present or future ones.
     pub fn pass(&self, count: usize) {
         self.passes.add_permits(count);
     }
 
-    /// Opens the gate for good.
+    /// Opens the gate for all waits, present and future.
     pub fn open(&self) {
         self.passes.close();
     }
 
-    /// Waits until `count` have come to the gate since it was built, passed or not.
+    /// Waits until `count` calls of [`Gate::wait`] have begun since the gate was created, finished or not.
     ///
     /// # Panics
-    /// When they do not come within [`crate::PATIENCE`].
+    /// When they do not begin within [`crate::WAIT_LIMIT`].
     pub async fn reached(&self, count: usize) {
         let mut arrivals = self.arrivals.subscribe();
-        let what = format!("{count} to come to the gate");
-        let _ = within(&what, arrivals.wait_for(|came| *came >= count)).await;
+        let what = format!("{count} waits at the gate");
+        let _ = within(&what, arrivals.wait_for(|arrived| *arrived >= count)).await;
     }
 
-    /// Comes to the gate and waits until it may pass.
+    /// Waits until the test lets it continue.
     pub async fn wait(&self) {
-        self.arrivals.send_modify(|came| *came += 1);
-        // An error means that the gate was opened for good.
+        self.arrivals.send_modify(|arrived| *arrived += 1);
+        // An error means that the gate was opened for all.
         if let Ok(pass) = self.passes.acquire().await {
             pass.forget();
         }
@@ -62,7 +62,7 @@ mod tests {
     use futures_util::FutureExt;
 
     #[tokio::test]
-    async fn a_gate_lets_pass_as_many_as_it_is_told() {
+    async fn a_gate_lets_the_given_number_pass() {
         let gate = Gate::new();
         assert!(gate.wait().now_or_never().is_none());
         gate.pass(1);

@@ -1,17 +1,18 @@
-//! The published fakes: stand-ins for everything a test of Jan Server cannot have for real, each driven by the test and
-//! never by the clock. An embedder's tests may use them too.
+//! Public fakes for tests of Jan Server and of embedders. A test controls them directly; they do not depend on real
+//! time.
 //!
-//! | fake | stands for |
+//! | fake | replaces |
 //! |---|---|
-//! | [`Upstream`] | an OpenAI-compatible service on a port of its own, well behaved or not |
-//! | [`ScriptedModel`] | a model inside the process that plays a list of turns |
-//! | [`Gate`] | slowness: what would be a pause is a door that the test opens |
+//! | [`Upstream`] | an OpenAI-compatible service on its own port, correct or faulty |
+//! | [`ScriptedModel`] | a model in this process that returns a list of replies |
+//! | [`Gate`] | a slow part: instead of sleeping, a fake waits until the test opens the gate |
 //!
-//! A clock that tests move is [`jan_core::clock::MovedClock`]. Where only the real thing will do, [`PrivatePostgres`] is a
-//! database server of the test's own, [`PrivateMinio`] an S3 server, and [`tool`] finds what `make test` has set up.
+//! For a clock that tests move, see [`jan_core::clock::MovedClock`]. For tests that need a real service,
+//! [`PrivatePostgres`] starts a database server and [`PrivateMinio`] an S3 server; [`tool`] finds the programs and
+//! files that `make test` installs.
 //!
-//! Every wait of a test goes through [`within`], [`until`], a [`Process`] or a fake, and so has an end ([`PATIENCE`]) and a
-//! sentence that says what was waited for.
+//! Every wait in a test uses [`within`], [`until`], a [`Process`] or a fake, so it has a time limit ([`WAIT_LIMIT`])
+//! and an error that says what the test waited for.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,18 +20,18 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a fake that cannot go on should stop the test that uses it, loudly"
+    reason = "a fake that fails should fail the test that uses it"
 )]
 
 mod gate;
-#[cfg(unix)]
-mod guarded;
 #[cfg(unix)]
 mod minio;
 #[cfg(unix)]
 mod postgres;
 mod process;
 mod scripted_model;
+#[cfg(unix)]
+mod supervised;
 mod tool;
 pub mod upstream;
 mod wait;
@@ -41,12 +42,12 @@ pub use minio::PrivateMinio;
 #[cfg(unix)]
 pub use postgres::PrivatePostgres;
 pub use process::{Lines, Process, output, output_within};
-pub use scripted_model::{ScriptedModel, Turn, words};
+pub use scripted_model::{ScriptedModel, ScriptedReply, text_chunks};
 pub use tool::tool;
 pub use upstream::{Behaviour, Upstream};
-pub use wait::{PATIENCE, until, until_blocking, within};
+pub use wait::{WAIT_LIMIT, until, until_blocking, within};
 
-// What the README shows in Rust is compiled as it stands.
+// The Rust examples of the README are compiled as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct ReadMe;

@@ -1,5 +1,4 @@
-//! A model inside the process that says what a test wrote down: for tests of the rooms, where an HTTP upstream would
-//! only be in the way.
+//! A model in this process that returns the replies of a list: for tests of the libraries, which need no HTTP upstream.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -14,27 +13,28 @@ use tokio::sync::watch;
 
 use crate::{Gate, within};
 
-/// What a [`ScriptedModel`] does when it is asked.
-pub enum Turn {
-    /// Says this, as an answer or as a stream of words, whichever is asked for; ten tokens read, one written a word.
+/// The reply of a [`ScriptedModel`] to one call.
+pub enum ScriptedReply {
+    /// This text, as a whole answer or as a stream of words, as the request says. Usage: ten prompt tokens, one
+    /// completion token for each word.
     Text(String),
-    /// Streams these chunks, whatever is asked for.
+    /// A stream of these chunks, even if the request asks for a whole answer.
     Chunks(Vec<ChatChunk>),
-    /// Streams these chunks, waiting at the gate before each.
+    /// A stream of these chunks that waits at the gate before each.
     Gated(Vec<ChatChunk>, Gate),
-    /// Streams these chunks and then breaks off with the error.
+    /// A stream of these chunks that then fails with the error.
     Broken(Vec<ChatChunk>, Error),
-    /// Fails before the first byte.
+    /// An error instead of a stream or an answer.
     Fail(Error),
 }
 
-impl Turn {
-    /// Says `text`.
+impl ScriptedReply {
+    /// A reply with this text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
-    /// Calls one tool.
+    /// A reply that calls one tool.
     pub fn tool_call(id: &str, name: &str, arguments: &str) -> Self {
         let call = ToolCallDelta {
             id: Some(id.into()),
@@ -49,64 +49,65 @@ impl Turn {
         let delta =
             Delta { role: Some("assistant".into()), tool_calls: Some(vec![call]), ..Delta::default() };
         let bodies = [head().delta(delta), head().finish("tool_calls"), head().usage(Usage::new(10, 1))];
-        Self::Chunks(bodies.iter().map(written).collect())
+        Self::Chunks(bodies.iter().map(chunk_of).collect())
     }
 }
 
-/// The chunks in which a [`ScriptedModel`] says `text`: the role, a chunk a word, the end, usage.
-pub fn words(text: &str) -> Vec<ChatChunk> {
-    let said: Vec<&str> = text.split_inclusive(' ').collect();
-    let spoken = u64::try_from(said.len()).unwrap();
+/// The chunks with which a [`ScriptedModel`] streams `text`: the role, one chunk for each word, the finish reason,
+/// usage.
+pub fn text_chunks(text: &str) -> Vec<ChatChunk> {
+    let words: Vec<&str> = text.split_inclusive(' ').collect();
+    let completion_tokens = u64::try_from(words.len()).unwrap();
     let mut bodies = vec![head().delta(Delta::assistant())];
-    bodies.extend(said.into_iter().map(|word| head().delta(Delta::text(word))));
+    bodies.extend(words.into_iter().map(|word| head().delta(Delta::text(word))));
     bodies.push(head().finish("stop"));
-    bodies.push(head().usage(Usage::new(10, spoken)));
-    bodies.iter().map(written).collect()
+    bodies.push(head().usage(Usage::new(10, completion_tokens)));
+    bodies.iter().map(chunk_of).collect()
 }
 
 fn head() -> ChunkBody {
     ChunkBody::new("chatcmpl-scripted", ScriptedModel::NAME, 1)
 }
 
-fn written(body: &ChunkBody) -> ChatChunk {
+fn chunk_of(body: &ChunkBody) -> ChatChunk {
     ChatChunk::new(body).unwrap()
 }
 
-/// A model that plays a list of turns, one a call, and remembers what it was asked. Clones are the same model.
+/// A model that returns a list of replies, one for each call, and records its requests. Clones share the same list.
 #[derive(Clone)]
 pub struct ScriptedModel {
-    turns: Arc<Mutex<VecDeque<Turn>>>,
+    replies: Arc<Mutex<VecDeque<ScriptedReply>>>,
     requests: Arc<Mutex<Vec<ChatRequest>>>,
     dropped: watch::Sender<usize>,
 }
 
 impl ScriptedModel {
-    /// The one model that it has.
+    /// The name of its only model.
     pub const NAME: &str = "scripted";
 
-    /// A model that will play `turns` in order; a call beyond the last is an internal error.
-    pub fn new(turns: impl IntoIterator<Item = Turn>) -> Self {
+    /// A model that returns `replies` in order; a call after the last is an internal error.
+    pub fn new(replies: impl IntoIterator<Item = ScriptedReply>) -> Self {
         Self {
-            turns: Arc::new(Mutex::new(turns.into_iter().collect())),
+            replies: Arc::new(Mutex::new(replies.into_iter().collect())),
             requests: Arc::default(),
             dropped: watch::Sender::new(0),
         }
     }
 
-    /// Adds a turn at the end.
-    pub fn then(&self, turn: Turn) {
-        self.turns.lock().unwrap().push_back(turn);
+    /// Adds a reply to the end of the list.
+    pub fn then(&self, reply: ScriptedReply) {
+        self.replies.lock().unwrap().push_back(reply);
     }
 
-    /// What it was asked so far.
+    /// The requests so far.
     pub fn requests(&self) -> Vec<ChatRequest> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Waits until `count` of its streams were dropped before their end.
+    /// Waits until `count` of its streams have been dropped before their end.
     ///
     /// # Panics
-    /// When that does not happen within [`crate::PATIENCE`].
+    /// When that does not happen within [`crate::WAIT_LIMIT`].
     pub async fn dropped(&self, count: usize) {
         let mut dropped = self.dropped.subscribe();
         let what = format!("{count} streams to be dropped");
@@ -115,25 +116,25 @@ impl ScriptedModel {
 
     fn play(&self, chunks: Vec<ChatChunk>, gate: Option<Gate>, error: Option<Error>) -> ChatStream {
         let items = chunks.into_iter().map(Ok).chain(error.map(Err)).collect::<VecDeque<_>>();
-        let playing = Playing { items, gate, dropped: self.dropped.clone() };
-        ChatStream::new(stream::unfold(playing, |mut playing| async move {
-            // An error is not a chunk: it needs no pass.
-            if let (Some(gate), Some(Ok(_))) = (&playing.gate, playing.items.front()) {
+        let running = RunningStream { items, gate, dropped: self.dropped.clone() };
+        ChatStream::new(stream::unfold(running, |mut running| async move {
+            // Only chunks wait at the gate, an error does not.
+            if let (Some(gate), Some(Ok(_))) = (&running.gate, running.items.front()) {
                 gate.wait().await;
             }
-            playing.items.pop_front().map(|item| (item, playing))
+            running.items.pop_front().map(|item| (item, running))
         }))
     }
 }
 
-/// A stream under way; counted as dropped if it goes before its last item was taken.
-struct Playing {
+/// A running stream. It counts as dropped if it is dropped before its last item was read.
+struct RunningStream {
     items: VecDeque<Result<ChatChunk>>,
     gate: Option<Gate>,
     dropped: watch::Sender<usize>,
 }
 
-impl Drop for Playing {
+impl Drop for RunningStream {
     fn drop(&mut self) {
         if !self.items.is_empty() {
             self.dropped.send_modify(|count| *count += 1);
@@ -150,14 +151,16 @@ impl ModelProvider for ScriptedModel {
     async fn chat(&self, call: ModelCall) -> Result<ChatReply> {
         let wants_stream = call.request.wants_stream();
         self.requests.lock().unwrap().push(call.request);
-        let turn = self.turns.lock().unwrap().pop_front();
-        match turn.ok_or_else(|| Error::internal("the script is over"))? {
-            Turn::Text(text) if wants_stream => Ok(self.play(words(&text), None, None).into()),
-            Turn::Text(text) => Ok(self.play(words(&text), None, None).collect_answer().await?.into()),
-            Turn::Chunks(chunks) => Ok(self.play(chunks, None, None).into()),
-            Turn::Gated(chunks, gate) => Ok(self.play(chunks, Some(gate), None).into()),
-            Turn::Broken(chunks, error) => Ok(self.play(chunks, None, Some(error)).into()),
-            Turn::Fail(error) => Err(error),
+        let reply = self.replies.lock().unwrap().pop_front();
+        match reply.ok_or_else(|| Error::internal("the script is over"))? {
+            ScriptedReply::Text(text) if wants_stream => Ok(self.play(text_chunks(&text), None, None).into()),
+            ScriptedReply::Text(text) => {
+                Ok(self.play(text_chunks(&text), None, None).collect_answer().await?.into())
+            }
+            ScriptedReply::Chunks(chunks) => Ok(self.play(chunks, None, None).into()),
+            ScriptedReply::Gated(chunks, gate) => Ok(self.play(chunks, Some(gate), None).into()),
+            ScriptedReply::Broken(chunks, error) => Ok(self.play(chunks, None, Some(error)).into()),
+            ScriptedReply::Fail(error) => Err(error),
         }
     }
 }
@@ -176,12 +179,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn turns_are_played_in_order() {
+    async fn replies_are_returned_in_order() {
         let model = ScriptedModel::new([
-            Turn::text("Hi there."),
-            Turn::tool_call("call_1", "add", "{\"a\":1}"),
-            Turn::Broken(words("Half")[..2].to_vec(), Error::upstream("gone")),
-            Turn::Fail(Error::unavailable("not now")),
+            ScriptedReply::text("Hi there."),
+            ScriptedReply::tool_call("call_1", "add", "{\"a\":1}"),
+            ScriptedReply::Broken(text_chunks("Half")[..2].to_vec(), Error::upstream("gone")),
+            ScriptedReply::Fail(Error::unavailable("not now")),
         ]);
         let answer = model.chat(ask()).await.unwrap().into_answer().await.unwrap().parse().unwrap();
         assert_eq!(answer.choices[0].message.text(), "Hi there.");
@@ -195,9 +198,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_let_go_of_at_the_gate_is_counted() {
+    async fn a_stream_dropped_at_the_gate_is_counted() {
         let gate = Gate::new();
-        let model = ScriptedModel::new([Turn::Gated(words("One two"), gate.clone())]);
+        let model = ScriptedModel::new([ScriptedReply::Gated(text_chunks("One two"), gate.clone())]);
         let mut stream = model.chat(call(ask().request.stream(true))).await.unwrap().into_stream().unwrap();
         gate.pass(1);
         assert_eq!(stream.next().await.unwrap().unwrap().text(), "");

@@ -1,63 +1,59 @@
-//! Waiting that always ends. A test that waits for something which never happens must fail and name it: a test that hangs
-//! says nothing, and takes all others with it.
+//! Waits with a time limit. A test that waits for something that never happens must fail and name it: a test that hangs
+//! reports nothing and blocks the whole run.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for something that the product should do at once, before it fails. Long, because the machine may
-/// be busy with other tests; whoever sees it run out has found a fault and not a slow machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test waits for something that should happen at once, before it fails. It is long because the machine may
+/// be busy with other tests: when this limit is reached, the product is faulty and the machine is not just slow.
+pub const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
-/// Between two looks at something that tells nobody when it changes.
-const LOOK: Duration = Duration::from_millis(10);
+/// The pause between two checks of a condition that cannot be awaited.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Waits for `future`; `what` says what it waits for, as in "waited 60 s for the server to stop".
+/// Waits for `future`; `what` completes the error "waited 60 s for …", for example "the server to stop".
 ///
 /// # Panics
-/// When it does not come within [`PATIENCE`].
+/// When `future` is not ready within [`WAIT_LIMIT`].
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(came) => came,
-        Err(_) => panic!("waited {PATIENCE:?} for {what}, in vain"),
+    match tokio::time::timeout(WAIT_LIMIT, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {WAIT_LIMIT:?} for {what}, in vain"),
     }
 }
 
-/// Tries until `attempt` answers something, for what can only be asked and not awaited.
+/// Calls `attempt` until it returns a value, for conditions that can only be polled.
 ///
 /// # Panics
-/// When it does not come within [`PATIENCE`]; an attempt that hangs is cut off then.
+/// When there is no value within [`WAIT_LIMIT`]; an attempt that hangs is cancelled then.
 pub async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     within(what, async {
         loop {
-            if let Some(came) = attempt().await {
-                return came;
+            if let Some(value) = attempt().await {
+                return value;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     })
     .await
 }
 
-/// As [`until`], where nothing is async. Blocks.
+/// As [`until`], without async. Blocks the thread.
 ///
 /// # Panics
-/// When it does not come within [`PATIENCE`].
+/// When there is no value within [`WAIT_LIMIT`].
 pub fn until_blocking<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
-    blocking_within(PATIENCE, what, attempt)
+    blocking_within(WAIT_LIMIT, what, attempt)
 }
 
-pub(crate) fn blocking_within<T>(
-    patience: Duration,
-    what: &str,
-    mut attempt: impl FnMut() -> Option<T>,
-) -> T {
-    let begun = Instant::now();
+pub(crate) fn blocking_within<T>(limit: Duration, what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
     loop {
-        if let Some(came) = attempt() {
-            return came;
+        if let Some(value) = attempt() {
+            return value;
         }
-        assert!(begun.elapsed() < patience, "waited {patience:?} for {what}, in vain");
-        std::thread::sleep(LOOK);
+        assert!(started.elapsed() < limit, "waited {limit:?} for {what}, in vain");
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -66,14 +62,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_never_comes_is_named() {
+    async fn the_error_names_what_never_happened() {
         let waiting = tokio::spawn(within("the end of all days", std::future::pending::<()>()));
-        let said = waiting.await.unwrap_err().into_panic();
-        assert!(said.downcast_ref::<String>().unwrap().contains("the end of all days"));
-        let mut left = 3;
+        let panic = waiting.await.unwrap_err().into_panic();
+        assert!(panic.downcast_ref::<String>().unwrap().contains("the end of all days"));
+        let mut remaining = 3;
         let third = async || {
-            left -= 1;
-            (left == 0).then_some("third")
+            remaining -= 1;
+            (remaining == 0).then_some("third")
         };
         assert_eq!(until("the third attempt", third).await, "third");
     }

@@ -60,6 +60,7 @@ fn shape(call: &Call, model: &ListedModel) -> ModelShape {
 
 /// The name of the first model; `None` when there is none, or when it cannot be found quickly.
 pub(super) async fn first_model(call: &Call) -> Option<String> {
-    let models = tokio::time::timeout(PATIENCE, call.services.chat.provider().models()).await.ok()?;
+    let models =
+        tokio::time::timeout(FIRST_MODEL_TIMEOUT, call.services.chat.provider().models()).await.ok()?;
     listed(models.ok()?).into_iter().next().map(|entry| entry.model.id)
 }

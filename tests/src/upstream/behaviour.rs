@@ -1,21 +1,21 @@
-//! The good and bad manners of upstreams, by name: asking the fake upstream for the model `cut-mid-event` gets an answer
-//! that breaks off inside an event. Each was seen in the wild, or is what a client must survive.
+//! The correct and faulty behaviours of upstreams, by name: a request for the model `cut-mid-event` gets an answer
+//! that breaks off inside an event. Real upstreams behave so, or a client must handle it.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::bodies;
 use super::reply::{Reply, Step};
-use super::words;
 
-/// The length of the one event of the manner `huge-event`.
+/// The length in bytes of the one event of the behaviour `huge-event`.
 pub const HUGE: usize = 20 * 1024 * 1024;
 
 /// How the upstream answers one request.
 #[derive(Debug, Clone)]
 pub enum Behaviour {
-    /// One of the named manners, see [`NAMES`].
+    /// One of the named behaviours, see [`NAMES`].
     Named(&'static str),
-    /// Exactly this reply.
+    /// This reply, whatever the request is.
     Reply(Box<Reply>),
 }
 
@@ -25,10 +25,10 @@ impl From<Reply> for Behaviour {
     }
 }
 
-/// The model names that the fake upstream has, and what each does.
+/// The model names of the fake upstream, and the behaviour of each.
 pub const NAMES: &[(&str, &str)] = &[
-    ("good", "answers as OpenAI does; forms and forced tool calls included"),
-    ("extra-fields", "the same with reasoning_content and fields that no specification knows"),
+    ("good", "answers as OpenAI does, with JSON schemas and forced tool calls"),
+    ("extra-fields", "the same with reasoning_content and fields of no specification"),
     ("no-usage", "never reports usage"),
     ("slow-head", "waits at the gate before the first byte"),
     ("slow-chunks", "waits at the gate before each piece"),
@@ -39,13 +39,13 @@ pub const NAMES: &[(&str, &str)] = &[
     ("error-event", "an error event in the middle of the stream"),
     ("error-in-200", "an error object with status 200"),
     ("garbage", "200 with a body that is not JSON"),
-    ("no-choices", "200 with JSON that is no chat completion"),
+    ("no-choices", "200 with JSON that is not a chat completion"),
     ("garbage-event", "an event that is not JSON in the middle of the stream"),
-    ("half-character", "ends inside a UTF-8 character"),
-    ("broken-character", "an event with half a UTF-8 character inside, then goes on"),
+    ("half-character", "ends in the middle of a UTF-8 character"),
+    ("broken-character", "an event with an incomplete UTF-8 character, then more events"),
     ("huge-event", "one event of 20 MiB"),
-    ("json-for-stream", "a whole answer, whatever is asked for"),
-    ("stream-for-json", "a stream, whatever is asked for"),
+    ("json-for-stream", "a whole answer, also for a stream request"),
+    ("stream-for-json", "a stream, also for a request without stream"),
     ("odd-sse", "CRLF, comments, event and id lines, data over several lines"),
     ("bad-request", "400 that names the parameter temperature"),
     ("too-long", "400 context_length_exceeded"),
@@ -63,7 +63,7 @@ pub const NAMES: &[(&str, &str)] = &[
 ];
 
 impl Behaviour {
-    /// The manner of that name.
+    /// The behaviour with that name.
     pub fn named(name: &str) -> Option<Self> {
         NAMES.iter().find(|(known, _)| *known == name).map(|(known, _)| Self::Named(known))
     }
@@ -78,32 +78,32 @@ impl Behaviour {
         refusal(name).or_else(|| broken(name, request, stream)).unwrap_or_else(|| good(name, request, stream))
     }
 
-    /// The reply to a completions request: a refusal if that is its manner, text otherwise.
+    /// The reply to a completions request: an error if that is the behaviour, text otherwise.
     pub(super) fn completion(&self, request: &Value) -> Reply {
         match self {
             Self::Reply(reply) => reply.as_ref().clone(),
             Self::Named(name) => refusal(name).unwrap_or_else(|| match request["stream"] == true {
-                true => Reply::stream(done(words::completion_chunks(request))),
-                false => Reply::json(200, &words::completion(request)),
+                true => Reply::stream(with_done(bodies::completion_chunks(request))),
+                false => Reply::json(200, &bodies::completion(request)),
             }),
         }
     }
 
-    /// The reply to an embeddings request: a refusal if that is its manner, vectors otherwise.
+    /// The reply to an embeddings request: an error if that is the behaviour, vectors otherwise.
     pub(super) fn embeddings(&self, request: &Value) -> Reply {
         match self {
             Self::Reply(reply) => reply.as_ref().clone(),
             Self::Named(name) => {
-                refusal(name).unwrap_or_else(|| Reply::json(200, &words::embeddings(request)))
+                refusal(name).unwrap_or_else(|| Reply::json(200, &bodies::embeddings(request)))
             }
         }
     }
 }
 
-/// Those that answer anything other than 200.
+/// The behaviours that answer with a status other than 200, or not at all.
 fn refusal(name: &str) -> Option<Reply> {
     let refuse = |status, kind, code, message, param| {
-        Some(Reply::json(status, &words::error(kind, code, message, param)))
+        Some(Reply::json(status, &bodies::error(kind, code, message, param)))
     };
     let invalid = "invalid_request_error";
     match name {
@@ -136,20 +136,20 @@ fn refusal(name: &str) -> Option<Reply> {
     }
 }
 
-/// Those that begin well, with status 200.
+/// The faulty behaviours that begin with status 200.
 fn broken(name: &str, request: &Value, stream: bool) -> Option<Reply> {
     match name {
         "garbage" => return Some(Reply::whole(200, "application/json", "<html>It works!</html>")),
         "no-choices" => return Some(Reply::json(200, &json!({"object": "chat.completion", "ok": true}))),
         "error-in-200" => {
-            let error = words::error("server_error", "overloaded", "The model is asleep.", None);
+            let error = bodies::error("server_error", "overloaded", "The model is overloaded.", None);
             return Some(Reply::json(200, &error));
         }
-        "json-for-stream" => return Some(Reply::json(200, &words::answer(request))),
+        "json-for-stream" => return Some(Reply::json(200, &bodies::answer(request))),
         _ => {}
     }
     if !stream && name != "stream-for-json" {
-        let body = words::answer(request).to_string();
+        let body = bodies::answer(request).to_string();
         let half = body.split_at(body.len() / 2).0.to_owned();
         return match name {
             "cut-mid-event" | "cut-after-event" => {
@@ -177,10 +177,10 @@ fn broken(name: &str, request: &Value, stream: bool) -> Option<Reply> {
         }
         "error-event" => {
             steps.truncate(middle);
-            steps.push(Step::event(words::error(
+            steps.push(Step::event(bodies::error(
                 "server_error",
                 "overloaded",
-                "The model fell asleep.",
+                "The model was overloaded.",
                 None,
             )));
         }
@@ -197,7 +197,7 @@ fn broken(name: &str, request: &Value, stream: bool) -> Option<Reply> {
         }
         "huge-event" => {
             let delta = json!({"content": "x".repeat(HUGE)});
-            steps.insert(middle, Step::event(words::chunk(request, &delta, None)));
+            steps.insert(middle, Step::event(bodies::chunk(request, &delta, None)));
         }
         "odd-sse" => steps = odd(request),
         _ => return None,
@@ -212,7 +212,7 @@ fn good(name: &str, request: &Value, stream: bool) -> Reply {
     }
     let reply = if stream || name == "stream-for-json" {
         let mut steps = match name {
-            "extra-fields" => done(words::chunks(&request).into_iter().map(extra)),
+            "extra-fields" => with_done(bodies::chunks(&request).into_iter().map(extra)),
             _ => events(&request),
         };
         if name == "slow-chunks" {
@@ -220,7 +220,7 @@ fn good(name: &str, request: &Value, stream: bool) -> Reply {
         }
         Reply::stream(steps)
     } else {
-        let mut answer = words::answer(&request);
+        let mut answer = bodies::answer(&request);
         match name {
             "extra-fields" => answer = extra(answer),
             "no-usage" => answer["usage"] = Value::Null,
@@ -238,16 +238,16 @@ fn good(name: &str, request: &Value, stream: bool) -> Reply {
 }
 
 fn events(request: &Value) -> Vec<Step> {
-    done(words::chunks(request))
+    with_done(bodies::chunks(request))
 }
 
-fn done(chunks: impl IntoIterator<Item = Value>) -> Vec<Step> {
+fn with_done(chunks: impl IntoIterator<Item = Value>) -> Vec<Step> {
     let mut steps: Vec<_> = chunks.into_iter().map(Step::event).collect();
     steps.push(Step::event("[DONE]"));
     steps
 }
 
-/// Adds what vendors add, in an answer or a chunk.
+/// Adds fields of vendors to an answer or a chunk.
 fn extra(mut body: Value) -> Value {
     body["x_vendor"] = json!({"queue_ms": 1.50, "region": "moon"});
     body["service_tier"] = json!("default");
@@ -255,23 +255,23 @@ fn extra(mut body: Value) -> Value {
         choice["stop_token"] = json!(2);
         for message in ["message", "delta"] {
             if choice.get(message).is_some() {
-                choice[message]["reasoning_content"] = json!(words::REASONING);
+                choice[message]["reasoning_content"] = json!(bodies::REASONING);
             }
         }
     }
     body
 }
 
-/// The same events as a server of another taste writes them; the specification allows every line.
+/// The same events in an unusual form, which the specification of server-sent events allows.
 fn odd(request: &Value) -> Vec<Step> {
     let mut steps =
         vec![Step::send("\u{feff}: hello\r\n\r\n"), Step::send("retry: 10\r\n: still here\r\n\r\n")];
-    for (id, chunk) in words::chunks(request).iter().enumerate() {
-        // Over two data lines: the line end between them counts as white space of the JSON.
+    for (id, chunk) in bodies::chunks(request).iter().enumerate() {
+        // Two data lines: the line end between them is white space in the JSON.
         let (head, tail) =
             chunk.to_string().split_once(',').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         let event = format!("event: message\r\nid: {id}\r\ndata:{head},\r\ndata: {tail}\r\n\r\n");
-        // The CR and the LF of a line end come in two writes.
+        // The CR and the LF of the last line end are sent in two writes.
         let (first, second) = event.split_at(event.len() - 1);
         steps.extend([Step::send(first.to_owned()), Step::send(second.to_owned())]);
     }

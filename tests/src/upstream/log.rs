@@ -1,5 +1,5 @@
-//! What the fake upstream saw: the requests to the byte, and counters that a test can wait on. That a proxy lets go of
-//! its upstream when its client leaves is seen here and nowhere else.
+//! What the fake upstream received: the requests, byte for byte, and counters that a test can wait on. Only here a test
+//! can see that a proxy drops its upstream connection when its client disconnects.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,18 +11,18 @@ use tokio::sync::watch;
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Recorded {
-    /// Its method.
+    /// The HTTP method.
     pub method: Method,
-    /// Path and query.
+    /// The path with the query.
     pub path: String,
-    /// Its headers.
+    /// The headers.
     pub headers: HeaderMap,
-    /// Its body, to the byte.
+    /// The bytes of the body.
     pub body: Bytes,
 }
 
 impl Recorded {
-    /// The body as JSON; `null` when it is none.
+    /// The body as JSON; `null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -33,22 +33,22 @@ impl Recorded {
     }
 }
 
-/// What happened so far.
+/// How often each event happened so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Connections taken.
+    /// Accepted connections.
     pub connections: usize,
-    /// Requests read to their end.
+    /// Requests that were read completely.
     pub requests: usize,
-    /// Streams begun (also a reply that waits at the gate before its head).
+    /// Streams that began (also a reply that waits at the gate before its head).
     pub streams_started: usize,
-    /// Streams sent to their end.
+    /// Streams that were sent completely.
     pub streams_completed: usize,
-    /// Streams that the client let go of.
+    /// Streams that the client dropped before their end.
     pub streams_dropped: usize,
-    /// Streams that this upstream broke on purpose.
+    /// Streams that this upstream broke off intentionally.
     pub streams_cut: usize,
-    /// Pieces of streams handed to the connection.
+    /// Pieces of streams that were passed to the connection.
     pub pieces: usize,
 }
 
@@ -76,18 +76,18 @@ impl Log {
         self.counts.subscribe()
     }
 
-    /// Counts a stream as started now, and as completed, cut or dropped later.
+    /// Counts a stream as started now. The guard counts it as completed, cut or dropped later.
     pub(super) fn stream_guard(&self) -> StreamGuard {
         self.count(|counts| counts.streams_started += 1);
-        StreamGuard { log: self.clone(), over: false }
+        StreamGuard { log: self.clone(), ended: false }
     }
 }
 
-/// A stream under way; dropped before its end it counts as let go of by the client.
+/// A running stream. If the guard is dropped before the stream ended, the client has dropped it.
 #[derive(Debug)]
 pub(super) struct StreamGuard {
     log: Log,
-    over: bool,
+    ended: bool,
 }
 
 impl StreamGuard {
@@ -96,25 +96,25 @@ impl StreamGuard {
     }
 
     pub(super) fn complete(&mut self) {
-        self.over = true;
+        self.ended = true;
         self.log.count(|counts| counts.streams_completed += 1);
     }
 
     pub(super) fn cut(&mut self) {
-        self.over = true;
+        self.ended = true;
         self.log.count(|counts| counts.streams_cut += 1);
     }
 
-    /// The wait is over and the stream proper begins: it will be counted by a guard of its own.
-    pub(super) fn unwatch(mut self) {
-        self.over = true;
+    /// The wait at the gate has ended; the stream that begins now gets its own guard.
+    pub(super) fn discard(mut self) {
+        self.ended = true;
         self.log.count(|counts| counts.streams_started -= 1);
     }
 }
 
 impl Drop for StreamGuard {
     fn drop(&mut self) {
-        if !self.over {
+        if !self.ended {
             self.log.count(|counts| counts.streams_dropped += 1);
         }
     }

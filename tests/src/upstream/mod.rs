@@ -1,13 +1,13 @@
-//! An OpenAI-compatible service on a port of its own, for tests: it answers by the model's name ([`NAMES`]) or by a
-//! script, remembers every request to the byte, counts what becomes of its streams, and never sleeps.
+//! An OpenAI-compatible service on its own port, for tests. It answers by the model's name ([`NAMES`]) or by a
+//! script, records every request, counts how its streams end, and never sleeps.
 
 mod behaviour;
+pub mod bodies;
 mod log;
 mod reply;
 mod sample;
 mod serve;
 mod wire;
-pub mod words;
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,16 +23,16 @@ pub use reply::{Reply, Step};
 pub use wire::Wire;
 
 use crate::Gate;
-use crate::wait::PATIENCE;
+use crate::wait::WAIT_LIMIT;
 
-/// A fake upstream; it stops, with all its connections, when it is dropped.
+/// A fake upstream. Dropping it stops it and closes all its connections.
 pub struct Upstream {
     address: SocketAddr,
     shared: Arc<Shared>,
     running: AbortHandle,
 }
 
-/// What the connections of one upstream have in common.
+/// The state that the connections of one upstream share.
 struct Shared {
     key: Option<String>,
     gate: Gate,
@@ -42,7 +42,7 @@ struct Shared {
 }
 
 impl Upstream {
-    /// Starts one on a free port of the loopback; it takes any credential.
+    /// Starts one on a free loopback port. It accepts any credential.
     ///
     /// # Panics
     /// When there is no free port.
@@ -76,49 +76,50 @@ impl Upstream {
         Ok(Self { address, shared, running })
     }
 
-    /// The base URL that clients are given, with `/v1` and without a slash at the end.
+    /// The base URL for clients, with `/v1` and without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
 
-    /// The gate at which its slow replies wait.
+    /// The gate at which its slow replies wait (`slow-head`, `slow-chunks`).
     pub fn gate(&self) -> &Gate {
         &self.shared.gate
     }
 
-    /// Lets the next chat and embeddings requests be answered so, one after the other, whatever model they name.
+    /// Sets the behaviours for the next chat, completions, embeddings and image requests, in order, for any model name.
     pub fn script<B: Into<Behaviour>>(&self, behaviours: impl IntoIterator<Item = B>) {
         self.shared.script.lock().unwrap().extend(behaviours.into_iter().map(Into::into));
     }
 
-    /// Lets the next new connection misbehave below HTTP. Connections that a client keeps open are not concerned.
+    /// Sets what the next new connection does instead of HTTP. Connections that are already open are not affected.
     pub fn next_connection(&self, wire: Wire) {
         self.shared.connections.lock().unwrap().push_back(wire);
     }
 
-    /// The requests that came so far, models lists included.
+    /// All requests so far, also those for lists of models.
     pub fn requests(&self) -> Vec<Recorded> {
         self.shared.log.requests()
     }
 
-    /// The requests for chats and embeddings that came so far.
-    pub fn asked(&self) -> Vec<Recorded> {
+    /// The POST requests so far: chats, completions, embeddings, images.
+    pub fn post_requests(&self) -> Vec<Recorded> {
         self.requests().into_iter().filter(|request| request.method == http::Method::POST).collect()
     }
 
-    /// What happened so far.
+    /// The counters.
     pub fn counts(&self) -> Counts {
         *self.shared.log.subscribe().borrow()
     }
 
-    /// Waits until the counts are as `what` wants them.
+    /// Waits until `condition` is true for the counters.
     ///
     /// # Panics
-    /// When that does not happen within [`PATIENCE`].
-    pub async fn wait_for(&self, what: impl FnMut(&Counts) -> bool) -> Counts {
+    /// When that does not happen within [`WAIT_LIMIT`].
+    pub async fn wait_for(&self, condition: impl FnMut(&Counts) -> bool) -> Counts {
         let mut counts = self.shared.log.subscribe();
-        let waited = tokio::time::timeout(PATIENCE, counts.wait_for(what)).await.map(|found| *found.unwrap());
-        waited.unwrap_or_else(|_| panic!("waited in vain; the upstream saw {:?}", self.counts()))
+        let waited =
+            tokio::time::timeout(WAIT_LIMIT, counts.wait_for(condition)).await.map(|found| *found.unwrap());
+        waited.unwrap_or_else(|_| panic!("waited in vain; the upstream counted {:?}", self.counts()))
     }
 }
 

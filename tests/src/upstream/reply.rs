@@ -1,5 +1,5 @@
-//! One reply of the fake upstream as a value: head, then steps. Everything that can go wrong inside a well-formed HTTP
-//! connection is a list of steps, so a new misbehaviour is a new list and not new code.
+//! One reply of the fake upstream as a value: a head and a list of steps. Every fault that is possible on a correct
+//! HTTP connection is a list of steps, so a new fault needs a new list and no new code.
 
 use std::io;
 
@@ -14,33 +14,33 @@ use serde_json::Value;
 use super::log::{Log, StreamGuard};
 use crate::Gate;
 
-/// The body that the fake upstream answers with.
+/// The body type of the fake upstream's replies.
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// A step of a reply's body.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// Sends these bytes, in a write of their own.
+    /// Sends these bytes in one write.
     Send(Bytes),
     /// Waits at the upstream's gate.
     Wait,
-    /// Breaks the connection, without the end that HTTP asks for.
+    /// Breaks the connection, without the end of the body that HTTP requires.
     Cut,
 }
 
 impl Step {
-    /// Sends text.
+    /// A step that sends text.
     pub fn send(text: impl Into<Bytes>) -> Self {
         Self::Send(text.into())
     }
 
-    /// Sends one SSE event.
+    /// A step that sends one server-sent event.
     pub fn event(data: impl std::fmt::Display) -> Self {
         Self::Send(format!("data: {data}\n\n").into())
     }
 }
 
-/// A reply: what it says, and how badly.
+/// A reply: its head, the steps of its body, and its faults.
 #[derive(Debug, Clone)]
 pub struct Reply {
     status: StatusCode,
@@ -67,12 +67,12 @@ impl Reply {
         Self::new(200, "text/event-stream", true, steps)
     }
 
-    /// A body of the given type, step by step, of a length that is not told beforehand.
+    /// A body of the given type, step by step, without a `content-length`.
     pub fn pieces(content_type: &'static str, steps: Vec<Step>) -> Self {
         Self::new(200, content_type, true, steps)
     }
 
-    /// No reply: the request is read and the connection closed.
+    /// No reply: the connection is closed after the request was read.
     pub fn hang_up() -> Self {
         Self { hangs_up: true, ..Self::whole(200, "text/plain", "") }
     }
@@ -97,19 +97,19 @@ impl Reply {
         self
     }
 
-    /// Waits at the gate before the head is sent.
+    /// Lets the reply wait at the gate before its head.
     #[must_use]
     pub fn after_the_gate(mut self) -> Self {
         self.waits_first = true;
         self
     }
 
-    /// Plays the reply. `Err` closes the connection without a word.
+    /// Sends the reply. `Err` closes the connection without a reply.
     pub(super) async fn play(self, gate: Gate, log: &Log) -> io::Result<Response<Body>> {
         if self.waits_first {
             let guard = log.stream_guard();
             gate.wait().await;
-            guard.unwatch();
+            guard.discard();
         }
         if self.hangs_up {
             return Err(io::ErrorKind::ConnectionAborted.into());
@@ -133,13 +133,13 @@ impl Reply {
 }
 
 fn body_of(steps: Vec<Step>, gate: Gate, guard: StreamGuard) -> Body {
-    let playing = (steps.into_iter(), gate, guard);
-    let frames = stream::unfold(playing, |(mut steps, gate, mut guard)| async move {
+    let state = (steps.into_iter(), gate, guard);
+    let frames = stream::unfold(state, |(mut steps, gate, mut guard)| async move {
         loop {
             match steps.next() {
                 Some(Step::Send(bytes)) => {
-                    // Giving way once lets the HTTP library send what it holds: each step is a write of its own, and
-                    // what was sent before a cut has truly gone out.
+                    // Yielding once lets the HTTP library write its buffer, so that each step is a separate write and
+                    // the bytes before a cut are really sent.
                     tokio::task::yield_now().await;
                     guard.sent();
                     return Some((Ok(Frame::data(bytes)), (steps, gate, guard)));

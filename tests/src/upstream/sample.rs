@@ -1,9 +1,9 @@
-//! The smallest value that fits a JSON schema: what lets the fake upstream answer `response_format` and a forced tool
-//! call with something a strict client accepts.
+//! A small value that fits a JSON schema, so that the fake upstream can answer `response_format` and a forced tool
+//! call with a value that a strict client accepts.
 
 use serde_json::{Map, Value, json};
 
-/// A value that fits `schema`, as far as the keywords that clients use go; `{}` when there is no schema.
+/// A value that fits `schema` (only the keywords that clients use are supported); `{}` without a schema.
 pub(super) fn sample(schema: &Value) -> Value {
     match schema {
         Value::Null => json!({}),
@@ -12,7 +12,7 @@ pub(super) fn sample(schema: &Value) -> Value {
 }
 
 fn fit(schema: &Value, root: &Value, depth: usize) -> Value {
-    // A schema that refers to itself is cut short rather than followed for ever.
+    // A schema can refer to itself, so the depth is limited.
     if depth > 32 {
         return Value::Null;
     }
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_refers_to_itself_comes_to_an_end() {
+    fn a_recursive_schema_gives_a_finite_value() {
         let schema = json!({"type": "object", "properties": {"next": {"$ref": "#"}}});
         assert!(sample(&schema).is_object());
     }

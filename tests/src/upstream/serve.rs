@@ -17,15 +17,15 @@ use tokio::task::JoinSet;
 
 use super::log::Recorded;
 use super::reply::{Body, Reply, Step};
-use super::{Behaviour, NAMES, Shared, words};
+use super::{Behaviour, NAMES, Shared, bodies};
 
-/// Takes connections until it is aborted; the connections are its children and go with it.
+/// Accepts connections until it is aborted, which also closes them.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> Infallible {
     let mut connections = JoinSet::new();
     loop {
         let Ok((socket, _)) = listener.accept().await else { continue };
         shared.log.count(|counts| counts.connections += 1);
-        // What became of a connection is seen in the log, not here.
+        // The results of connections are not needed: the log counts how streams end.
         while connections.try_join_next().is_some() {}
         let wire = shared.connections.lock().unwrap().pop_front();
         match wire {
@@ -36,13 +36,13 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> Infalli
                 });
             }
             None => {
-                connections.spawn(speak_http(socket, shared.clone()));
+                connections.spawn(serve_http(socket, shared.clone()));
             }
         }
     }
 }
 
-async fn speak_http(socket: TcpStream, shared: Arc<Shared>) {
+async fn serve_http(socket: TcpStream, shared: Arc<Shared>) {
     let _ = socket.set_nodelay(true);
     let service = service_fn(move |request| answer(request, shared.clone()));
     let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
@@ -65,7 +65,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         true => route(&head.method, &path, &body, &shared),
         false => {
             let refused =
-                words::error("invalid_request_error", "invalid_api_key", "Incorrect API key.", None);
+                bodies::error("invalid_request_error", "invalid_api_key", "Incorrect API key.", None);
             Reply::json(401, &refused)
         }
     };
@@ -81,7 +81,7 @@ fn route(method: &Method, path: &str, body: &Bytes, shared: &Shared) -> Reply {
         return pictures(body, shared);
     }
     let Ok(request) = serde_json::from_slice::<Value>(body) else {
-        let error = words::error("invalid_request_error", "invalid_json", "The body is not JSON.", None);
+        let error = bodies::error("invalid_request_error", "invalid_json", "The body is not JSON.", None);
         return Reply::json(400, &error);
     };
     let behaviour = || -> Option<Behaviour> {
@@ -92,40 +92,40 @@ fn route(method: &Method, path: &str, body: &Bytes, shared: &Shared) -> Reply {
         "/chat/completions" => behaviour().map(|behaviour| behaviour.chat(&request)),
         "/completions" => behaviour().map(|behaviour| behaviour.completion(&request)),
         "/embeddings" => behaviour().map(|behaviour| behaviour.embeddings(&request)),
-        // Where `redirect` points to.
+        // The target of the behaviour `redirect`.
         "/elsewhere" => Some(Behaviour::Named("good").chat(&request)),
         _ => return no_such_path(),
     };
     reply.unwrap_or_else(no_such_model)
 }
 
-/// One picture, as an event where events are asked for. A form is read by whoever looks at what was asked.
+/// Images, as events if the request asks for a stream. The fields of a form are not read here.
 fn pictures(body: &Bytes, shared: &Shared) -> Reply {
     if let Some(Behaviour::Reply(reply)) = shared.script.lock().unwrap().pop_front() {
         return *reply;
     }
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
     match request["stream"].as_bool() {
-        Some(true) => Reply::stream(words::picture_events().into_iter().map(Step::event).collect()),
-        _ => Reply::json(200, &words::pictures(request["n"].as_u64().unwrap_or(1))),
+        Some(true) => Reply::stream(bodies::picture_events().into_iter().map(Step::event).collect()),
+        _ => Reply::json(200, &bodies::pictures(request["n"].as_u64().unwrap_or(1))),
     }
 }
 
 fn models(path: &str) -> Reply {
     let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
     match path.strip_prefix("/models").map(|rest| rest.trim_start_matches('/')) {
-        Some("") => Reply::json(200, &words::models(&names)),
-        Some(name) if names.contains(&name) => Reply::json(200, &words::model(name)),
+        Some("") => Reply::json(200, &bodies::models(&names)),
+        Some(name) if names.contains(&name) => Reply::json(200, &bodies::model(name)),
         Some(_) => no_such_model(),
         None => no_such_path(),
     }
 }
 
 fn no_such_model() -> Reply {
-    let error = words::error("invalid_request_error", "model_not_found", "No such model.", Some("model"));
+    let error = bodies::error("invalid_request_error", "model_not_found", "No such model.", Some("model"));
     Reply::json(404, &error)
 }
 
 fn no_such_path() -> Reply {
-    Reply::json(404, &words::error("invalid_request_error", "unknown_url", "No such path.", None))
+    Reply::json(404, &bodies::error("invalid_request_error", "unknown_url", "No such path.", None))
 }

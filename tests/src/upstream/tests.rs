@@ -1,4 +1,4 @@
-//! The fake upstream is held to its own word: a test that trusts a fake which does not misbehave proves nothing.
+//! Tests of the fake upstream itself: a test that relies on a fault proves nothing if the fake does not show it.
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 
-/// Asks for a chat; the connection stays open as long as the reply is held.
+/// Sends a chat request; the connection stays open until the reply is dropped.
 async fn ask(upstream: &Upstream, body: &serde_json::Value) -> hyper::Result<Response<Incoming>> {
     let socket = TcpStream::connect(upstream.address).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
@@ -33,38 +33,44 @@ async fn text(response: Response<Incoming>) -> hyper::Result<String> {
 #[tokio::test]
 async fn a_good_stream_is_whole_and_reports_usage() {
     let upstream = Upstream::start().await;
-    let said = text(ask(&upstream, &stream("good")).await.unwrap()).await.unwrap();
-    assert!(said.contains("\"total_tokens\":16") && said.ends_with("data: [DONE]\n\n"), "{said}");
+    let text_sent = text(ask(&upstream, &stream("good")).await.unwrap()).await.unwrap();
+    assert!(
+        text_sent.contains("\"total_tokens\":16") && text_sent.ends_with("data: [DONE]\n\n"),
+        "{text_sent}"
+    );
     let counts = upstream.wait_for(|counts| counts.streams_completed == 1).await;
     assert_eq!((counts.requests, counts.streams_dropped), (1, 0));
-    let asked = upstream.asked();
+    let requests = upstream.post_requests();
     assert_eq!(
-        (asked[0].path.as_str(), asked[0].json()["model"].as_str()),
+        (requests[0].path.as_str(), requests[0].json()["model"].as_str()),
         ("/v1/chat/completions", Some("good"))
     );
 }
 
 #[tokio::test]
-async fn a_cut_is_seen_as_a_cut_after_everything_before_it() {
+async fn everything_before_a_cut_arrives_and_then_an_error() {
     let upstream = Upstream::start().await;
     for model in ["cut-mid-event", "cut-after-event"] {
         let mut body = ask(&upstream, &stream(model)).await.unwrap().into_body();
-        let mut said = Vec::new();
+        let mut text_sent = Vec::new();
         let end = loop {
             match body.frame().await {
-                Some(Ok(frame)) => said.extend_from_slice(frame.data_ref().unwrap()),
+                Some(Ok(frame)) => text_sent.extend_from_slice(frame.data_ref().unwrap()),
                 end => break end,
             }
         };
         assert!(end.is_some_and(|end| end.is_err()), "{model} must not end cleanly");
-        let said = String::from_utf8(said).unwrap();
-        assert!(said.contains("Hello ") && said.ends_with("\n\n") == (model == "cut-after-event"), "{said}");
+        let text_sent = String::from_utf8(text_sent).unwrap();
+        assert!(
+            text_sent.contains("Hello ") && text_sent.ends_with("\n\n") == (model == "cut-after-event"),
+            "{text_sent}"
+        );
     }
     assert_eq!(upstream.counts().streams_cut, 2);
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_is_counted_at_the_gate() {
+async fn a_client_that_disconnects_at_the_gate_is_counted() {
     let upstream = Upstream::start().await;
     let reply = ask(&upstream, &stream("slow-chunks")).await.unwrap();
     upstream.gate().reached(1).await;
@@ -73,20 +79,20 @@ async fn a_client_that_leaves_is_counted_at_the_gate() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_before_the_head_is_counted_too() {
+async fn a_client_that_disconnects_before_the_head_is_counted() {
     let upstream = Upstream::start().await;
     let body = stream("slow-head");
-    let mut asking = Box::pin(ask(&upstream, &body));
+    let mut request = Box::pin(ask(&upstream, &body));
     tokio::select! {
-        _ = &mut asking => panic!("answered through a closed gate"),
+        _ = &mut request => panic!("answered through a closed gate"),
         () = upstream.gate().reached(1) => {}
     }
-    drop(asking);
+    drop(request);
     upstream.wait_for(|counts| counts.streams_dropped == 1).await;
 }
 
 #[tokio::test]
-async fn a_script_goes_before_the_name() {
+async fn the_script_has_priority_over_the_model_name() {
     let upstream = Upstream::start().await;
     upstream.script([Behaviour::named("rate-limited").unwrap(), Reply::json(418, &json!({})).into()]);
     let reply = ask(&upstream, &stream("good")).await.unwrap();
@@ -97,7 +103,7 @@ async fn a_script_goes_before_the_name() {
 }
 
 #[tokio::test]
-async fn every_manner_answers_both_kinds_of_request() {
+async fn every_behaviour_answers_streamed_and_whole_requests() {
     let upstream = Upstream::start().await;
     upstream.gate().open();
     for (name, _) in NAMES {
@@ -111,11 +117,11 @@ async fn every_manner_answers_both_kinds_of_request() {
 }
 
 #[tokio::test]
-async fn below_http() {
+async fn connections_fail_below_http_as_set() {
     let upstream = Upstream::start_with_key("k").await;
     upstream.next_connection(Wire::Close);
     upstream.next_connection(Wire::Reset);
-    upstream.next_connection(Wire::say("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"));
+    upstream.next_connection(Wire::send("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"));
     let mut closed = TcpStream::connect(upstream.address).await.unwrap();
     assert_eq!(closed.read(&mut [0; 1]).await.unwrap(), 0);
     let mut reset = TcpStream::connect(upstream.address).await.unwrap();

@@ -1,4 +1,4 @@
-//! Misbehaviour below HTTP: what a connection does instead of speaking the protocol.
+//! Faults below HTTP: what a connection does instead of HTTP.
 
 use std::io;
 
@@ -8,30 +8,31 @@ use tokio::net::TcpStream;
 
 use crate::Gate;
 
-/// What the next connection does instead of speaking HTTP.
+/// What a connection does instead of HTTP.
 #[derive(Debug, Clone)]
 pub enum Wire {
-    /// Is accepted and closed at once.
+    /// It is accepted and closed at once.
     Close,
-    /// Is accepted and reset at once.
+    /// It is accepted and reset at once.
     Reset,
-    /// Waits for a request's head, writes these bytes as they are, and closes.
-    Say(Bytes),
-    /// Says nothing until the gate opens, then closes.
+    /// It waits for a request's head, writes these bytes, and closes.
+    Send(Bytes),
+    /// It sends nothing until the gate opens, then closes.
     Silence,
 }
 
 impl Wire {
-    /// Writes `bytes` and closes, for example an HTTP head that promises more than comes.
-    pub fn say(bytes: impl Into<Bytes>) -> Self {
-        Self::Say(bytes.into())
+    /// A connection that writes `bytes` and closes, for example an HTTP head with a `content-length` and a shorter
+    /// body.
+    pub fn send(bytes: impl Into<Bytes>) -> Self {
+        Self::Send(bytes.into())
     }
 
     pub(super) async fn play(self, mut socket: TcpStream, gate: Gate) -> io::Result<()> {
         match self {
             Self::Close => Ok(()),
             Self::Reset => socket.set_zero_linger(),
-            Self::Say(bytes) => {
+            Self::Send(bytes) => {
                 let mut head = BytesMut::new();
                 while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
                     if socket.read_buf(&mut head).await? == 0 {

@@ -1,4 +1,4 @@
-//! All that a user has: deleted over HTTP, taken along by the command line.
+//! All data of a user: deleted over HTTP, exported and imported by the command line.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,20 +10,21 @@ use serde_json::{Value, json};
 use crate::app::{App, binary};
 use crate::media::{DOT, by_data_url, png};
 
-async fn talk(app: &App) -> (String, String) {
+/// Creates a conversation and a share of it; returns the conversation's id and the share's URL.
+async fn conversation_with_share(app: &App) -> (String, String) {
     let new = json!({"title": "T", "items": [
         {"role": "user", "content": "Tea?"}, {"role": "assistant", "content": "Yes."}]});
-    let talk: Value = app.post("/v1/conversations", &new).send().await.unwrap().json().await.unwrap();
-    let id = talk["id"].as_str().unwrap().to_owned();
+    let conversation: Value = app.post("/v1/conversations", &new).send().await.unwrap().json().await.unwrap();
+    let id = conversation["id"].as_str().unwrap().to_owned();
     let share = app.post(&format!("/v1/conversations/{id}/share"), &json!({"scope": "conversation"}));
     let share: Value = share.send().await.unwrap().json().await.unwrap();
     (id, share["data"]["share_url"].as_str().unwrap().to_owned())
 }
 
 #[tokio::test]
-async fn a_deleted_account_leaves_nothing_and_the_token_goes_on() {
+async fn deleting_an_account_deletes_its_data_and_the_token_stays_valid() {
     let app = App::start(|_| {}).await;
-    let (id, link) = talk(&app).await;
+    let (id, link) = conversation_with_share(&app).await;
     app.post("/v1/projects", &json!({"name": "P"})).send().await.unwrap();
     let dot = app.ok("POST", "/v1/media", Some(crate::media::by_data_url(crate::media::DOT))).await;
     let gone =
@@ -39,14 +40,14 @@ async fn a_deleted_account_leaves_nothing_and_the_token_goes_on() {
 }
 
 #[tokio::test]
-async fn the_command_line_takes_an_account_to_another_server() {
+async fn the_command_line_moves_an_account_to_another_server() {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (folder.path().join("from.db"), folder.path().join("to.db"));
     let app = App::start(|config| {
         config.database.url = Some(format!("sqlite:{}", from.display()).into());
     })
     .await;
-    let (id, link) = talk(&app).await;
+    let (id, link) = conversation_with_share(&app).await;
     let me: Value = app.get("/v1/users/me").send().await.unwrap().json().await.unwrap();
     let me = me["data"]["id"].as_str().unwrap().to_owned();
 
@@ -62,10 +63,10 @@ async fn the_command_line_takes_an_account_to_another_server() {
         "and 0 records; skipped 3",
     ] {
         let done = jan(&to, &["import", "--user", &me, "me.jsonl"]);
-        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        let printed = String::from_utf8_lossy(&done.stdout).into_owned();
         assert!(
-            done.status.success() && said.contains(words),
-            "{said}{}",
+            done.status.success() && printed.contains(words),
+            "{printed}{}",
             String::from_utf8_lossy(&done.stderr)
         );
     }
@@ -86,8 +87,9 @@ async fn the_command_line_takes_an_account_to_another_server() {
     );
 }
 
-/// A conversation that shows a picture, files of the same bytes, a public picture: all of it travels, with its ids.
-async fn media_travels(from: Option<String>, to: Option<String>) {
+/// Exports and imports a conversation with an image, two files with the same bytes and a public image. All keep their
+/// ids.
+async fn media_is_exported_and_imported(from: Option<String>, to: Option<String>) {
     let folder = tempfile::tempdir().unwrap();
     let start = async |name: &str, database: &Option<String>| {
         let (data, database) = (folder.path().join(name), database.clone());
@@ -112,8 +114,8 @@ async fn media_travels(from: Option<String>, to: Option<String>) {
     };
     let a: Value = app.form("/v1/files", form("a.txt")).await.json().await.unwrap();
     let b: Value = app.form("/v1/files", form("b.txt")).await.json().await.unwrap();
-    let shows = json!([{"role": "user", "content": [{"type": "input_image", "image_url": dot["url"]}]}]);
-    let talk = app.conversation(shows).await;
+    let with_image = json!([{"role": "user", "content": [{"type": "input_image", "image_url": dot["url"]}]}]);
+    let conversation = app.conversation(with_image).await;
 
     let jan = |name: &str, database: &Option<String>, args: &[&str]| -> Output {
         let data = folder.path().join(name);
@@ -132,13 +134,13 @@ async fn media_travels(from: Option<String>, to: Option<String>) {
     let lines = std::fs::read_to_string(&file).unwrap();
     assert!(lines.lines().all(|line| line.len() < 100_000), "no line holds a whole file");
 
-    // What was changed on the way is refused, and not kept.
-    let bent = lines.replace("dGhlIHNhbWU=", "dGhlIHNhbUU=");
-    assert_ne!(bent, lines);
-    std::fs::write(folder.path().join("bent.jsonl"), bent).unwrap();
-    let refused = jan("bent", &None, &["import", "--user", &me, "bent.jsonl"]);
+    // A file whose bytes were changed in the export is refused and not stored.
+    let changed = lines.replace("dGhlIHNhbWU=", "dGhlIHNhbUU=");
+    assert_ne!(changed, lines);
+    std::fs::write(folder.path().join("changed.jsonl"), changed).unwrap();
+    let refused = jan("changed", &None, &["import", "--user", &me, "changed.jsonl"]);
     assert!(!refused.status.success() && text(&refused).contains("SHA-256"), "{}", text(&refused));
-    // What breaks off in the middle of a picture is, too.
+    // So is an export that ends in the middle of an image.
     std::fs::write(folder.path().join("cut.jsonl"), &lines[..lines.len() / 2]).unwrap();
     let refused = jan("cut", &None, &["import", "--user", &me, "cut.jsonl"]);
     assert!(!refused.status.success(), "{}", text(&refused));
@@ -151,23 +153,23 @@ async fn media_travels(from: Option<String>, to: Option<String>) {
     );
     let again = jan("to", &to, &["import", "--user", &me, "me.jsonl"]);
     assert!(text(&again).contains("0 pictures and files"), "{}", text(&again));
-    let back = jan("to", &to, &["export", "--user", &me]);
-    assert_eq!(String::from_utf8_lossy(&back.stdout), lines, "what came back is what went");
+    let exported_again = jan("to", &to, &["export", "--user", &me]);
+    assert_eq!(String::from_utf8_lossy(&exported_again.stdout), lines, "both exports are equal");
 
     let other = start("to", &to).await;
     let shown = other.open(&format!("/api/media/{}", id(&dot))).await;
-    assert_eq!(shown.status(), 200, "what is public stays so");
-    // The same user's token holds on both, where the key is the same; so here the store is asked through an export.
-    for name in [&talk, &id(&dot), &id(&large["data"]), &id(&a), &id(&b)] {
+    assert_eq!(shown.status(), 200, "public media stays public");
+    // The guest's token is not valid on the other server, which has another key; so the ids are checked in the export.
+    for name in [&conversation, &id(&dot), &id(&large["data"]), &id(&a), &id(&b)] {
         assert!(lines.contains(name.as_str()), "{name}");
     }
     let without = jan("from", &from, &["export", "--user", &me, "--without-media"]);
     assert!(without.status.success() && !text(&without).contains("{\"media"), "{}", text(&without));
-    let left = jan("left", &None, &["import", "--user", &me, "--without-media", "me.jsonl"]);
+    let skipped = jan("skipped", &None, &["import", "--user", &me, "--without-media", "me.jsonl"]);
     assert!(
-        text(&left).contains("0 pictures and files") && text(&left).contains("skipped 4"),
+        text(&skipped).contains("0 pictures and files") && text(&skipped).contains("skipped 4"),
         "{}",
-        text(&left)
+        text(&skipped)
     );
 }
 
@@ -177,13 +179,13 @@ fn sqlite(data: &Path) -> String {
 }
 
 #[tokio::test]
-async fn media_travels_between_files_of_sqlite() {
-    media_travels(None, None).await;
+async fn media_is_moved_between_sqlite_files() {
+    media_is_exported_and_imported(None, None).await;
 }
 
 #[tokio::test]
-async fn media_travels_to_postgres_and_back() {
+async fn media_is_moved_to_postgres_and_back() {
     let Some(postgres) = PrivatePostgres::start_with(&[("fsync", "off")]).await else { return };
-    media_travels(None, Some(postgres.database().await)).await;
-    media_travels(Some(postgres.database().await), None).await;
+    media_is_exported_and_imported(None, Some(postgres.database().await)).await;
+    media_is_exported_and_imported(Some(postgres.database().await), None).await;
 }

@@ -1,11 +1,11 @@
-//! What upstreams send in place of a whole answer, or around one, asked in each way that a caller can ask: streamed,
-//! whole, kept. An error is an error in all three, and nothing of it is kept; what is an answer is one in all three.
+//! Faulty and unusual answers of upstreams, requested in the three possible ways: streamed, whole, and stored. A faulty
+//! answer is an error in all three and none of it is stored; an unusual but complete answer is accepted in all three.
 
 use jan_tests::Upstream;
 use jan_tests::upstream::{Reply, Step};
 use serde_json::{Value, json};
 
-use crate::app::{App, chat, events, said};
+use crate::app::{App, chat, events, streamed_text};
 
 fn chunk(delta: Value, reason: Value) -> Value {
     json!({"id": "chatcmpl-u", "object": "chat.completion.chunk", "created": 1, "model": "m",
@@ -25,11 +25,11 @@ fn done() -> Step {
 }
 
 fn whole(steps: Vec<Step>) -> Vec<Step> {
-    let said = Step::event(chunk(json!({"role": "assistant", "content": "A"}), json!(null)));
-    steps.into_iter().chain([said, end(), done()]).collect()
+    let content = Step::event(chunk(json!({"role": "assistant", "content": "A"}), json!(null)));
+    steps.into_iter().chain([content, end(), done()]).collect()
 }
 
-/// Asks for the same answer streamed, whole and kept. Each must fail, and nothing may be kept.
+/// Requests the same answer streamed, whole and stored. Each request must fail, and nothing may be stored.
 async fn fails(app: &App, upstream: &Upstream, name: &str, reply: &Reply) {
     upstream.script([reply.clone(), reply.clone(), reply.clone(), reply.clone()]);
     let streamed = app.ask("good", true).await;
@@ -44,11 +44,11 @@ async fn fails(app: &App, upstream: &Upstream, name: &str, reply: &Reply) {
         body["conversation"] = json!(id);
         let reply = app.post("/v1/chat/completions", &body).send().await.unwrap().text().await.unwrap();
         assert!(reply.contains("\"error\"") && !reply.contains("[DONE]"), "{name}: {reply}");
-        assert_eq!(app.said_in(&id).await, [], "{name}");
+        assert_eq!(app.messages_of(&id).await, [], "{name}");
     }
 }
 
-/// Asks for the same answer streamed, whole and kept. Each must be whole; gives the whole one.
+/// Requests the same answer streamed, whole and stored. Each must be complete; returns the whole one.
 async fn passes(app: &App, upstream: &Upstream, name: &str, reply: &Reply) -> Value {
     upstream.script([reply.clone(), reply.clone(), reply.clone()]);
     let streamed = events(app.ask("good", true).await).await;
@@ -58,16 +58,20 @@ async fn passes(app: &App, upstream: &Upstream, name: &str, reply: &Reply) -> Va
     let mut body = chat("good", true);
     body["conversation"] = json!({});
     let kept = events(app.post("/v1/chat/completions", &body).send().await.unwrap()).await;
-    assert_eq!((said(&kept), kept.last().unwrap().as_str()), (said(&streamed), "[DONE]"), "{name}: {kept:?}");
+    assert_eq!(
+        (streamed_text(&kept), kept.last().unwrap().as_str()),
+        (streamed_text(&streamed), "[DONE]"),
+        "{name}: {kept:?}"
+    );
     let (status, answer) = app.call("POST", "/v1/chat/completions", Some(chat("good", false))).await;
     assert_eq!(status, 200, "{name}: {answer}");
     answer
 }
 
 #[tokio::test]
-async fn what_is_no_whole_answer_is_an_error_in_every_form() {
+async fn an_incomplete_answer_is_an_error_in_every_form() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let mut beside = chunk(json!({"content": ""}), json!(null));
     beside["error"] = json!({"code": 502, "message": "A limit was reached"});
     let mut first = json!({"error": {"message": "gone"}});
@@ -86,7 +90,7 @@ async fn what_is_no_whole_answer_is_an_error_in_every_form() {
         ("event error in words", Step::send("event: error\ndata: quota used up\n\n")),
         ("finish_reason error", Step::event(chunk(json!({}), json!("error")))),
     ] {
-        // An upstream that says all is well afterwards is not believed.
+        // The answer stays an error when the upstream sends a correct end after it.
         fails(&app, &upstream, name, &Reply::stream(vec![half(), event.clone(), end(), done()])).await;
         fails(&app, &upstream, name, &Reply::stream(vec![event])).await;
     }
@@ -119,9 +123,9 @@ async fn what_is_no_whole_answer_is_an_error_in_every_form() {
 }
 
 #[tokio::test]
-async fn odd_answers_are_answers_in_every_form() {
+async fn unusual_answers_are_accepted_in_every_form() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let with_null = |mut chunk: Value| {
         chunk["error"] = json!(null);
         Step::event(chunk)
@@ -138,11 +142,11 @@ async fn odd_answers_are_answers_in_every_form() {
     for (name, steps) in [
         ("error null", vec![with_null(says("A")), with_null(last.clone()), done()]),
         (
-            "speaking of errors",
+            "text that contains an error object",
             whole(vec![Step::event(says("{\"error\": {\"message\": \"gone\"}}, \"choices\":[]"))]),
         ),
         (
-            "foreign events",
+            "events of other types",
             whole(vec![
                 Step::send("event: acme.progress\ndata: {\"tool\":\"terminal\",\"status\":\"running\"}\n\n"),
                 Step::send("event: ping\ndata: {}\n\n"),
@@ -171,9 +175,9 @@ async fn odd_answers_are_answers_in_every_form() {
 }
 
 #[tokio::test]
-async fn tool_calls_are_put_together_and_kept_whatever_names_them() {
+async fn tool_call_pieces_are_merged_and_stored_whatever_identifies_them() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let call = |id: &str, name: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
     let at = |index: u64, mut call: Value| {
         call["index"] = json!(index);
@@ -226,9 +230,9 @@ async fn tool_calls_are_put_together_and_kept_whatever_names_them() {
 }
 
 #[tokio::test]
-async fn usage_is_counted_once_whoever_sees_it() {
+async fn usage_is_counted_once_whether_or_not_the_client_sees_it() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let used =
         |total: u64| json!({"prompt_tokens": 3, "completion_tokens": total - 3, "total_tokens": total});
     let growing = |total: u64, reason: Value| {
@@ -238,7 +242,7 @@ async fn usage_is_counted_once_whoever_sees_it() {
     };
     let more = [json!({}), json!({"stream_options": {"include_usage": false}}), json!({"conversation": {}})];
     for (round, more) in (1..).zip(more) {
-        // A model that says in every chunk what it used so far.
+        // A model that reports its usage so far in every chunk.
         upstream.script([Reply::stream(vec![growing(4, json!(null)), growing(8, json!("stop")), done()])]);
         let mut body = chat("good", true);
         body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
@@ -246,20 +250,20 @@ async fn usage_is_counted_once_whoever_sees_it() {
         let send = || app.post("/v1/chat/completions", &body).header("idempotency-key", &key).send();
         let streamed = events(send().await.unwrap()).await;
         assert!(streamed.iter().all(|event| !event.contains("\"choices\":[]")), "{streamed:?}");
-        assert_eq!(events(send().await.unwrap()).await, streamed, "a repeat is answered as the first was");
+        assert_eq!(events(send().await.unwrap()).await, streamed, "a repeated request gets the same reply");
         let report = app.ok("GET", "/v1/usage/me", None).await;
         assert_eq!(
             (&report["data"]["total_tokens"], &report["data"]["requests"]),
             (&json!(8 * round), &json!(round))
         );
     }
-    assert_eq!(upstream.asked().len(), 3);
+    assert_eq!(upstream.post_requests().len(), 3);
 }
 
 #[tokio::test]
-async fn an_answer_that_is_collected_has_the_bound_of_a_whole_one() {
+async fn a_collected_stream_has_the_size_limit_of_a_whole_answer() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let megabyte = Step::event(chunk(json!({"content": "x".repeat(1 << 20)}), json!(null)));
     let steps: Vec<_> = std::iter::repeat_n(megabyte, 17).chain([end(), done()]).collect();
     upstream.script([Reply::stream(steps.clone()), Reply::stream(steps)]);
@@ -270,13 +274,13 @@ async fn an_answer_that_is_collected_has_the_bound_of_a_whole_one() {
     body["conversation"] = json!(id);
     let text = app.post("/v1/chat/completions", &body).send().await.unwrap().text().await.unwrap();
     assert!(text.contains("upstream_too_large") && !text.contains("[DONE]"));
-    assert_eq!(app.said_in(&id).await, []);
+    assert_eq!(app.messages_of(&id).await, []);
 }
 
 #[tokio::test]
-async fn upstreams_are_asked_not_to_compress_and_a_compressed_refusal_keeps_its_words() {
+async fn upstreams_are_asked_not_to_compress_and_a_compressed_error_keeps_its_message() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     // `{"error":{"message":"context too long","code":"context_length_exceeded"}}`, by gzip.
     let packed = "H4sIAAAAAAACA6tWSi0qyi9SsqpWyk0tLk5MT1WyUkrOzytJrShRKMnPV8jJz0tX0gEKpSDJxOek5qWXZMSnViSnpqakpijV1gIAN60H4EkAAAA=";
     let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, packed).unwrap();
@@ -284,13 +288,13 @@ async fn upstreams_are_asked_not_to_compress_and_a_compressed_refusal_keeps_its_
     let (status, error) = app.call("POST", "/v1/chat/completions", Some(chat("good", false))).await;
     assert_eq!((status, &error["error"]["code"]), (400, &json!("context_length_exceeded")));
     assert_eq!(error["error"]["message"], "context too long");
-    assert_eq!(upstream.asked()[0].header("accept-encoding"), "identity");
+    assert_eq!(upstream.post_requests()[0].header("accept-encoding"), "identity");
 }
 
 #[tokio::test]
-async fn metadata_that_every_chunk_repeats_is_said_once() {
+async fn metadata_in_every_chunk_is_stored_once() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let piece = |text: &str| {
         let mut piece = chunk(json!({"content": text}), json!(null));
         piece["choices"][0]["content_filter_results"] =

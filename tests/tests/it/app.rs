@@ -1,18 +1,18 @@
-//! A server for one test: made from a configuration as the binary makes it, on a port of its own, with a guest's token.
+//! A server for one test: built from a configuration as the binary does it, on its own port, with a guest's token.
 
 use std::path::PathBuf;
 
 use jan_cli::config::{Config, Provider};
 use jan_cli::open;
 use jan_server::bind;
-use jan_tests::{PATIENCE, Upstream, within};
+use jan_tests::{Upstream, WAIT_LIMIT, within};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// A running server and somebody who may use it.
+/// A running server, and the token of one user.
 pub(crate) struct App {
     pub(crate) url: String,
     pub(crate) token: String,
@@ -22,13 +22,13 @@ pub(crate) struct App {
     _data: TempDir,
 }
 
-/// A client that waits for no reply for ever. A real model on a busy machine may take its time.
+/// An HTTP client with a timeout. It is long, because a real model on a busy machine can be slow.
 pub(crate) fn client() -> Client {
-    Client::builder().timeout(PATIENCE * 3).build().unwrap()
+    Client::builder().timeout(WAIT_LIMIT * 3).build().unwrap()
 }
 
 impl App {
-    /// A server with the echo model, and what `change` makes of it.
+    /// Starts a server with the echo model and the configuration as `change` changed it.
     pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut config = Config { data_dir: data.path().join("data"), ..Config::default() };
@@ -50,8 +50,8 @@ impl App {
         Self { url, token, client, stop: Some(stop), serving, _data: data }
     }
 
-    /// A server in front of `upstream` alone.
-    pub(crate) async fn before(upstream: &Upstream) -> Self {
+    /// Starts a server whose only provider is `upstream`.
+    pub(crate) async fn with_upstream(upstream: &Upstream) -> Self {
         let url = upstream.url();
         Self::start(|config| {
             config.echo.enabled = false;
@@ -60,13 +60,13 @@ impl App {
         .await
     }
 
-    /// Stops the server and waits until it is gone; what it was still doing comes to its end first.
+    /// Stops the server and waits until it has ended; it finishes running requests first.
     pub(crate) async fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
         self.stopped().await;
     }
 
-    /// Waits until the server is gone.
+    /// Waits until the server has ended.
     pub(crate) async fn stopped(&mut self) {
         within("the server to stop", &mut self.serving).await.unwrap().unwrap();
     }
@@ -79,7 +79,7 @@ impl App {
         self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.token).json(body)
     }
 
-    /// Asks `model` to answer "Hello!".
+    /// Sends the chat message "Hello!" to `model`.
     pub(crate) async fn ask(&self, model: &str, stream: bool) -> Response {
         self.post("/v1/chat/completions", &chat(model, stream)).send().await.unwrap()
     }
@@ -93,15 +93,15 @@ pub(crate) fn provider(url: &str) -> Provider {
     serde_json::from_value(json!({"url": url})).unwrap()
 }
 
-/// The events of a stream: each `data`, as text.
+/// The events of a stream: the text of each `data` line.
 pub(crate) async fn events(response: Response) -> Vec<String> {
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let text = response.text().await.unwrap();
     text.split("\n\n").filter_map(|event| event.strip_prefix("data: ").map(str::to_owned)).collect()
 }
 
-/// The text that a stream's chunks add up to.
-pub(crate) fn said(events: &[String]) -> String {
+/// The text of all chunks of a stream.
+pub(crate) fn streamed_text(events: &[String]) -> String {
     let content = |event: &String| {
         let chunk: Value = serde_json::from_str(event).ok()?;
         chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)
@@ -109,10 +109,10 @@ pub(crate) fn said(events: &[String]) -> String {
     events.iter().filter_map(content).collect()
 }
 
-/// A binary of this workspace, built beside the tests.
+/// The path of a binary of this workspace, in the folder where the tests were built.
 pub(crate) fn binary(name: &str) -> PathBuf {
-    let here = std::env::current_exe().unwrap();
-    let path = here.ancestors().nth(2).unwrap().join(name);
+    let test_binary = std::env::current_exe().unwrap();
+    let path = test_binary.ancestors().nth(2).unwrap().join(name);
     assert!(
         path.exists(),
         "{} is not built: run `make test`, or `cargo build --workspace --bins` first",
@@ -122,7 +122,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 }
 
 impl App {
-    /// Somebody else: a new guest's token.
+    /// The token of another, new guest.
     pub(crate) async fn guest(&self) -> String {
         let login = self.client.post(format!("{}/llm/auth/guest-login", self.url)).send().await.unwrap();
         login.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()
@@ -133,7 +133,7 @@ impl App {
         self.call_as(&self.token, method, path, body).await
     }
 
-    /// The same as somebody else.
+    /// The same with another user's token.
     pub(crate) async fn call_as(
         &self,
         token: &str,
@@ -149,28 +149,28 @@ impl App {
         (status, serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap_or_default())
     }
 
-    /// The same, where all must be well.
+    /// The same; the request must succeed. Returns the JSON.
     pub(crate) async fn ok(&self, method: &str, path: &str, body: Option<Value>) -> Value {
         let (status, reply) = self.call(method, path, body).await;
         assert!((200..300).contains(&status), "{method} {path}: {status} {reply}");
         reply
     }
 
-    /// A conversation with these items; its id.
+    /// Creates a conversation with these items and returns its id.
     pub(crate) async fn conversation(&self, items: Value) -> String {
         let made = self.ok("POST", "/v1/conversations", Some(json!({ "items": items }))).await;
         made["id"].as_str().unwrap().to_owned()
     }
 
-    /// What is said in a conversation, oldest first: (type or role, text).
-    pub(crate) async fn said_in(&self, id: &str) -> Vec<(String, String)> {
+    /// The items of a conversation, oldest first: (role or type, text).
+    pub(crate) async fn messages_of(&self, id: &str) -> Vec<(String, String)> {
         let list = self.ok("GET", &format!("/v1/conversations/{id}/items?order=asc&limit=100"), None).await;
-        let words = |item: &Value| {
+        let role_and_text = |item: &Value| {
             let kind = item["role"].as_str().or(item["type"].as_str()).unwrap().to_owned();
             let text =
                 item["content"][0]["text"].as_str().or(item["name"].as_str()).or(item["output"].as_str());
             (kind, text.unwrap_or_default().to_owned())
         };
-        list["data"].as_array().unwrap().iter().map(words).collect()
+        list["data"].as_array().unwrap().iter().map(role_and_text).collect()
     }
 }

@@ -1,11 +1,11 @@
-//! The bare mode (`api.bare`), for clients of the original: its shapes of texts, pictures, errors and lists.
+//! The bare mode (`api.bare`), for clients of the original: its format of texts, images, errors and lists.
 
 use jan_tests::Upstream;
 use serde_json::{Value, json};
 
 use crate::app::{App, events, provider};
 
-const TEXT: &str = jan_tests::upstream::words::TEXT;
+const TEXT: &str = jan_tests::upstream::bodies::TEXT;
 
 async fn bare(upstream: &Upstream) -> App {
     let url = upstream.url();
@@ -22,7 +22,7 @@ async fn items(app: &App, id: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn texts_and_pictures_are_read_under_the_originals_names() {
+async fn texts_and_images_have_the_originals_names() {
     let upstream = Upstream::start().await;
     let app = bare(&upstream).await;
     let id = app.conversation(json!([])).await;
@@ -42,7 +42,7 @@ async fn texts_and_pictures_are_read_under_the_originals_names() {
     let path = format!("/v1/conversations/{id}/items/{}", kept[1]["id"].as_str().unwrap());
     assert_eq!(app.ok("GET", &path, None).await, kept[1]);
 
-    // So does what an edit tells, and what the public sees.
+    // So do the reply to an edit and a public share.
     let edit = format!("/v1/conversations/{id}/items/{}/edit", kept[0]["id"].as_str().unwrap());
     let outcome = app
         .ok("POST", &edit, Some(json!({"content": "And that?", "regenerate": true, "model": "good"})))
@@ -53,13 +53,13 @@ async fn texts_and_pictures_are_read_under_the_originals_names() {
     let share = app.ok("POST", &share, Some(json!({"scope": "conversation"}))).await;
     let shown = format!("/v1/public/shares/{}", share["slug"].as_str().unwrap());
     let shown = app.ok("GET", &shown, None).await;
-    let said = &shown["snapshot"]["items"];
-    assert_eq!(said[0]["content"][0]["input_text"], "And that?");
-    assert_eq!(said[1]["content"][0], json!({"type": "text", "text": TEXT, "annotations": []}));
+    let messages = &shown["snapshot"]["items"];
+    assert_eq!(messages[0]["content"][0]["input_text"], "And that?");
+    assert_eq!(messages[1]["content"][0], json!({"type": "text", "text": TEXT, "annotations": []}));
 }
 
 #[tokio::test]
-async fn what_is_shared_can_be_made_a_conversation_of_ones_own() {
+async fn a_shared_snapshot_can_be_copied_to_a_conversation() {
     let upstream = Upstream::start().await;
     let app = bare(&upstream).await;
     let items = json!([
@@ -79,14 +79,15 @@ async fn what_is_shared_can_be_made_a_conversation_of_ones_own() {
         .map(|item| json!({"type": item["type"], "role": item["role"], "content": item["content"]}))
         .collect();
     let copy = app.conversation(copied.into()).await;
-    let said = [("user", "Find it."), ("assistant", "Found.")].map(|(role, text)| (role.into(), text.into()));
-    assert_eq!(app.said_in(&copy).await, said);
+    let messages =
+        [("user", "Find it."), ("assistant", "Found.")].map(|(role, text)| (role.into(), text.into()));
+    assert_eq!(app.messages_of(&copy).await, messages);
 }
 
 #[tokio::test]
-async fn errors_are_read_at_the_top_too_and_in_streams() {
+async fn errors_have_code_and_message_at_the_top_level_also_in_streams() {
     let upstream = Upstream::start().await;
-    let (app, plain) = (bare(&upstream).await, App::before(&upstream).await);
+    let (app, plain) = (bare(&upstream).await, App::with_upstream(&upstream).await);
     for (method, path, body) in [
         ("GET", "/v1/conversations/x", None),
         ("GET", "/v1/nope", None),
@@ -105,7 +106,7 @@ async fn errors_are_read_at_the_top_too_and_in_streams() {
         let (_, reply) = plain.call(method, path, body).await;
         assert_eq!(reply.as_object().unwrap().len(), 1, "{reply}");
     }
-    // The page shows the project that has the name already.
+    // The original's web client reads the id of the project that already has the name from `code`.
     let project = app.ok("POST", "/v1/projects", Some(json!({"name": "Trips"}))).await;
     let (status, reply) = app.call("POST", "/v1/projects", Some(json!({"name": " Trips "}))).await;
     assert_eq!((status, &reply["code"], &reply["error"]["code"]), (409, &project["id"], &project["id"]));
@@ -115,9 +116,9 @@ async fn errors_are_read_at_the_top_too_and_in_streams() {
 }
 
 #[tokio::test]
-async fn lists_say_how_many_there_are_and_where_the_next_page_begins() {
+async fn lists_have_a_total_and_a_cursor_for_the_next_page() {
     let upstream = Upstream::start().await;
-    let (app, plain) = (bare(&upstream).await, App::before(&upstream).await);
+    let (app, plain) = (bare(&upstream).await, App::with_upstream(&upstream).await);
     for app in [&app, &plain] {
         for n in 0..3 {
             app.ok("POST", "/v1/projects", Some(json!({"name": format!("p{n}")}))).await;
@@ -157,7 +158,7 @@ async fn lists_say_how_many_there_are_and_where_the_next_page_begins() {
     let page = plain.ok("GET", "/v1/projects?limit=2", None).await;
     assert!(page.get("total").is_none() && page.get("next_cursor").is_none());
 
-    // More than the most is the most; nothing, and what is no number, are wrong here too.
+    // A limit over the maximum is the maximum; 0 and values that are not numbers are errors here too.
     for (limit, status) in
         [("101", 200), ("500", 200), ("99999999999", 200), ("0", 400), ("-1", 400), ("x", 400)]
     {
@@ -172,7 +173,7 @@ async fn lists_say_how_many_there_are_and_where_the_next_page_begins() {
 #[tokio::test]
 async fn a_prompt_template_keeps_its_envelope() {
     let upstream = Upstream::start().await;
-    for app in [bare(&upstream).await, App::before(&upstream).await] {
+    for app in [bare(&upstream).await, App::with_upstream(&upstream).await] {
         let reply = app.ok("GET", "/v1/prompt-templates/timing", None).await;
         assert_eq!(reply["data"]["template_key"], "timing", "{reply}");
     }

@@ -1,16 +1,16 @@
-//! The binary as a person or a service manager uses it.
+//! The binary, as users and service managers run it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 
-use jan_tests::{PATIENCE, Process, output};
+use jan_tests::{Process, WAIT_LIMIT, output};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::app::{binary, client};
 
-/// The binary in a folder of its own, with nothing of the caller's environment.
+/// The binary in its own folder, without the environment of the test.
 pub(crate) fn jan(dir: &TempDir) -> Command {
     let mut command = Command::new(binary("jan-server"));
     command.current_dir(dir.path()).env_clear().env("JAN_DATA_DIR", dir.path().join("data"));
@@ -21,7 +21,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A server started by the binary, and its address read from its log.
+/// A server started by the binary, and its URL, read from its log.
 pub(crate) struct Serving(Process, pub(crate) String);
 
 impl Serving {
@@ -32,12 +32,12 @@ impl Serving {
         Self(process, format!("http://{address}"))
     }
 
-    /// Ends it as a crash would, without a word.
+    /// Kills it with SIGKILL, like a crash.
     pub(crate) fn kill(self) {
         self.0.kill();
     }
 
-    /// The exit code after a SIGTERM.
+    /// Sends SIGTERM and returns the exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
         assert!(output(Command::new("kill").args(["-TERM", &self.0.id().to_string()])).status.success());
         self.0.ended().code()
@@ -56,7 +56,7 @@ async fn models_status(url: &str, token: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn a_token_outlives_a_restart_and_sigterm_ends_in_good_order() {
+async fn a_token_survives_a_restart_and_sigterm_gives_exit_code_0() {
     let dir = tempfile::tempdir().unwrap();
     let first = Serving::start(jan(&dir).env("JAN_ECHO", "1"));
     let token = login(&first.1).await;
@@ -73,7 +73,7 @@ async fn a_token_outlives_a_restart_and_sigterm_ends_in_good_order() {
     assert_eq!(models_status(&second.1, &token).await, 200);
     assert_eq!(second.terminate(), Some(0));
 
-    // With another key the token is worth nothing.
+    // With another signing key the token is invalid.
     std::fs::remove_file(key).unwrap();
     let third = Serving::start(&mut jan(&dir));
     assert_eq!(models_status(&third.1, &token).await, 401);
@@ -95,15 +95,15 @@ fn the_effective_configuration_is_printed_without_secrets() {
 }
 
 #[test]
-fn what_is_wrong_is_said_in_a_sentence() {
+fn configuration_errors_name_the_key_and_the_value() {
     let dir = tempfile::tempdir().unwrap();
     let fails = |done: Output, words: &[&str]| {
         assert!(!done.status.success());
-        let said = text(&done.stderr);
+        let printed = text(&done.stderr);
         for word in words {
-            assert!(said.contains(word), "{said} does not say {word}");
+            assert!(printed.contains(word), "{printed} does not contain {word}");
         }
-        assert!(!said.contains("panicked"), "{said}");
+        assert!(!printed.contains("panicked"), "{printed}");
     };
     fails(output(jan(&dir).env("JAN_LOG", "loud")), &["log.level", "loud", "debug"]);
     fails(output(jan(&dir).args(["--config", "."])), &["file . cannot be read"]);
@@ -123,7 +123,7 @@ fn what_is_wrong_is_said_in_a_sentence() {
     fails(output(jan(&dir).args(["--addr", &address])), &[&address, "JAN_ADDR"]);
 }
 
-/// Every command whose output goes nowhere says so and ends, without a panic and without success.
+/// Every command that cannot write its output prints an error and fails, without a panic.
 #[cfg(target_os = "linux")]
 #[test]
 fn output_that_cannot_be_written_is_an_error() {
@@ -141,10 +141,10 @@ fn output_that_cannot_be_written_is_an_error() {
     ] {
         let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = jan(&dir).env("JAN_ECHO", echo).args(args).stdout(full()).output().unwrap();
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
-        assert!(said.contains("No space left") && !said.contains("panicked"), "{args:?}: {said}");
-        // And when it cannot even be said.
+        let printed = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {printed}");
+        assert!(printed.contains("No space left") && !printed.contains("panicked"), "{args:?}: {printed}");
+        // Also when the error itself cannot be printed.
         let status =
             jan(&dir).env("JAN_ECHO", echo).args(args).stdout(full()).stderr(full()).status().unwrap();
         assert_eq!(status.code(), Some(1), "{args:?}");
@@ -152,14 +152,14 @@ fn output_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn variables_of_others_are_named_and_stop_nothing() {
+fn unknown_jan_variables_cause_a_warning_only() {
     let dir = tempfile::tempdir().unwrap();
     let others = [("JAN_PORT", "tcp://10.0.0.1:80"), ("JAN_SERVICE_HOST", "10.0.0.1"), ("JAN_ADRR", "x")];
     let output = jan(&dir).envs(others).arg("config").output().unwrap();
     assert!(output.status.success());
-    let said = text(&output.stderr);
+    let printed = text(&output.stderr);
     for word in ["JAN_PORT", "JAN_SERVICE_HOST", "JAN_ADRR (did you mean JAN_ADDR?)"] {
-        assert!(said.contains(word), "{said} does not say {word}");
+        assert!(printed.contains(word), "{printed} does not contain {word}");
     }
 }
 
@@ -183,13 +183,15 @@ fn the_terminal_chat_can_be_piped() {
     let mut piped = jan(&dir);
     piped.env("JAN_ECHO", "1").arg("chat").stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut piped = Process::start(&mut piped);
-    let said = piped.stdout().unwrap();
-    piped.stdin().unwrap().write_all(b"first line\nsecond line\n/quit\nnever said\n").unwrap();
+    let printed = piped.stdout().unwrap();
+    piped.stdin().unwrap().write_all(b"first line\nsecond line\n/quit\nnever printed\n").unwrap();
     piped.ended();
-    let said = said.rest().join("\n");
+    let printed = printed.rest().join("\n");
     assert!(
-        said.contains("first line") && said.contains("second line") && !said.contains("never said"),
-        "{said}"
+        printed.contains("first line")
+            && printed.contains("second line")
+            && !printed.contains("never printed"),
+        "{printed}"
     );
 
     let nothing = output(jan(&dir).args(["chat", "Hello"]));
@@ -209,17 +211,17 @@ fn models_are_listed_and_files_are_checked() {
     assert!(text(&check.stderr).contains("GGUF"), "{}", text(&check.stderr));
 }
 
-/// A proxy that tells what it is asked first, and does nothing.
+/// A proxy that sends the first line of the first request to the test, and does nothing else.
 fn proxy() -> (String, mpsc::Receiver<String>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (tell, asked) = mpsc::channel();
+    let (sender, received) = mpsc::channel();
     std::thread::spawn(move || {
         let (tcp, _) = listener.accept().unwrap();
         let request = BufReader::new(tcp).lines().next().unwrap().unwrap();
-        tell.send(request).unwrap();
+        sender.send(request).unwrap();
     });
-    (url, asked)
+    (url, received)
 }
 
 #[test]
@@ -231,12 +233,12 @@ fn a_model_is_pulled_through_the_proxy_of_the_environment() {
         ("ALL_PROXY", "https://models.invalid/m.gguf", "CONNECT models.invalid:443 HTTP/1.1"),
     ] {
         let (proxy, asked) = proxy();
-        // The flag has the last word over the variable, also of who is asked directly: so it is the configuration that
-        // counts, and nothing else reads the environment.
+        // The flag has priority over the variable NO_PROXY, so the proxy is used. This shows that only the
+        // configuration reads the environment.
         let mut pull = jan(&dir);
-        pull.args(["models", "pull", url, "--set", "pull.no_proxy=elsewhere.invalid"]);
+        pull.args(["models", "pull", url, "--set", "pull.no_proxy=other.invalid"]);
         let pull = Process::start(pull.env(variable, &proxy).env("NO_PROXY", "*").stderr(Stdio::null()));
-        let asked = asked.recv_timeout(PATIENCE);
+        let asked = asked.recv_timeout(WAIT_LIMIT);
         pull.kill();
         assert_eq!(asked.as_deref(), Ok(request), "{variable}");
     }

@@ -1,9 +1,9 @@
-//! Chat as a caller of an OpenAI-compatible API sees it.
+//! Chat completions, as callers of an OpenAI-compatible API use them.
 
 use jan_tests::Upstream;
 use serde_json::{Value, json};
 
-use crate::app::{App, chat, events, said};
+use crate::app::{App, chat, events, streamed_text};
 
 #[tokio::test]
 async fn a_whole_answer_has_text_and_usage() {
@@ -22,10 +22,10 @@ async fn a_whole_answer_has_text_and_usage() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_with_done_and_with_usage_for_those_who_ask() {
+async fn a_stream_ends_with_done_and_has_usage_if_requested() {
     let app = App::start(|_| {}).await;
     let plain = events(app.ask("echo", true).await).await;
-    assert_eq!((said(&plain).as_str(), plain.last().unwrap().as_str()), ("Hello!", "[DONE]"));
+    assert_eq!((streamed_text(&plain).as_str(), plain.last().unwrap().as_str()), ("Hello!", "[DONE]"));
     assert!(plain.iter().all(|event| !event.contains("\"choices\":[]")), "{plain:?}");
     let mut body = chat("echo", true);
     body["stream_options"] = json!({"include_usage": true});
@@ -35,18 +35,18 @@ async fn a_stream_ends_with_done_and_with_usage_for_those_who_ask() {
 }
 
 #[tokio::test]
-async fn the_reference_call_works_without_a_content_type() {
+async fn a_request_without_a_content_type_works() {
     let app = App::start(|_| {}).await;
     let body = chat("echo", true).to_string();
     let url = format!("{}/v1/chat/completions", app.url);
     let reply = app.client.post(url).bearer_auth(&app.token).body(body).send().await.unwrap();
-    assert_eq!(said(&events(reply).await), "Hello!");
+    assert_eq!(streamed_text(&events(reply).await), "Hello!");
 }
 
 #[tokio::test]
-async fn the_upstream_gets_every_byte_it_was_sent_and_so_does_the_caller() {
+async fn request_bytes_and_unknown_fields_pass_through_unchanged() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let mut body = chat("extra-fields", false);
     body["vendor_knob"] = json!({"deep": [1.5, null, {"x": "ü"}]});
     body["chat_template_kwargs"] = json!({"enable_thinking": false});
@@ -55,41 +55,41 @@ async fn the_upstream_gets_every_byte_it_was_sent_and_so_does_the_caller() {
     let reply = app.client.post(url).bearer_auth(&app.token).body(text.clone()).send().await.unwrap();
     let answer: Value = reply.json().await.unwrap();
 
-    let asked = upstream.asked().pop().unwrap();
-    assert_eq!(asked.body, text, "a request that nobody changes is forwarded to the byte");
-    assert_eq!(asked.header("authorization"), "", "the caller's token is not the upstream's business");
+    let asked = upstream.post_requests().pop().unwrap();
+    assert_eq!(asked.body, text, "an unchanged request is forwarded byte for byte");
+    assert_eq!(asked.header("authorization"), "", "the caller's token is not sent to the upstream");
     assert!(answer["choices"][0]["message"]["reasoning_content"].is_string());
 }
 
 #[tokio::test]
 async fn reasoning_and_unknown_fields_of_chunks_pass_through() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let text = events(app.ask("extra-fields", true).await).await.join("\n");
     assert!(text.contains("reasoning_content"), "{text}");
-    let asked = upstream.asked().pop().unwrap().json();
+    let asked = upstream.post_requests().pop().unwrap().json();
     assert_eq!(
         asked["stream_options"]["include_usage"], true,
-        "usage is asked for, to be counted, where the caller says nothing"
+        "the server requests usage to count it, if the caller does not"
     );
 }
 
 #[tokio::test]
-async fn whatever_form_the_upstream_answers_in_the_caller_gets_the_one_they_asked_for() {
+async fn the_caller_gets_the_requested_form_whichever_the_upstream_sends() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let streamed = events(app.ask("json-for-stream", true).await).await;
     assert_eq!(streamed.last().unwrap(), "[DONE]");
     let whole: Value = app.ask("stream-for-json", false).await.json().await.unwrap();
     assert_eq!(whole["object"], "chat.completion");
-    assert_eq!(Value::from(said(&streamed)), whole["choices"][0]["message"]["content"]);
+    assert_eq!(Value::from(streamed_text(&streamed)), whole["choices"][0]["message"]["content"]);
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_stops_the_upstream() {
+async fn a_client_that_disconnects_stops_the_upstream() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
-    // The first piece only: the upstream then waits at the gate.
+    let app = App::with_upstream(&upstream).await;
+    // The upstream sends the first piece and then waits at the gate.
     upstream.gate().pass(1);
     let mut reply = app.ask("slow-chunks", true).await;
     assert!(reply.chunk().await.unwrap().is_some());
@@ -105,7 +105,7 @@ async fn a_client_that_leaves_stops_the_upstream() {
 }
 
 #[tokio::test]
-async fn without_a_provider_the_answer_is_how_to_get_one() {
+async fn without_a_provider_the_error_says_how_to_get_one() {
     let app = App::start(|config| config.echo.enabled = false).await;
     let models: Value = app.get("/v1/models").send().await.unwrap().json().await.unwrap();
     assert_eq!(models["data"], json!([]));

@@ -1,4 +1,4 @@
-//! What holds for every route: ids, errors, CORS, the envelope, the document.
+//! Rules for every route: request ids, errors, CORS, the envelope, the OpenAPI document.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 
 #[tokio::test]
-async fn a_sane_request_id_is_kept_and_told_in_errors() {
+async fn a_valid_request_id_is_kept_and_is_in_errors() {
     let app = App::start(|_| {}).await;
     let reply = app.get("/v1/models/nope").header("x-request-id", "my-id-1").send().await.unwrap();
     assert_eq!(reply.headers()["x-request-id"], "my-id-1");
@@ -58,11 +58,11 @@ async fn local_pages_may_call_and_others_may_not() {
     assert_eq!(
         refused.headers()["access-control-allow-origin"],
         "http://localhost:1",
-        "errors can be read too"
+        "pages can read errors too"
     );
 }
 
-/// The original's decoder stopped at the end of the first value; what follows may be half of another request.
+/// The original's decoder stopped after the first JSON value; the bytes after it may be part of another request.
 #[tokio::test]
 async fn json_followed_by_anything_is_refused() {
     for bare in [false, true] {
@@ -80,7 +80,7 @@ async fn json_followed_by_anything_is_refused() {
 }
 
 #[tokio::test]
-async fn native_routes_are_enveloped_unless_told_otherwise() {
+async fn native_routes_have_an_envelope_except_in_bare_mode() {
     let app = App::start(|_| {}).await;
     let reply: Value = app.get("/v1/version").send().await.unwrap().json().await.unwrap();
     assert_eq!(reply["data"]["version"], env!("CARGO_PKG_VERSION"));
@@ -104,7 +104,10 @@ async fn health_and_documentation_are_public() {
     let page = open("/api/swagger/index.html").await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html");
     let page = page.text().await.unwrap();
-    assert!(page.contains("swagger-ui") && !page.contains("https://"), "the page needs nothing from outside");
+    assert!(
+        page.contains("swagger-ui") && !page.contains("https://"),
+        "the page loads nothing from other servers"
+    );
     assert!(
         open("/api/swagger/swagger-initializer.js")
             .await
@@ -118,12 +121,12 @@ async fn health_and_documentation_are_public() {
 }
 
 #[tokio::test]
-async fn the_root_says_what_this_is_and_short_ways_lead_to_the_documentation() {
+async fn the_root_describes_the_server_and_short_paths_redirect_to_the_documentation() {
     let app = App::start(|_| {}).await;
     let open = |path: &str| app.client.get(format!("{}{path}", app.url));
-    let told: Value = open("/").send().await.unwrap().json().await.unwrap();
+    let root: Value = open("/").send().await.unwrap().json().await.unwrap();
     assert_eq!(
-        (&told["name"], &told["documentation"]),
+        (&root["name"], &root["documentation"]),
         (&"Jan Server".into(), &"api/swagger/index.html".into())
     );
     let page = open("/").header("accept", "text/html,*/*;q=0.8").send().await.unwrap();

@@ -1,11 +1,11 @@
-//! Conversations, items, branches and projects as their owner uses them.
+//! Conversations, items, branches and projects, as their owner uses them.
 
 use serde_json::{Value, json};
 
 use crate::app::App;
 
 #[tokio::test]
-async fn a_conversation_is_made_changed_listed_and_deleted() {
+async fn a_conversation_is_created_changed_listed_and_deleted() {
     let app = App::start(|_| {}).await;
     let new = json!({"title": "Rivers", "metadata": {"a": "b"}, "referrer": "web",
                      "items": [{"type": "message", "role": "user", "content": "Hi"}]});
@@ -20,7 +20,7 @@ async fn a_conversation_is_made_changed_listed_and_deleted() {
     for method in ["POST", "PATCH"] {
         let changed = app.ok(method, &path, Some(json!({"title": method, "metadata": {}}))).await;
         assert_eq!((&changed["title"], &changed["metadata"]), (&json!(method), &json!({})));
-        assert_eq!(changed["referrer"], "web", "what is not named stays");
+        assert_eq!(changed["referrer"], "web", "members that are not named stay");
     }
     for (query, found) in [("", 1), ("?referrer=web", 1), ("?referrer=app", 0), ("?order=asc&limit=1", 1)] {
         let list = app.ok("GET", &format!("/v1/conversations{query}"), None).await;
@@ -67,7 +67,7 @@ async fn lists_are_read_page_by_page() {
 }
 
 #[tokio::test]
-async fn several_are_deleted_at_once() {
+async fn several_conversations_are_deleted_at_once() {
     let app = App::start(|_| {}).await;
     let ids = [
         app.conversation(json!([])).await,
@@ -82,7 +82,7 @@ async fn several_are_deleted_at_once() {
 }
 
 #[tokio::test]
-async fn items_of_every_kind_come_back_as_they_were_given() {
+async fn items_of_every_type_are_returned_as_they_were_sent() {
     let app = App::start(|_| {}).await;
     let id = app.conversation(json!([])).await;
     let given = json!([
@@ -112,15 +112,15 @@ async fn items_of_every_kind_come_back_as_they_were_given() {
     let call = app.ok("GET", &format!("{path}/by-call-id/call_1"), None).await;
     assert_eq!(call["type"], "function_call");
     let report = json!({"status": "completed", "output": {"found": 1}});
-    let told = app.ok("PATCH", &format!("{path}/by-call-id/call_1"), Some(report)).await;
+    let updated = app.ok("PATCH", &format!("{path}/by-call-id/call_1"), Some(report)).await;
     assert_eq!(
-        (&told["status"], &told["output"], &told["name"]),
+        (&updated["status"], &updated["output"], &updated["name"]),
         (&json!("completed"), &json!({"found": 1}), &json!("look"))
     );
 }
 
 #[tokio::test]
-async fn what_breaks_a_limit_is_named_and_nothing_is_kept() {
+async fn a_violated_limit_is_named_and_nothing_is_stored() {
     let app = App::start(|_| {}).await;
     let id = app.conversation(json!([])).await;
     let message = json!({"role": "user", "content": "x"});
@@ -142,17 +142,17 @@ async fn what_breaks_a_limit_is_named_and_nothing_is_kept() {
     }
     let list = app.ok("GET", "/v1/conversations", None).await;
     assert_eq!(list["data"].as_array().unwrap().len(), 1);
-    assert!(app.said_in(&id).await.is_empty());
+    assert!(app.messages_of(&id).await.is_empty());
     let url = format!("{}/v1/conversations", app.url);
     let reply = app.client.post(url).bearer_auth(&app.token).body("{not json").send().await.unwrap();
     assert_eq!(reply.status(), 400);
 }
 
 #[tokio::test]
-async fn branches_share_what_was_said_before_them() {
+async fn branches_share_the_items_before_the_fork() {
     let app = App::start(|_| {}).await;
-    let say = |text: &str| json!({"role": "user", "content": text});
-    let id = app.conversation(json!([say("one"), say("two"), say("three")])).await;
+    let message = |text: &str| json!({"role": "user", "content": text});
+    let id = app.conversation(json!([message("one"), message("two"), message("three")])).await;
     let path = format!("/v1/conversations/{id}");
     let items = app.ok("GET", &format!("{path}/items?order=asc"), None).await;
     let first = items["data"][0]["id"].as_str().unwrap();
@@ -162,25 +162,28 @@ async fn branches_share_what_was_said_before_them() {
     assert_eq!(branch["parent_branch"], "MAIN");
     assert_eq!(app.call("POST", &format!("{path}/branches"), Some(fork)).await.0, 409);
 
-    app.ok("POST", &format!("{path}/items?branch=other"), Some(json!({"items": [say("zwei")]}))).await;
-    assert_eq!(app.said_in(&id).await.len(), 3);
+    app.ok("POST", &format!("{path}/items?branch=other"), Some(json!({"items": [message("zwei")]}))).await;
+    assert_eq!(app.messages_of(&id).await.len(), 3);
     let active = app.ok("POST", &format!("{path}/branches/other/activate"), None).await;
     assert_eq!(active["active_branch"], "other");
-    let texts: Vec<String> = app.said_in(&id).await.into_iter().map(|(_, text)| text).collect();
+    let texts: Vec<String> = app.messages_of(&id).await.into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts, ["one", "zwei"]);
     assert_eq!(app.call("DELETE", &format!("{path}/branches/other"), None).await.0, 400);
     app.ok("POST", &format!("{path}/branches/main/activate"), None).await;
     assert_eq!(app.call("DELETE", &format!("{path}/branches/other"), None).await.0, 204);
-    let left = app.ok("GET", &format!("{path}/branches"), None).await;
-    assert_eq!((left["data"].as_array().unwrap().len(), &left["active_branch"]), (1, &json!("MAIN")));
+    let remaining = app.ok("GET", &format!("{path}/branches"), None).await;
+    assert_eq!(
+        (remaining["data"].as_array().unwrap().len(), &remaining["active_branch"]),
+        (1, &json!("MAIN"))
+    );
 
     let gone = app.ok("DELETE", &format!("{path}/items/{first}"), None).await;
     assert_eq!((&gone["object"], &gone["deleted"]), (&json!("conversation"), &json!(true)));
-    assert_eq!(app.said_in(&id).await.len(), 2, "the rest stays");
+    assert_eq!(app.messages_of(&id).await.len(), 2, "the other items stay");
 }
 
 #[tokio::test]
-async fn projects_hold_conversations_and_let_them_go() {
+async fn projects_contain_conversations_which_survive_their_deletion() {
     let app = App::start(|_| {}).await;
     let new = json!({"name": "Garden", "instruction": "Speak of plants."});
     let (status, made) = app.call("POST", "/v1/projects", Some(new.clone())).await;
@@ -205,9 +208,9 @@ async fn projects_hold_conversations_and_let_them_go() {
     assert_eq!((&list["data"][0]["id"], list["meta"]["request_id"].is_string()), (&json!(project), true));
 
     app.ok("DELETE", &format!("/v1/projects/{project}"), None).await;
-    let left: Value =
+    let released: Value =
         app.ok("GET", &format!("/v1/conversations/{}", inside["id"].as_str().unwrap()), None).await;
-    assert!(left["project_id"].is_null(), "{left}");
+    assert!(released["project_id"].is_null(), "{released}");
     let (status, error) = app.call("POST", "/v1/conversations", Some(json!({"project_id": project}))).await;
     assert_eq!((status, &error["error"]["param"]), (404, &json!("project_id")));
 }

@@ -1,4 +1,4 @@
-//! Nothing acknowledged is lost: the server is killed while many write, started again, and asked for all of it.
+//! Nothing acknowledged is lost: the server is killed during many writes, started again, and must return all of them.
 
 use futures_util::{StreamExt, stream};
 use jan_tests::within;
@@ -11,33 +11,38 @@ use crate::app::client;
 use crate::binary::{Serving, jan};
 
 const WRITERS: usize = 200;
-/// The server dies when so many writes of a round are acknowledged, in the middle of the others.
+/// The server is killed after this number of acknowledged writes in a round, while others are in progress.
 const ACKNOWLEDGED: usize = 600;
 const ROUNDS: usize = 2;
 
-/// A conversation as its writer knows it: the names of what was acknowledged, three items each, and of what was not.
+/// A conversation as its writer knows it.
 struct Written {
     id: String,
+    /// The names of the acknowledged batches, of three items each.
     kept: Vec<String>,
+    /// The name of the batch that was sent and not acknowledged.
     open: Option<String>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sqlite_keeps_what_was_acknowledged_when_the_server_is_killed() {
+async fn sqlite_keeps_acknowledged_writes_when_the_server_is_killed() {
     let dir = tempfile::tempdir().unwrap();
-    survives(|| Serving::start(jan(&dir).envs([("JAN_AUTH", "open"), ("JAN_RATE_LIMIT", "off")]))).await;
+    acknowledged_writes_survive_kills(|| {
+        Serving::start(jan(&dir).envs([("JAN_AUTH", "open"), ("JAN_RATE_LIMIT", "off")]))
+    })
+    .await;
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_keeps_what_was_acknowledged_when_the_server_is_killed() {
+async fn postgres_keeps_acknowledged_writes_when_the_server_is_killed() {
     let Some(postgres) = jan_tests::PrivatePostgres::start().await else { return };
     let (dir, url) = (tempfile::tempdir().unwrap(), postgres.url());
     let settings = [("JAN_AUTH", "open"), ("JAN_RATE_LIMIT", "off"), ("JAN_DATABASE_URL", &url)];
-    survives(|| Serving::start(jan(&dir).envs(settings))).await;
+    acknowledged_writes_survive_kills(|| Serving::start(jan(&dir).envs(settings))).await;
 }
 
-async fn survives(start: impl Fn() -> Serving) {
+async fn acknowledged_writes_survive_kills(start: impl Fn() -> Serving) {
     let (mut serving, mut written, client) = (start(), Vec::new(), client());
     for round in 0..ROUNDS {
         let acknowledged = watch::Sender::new(0);
@@ -47,11 +52,12 @@ async fn survives(start: impl Fn() -> Serving) {
             writers.spawn(write(client.clone(), url, name, acknowledged.clone()));
         }
         let mut enough = acknowledged.subscribe();
-        // What is waited for comes as a guard that would hold up the writers.
+        // `wait_for` returns a lock guard, which would block the writers.
         let waiting = enough.wait_for(|count| *count >= ACKNOWLEDGED);
         drop(within(&format!("{ACKNOWLEDGED} acknowledged writes"), waiting).await);
         serving.kill();
-        while let Some(theirs) = within("a writer to see that the server is gone", writers.join_next()).await
+        while let Some(theirs) =
+            within("a writer to see that the server has ended", writers.join_next()).await
         {
             written.extend(theirs.unwrap());
         }
@@ -61,13 +67,13 @@ async fn survives(start: impl Fn() -> Serving) {
     assert_eq!(serving.terminate(), Some(0));
 }
 
-/// Makes conversations and adds items to them until the server is gone.
+/// Creates conversations and adds items to them until the server has ended.
 async fn write(client: Client, url: String, name: String, count: watch::Sender<usize>) -> Vec<Written> {
     let mut written: Vec<Written> = Vec::new();
     let items = |batch: &str| -> Vec<_> { texts(batch).iter().map(|text| message(text)).collect() };
     for turn in 0.. {
         let batch = format!("{name}.{turn}");
-        // A conversation begins with three items and gets three more twice.
+        // A conversation is created with three items and gets three more items twice.
         match written.last_mut().filter(|last| last.kept.len() < 3) {
             None => {
                 let body = json!({"items": items(&batch)});
@@ -90,11 +96,11 @@ async fn write(client: Client, url: String, name: String, count: watch::Sender<u
     written
 }
 
-/// How often a writer asks again whom a busy machine lets wait too long for the database.
+/// How often a writer retries when the database of a busy machine was not available in time.
 const TRIES: usize = 20;
 
-/// The answer, if it came to its end. Who found no connection to the database in time (503) has written nothing and asks
-/// again; any other answer that refuses is a failure.
+/// The reply, if it arrived completely. A 503 means that there was no database connection in time and nothing was
+/// written, so the request is repeated; any other error fails the test.
 async fn acknowledged(request: RequestBuilder) -> Option<Value> {
     for _ in 0..TRIES {
         let response = request.try_clone().unwrap().send().await.ok()?;
@@ -105,7 +111,7 @@ async fn acknowledged(request: RequestBuilder) -> Option<Value> {
             return Some(answer);
         }
     }
-    panic!("the database was not there in {TRIES} tries");
+    panic!("the database was not available in {TRIES} attempts");
 }
 
 fn texts(batch: &str) -> Vec<String> {
@@ -117,15 +123,15 @@ fn message(text: &str) -> Value {
 }
 
 async fn check(client: &Client, url: &str, written: &[Written]) {
-    let said = |id: String| async move {
+    let stored_texts = |id: String| async move {
         let items = client.get(format!("{url}/{id}/items?limit=100&order=asc"));
         let items = acknowledged(items).await.unwrap();
         let text = |item: &Value| item["content"][0]["text"].as_str().unwrap().to_owned();
         let texts: Vec<String> = items["data"].as_array().unwrap().iter().map(text).collect();
         (id, texts)
     };
-    // What was acknowledged is there, in order; what was not is there whole or not at all.
-    let mut found = stream::iter(written.iter().map(|known| said(known.id.clone()))).buffered(32);
+    // Acknowledged batches are stored, in order; the one that was not acknowledged is stored completely or not at all.
+    let mut found = stream::iter(written.iter().map(|known| stored_texts(known.id.clone()))).buffered(32);
     for known in written {
         let (_, found) = found.next().await.unwrap();
         let kept: Vec<_> = known.kept.iter().flat_map(|batch| texts(batch)).collect();
@@ -133,7 +139,7 @@ async fn check(client: &Client, url: &str, written: &[Written]) {
             kept.iter().cloned().chain(known.open.iter().flat_map(|b| texts(b))).collect();
         assert!(found == kept || found == with_open, "{}: {found:?} of {kept:?}", known.id);
     }
-    // So are the conversations whose making was not acknowledged.
+    // The same holds for conversations whose creation was not acknowledged.
     let (mut all, mut after) = (Vec::new(), String::new());
     loop {
         let page = acknowledged(client.get(format!("{url}?limit=100{after}"))).await.unwrap();
@@ -145,7 +151,7 @@ async fn check(client: &Client, url: &str, written: &[Written]) {
     }
     let is_known = |id: &String| written.iter().any(|known| known.id == *id);
     assert_eq!(all.iter().filter(|id| is_known(id)).count(), written.len());
-    let others: Vec<_> = all.into_iter().filter(|id| !is_known(id)).map(said).collect();
+    let others: Vec<_> = all.into_iter().filter(|id| !is_known(id)).map(stored_texts).collect();
     let mut others = stream::iter(others).buffered(32);
     while let Some((id, found)) = others.next().await {
         let batch = found.first().and_then(|text| text.strip_suffix("/1")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Every example runs, as its reader would run it.
+//! Runs every example, as a reader would.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::app::{binary, chat, client};
 
-/// A program that listens, stopped when dropped, and its address.
+/// An example that serves HTTP, and its URL. Dropping it stops the program.
 struct Running {
     _process: Process,
     url: String,
@@ -28,8 +28,8 @@ async fn answer(url: &str, model: &str) -> String {
 }
 
 #[tokio::test]
-async fn servers_answer() {
-    for (name, path, model, said) in [
+async fn the_server_examples_answer() {
+    for (name, path, model, expected) in [
         ("01_hello_server", "", "echo", "Hello!"),
         ("02_own_model", "", "parrot", "Squawk! Hello!"),
         ("04_mounted_in_axum", "/ai", "echo", "Hello!"),
@@ -38,22 +38,22 @@ async fn servers_answer() {
         let running = Running::start(name);
         assert_eq!(
             answer(&format!("{}{path}/v1/chat/completions", running.url), model).await,
-            said,
+            expected,
             "{name}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_mounted_server_shows_its_documentation_where_it_is() {
+async fn a_mounted_server_has_its_documentation_under_its_path() {
     let running = Running::start("04_mounted_in_axum");
     let page = client().get(format!("{}/ai/api/swagger/index.html", running.url)).send().await.unwrap();
     assert_eq!(page.status(), 200);
     assert_eq!(client().get(&running.url).send().await.unwrap().text().await.unwrap(), "my own page");
 }
 
-/// What a route of a running example says to these headers: its status and who it thinks is asking.
-async fn who(url: &str, headers: &[(&'static str, &str)]) -> (u16, Value) {
+/// Requests the current user with these headers: the status, and user id, auth method and error code.
+async fn current_user(url: &str, headers: &[(&'static str, &str)]) -> (u16, Value) {
     let request =
         headers.iter().fold(client().get(format!("{url}/v1/users/me")), |request, (name, value)| {
             request.header(*name, *value)
@@ -65,23 +65,23 @@ async fn who(url: &str, headers: &[(&'static str, &str)]) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn users_come_by_the_cookie_of_a_session_or_by_a_key() {
+async fn users_are_identified_by_a_session_cookie_or_a_key() {
     let running = Running::start("10_session_cookie");
     let url = &running.url;
     for _ in 0..2 {
         assert_eq!(
-            who(url, &[("cookie", "a=b; session=s3cret")]).await,
+            current_user(url, &[("cookie", "a=b; session=s3cret")]).await,
             (200, json!(["ann", "session", null]))
         );
         assert_eq!(
-            who(url, &[("cookie", "session=other")]).await,
+            current_user(url, &[("cookie", "session=other")]).await,
             (401, json!([null, null, "session_ended"]))
         );
     }
-    let (status, by_key) = who(url, &[("x-api-key", "sk_example_0123456789abcdef")]).await;
+    let (status, by_key) = current_user(url, &[("x-api-key", "sk_example_0123456789abcdef")]).await;
     assert_eq!((status, &by_key[1]), (200, &json!("api_key")));
-    assert_eq!(who(url, &[]).await, (401, json!([null, null, "missing_credential"])));
-    // A browser sends the cookie along whichever page asks: changes are taken only from pages that may call.
+    assert_eq!(current_user(url, &[]).await, (401, json!([null, null, "missing_credential"])));
+    // A browser sends the cookie with requests of every page, so changes are accepted only from allowed origins.
     let change = |origin: &'static str| {
         let request = client().post(format!("{url}/v1/conversations")).header("cookie", "session=s3cret");
         request.header("origin", origin).send()
@@ -90,18 +90,18 @@ async fn users_come_by_the_cookie_of_a_session_or_by_a_key() {
     for (origin, status) in [(own, 200), ("http://localhost:3000", 200), ("https://evil.example", 403)] {
         assert_eq!(change(origin).await.unwrap().status(), status, "{origin}");
     }
-    // A header by which services behind the original's gateway know people says nothing here.
-    assert_eq!(who(url, &[("x-user-id", "ann")]).await.0, 401);
+    // The identity header that services behind the original's gateway trust is ignored here.
+    assert_eq!(current_user(url, &[("x-user-id", "ann")]).await.0, 401);
 }
 
 #[tokio::test]
-async fn users_are_whom_the_app_around_the_server_signed_in() {
+async fn users_are_those_that_the_host_app_authenticated() {
     let running = Running::start("11_host_users");
     let url = format!("{}/ai", running.url);
     for name in ["ann", "bob"] {
-        assert_eq!(who(&url, &[("x-my-app-user", name)]).await, (200, json!([name, "host", null])));
+        assert_eq!(current_user(&url, &[("x-my-app-user", name)]).await, (200, json!([name, "host", null])));
     }
-    assert_eq!(who(&url, &[("authorization", "Bearer x")]).await.0, 401);
+    assert_eq!(current_user(&url, &[("authorization", "Bearer x")]).await.0, 401);
 }
 
 #[tokio::test]
@@ -116,11 +116,11 @@ async fn chat_without_http_prints_both_turns() {
         output(Command::new(binary("03_chat_without_http")).args([url.as_str(), "good"]))
     });
     assert!(remote.await.unwrap().status.success());
-    assert_eq!(upstream.asked().len(), 2);
+    assert_eq!(upstream.post_requests().len(), 2);
 }
 
 #[test]
-fn a_kept_chat_goes_on_at_the_next_start() {
+fn a_stored_chat_continues_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chats.db");
     let run = || {
@@ -132,13 +132,13 @@ fn a_kept_chat_goes_on_at_the_next_start() {
 }
 
 #[test]
-fn a_store_of_ones_own_is_told() {
+fn an_own_store_sees_every_turn() {
     let done = output(&mut Command::new(binary("07_own_store")));
-    assert_eq!(String::from_utf8(done.stdout).unwrap(), "ann said more: 2 items\n");
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), "ann: 2 items stored\n");
 }
 
 #[test]
-fn tables_of_ones_own_live_in_the_same_file() {
+fn own_tables_are_in_the_same_database() {
     let folder = tempfile::tempdir().unwrap();
     let done = output(Command::new(binary("12_own_tables")).arg(folder.path().join("tickets.db")));
     let wanted = "the number is taken: true\nticket 1: 1 item\nconversations in all: 1\n";
@@ -153,7 +153,7 @@ fn a_layer_of_ones_own_counts_calls() {
 }
 
 #[test]
-fn media_are_kept_without_a_server() {
+fn media_is_stored_without_a_server() {
     let folder = tempfile::tempdir().unwrap();
     let done = output(Command::new(binary("08_media_without_server")).arg(folder.path()));
     let text = String::from_utf8(done.stdout).unwrap();
@@ -162,7 +162,7 @@ fn media_are_kept_without_a_server() {
 }
 
 #[test]
-fn a_blob_store_of_ones_own_keeps_media() {
+fn an_own_blob_store_stores_media() {
     let done = output(&mut Command::new(binary("09_own_blob_store")));
     let wanted = "text/plain: 30 bytes, in 1 and 1\ntwo places\n";
     assert_eq!(String::from_utf8(done.stdout).unwrap(), wanted);

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what makes something can be sent again without making it twice.
+//! `Idempotency-Key`: a request that creates something can be repeated without creating it twice.
 
 use jan_tests::{Upstream, until};
 use reqwest::Response;
@@ -26,16 +26,16 @@ async fn conflict(response: Response) -> String {
 }
 
 #[tokio::test]
-async fn a_chat_is_asked_once_and_answered_the_same_again() {
+async fn a_repeated_chat_is_replayed_without_asking_the_model() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     for stream in [false, true] {
         let (key, body) = (format!("key-{stream}"), chat("good", stream));
         let first = app.post_with_key(&key, CHAT, &body).await;
         assert_eq!((first.status().as_u16(), is_replayed(&first)), (200, false));
         let kind = first.headers()["content-type"].clone();
         let first = first.bytes().await.unwrap();
-        let asked = upstream.asked().len();
+        let sent = upstream.post_requests().len();
         // The same route, under the prefix of its service as well.
         for path in [CHAT, "/llm/v1/chat/completions"] {
             let again = app.post_with_key(&key, path, &body).await;
@@ -43,18 +43,18 @@ async fn a_chat_is_asked_once_and_answered_the_same_again() {
             assert_eq!(again.headers()["content-type"], kind);
             assert_eq!(again.bytes().await.unwrap(), first);
         }
-        assert_eq!(upstream.asked().len(), asked);
+        assert_eq!(upstream.post_requests().len(), sent);
         assert_eq!(stream, first.ends_with(b"data: [DONE]\n\n"));
     }
-    // Without a key, and with another, it is a new chat.
-    let asked = upstream.asked().len();
+    // Without a key, or with another key, it is a new chat.
+    let sent = upstream.post_requests().len();
     assert!(!is_replayed(&app.post(CHAT, &chat("good", false)).send().await.unwrap()));
     assert!(!is_replayed(&app.post_with_key("key-new", CHAT, &chat("good", false)).await));
-    assert_eq!(upstream.asked().len(), asked + 2);
+    assert_eq!(upstream.post_requests().len(), sent + 2);
 }
 
 #[tokio::test]
-async fn nothing_is_made_twice() {
+async fn nothing_is_created_twice() {
     let app = App::start(|_| {}).await;
     let made = app.post_with_key("k", "/v1/conversations", &json!({"title": "Rivers"})).await;
     let made: Value = made.json().await.unwrap();
@@ -78,7 +78,7 @@ async fn nothing_is_made_twice() {
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_one_request_of_one_caller() {
+async fn a_key_is_valid_for_one_request_of_one_caller() {
     let app = App::start(|_| {}).await;
     assert_eq!(app.post_with_key("k", CHAT, &chat("echo", false)).await.status(), 200);
     let other_body = app.post_with_key("k", CHAT, &chat("echo", true)).await;
@@ -86,7 +86,7 @@ async fn a_key_belongs_to_one_request_of_one_caller() {
     let other_route = app.post_with_key("k", "/v1/conversations", &chat("echo", false)).await;
     assert_eq!(conflict(other_route).await, "idempotency_conflict");
 
-    // Somebody else's key of the same name is another key.
+    // The same key of another caller is independent.
     let login = app.client.post(format!("{}/llm/auth/guest-login", app.url)).send().await.unwrap();
     let login: Value = login.json().await.unwrap();
     let theirs = app.client.post(format!("{}{CHAT}", app.url)).json(&chat("echo", true));
@@ -96,9 +96,9 @@ async fn a_key_belongs_to_one_request_of_one_caller() {
 }
 
 #[tokio::test]
-async fn of_two_at_once_one_runs() {
+async fn of_two_requests_at_the_same_time_one_runs() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let body = chat("slow-head", false);
     let first = app.post(CHAT, &body).header("Idempotency-Key", "k").send();
     let first = tokio::spawn(first);
@@ -111,36 +111,36 @@ async fn of_two_at_once_one_runs() {
     let again = app.post_with_key("k", CHAT, &body).await;
     assert!(is_replayed(&again));
     assert_eq!(again.bytes().await.unwrap(), first);
-    assert_eq!(upstream.asked().len(), 1);
+    assert_eq!(upstream.post_requests().len(), 1);
 }
 
 #[tokio::test]
-async fn what_failed_or_was_left_frees_its_key() {
+async fn a_failed_or_cancelled_request_releases_its_key() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
-    // Refused, broken off as a stream, and broken off as a whole answer.
+    let app = App::with_upstream(&upstream).await;
+    // An error, an incomplete stream, and an incomplete whole answer.
     for (model, stream, status) in
         [("overloaded", false, 503), ("cut-mid-event", true, 200), ("cut-mid-event", false, 502)]
     {
-        let (body, before) = (chat(model, stream), upstream.asked().len());
-        for asked in 1..=2 {
+        let (body, before) = (chat(model, stream), upstream.post_requests().len());
+        for sent in 1..=2 {
             let reply = app.post_with_key("failing", CHAT, &body).await;
             assert_eq!((reply.status().as_u16(), is_replayed(&reply)), (status, false), "{model}");
             reply.bytes().await.unwrap();
-            assert_eq!(upstream.asked().len(), before + asked, "{model}");
+            assert_eq!(upstream.post_requests().len(), before + sent, "{model}");
         }
     }
 
-    // The client leaves in the middle of the stream.
+    // The client disconnects in the middle of the stream.
     upstream.gate().pass(1);
-    let mut left = app.post_with_key("left", CHAT, &chat("slow-chunks", true)).await;
-    assert!(left.chunk().await.unwrap().is_some());
-    drop(left);
+    let mut cancelled = app.post_with_key("cancelled", CHAT, &chat("slow-chunks", true)).await;
+    assert!(cancelled.chunk().await.unwrap().is_some());
+    drop(cancelled);
     upstream.wait_for(|counts| counts.streams_dropped >= 1).await;
     upstream.gate().open();
-    // The key is freed behind the client's back: until then the chat is said to run.
-    let again = until("the key to be free", async || {
-        let again = app.post_with_key("left", CHAT, &chat("slow-chunks", true)).await;
+    // The server releases the key in the background; until then the reply is that the request is in progress.
+    let again = until("the key to be released", async || {
+        let again = app.post_with_key("cancelled", CHAT, &chat("slow-chunks", true)).await;
         if again.status() != 409 {
             return Some(again);
         }
@@ -153,7 +153,7 @@ async fn what_failed_or_was_left_frees_its_key() {
 }
 
 #[tokio::test]
-async fn an_answer_outlives_the_server() {
+async fn a_stored_reply_survives_a_restart() {
     let (upstream, data) = (Upstream::start().await, tempfile::tempdir().unwrap());
     let start = || {
         App::start(|config| {
@@ -172,5 +172,5 @@ async fn an_answer_outlives_the_server() {
     let again = next.post_with_key("k", CHAT, &body).await;
     assert!(is_replayed(&again));
     assert_eq!(again.bytes().await.unwrap(), first);
-    assert_eq!(upstream.asked().len(), 1);
+    assert_eq!(upstream.post_requests().len(), 1);
 }

@@ -1,5 +1,5 @@
-//! An id that was never given out is not found, whatever it looks like: every route of the document is tried with ids of
-//! many shapes, and so is every body that names something of the caller's.
+//! An unknown id is not found, whatever its form: every route of the document is called with ids of many forms, and so
+//! is every route whose body contains ids of the caller's data.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::app::App;
-use crate::owners::{Things, body, things};
+use crate::owners::{OwnedIds, body, create_data};
 
-/// As they stand in a path.
+/// Unknown ids, as they are written in a path.
 fn odd_paths() -> Vec<String> {
     let shapes = [
         "x",
@@ -41,14 +41,14 @@ fn odd_paths() -> Vec<String> {
     shapes.into_iter().map(str::to_owned).chain(["a".repeat(4000), "%C3%A9".repeat(500)]).collect()
 }
 
-/// As they stand in a body.
+/// Unknown ids, as they are written in a body.
 fn odd_texts() -> Vec<String> {
     let shapes =
         ["x", "conv_nope", "CONV_A", " ", "\0", "a\0b", "../x", "' OR '1'='1", "é\u{1F431}", "%00", "x\r\ny"];
     shapes.into_iter().map(str::to_owned).chain(["a".repeat(4000)]).collect()
 }
 
-/// A path goes out as it is written: an HTTP client would take `..` for a step up.
+/// Sends a request by hand, so that the path is not changed: an HTTP client would resolve `..`.
 async fn status_and_body(app: &App, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
     let host = app.url.trim_start_matches("http://");
     let body = body.map(Value::to_string).unwrap_or_default();
@@ -76,38 +76,38 @@ async fn is_not_found(app: &App, method: &str, path: &str, body: Option<&Value>)
     let shown = || format!("{method} {} {body:?}", path.chars().take(120).collect::<String>());
     let (status, reply) = status_and_body(app, method, path, body).await;
     assert_eq!(status, 404, "{}: {reply}", shown());
-    // A HEAD has no body to tell more.
+    // The reply to HEAD has no body.
     if method != "HEAD" {
         assert_eq!(reply["error"]["type"], "not_found_error", "{}: {reply}", shown());
     }
 }
 
-/// The paths to try for one path of the document: each variable odd in turn, with what is there before it.
-fn tries(path: &str, things: &Things) -> Vec<String> {
-    let there = |variable: &str| match variable {
-        "item_id" => things.item.clone(),
+/// The paths to call for one path of the document: one variable is unknown, the others exist.
+fn paths_to_try(path: &str, owned: &OwnedIds) -> Vec<String> {
+    let existing = |variable: &str| match variable {
+        "item_id" => owned.item.clone(),
         "name" => "other".to_owned(),
         "call_id" => "call_1".to_owned(),
-        "share_id" => things.share.clone(),
-        _ if path.starts_with("/v1/conversations/") => things.conversation.clone(),
+        "share_id" => owned.share.clone(),
+        _ if path.starts_with("/v1/conversations/") => owned.conversation.clone(),
         _ => "x".to_owned(),
     };
     let variables: Vec<&str> = path.split('{').skip(1).filter_map(|part| part.split('}').next()).collect();
-    let mut tries = Vec::new();
+    let mut paths_to_try = Vec::new();
     for odd in odd_paths() {
         for tried in &variables {
             let fill = |path: String, variable: &&str| {
-                let value = if variable == tried { odd.clone() } else { there(variable) };
+                let value = if variable == tried { odd.clone() } else { existing(variable) };
                 path.replace(&format!("{{{variable}}}"), &value)
             };
-            tries.push(variables.iter().fold(path.to_owned(), fill));
+            paths_to_try.push(variables.iter().fold(path.to_owned(), fill));
         }
     }
-    tries
+    paths_to_try
 }
 
 async fn every_route(app: &App) {
-    let things = things(app).await;
+    let owned = create_data(app).await;
     let document: Value = app.get("/api/openapi.json").send().await.unwrap().json().await.unwrap();
     let mut tried = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -116,24 +116,24 @@ async fn every_route(app: &App) {
         }
         for (method, operation) in operations.as_object().unwrap() {
             let method = method.to_uppercase();
-            // A PUT without a signed link is refused before anything is looked for.
+            // A PUT without a signed link is refused before the id is looked up.
             if method == "PUT" && path == "/api/media/{id}" {
                 continue;
             }
             let has_body = !matches!(method.as_str(), "GET" | "HEAD" | "DELETE");
             let body = has_body.then(|| body(operation["operationId"].as_str().unwrap()));
-            for path in tries(path, &things) {
+            for path in paths_to_try(path, &owned) {
                 is_not_found(app, &method, &path, body.as_ref()).await;
                 tried += 1;
             }
         }
     }
-    assert!(tried > 1000, "{tried} were tried");
+    assert!(tried > 1000, "{tried} requests were sent");
 }
 
 async fn every_body(app: &App) {
-    let things = things(app).await;
-    let conversation = format!("/v1/conversations/{}", things.conversation);
+    let owned = create_data(app).await;
+    let conversation = format!("/v1/conversations/{}", owned.conversation);
     let messages = json!([{"role": "user", "content": "x"}]);
     let chat = |conversation: Value, stream: bool| json!({"model": "echo", "messages": messages, "conversation": conversation, "stream": stream});
     for id in odd_texts() {
@@ -157,7 +157,7 @@ async fn every_body(app: &App) {
         ] {
             is_not_found(app, method, path, body.as_ref()).await;
         }
-        // What is not there is passed over where many are deleted, and narrows a list to nothing.
+        // A bulk deletion skips unknown ids, and a list filtered by one is empty.
         for (path, body) in [
             ("/v1/conversations/bulk-delete", json!({"conversation_ids": [id]})),
             ("/v1/media/bulk-delete", json!({"ids": [id]})),
@@ -170,25 +170,25 @@ async fn every_body(app: &App) {
             let list = app.ok("GET", &format!("/v1/{filter}={encoded}"), None).await;
             assert_eq!(list["data"], json!([]), "{filter}={encoded}");
         }
-        // A cursor is no id of a thing but a place in a list: the list was asked for wrongly.
+        // A cursor is a position in a list, so an unknown one is an invalid parameter.
         for list in ["conversations", "projects", "shares", "media", "files", "chat/completions"] {
             let (status, reply) = app.call("GET", &format!("/v1/{list}?after={encoded}"), None).await;
             assert_eq!((status, &reply["error"]["code"]), (400, &json!("unknown_cursor")), "{list}: {reply}");
         }
     }
-    // What is no text at all is no id.
+    // Values that are not text are not ids.
     for body in [chat(json!(7), false), chat(json!([]), false), chat(json!({"id": 7}), false)] {
         assert_eq!(app.call("POST", "/v1/chat/completions", Some(body)).await.0, 400);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_id_is_not_found_on_every_route_whatever_its_shape() {
+async fn an_unknown_id_is_not_found_on_every_route_whatever_its_form() {
     every_route(&App::start(|_| {}).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_id_is_not_found_in_every_body_whatever_its_shape() {
+async fn an_unknown_id_is_not_found_in_every_body_whatever_its_form() {
     every_body(&App::start(|_| {}).await).await;
 }
 

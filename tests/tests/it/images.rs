@@ -1,7 +1,7 @@
-//! Making pictures: what the upstream is told, what is kept, what a caller gets.
+//! Image generation: the request to the upstream, the stored media, the reply to the caller.
 
 use jan_tests::Upstream;
-use jan_tests::upstream::words::PIXEL;
+use jan_tests::upstream::bodies::PIXEL;
 use jan_tests::upstream::{Reply, Step};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -12,39 +12,43 @@ use crate::media::{DOT, by_data_url, png, refused};
 const GENERATE: &str = "/v1/images/generations";
 const EDIT: &str = "/v1/images/edits";
 
-/// A server whose upstream makes pictures.
-pub(crate) async fn studio(upstream: &Upstream) -> App {
+/// Starts a server whose upstream generates images.
+pub(crate) async fn app_with_images(upstream: &Upstream) -> App {
     let url = upstream.url();
     App::start(|config| {
-        config.providers.insert("painter".into(), provider(&url));
+        config.providers.insert("images".into(), provider(&url));
         config.images.enabled = true;
         config.images.model = Some("z-image".into());
     })
     .await
 }
 
-fn asked(upstream: &Upstream) -> Value {
-    serde_json::from_slice(&upstream.asked().last().unwrap().body).unwrap()
+/// The body of the last request to the upstream.
+fn sent_json(upstream: &Upstream) -> Value {
+    serde_json::from_slice(&upstream.post_requests().last().unwrap().body).unwrap()
 }
 
 #[tokio::test]
-async fn a_picture_is_made_kept_shown_and_remembered() {
+async fn an_image_is_generated_stored_and_added_to_the_conversation() {
     let upstream = Upstream::start().await;
-    let app = studio(&upstream).await;
+    let app = app_with_images(&upstream).await;
     let conversation = app.ok("POST", "/v1/conversations", Some(json!({}))).await["id"].clone();
     let body = json!({
         "prompt": "one red pixel", "n": 2, "cfg_scale": 7.5, "conversation_id": conversation, "store": true,
     });
-    let told = app.ok("POST", GENERATE, Some(body)).await;
-    assert_eq!((&told["created"], &told["usage"]["total_tokens"]), (&json!(1_700_000_000), &json!(5)));
-    let picture = &told["data"][0];
+    let reply_body = app.ok("POST", GENERATE, Some(body)).await;
+    assert_eq!(
+        (&reply_body["created"], &reply_body["usage"]["total_tokens"]),
+        (&json!(1_700_000_000), &json!(5))
+    );
+    let picture = &reply_body["data"][0];
     assert_eq!((picture.get("b64_json"), &picture["revised_prompt"]), (None, &json!("one red pixel")));
     // The same bytes are the same media.
-    assert_eq!(picture["id"], told["data"][1]["id"]);
+    assert_eq!(picture["id"], reply_body["data"][1]["id"]);
     let sent = json!({
         "prompt": "one red pixel", "n": 2, "cfg_scale": 7.5, "model": "z-image", "response_format": "b64_json",
     });
-    assert_eq!(asked(&upstream), sent);
+    assert_eq!(sent_json(&upstream), sent);
 
     let shown = app.open(picture["url"].as_str().unwrap()).await;
     assert_eq!(
@@ -61,9 +65,9 @@ async fn a_picture_is_made_kept_shown_and_remembered() {
 }
 
 #[tokio::test]
-async fn a_stream_tells_its_events_by_name_and_keeps_what_it_ends_with() {
+async fn a_stream_names_its_events_and_the_final_image_is_stored() {
     let upstream = Upstream::start().await;
-    let app = studio(&upstream).await;
+    let app = app_with_images(&upstream).await;
     let body = json!({"prompt": "x", "stream": true, "partial_images": 1, "response_format": "b64_json"});
     let send = || app.post(GENERATE, &body).header("idempotency-key", "once").send();
     let first = send().await.unwrap();
@@ -76,9 +80,9 @@ async fn a_stream_tells_its_events_by_name_and_keeps_what_it_ends_with() {
     let data: Value = serde_json::from_str(data).unwrap();
     assert_eq!(data["b64_json"], PIXEL);
     app.ok("GET", &format!("/v1/media/{}/metadata", data["id"].as_str().unwrap()), None).await;
-    // Said again it is told again, and not made again.
+    // The repeated request is replayed, and no image is generated again.
     assert_eq!(send().await.unwrap().text().await.unwrap(), text);
-    assert_eq!(upstream.asked().len(), 1);
+    assert_eq!(upstream.post_requests().len(), 1);
 
     upstream.script([Reply::stream(vec![Step::event(r#"{"type":"image_generation.partial_image"}"#)])]);
     let body = json!({"prompt": "x", "stream": true});
@@ -87,9 +91,9 @@ async fn a_stream_tells_its_events_by_name_and_keeps_what_it_ends_with() {
 }
 
 #[tokio::test]
-async fn a_stream_that_an_upstream_answers_at_once_ends_with_the_completed_event() {
+async fn a_stream_gets_the_completed_event_if_the_upstream_sends_a_whole_reply() {
     let upstream = Upstream::start().await;
-    let app = studio(&upstream).await;
+    let app = app_with_images(&upstream).await;
     let whole = json!({"created": 1_700_000_001, "data": [{"b64_json": PIXEL}, {"b64_json": PIXEL}],
                        "size": "1x1", "usage": {"total_tokens": 5}});
     for (path, kind) in [(GENERATE, "image_generation.completed"), (EDIT, "image_edit.completed")] {
@@ -109,7 +113,7 @@ async fn a_stream_that_an_upstream_answers_at_once_ends_with_the_completed_event
             let last = &events[1];
             assert_eq!((&last["type"], &last["created_at"]), (&json!(kind), &json!(1_700_000_001)));
             assert_eq!((&last["size"], &last["usage"]["total_tokens"]), (&json!("1x1"), &json!(5)));
-            assert_eq!(events[0].get("usage"), None, "what was used was used once");
+            assert_eq!(events[0].get("usage"), None, "usage is reported once");
             match form {
                 "b64_json" => assert_eq!(last["b64_json"], PIXEL),
                 _ => assert_eq!(app.open(last["url"].as_str().unwrap()).await.status(), 200),
@@ -119,25 +123,25 @@ async fn a_stream_that_an_upstream_answers_at_once_ends_with_the_completed_event
 }
 
 #[tokio::test]
-async fn pictures_are_changed_by_a_form_and_by_json() {
+async fn images_are_edited_by_a_form_and_by_json() {
     let upstream = Upstream::start().await;
-    let app = studio(&upstream).await;
+    let app = app_with_images(&upstream).await;
     let kept = app.ok("POST", "/v1/media", Some(by_data_url(DOT))).await["data"]["id"].clone();
     let body = json!({"prompt": "bluer", "image": kept, "mask": {"b64_json": PIXEL}, "size": "original"});
-    let told = app.ok("POST", EDIT, Some(body)).await;
-    assert!(told["data"][0]["url"].is_string(), "{told}");
+    let reply_body = app.ok("POST", EDIT, Some(body)).await;
+    assert!(reply_body["data"][0]["url"].is_string(), "{reply_body}");
     let part = |bytes: Vec<u8>| Part::bytes(bytes).file_name("in.png").mime_str("image/png").unwrap();
     let form = Form::new().text("prompt", "redder").text("n", "1").part("image[]", part(png(2, 2, b"a")));
     let form = form.part("image[]", part(png(3, 3, b"b"))).text("response_format", "b64_json");
-    let told: Value = app.form(EDIT, form).await.json().await.unwrap();
-    assert_eq!(told["data"][0]["b64_json"], PIXEL, "{told}");
+    let reply_body: Value = app.form(EDIT, form).await.json().await.unwrap();
+    assert_eq!(reply_body["data"][0]["b64_json"], PIXEL, "{reply_body}");
     let sent: Vec<String> = upstream
-        .asked()
+        .post_requests()
         .iter()
-        .map(|asked| {
-            assert!(asked.header("content-type").starts_with("multipart/form-data; boundary="));
-            assert_eq!(asked.path, "/v1/images/edits");
-            String::from_utf8_lossy(&asked.body).into_owned()
+        .map(|sent_json| {
+            assert!(sent_json.header("content-type").starts_with("multipart/form-data; boundary="));
+            assert_eq!(sent_json.path, "/v1/images/edits");
+            String::from_utf8_lossy(&sent_json.body).into_owned()
         })
         .collect();
     let names = |sent: &str| {
@@ -147,39 +151,39 @@ async fn pictures_are_changed_by_a_form_and_by_json() {
     assert_eq!(names(&sent[0]), ["prompt", "model", "response_format", "image", "mask"]);
     assert_eq!(names(&sent[1]), ["n", "prompt", "model", "response_format", "image[]", "image[]"]);
     let second = String::from_utf8_lossy(&png(3, 3, b"b")).into_owned();
-    assert!(sent[1].contains(&second), "the picture itself");
+    assert!(sent[1].contains(&second), "the bytes of the image");
 }
 
 #[tokio::test]
-async fn an_upstream_that_fails_is_asked_three_times_and_a_refusal_once() {
+async fn a_failed_request_is_tried_three_times_and_a_refused_one_once() {
     let upstream = Upstream::start().await;
-    let app = studio(&upstream).await;
+    let app = app_with_images(&upstream).await;
     let broken = || Reply::json(500, &json!({"error": {"message": "no"}}));
     upstream.script([broken(), broken()]);
     app.ok("POST", GENERATE, Some(json!({"prompt": "x"}))).await;
-    assert_eq!(upstream.asked().len(), 3);
+    assert_eq!(upstream.post_requests().len(), 3);
     upstream.script([broken(), broken(), broken()]);
     let reply = app.post(GENERATE, &json!({"prompt": "x"})).send().await.unwrap();
     assert_eq!(refused(reply).await.0, 502);
-    assert_eq!(upstream.asked().len(), 6);
-    // What it calls a picture and is none is its fault, and not the caller's.
+    assert_eq!(upstream.post_requests().len(), 6);
+    // If the upstream's image is not an image, the error is the upstream's and not the caller's.
     for data in [json!("!"), json!(7), json!("anVzdCB3b3Jkcw==")] {
         upstream.script([Reply::json(200, &json!({"created": 1, "data": [{"b64_json": data}]}))]);
         let reply = app.post(GENERATE, &json!({"prompt": "x"})).send().await.unwrap();
         assert_eq!(refused(reply).await, (502, "upstream_garbage".into(), String::new()));
     }
-    let asked = upstream.asked().len();
+    let sent_json = upstream.post_requests().len();
     let no = json!({"error": {"message": "No such size.", "param": "size", "code": "bad_size"}});
     upstream.script([Reply::json(400, &no)]);
     let reply = app.post(GENERATE, &json!({"prompt": "x", "size": "7x7"})).send().await.unwrap();
     assert_eq!(refused(reply).await, (400, "bad_size".into(), "size".into()));
-    assert_eq!(upstream.asked().len(), asked + 1);
+    assert_eq!(upstream.post_requests().len(), sent_json + 1);
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named_and_nothing_is_asked() {
+async fn a_bad_request_names_the_field_and_does_not_reach_the_upstream() {
     let upstream = Upstream::start().await;
-    let app = studio(&upstream).await;
+    let app = app_with_images(&upstream).await;
     let foreign: Value = {
         let (other, body) = (app.guest().await, by_data_url(DOT));
         app.call_as(&other, "POST", "/v1/media", Some(body)).await.1["data"]["id"].clone()
@@ -207,19 +211,19 @@ async fn what_is_wrong_is_named_and_nothing_is_asked() {
     assert_eq!(refused(app.form(EDIT, form).await).await.0, 415);
     let form = Form::new().text("prompt", "x").part("video", Part::bytes(vec![1]).file_name("v.mp4"));
     assert_eq!(refused(app.form(EDIT, form).await).await.2, "video");
-    assert!(upstream.asked().is_empty());
+    assert!(upstream.post_requests().is_empty());
     let reply = app.post("/v1/images/variations", &json!({})).send().await.unwrap();
     assert_eq!(refused(reply).await.0, 501);
-    // Where it is not turned on.
-    let without = App::before(&upstream).await;
+    // If image generation is not enabled.
+    let without = App::with_upstream(&upstream).await;
     let reply = refused(without.post(GENERATE, &json!({"prompt": "x"})).send().await.unwrap()).await;
     assert_eq!((reply.0, reply.1.as_str()), (400, "image_generation_disabled"));
 }
 
 #[tokio::test]
-async fn an_upstream_that_makes_no_picture_failed() {
+async fn a_reply_without_an_image_is_a_bad_gateway() {
     let upstream = Upstream::start().await;
-    let app = studio(&upstream).await;
+    let app = app_with_images(&upstream).await;
     for reply in [
         json!({"error": {"message": "not this", "code": "content_policy_violation"}}),
         json!({"created": 1, "data": [], "error": "not this"}),
@@ -235,7 +239,7 @@ async fn an_upstream_that_makes_no_picture_failed() {
         let (status, error) = app.call("POST", GENERATE, Some(json!({"prompt": "x"}))).await;
         assert_eq!(status, 502, "{reply}: {error}");
     }
-    assert_eq!(app.ok("GET", "/v1/media", None).await["data"], json!([]), "nothing is kept");
+    assert_eq!(app.ok("GET", "/v1/media", None).await["data"], json!([]), "nothing is stored");
     for event in [
         "event: error\ndata: {\"message\":\"not this\"}\n\n",
         "data: {\"type\":\"error\",\"error\":{\"message\":\"not this\"}}\n\n",
@@ -249,15 +253,15 @@ async fn an_upstream_that_makes_no_picture_failed() {
 }
 
 #[tokio::test]
-async fn who_asks_for_a_whole_reply_gets_one_with_the_time_whatever_the_upstream_sends() {
+async fn a_whole_reply_has_the_creation_time_whatever_the_upstream_sends() {
     let upstream = Upstream::start().await;
-    let app = studio(&upstream).await;
-    let events = jan_tests::upstream::words::picture_events();
+    let app = app_with_images(&upstream).await;
+    let events = jan_tests::upstream::bodies::picture_events();
     let streamed = Reply::stream(events.iter().map(Step::event).collect());
     for reply in [Reply::json(200, &json!({"data": [{"b64_json": PIXEL}]})), streamed] {
         upstream.script([reply]);
-        let told = app.ok("POST", GENERATE, Some(json!({"prompt": "x"}))).await;
-        assert!(told["created"].as_u64().unwrap() > 1_700_000_000, "{told}");
-        assert!(told["data"][0]["url"].is_string(), "{told}");
+        let reply_body = app.ok("POST", GENERATE, Some(json!({"prompt": "x"}))).await;
+        assert!(reply_body["created"].as_u64().unwrap() > 1_700_000_000, "{reply_body}");
+        assert!(reply_body["data"][0]["url"].is_string(), "{reply_body}");
     }
 }

@@ -1,5 +1,5 @@
-//! Reads which file of a crate imports which. A name that a file only passes on (`pub use`) is looked for where it is
-//! defined, so that a `mod.rs` which lists its folder ties nothing together. What stands in `mod tests` does not count.
+//! Reads which files of a crate import which others. A name that a file only re-exports (`pub use`) counts for the file
+//! that defines it, so a `mod.rs` that re-exports its folder creates no cycle. Imports in `mod tests` do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,17 +16,17 @@ pub(crate) struct Crate {
 /// One file.
 #[derive(Default)]
 struct File {
-    /// Below `src`.
+    /// The path below `src`.
     name: String,
-    /// The paths in its code, from the crate's root.
+    /// The paths that its code uses, from the crate's root.
     used: Vec<Module>,
-    /// The names that it has from elsewhere, and where they come from.
+    /// The names that it imports, and the paths that they come from.
     names: BTreeMap<String, Module>,
-    /// Where all names are taken from.
+    /// The modules from which it imports all names (`*`).
     globs: Vec<Module>,
 }
 
-/// The Rust files below a folder, but for tests: each with its path and its text.
+/// The Rust files below a folder, without tests: path and text, without comments.
 pub(crate) fn files(root: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -65,13 +65,13 @@ impl Crate {
         Self { files: files.collect() }
     }
 
-    /// Each file with those that it imports.
+    /// Each file with the files that it imports.
     pub(crate) fn imports(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let of = |file: &File| {
+        let imported_by = |file: &File| {
             let used = file.used.iter().filter_map(|path| self.defined(path, 0));
             used.map(|other| other.name.clone()).filter(|name| *name != file.name).collect()
         };
-        self.files.values().map(|file| (file.name.clone(), of(file))).collect()
+        self.files.values().map(|file| (file.name.clone(), imported_by(file))).collect()
     }
 
     /// The file that defines what a path names.
@@ -119,7 +119,7 @@ impl File {
                 }
             }
         }
-        // Who may use a name says nothing of what its file uses.
+        // The path in `pub(in path)` is a visibility and not an import.
         let code: Vec<&str> = code
             .split("pub(in ")
             .enumerate()
@@ -136,7 +136,7 @@ impl File {
     }
 }
 
-/// The module that a file is.
+/// The module that a file contains.
 fn module(name: &str) -> Module {
     let mut path: Module = name.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
     if path.last().is_some_and(|last| matches!(last.as_str(), "mod" | "lib" | "main")) {
@@ -145,7 +145,7 @@ fn module(name: &str) -> Module {
     path
 }
 
-/// A path as it stands in the module `at`, from the crate's root; none if it leads into another crate.
+/// A path that is written in the module `at`, from the crate's root; `None` for a path of another crate.
 fn absolute(path: &[String], at: &[String], known: &BTreeSet<Module>) -> Option<Module> {
     let (first, rest) = path.split_first()?;
     match first.as_str() {
@@ -160,7 +160,7 @@ fn absolute(path: &[String], at: &[String], known: &BTreeSet<Module>) -> Option<
     }
 }
 
-/// The paths of a `use` with braces, each with the name that it brings.
+/// The paths of a `use` with braces, each with the name that it imports.
 fn tree(text: &str) -> Vec<(Module, String)> {
     let Some((before, inside)) = text.split_once('{') else {
         let (path, name) = text.split_once(" as ").unwrap_or((text, ""));
@@ -201,9 +201,8 @@ fn tree(text: &str) -> Vec<(Module, String)> {
     parts.flat_map(tree).map(with_before).collect()
 }
 
-/// The files that import each other, directly or by way of others, in groups of two or more: what each reaches and is
-/// reached by.
-pub(crate) fn circles(imports: &BTreeMap<String, BTreeSet<String>>) -> Vec<BTreeSet<String>> {
+/// The import cycles: groups of files of which each imports each other, directly or through others.
+pub(crate) fn cycles(imports: &BTreeMap<String, BTreeSet<String>>) -> Vec<BTreeSet<String>> {
     let reached = |from: &String| {
         let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
         while let Some(file) = next.pop() {
@@ -216,7 +215,7 @@ pub(crate) fn circles(imports: &BTreeMap<String, BTreeSet<String>>) -> Vec<BTree
         imports.keys().map(|file| (file, reached(file))).collect();
     let mut found: Vec<BTreeSet<String>> = Vec::new();
     for (file, from) in &reached {
-        if !from.contains(*file) || found.iter().any(|circle| circle.contains(*file)) {
+        if !from.contains(*file) || found.iter().any(|cycle| cycle.contains(*file)) {
             continue;
         }
         let back = |other: &&String| reached.get(*other).is_some_and(|reached| reached.contains(*file));
@@ -226,7 +225,7 @@ pub(crate) fn circles(imports: &BTreeMap<String, BTreeSet<String>>) -> Vec<BTree
 }
 
 #[test]
-fn a_circle_is_found_and_a_folder_that_lists_its_files_is_none() {
+fn a_cycle_is_found_and_re_exports_create_none() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -237,8 +236,8 @@ fn a_circle_is_found_and_a_folder_that_lists_its_files_is_none() {
     write("a/mod.rs", "pub(crate) mod one;\npub(crate) mod two;\npub use one::One;\n");
     write("a/one.rs", "use super::two::Two; // use crate::a::three\npub struct One;\n");
     write("a/two.rs", "pub struct Two;\n#[cfg(test)]\nmod tests {\n    use crate::One;\n}\n");
-    assert!(circles(&Crate::read(folder.path()).imports()).is_empty());
+    assert!(cycles(&Crate::read(folder.path()).imports()).is_empty());
     write("a/two.rs", "pub struct Two(crate::One);\n");
-    let circle = BTreeSet::from(["a/one.rs".to_owned(), "a/two.rs".to_owned()]);
-    assert_eq!(circles(&Crate::read(folder.path()).imports()), [circle]);
+    let cycle = BTreeSet::from(["a/one.rs".to_owned(), "a/two.rs".to_owned()]);
+    assert_eq!(cycles(&Crate::read(folder.path()).imports()), [cycle]);
 }

@@ -1,11 +1,11 @@
-//! Which file may import which, read from the sources themselves: the layers of jan-server, and no circle of more than
-//! three files in any crate.
+//! Checks the imports in the sources: the layers of jan-server, and that no crate has an import cycle of more than
+//! three files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::imports::{Crate, circles};
+use crate::imports::{Crate, cycles};
 
 const CRATES: [&str; 7] =
     ["jan-core", "jan-llm", "jan-media", "jan-mcp", "jan-response", "jan-server", "jan-cli"];
@@ -15,16 +15,16 @@ fn sources(name: &str) -> Crate {
 }
 
 #[test]
-fn no_more_than_three_files_import_each_other_in_a_circle() {
+fn no_import_cycle_has_more_than_three_files() {
     for name in CRATES {
         let large: Vec<_> =
-            circles(&sources(name).imports()).into_iter().filter(|circle| circle.len() > 3).collect();
-        assert!(large.is_empty(), "files of {name} import each other in a circle: {large:#?}");
+            cycles(&sources(name).imports()).into_iter().filter(|cycle| cycle.len() > 3).collect();
+        assert!(large.is_empty(), "files of {name} import each other in a cycle: {large:#?}");
     }
 }
 
-/// What the files below `folder` import that is below none of `allowed`.
-fn strays(
+/// The imports of files below `folder` that are not below any of `allowed`.
+fn forbidden(
     imports: &BTreeMap<String, BTreeSet<String>>,
     folder: &str,
     allowed: &[&str],
@@ -45,23 +45,23 @@ fn each_layer_of_the_server_imports_only_those_below_it() {
         ("routes/", &["routes/", "gateway/", "http/", "openapi/", "media/", "services.rs"]),
         ("router/", &["router/", "routes/", "gateway/", "http/", "openapi/", "services.rs"]),
     ] {
-        let strays = strays(&imports, layer, below);
-        assert!(strays.is_empty(), "{layer} imports what is above it: {strays:#?}");
+        let forbidden = forbidden(&imports, layer, below);
+        assert!(forbidden.is_empty(), "{layer} imports what is above it: {forbidden:#?}");
     }
 }
 
 #[test]
-fn what_is_http_alone_knows_no_service() {
+fn http_and_gateway_name_no_service_crate() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../jan-server/src");
     for folder in ["http", "gateway"] {
         for (file, text) in crate::imports::files(&root.join(folder)) {
             for service in ["jan_llm", "jan_media", "jan_mcp", "jan_response"] {
-                assert!(!text.contains(service), "{folder}/{file} knows {service}");
+                assert!(!text.contains(service), "{folder}/{file} names {service}");
             }
         }
     }
     assert!(fs::read_to_string(root.join("router/table.rs")).unwrap().lines().all(|line| {
-        // A line of the table begins with a method or a service; the rest is code and its comments.
+        // Only rows of the table and match arms contain `=>`.
         !line.contains("=>") || line.chars().count() <= 110
     }));
 }

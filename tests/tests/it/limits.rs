@@ -1,4 +1,4 @@
-//! What a stranger can hold on to, and how the server ends.
+//! Limits for connections and bodies, and the end of the server.
 
 use std::time::Duration;
 
@@ -13,34 +13,34 @@ async fn connect(app: &App) -> TcpStream {
     TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap()
 }
 
-async fn is_closed(mut socket: TcpStream) -> String {
-    let mut said = Vec::new();
-    within("the server to hang up", socket.read_to_end(&mut said)).await.unwrap();
-    String::from_utf8_lossy(&said).into_owned()
+async fn wait_until_closed(mut socket: TcpStream) -> String {
+    let mut received = Vec::new();
+    within("the server to close the connection", socket.read_to_end(&mut received)).await.unwrap();
+    String::from_utf8_lossy(&received).into_owned()
 }
 
 /// The beginning of a reply, up to its status.
 async fn status_line(socket: &mut TcpStream) -> String {
-    let mut said = [0; 12];
-    within("the head of a reply", socket.read_exact(&mut said)).await.unwrap();
-    String::from_utf8_lossy(&said).into_owned()
+    let mut received = [0; 12];
+    within("the head of a reply", socket.read_exact(&mut received)).await.unwrap();
+    String::from_utf8_lossy(&received).into_owned()
 }
 
 #[tokio::test]
-async fn silence_and_slow_heads_end() {
+async fn silent_connections_and_slow_heads_are_closed() {
     let app = App::start(|config| {
         config.limits.first_byte = Duration::from_millis(50);
         config.limits.head = Duration::from_millis(100);
     })
     .await;
-    is_closed(connect(&app).await).await;
+    wait_until_closed(connect(&app).await).await;
     let mut slow = connect(&app).await;
     slow.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await.unwrap();
-    is_closed(slow).await;
+    wait_until_closed(slow).await;
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused_while_it_comes() {
+async fn a_body_over_the_limit_is_refused_while_it_arrives() {
     let app = App::start(|config| config.limits.body = bytesize::ByteSize::kib(64)).await;
     let mut body = chat("echo", false);
     body["messages"][0]["content"] = json!("x".repeat(100 * 1024));
@@ -49,7 +49,7 @@ async fn a_body_over_the_limit_is_refused_while_it_comes() {
     let error: Value = reply.json().await.unwrap();
     assert_eq!(error["error"]["code"], "body_too_large");
 
-    // A body that never says how long it is.
+    // A body without a `content-length`.
     let mut socket = connect(&app).await;
     let head = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n",
@@ -66,7 +66,7 @@ async fn a_body_over_the_limit_is_refused_while_it_comes() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_ends_runs_out_of_time() {
+async fn a_body_that_never_ends_times_out() {
     let app = App::start(|config| config.limits.body_timeout = Duration::from_millis(50)).await;
     let mut socket = connect(&app).await;
     let head = format!(
@@ -78,16 +78,16 @@ async fn a_body_that_never_ends_runs_out_of_time() {
 }
 
 #[tokio::test]
-async fn who_is_over_the_connection_cap_waits() {
+async fn a_connection_over_the_limit_waits() {
     let app = App::start(|config| config.limits.connections = 2).await;
-    // The client of the app holds one place; this is the other.
+    // The app's client uses one of the two connections; this is the other.
     let mut held = connect(&app).await;
     held.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     status_line(&mut held).await;
     let mut third = connect(&app).await;
     third.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let early = tokio::time::timeout(Duration::from_millis(100), third.readable()).await;
-    assert!(early.is_err(), "nobody answers while all places are taken");
+    assert!(early.is_err(), "no answer while all connections are in use");
     drop(held);
     status_line(&mut third).await;
 }
@@ -122,7 +122,7 @@ async fn bad_json_and_bad_fields_are_400_and_named() {
 #[tokio::test]
 async fn a_stream_that_can_finish_is_not_cut_by_a_stop() {
     let upstream = Upstream::start().await;
-    let mut app = App::before(&upstream).await;
+    let mut app = App::with_upstream(&upstream).await;
     upstream.gate().pass(1);
     let mut reply = app.ask("slow-chunks", true).await;
     let first = reply.chunk().await.unwrap().unwrap();
@@ -137,7 +137,7 @@ async fn a_stream_that_can_finish_is_not_cut_by_a_stop() {
 }
 
 #[tokio::test]
-async fn what_outlasts_the_drain_limit_is_cut() {
+async fn a_stream_that_exceeds_the_drain_limit_is_cut() {
     let upstream = Upstream::start().await;
     let url = upstream.url();
     let mut app = App::start(|config| {
@@ -154,7 +154,7 @@ async fn what_outlasts_the_drain_limit_is_cut() {
 }
 
 #[tokio::test]
-async fn two_hundred_streams_at_once_all_end_well() {
+async fn two_hundred_simultaneous_streams_all_complete() {
     let app = App::start(|_| {}).await;
     let app = std::sync::Arc::new(app);
     let streams = (0..200).map(|_| {

@@ -1,4 +1,4 @@
-//! The real model (SmolLM2-135M-Instruct) behind the API. The file is fetched by `scripts/model`; `make test` does that.
+//! A real model (SmolLM2-135M-Instruct) behind the API. `make test` downloads its file with `scripts/model`.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +7,9 @@ use jan_cli::config::Config;
 use jan_tests::{tool, until};
 use serde_json::{Value, json};
 
-use crate::app::{App, chat, events, said};
+use crate::app::{App, chat, events, streamed_text};
 
-/// The path of the model. Without one the test is skipped, loudly; in CI that is a failure.
+/// The path of the model file. Without it the test prints that it is skipped; in CI that is a failure.
 pub(crate) fn model() -> Option<PathBuf> {
     tool("JAN_TEST_MODEL")
 }
@@ -25,7 +25,7 @@ fn with_model(path: &Path) -> impl FnOnce(&mut Config) {
 }
 
 #[tokio::test]
-async fn a_real_model_answers_streams_and_keeps_to_forms() {
+async fn a_real_model_answers_streams_and_follows_schemas() {
     let Some(path) = model() else { return };
     let app = App::start(with_model(&path)).await;
 
@@ -48,21 +48,21 @@ async fn a_real_model_answers_streams_and_keeps_to_forms() {
     question["stream"] = json!(true);
     question["stream_options"] = json!({"include_usage": true});
     let streamed = events(app.post("/v1/chat/completions", &question).send().await.unwrap()).await;
-    assert_eq!(said(&streamed), whole, "streamed and whole answers say the same");
+    assert_eq!(streamed_text(&streamed), whole, "streamed and whole answers are equal");
     let last: Value = serde_json::from_str(&streamed[streamed.len() - 2]).unwrap();
     assert_eq!(last["usage"], answer["usage"]);
     assert!(streamed.len() > 4);
 
-    let form = json!({"type": "object", "properties": {"city": {"type": "string", "maxLength": 16}}, "required": ["city"], "additionalProperties": false});
+    let schema = json!({"type": "object", "properties": {"city": {"type": "string", "maxLength": 16}}, "required": ["city"], "additionalProperties": false});
     let mut formed = chat("smol", false);
     formed["response_format"] =
-        json!({"type": "json_schema", "json_schema": {"name": "city", "schema": form}});
+        json!({"type": "json_schema", "json_schema": {"name": "city", "schema": schema}});
     let answer: Value = app.post("/v1/chat/completions", &formed).send().await.unwrap().json().await.unwrap();
     let content = answer["choices"][0]["message"]["content"].as_str().unwrap_or_else(|| panic!("{answer}"));
     assert!(serde_json::from_str::<Value>(content).unwrap()["city"].is_string(), "{content}");
 
     let mut called = chat("smol", false);
-    called["tools"] = json!([{"type": "function", "function": {"name": "weather", "parameters": form}}]);
+    called["tools"] = json!([{"type": "function", "function": {"name": "weather", "parameters": schema}}]);
     called["tool_choice"] = json!({"type": "function", "function": {"name": "weather"}});
     let answer: Value = app.post("/v1/chat/completions", &called).send().await.unwrap().json().await.unwrap();
     let call = &answer["choices"][0]["message"]["tool_calls"][0]["function"];
@@ -82,28 +82,28 @@ async fn a_real_model_answers_streams_and_keeps_to_forms() {
 }
 
 #[tokio::test]
-async fn a_full_queue_is_429_and_who_leaves_makes_room() {
+async fn a_full_queue_is_429_and_a_disconnect_frees_a_place() {
     let Some(path) = model() else { return };
     let app = App::start(with_model(&path)).await;
     let mut long = chat("smol", true);
     long["messages"][0]["content"] = json!("Count from one to one thousand in words.");
     long["max_tokens"] = json!(4000);
-    // Never a token that ends the answer.
+    // The tokens that end the answer are never chosen.
     long["logit_bias"] = json!({"0": -100, "2": -100});
-    // The first is answered. Of two more, whichever comes first takes the one place in the queue, and the other finds it
-    // full; which of the two it is, and which of them is heard first, is left to chance.
+    // The first request is being answered. Of two more, the one that arrives first takes the only place in the queue,
+    // and the other gets 429. Which one arrives first, and which reply arrives first, is random.
     let mut first = app.post("/v1/chat/completions", &long).send().await.unwrap();
     assert!(first.chunk().await.unwrap().is_some());
     let ask = || Box::pin(app.post("/v1/chat/completions", &long).send());
-    let (heard, other) = select(ask(), ask()).await.factor_first();
-    let heard = heard.unwrap();
-    let refused = if heard.status() == 429 {
-        // The other one waits, and leaves without an answer.
+    let (first_reply, other) = select(ask(), ask()).await.factor_first();
+    let first_reply = first_reply.unwrap();
+    let refused = if first_reply.status() == 429 {
+        // The other request waits in the queue; dropping it disconnects.
         drop(other);
-        heard
+        first_reply
     } else {
-        // Its place shows itself: a stream is begun when its first chunk takes long.
-        assert_eq!(heard.status(), 200);
+        // This one is in the queue: the head of a stream is sent when its first chunk takes long.
+        assert_eq!(first_reply.status(), 200);
         other.await.unwrap()
     };
     assert_eq!(refused.status(), 429);
@@ -111,7 +111,7 @@ async fn a_full_queue_is_429_and_who_leaves_makes_room() {
     drop(first);
     let mut short = chat("smol", false);
     short["max_tokens"] = json!(4);
-    // The server sees behind the client's back that they have left.
+    // The server notices the disconnects in the background.
     let reply = until("a place in the queue", async || {
         let reply = app.post("/v1/chat/completions", &short).send().await.unwrap();
         (reply.status() != 429).then_some(reply)

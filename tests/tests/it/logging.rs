@@ -1,16 +1,16 @@
-//! The log of the binary, and what becomes of requests when it cannot be written.
+//! The log of the binary, and requests while the log cannot be written.
 
 use std::fs::{File, OpenOptions};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use jan_tests::{PATIENCE, Upstream};
+use jan_tests::{Upstream, WAIT_LIMIT};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary::jan;
 
-/// A server whose log is not read for its address: the port was free a moment ago.
+/// A running server whose log is not read by the test. Its port was free just before the start.
 struct Running {
     child: Child,
     url: String,
@@ -21,7 +21,7 @@ impl Running {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let child = command.env("JAN_ADDR", free.to_string()).stdout(Stdio::null()).spawn().unwrap();
         let running = Self { child, url: format!("http://{free}") };
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + WAIT_LIMIT;
         while reqwest::get(format!("{}/healthz", running.url)).await.is_err() {
             assert!(Instant::now() < end, "the server does not answer");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -29,11 +29,11 @@ impl Running {
         running
     }
 
-    /// The exit code after a SIGTERM.
+    /// Sends SIGTERM and returns the exit code.
     fn terminate(&mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + WAIT_LIMIT;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
@@ -46,7 +46,7 @@ impl Running {
     async fn chat(&self, model: &str, stream: bool) -> (u16, String) {
         let body = serde_json::json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Hello!"}]});
         let request = reqwest::Client::new().post(format!("{}/v1/chat/completions", self.url));
-        let reply = request.timeout(PATIENCE).json(&body).send().await.expect("a reply");
+        let reply = request.timeout(WAIT_LIMIT).json(&body).send().await.expect("a reply");
         (reply.status().as_u16(), reply.text().await.expect("a whole reply"))
     }
 }
@@ -58,19 +58,19 @@ impl Drop for Running {
     }
 }
 
-/// A server in front of nobody: every request to its upstream fails, and is logged.
+/// A server whose upstream does not exist: every request to it fails and is logged.
 fn failing(dir: &TempDir) -> Command {
     let mut command = jan(dir);
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     command.envs([("JAN_ECHO", "1"), ("JAN_AUTH", "open"), ("JAN_RATE_LIMIT", "off"), ("JAN_LOG", "debug")]);
-    command.env("JAN_UPSTREAM_URL", format!("http://{nobody}/v1"));
+    command.env("JAN_UPSTREAM_URL", format!("http://{unused}/v1"));
     command
 }
 
-/// Requests that log, with and without success, are answered, and SIGTERM drains.
+/// Requests are answered, also failing ones, which are logged, and SIGTERM stops the server in order.
 async fn serves_and_ends(mut running: Running) {
     for _ in 0..5 {
-        let (status, body) = running.chat("elsewhere", false).await;
+        let (status, body) = running.chat("other", false).await;
         assert_eq!(status, 502, "{body}");
         assert!(serde_json::from_str::<Value>(&body).unwrap()["error"]["message"].is_string());
         let (status, body) = running.chat("echo", true).await;
@@ -81,14 +81,14 @@ async fn serves_and_ends(mut running: Running) {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_full_disk_under_the_log_breaks_no_request() {
+async fn requests_work_when_the_logs_disk_is_full() {
     let dir = tempfile::tempdir().unwrap();
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     serves_and_ends(Running::start(failing(&dir).stderr(full)).await).await;
 }
 
 #[tokio::test]
-async fn a_log_whose_reader_has_gone_breaks_no_request() {
+async fn requests_work_when_the_logs_reader_has_ended() {
     let dir = tempfile::tempdir().unwrap();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -96,10 +96,10 @@ async fn a_log_whose_reader_has_gone_breaks_no_request() {
 }
 
 #[tokio::test]
-async fn a_closed_standard_error_breaks_no_request() {
+async fn requests_work_with_a_closed_standard_error() {
     let dir = tempfile::tempdir().unwrap();
     let inner = failing(&dir);
-    // A shell closes it, which a spawned command cannot.
+    // A shell closes standard error, because `Command` cannot.
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec \"$0\" 2>&-"]).arg(inner.get_program()).current_dir(dir.path()).env_clear();
     shell.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -107,10 +107,10 @@ async fn a_closed_standard_error_breaks_no_request() {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_holds_up_no_request() {
+async fn requests_do_not_wait_for_a_log_that_is_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
-    // The pipe is full before the server says its first word; its reader lives and reads nothing.
+    // The pipe is full before the server writes its first line; its reader exists and reads nothing.
     let filling = writer.try_clone().unwrap();
     std::thread::spawn(move || {
         use std::io::Write;
@@ -119,21 +119,21 @@ async fn a_log_that_nobody_reads_holds_up_no_request() {
     let mut running = Running::start(failing(&dir).stderr(writer.try_clone().unwrap())).await;
     std::io::Write::flush(&mut writer).unwrap();
     for _ in 0..5 {
-        assert_eq!(running.chat("elsewhere", false).await.0, 502);
+        assert_eq!(running.chat("other", false).await.0, 502);
         assert_eq!(running.chat("echo", true).await.0, 200);
     }
     assert_eq!(running.terminate(), Some(0));
     drop(reader);
 }
 
-/// The lines that a server logged to a file, as JSON.
+/// The log lines of a server, as JSON.
 fn lines(dir: &TempDir) -> Vec<Value> {
     let text = std::fs::read_to_string(dir.path().join("log")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
 }
 
 #[tokio::test]
-async fn a_request_is_one_line_that_says_what_it_cost_and_nothing_secret() {
+async fn a_request_is_one_line_with_its_cost_and_without_secrets() {
     let dir = tempfile::tempdir().unwrap();
     let upstream = Upstream::start().await;
     let mut command = jan(&dir);
@@ -201,13 +201,13 @@ async fn the_request_lines_are_switched_off_by_a_key() {
 }
 
 #[tokio::test]
-async fn a_failure_is_a_sentence_with_its_causes() {
+async fn a_failure_is_logged_as_a_sentence_with_its_causes() {
     let dir = tempfile::tempdir().unwrap();
     let mut running = Running::start(
         failing(&dir).env("JAN_LOG", "info").stderr(File::create(dir.path().join("log")).unwrap()),
     )
     .await;
-    assert_eq!(running.chat("elsewhere", false).await.0, 502);
+    assert_eq!(running.chat("other", false).await.0, 502);
     assert_eq!(running.terminate(), Some(0));
     let text = std::fs::read_to_string(dir.path().join("log")).unwrap();
     let failed = text.lines().find(|line| line.contains("request failed")).expect("the failure is logged");

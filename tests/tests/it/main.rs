@@ -1,30 +1,33 @@
-//! The product from outside, through the doors that a user has: one binary, so that it links once.
+//! The integration tests: they use the product as its users do. All are in one binary, so that it links only once.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    reason = "a test that cannot go on fails"
+    reason = "a test that cannot continue fails"
 )]
 
+mod access;
 mod account;
+mod account_deletion;
 mod answers;
 mod app;
 mod bare;
 mod binary;
 mod chat;
+mod completion_and_turn;
 mod completions;
 mod connections;
 mod conventions;
 mod conversations;
 mod crash;
+mod crate_dependencies;
+mod database_locks;
 mod document;
-mod door;
-mod erased;
 mod examples;
 #[cfg(unix)]
-mod files;
+mod file_modes;
 mod idempotency;
 mod ids;
 mod images;
@@ -32,25 +35,22 @@ mod imports;
 mod layers;
 mod limits;
 mod local_model;
-mod locked;
 #[cfg(unix)]
 mod logging;
 mod media;
 mod models;
 mod owners;
-mod pages;
 mod readme;
 mod refusals;
-mod resent;
-mod rooms;
+mod resent_messages;
 mod sdks;
 mod settings;
 mod shares;
 #[cfg(unix)]
 mod stores;
 mod swagger;
-mod together;
 mod turns;
 mod upstreams;
 mod usage;
 mod web_client;
+mod web_pages;

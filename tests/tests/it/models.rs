@@ -29,7 +29,7 @@ async fn models_of_all_providers_are_listed_and_found() {
         let error: Value = reply.json().await.unwrap();
         assert_eq!(error["error"]["code"], "model_not_found");
     }
-    // Each name goes to its own provider.
+    // Each model name selects its provider.
     let local: Value = app.ask("echo", false).await.json().await.unwrap();
     let remote: Value = app.ask("good", false).await.json().await.unwrap();
     assert_eq!(local["model"], "echo");
@@ -37,7 +37,7 @@ async fn models_of_all_providers_are_listed_and_found() {
 }
 
 #[tokio::test]
-async fn a_page_learns_what_models_are_called_and_what_they_can_do() {
+async fn models_have_display_names_an_order_and_capabilities() {
     let upstream = Upstream::start().await;
     let known = json!({"url": upstream.url(), "models": {
         "good": {"display_name": "Good", "category": "Best", "category_order": -1, "supports": {"images": true}}}});
@@ -50,14 +50,14 @@ async fn a_page_learns_what_models_are_called_and_what_they_can_do() {
     let best = json!({"id": "good", "model_display_name": "Good", "category": "Best", "category_order_number": -1,
                       "model_order_number": 0});
     for (member, value) in best.as_object().unwrap() {
-        assert_eq!(&rows[0][member], value, "what is placed first comes first: {}", rows[0]);
+        assert_eq!(&rows[0][member], value, "the configured order is used: {}", rows[0]);
     }
     assert!(rows.iter().all(|row| row["object"] == "model" && row.get("provider_id").is_none()));
-    let place = |row: &Value| {
+    let order = |row: &Value| {
         let number = |member: &str| row[member].as_i64().unwrap();
         (number("category_order_number"), number("model_order_number"))
     };
-    assert!(rows.is_sorted_by_key(place), "{rows:?}");
+    assert!(rows.is_sorted_by_key(order), "{rows:?}");
     let reply = app.get("/v1/models/good").header("x-provider-data", "true").send().await.unwrap();
     assert_eq!(reply.json::<Value>().await.unwrap()["provider_name"], "up");
 
@@ -67,7 +67,7 @@ async fn a_page_learns_what_models_are_called_and_what_they_can_do() {
     assert_eq!(details["architecture"]["input_modalities"], json!(["text", "image"]));
     let echo = app.ok("GET", "/v1/models/catalogs/echo", None).await["data"].clone();
     assert_eq!((&echo["id"], &echo["supports_tools"]), (&json!("echo"), &json!(false)));
-    // A name that begins as the route does is a name.
+    // A model name that begins like the route `catalogs` is still a name.
     assert_eq!(app.ok("GET", "/v1/models/cut-mid-event", None).await["id"], "cut-mid-event");
     for unknown in ["nope", "maker/nope", "maker%2Fnope"] {
         let (status, reply) = app.call("GET", &format!("/v1/models/catalogs/{unknown}"), None).await;
@@ -76,7 +76,7 @@ async fn a_page_learns_what_models_are_called_and_what_they_can_do() {
 }
 
 #[tokio::test]
-async fn a_models_name_may_hold_slashes() {
+async fn a_model_name_may_contain_slashes() {
     let server = Server::builder()
         .auth(AllowAll::new())
         .model(Echo::named("maker/model:latest"))
@@ -100,7 +100,7 @@ async fn a_models_name_may_hold_slashes() {
 }
 
 #[tokio::test]
-async fn an_unknown_model_is_404_where_all_models_are_known() {
+async fn an_unknown_model_is_404_if_all_lists_of_models_are_known() {
     let app = App::start(|_| {}).await;
     let upstream = Upstream::start().await;
     let two = App::start(|config| {
@@ -121,7 +121,7 @@ async fn an_unknown_model_is_404_where_all_models_are_known() {
 #[tokio::test]
 async fn embeddings_come_from_the_upstream_and_bad_input_is_named() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let body = json!({"model": "good", "input": ["a", "b"]});
     let reply: Value = app.post("/v1/embeddings", &body).send().await.unwrap().json().await.unwrap();
     assert_eq!(reply["data"].as_array().unwrap().len(), 2);
@@ -143,8 +143,8 @@ async fn embeddings_come_from_the_upstream_and_bad_input_is_named() {
 }
 
 #[tokio::test]
-async fn a_provider_whose_list_fails_is_still_asked_and_a_guess_is_no_404() {
-    // Its list is a 404 under this path, as its chats are.
+async fn if_a_list_of_models_fails_known_models_work_and_unknown_ones_are_not_404() {
+    // Under this path the lost upstream answers 404 to everything.
     let (good, lost) = (Upstream::start().await, Upstream::start().await);
     let wrong = format!("{}/nowhere", lost.url());
     let gone = "http://127.0.0.1:9/v1";

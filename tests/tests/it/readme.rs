@@ -1,12 +1,12 @@
-//! The README as its reader uses it: what it says to paste is pasted and must work. (Its Rust is compiled by the doc tests
-//! of this crate.)
+//! Runs the code blocks of the README, as its reader would. (Its Rust blocks are compiled by the doc tests of this
+//! crate.)
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use jan_tests::{PATIENCE, output_within, tool};
+use jan_tests::{WAIT_LIMIT, output_within, tool};
 
 use crate::app::App;
 use crate::media::png;
@@ -14,7 +14,7 @@ use crate::media::png;
 const README: &str = include_str!("../../../README.md");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// The blocks of code in a page, in their order: language and text.
+/// The code blocks of a page, in order: language and text.
 fn blocks(page: &str) -> Vec<(&str, String)> {
     let (mut blocks, mut open): (Vec<(&str, String)>, bool) = (Vec::new(), false);
     for line in page.lines() {
@@ -36,16 +36,16 @@ fn blocks(page: &str) -> Vec<(&str, String)> {
     blocks
 }
 
-/// One script of everything that is to be pasted; what fails ends it.
+/// One script of all blocks that a reader pastes; the first failure ends it.
 fn script(folder: &Path, address: &str) -> String {
-    // As the reader's curl, but that a refusal is a failure and nothing waits for ever.
+    // Like the reader's curl, but an error status is a failure, and there is a time limit.
     let mut script =
         "curl() { command curl --fail-with-body --no-progress-meter --max-time 60 \"$@\"; }\n".to_owned();
     for (n, (language, text)) in blocks(README).into_iter().enumerate() {
         let text = text.replace("localhost:8000", address);
         let file = folder.join(format!("{n}.{}", if language == "js" { "mjs" } else { language }));
         match language {
-            // What `make` does is what runs these tests.
+            // These tests are themselves run by `make`.
             "sh" if text.starts_with("make ") => {}
             "sh" => write!(script, "{text}\necho '[done]'\n").unwrap(),
             "python" | "js" => {
@@ -66,9 +66,9 @@ fn script(folder: &Path, address: &str) -> String {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_readme_says_to_paste_works() {
+async fn the_code_blocks_of_the_readme_work() {
     if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no curl");
+        eprintln!("skipped: curl is not installed");
         return;
     }
     let app = App::start(|_| {}).await;
@@ -82,20 +82,20 @@ async fn what_the_readme_says_to_paste_works() {
     assert!(wanted >= 5, "{script}");
     let mut bash = Command::new("bash");
     bash.args(["-euo", "pipefail", "-c", &script]).current_dir(folder.path());
-    let done = tokio::task::spawn_blocking(move || output_within(5 * PATIENCE, &mut bash)).await.unwrap();
-    let (said, complaints) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "{said}\n{complaints}");
-    let parts: Vec<&str> = said.split("[done]").collect();
-    assert_eq!(parts.len(), wanted + 1, "{said}");
-    // Blocks that ask something show the answer, those that only set a variable show nothing.
+    let done = tokio::task::spawn_blocking(move || output_within(5 * WAIT_LIMIT, &mut bash)).await.unwrap();
+    let (printed, errors) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{printed}\n{errors}");
+    let parts: Vec<&str> = printed.split("[done]").collect();
+    assert_eq!(parts.len(), wanted + 1, "{printed}");
+    // Blocks with a chat print the answer; those that only set a variable print nothing.
     let answers =
         parts.iter().filter(|part| part.contains("Hello!") || part.contains("What is this?")).count();
-    assert!(answers >= 3, "{said}");
-    assert!(!said.contains("\"error\""), "{said}");
+    assert!(answers >= 3, "{printed}");
+    assert!(!printed.contains("\"error\""), "{printed}");
 }
 
 #[test]
-fn pages_have_whole_tables_and_links_that_lead_somewhere() {
+fn pages_have_complete_tables_and_valid_links() {
     let crates = ["jan-core", "jan-llm", "jan-media", "jan-mcp", "jan-response", "jan-server", "jan-cli"];
     let pages = crates.map(|name| format!("{name}/README.md"));
     for page in pages.into_iter().chain(["README.md".into(), "ARCHITECTURE.md".into()]) {
@@ -111,20 +111,20 @@ fn pages_have_whole_tables_and_links_that_lead_somewhere() {
             let file = link.split('#').next().unwrap_or_default();
             let outside = link.starts_with("http") || file.is_empty();
             let here = Path::new(ROOT).join(&page).parent().unwrap().join(file);
-            assert!(outside || here.exists(), "{page}: {link} leads nowhere");
+            assert!(outside || here.exists(), "{page}: {link} does not exist");
         }
     }
 }
 
 #[test]
-fn the_versions_that_share_sqlite_are_the_ones_that_are_built() {
+fn the_readme_names_the_versions_of_rusqlite_that_are_built() {
     let lock = fs::read_to_string(Path::new(ROOT).join("Cargo.lock")).unwrap();
     let version = |name: &str| {
         let at = lock.split(&format!("name = \"{name}\"\nversion = \"")).nth(1).unwrap_or_default();
         at.split('.').take(2).collect::<Vec<_>>().join(".")
     };
     for name in ["rusqlite", "libsqlite3-sys"] {
-        let said = format!("{name} {}", version(name));
-        assert!(README.contains(&said), "the README does not say {said}");
+        let expected = format!("{name} {}", version(name));
+        assert!(README.contains(&expected), "the README does not contain {expected}");
     }
 }

@@ -1,4 +1,4 @@
-//! What is refused before it was read whole: the client gets to read why, whatever it is still writing.
+//! Requests that are refused before their body was read: the client receives the error, also while it is still writing.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use jan_tests::{PATIENCE, Upstream};
+use jan_tests::{Upstream, WAIT_LIMIT};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -16,11 +16,11 @@ use crate::sdks::run;
 
 const LARGE: usize = 9 * 1024 * 1024;
 
-fn text(said: &[u8]) -> String {
-    String::from_utf8_lossy(said).into_owned()
+fn text(received: &[u8]) -> String {
+    String::from_utf8_lossy(received).into_owned()
 }
 
-/// Refusals of all kinds: what is asked, whether as somebody, and the status.
+/// Refused requests of all kinds: method and path, whether with a credential, and the status.
 const REFUSED: [(&str, bool, u16); 5] = [
     ("POST /v1/chat/completions", false, 401),
     ("POST /v1/nothing", true, 404),
@@ -32,17 +32,20 @@ const REFUSED: [(&str, bool, u16); 5] = [
 #[tokio::test]
 async fn a_client_that_writes_all_before_it_reads_is_answered() {
     let app = App::start(|_| {}).await;
-    for (asked, known, status) in REFUSED {
+    for (request, authenticated, status) in REFUSED {
         for chunked in [false, true] {
             let mut socket = connect(&app).await;
-            let credential =
-                if known { format!("Authorization: Bearer {}\r\n", app.token) } else { String::new() };
+            let credential = if authenticated {
+                format!("Authorization: Bearer {}\r\n", app.token)
+            } else {
+                String::new()
+            };
             let coding = if chunked {
                 "Transfer-Encoding: chunked".to_owned()
             } else {
                 format!("Content-Length: {LARGE}")
             };
-            let head = format!("{asked} HTTP/1.1\r\nHost: x\r\n{credential}{coding}\r\n\r\n");
+            let head = format!("{request} HTTP/1.1\r\nHost: x\r\n{credential}{coding}\r\n\r\n");
             socket.write_all(head.as_bytes()).await.unwrap();
             let body = vec![b'x'; LARGE];
             let writing = async {
@@ -54,46 +57,56 @@ async fn a_client_that_writes_all_before_it_reads_is_answered() {
                     socket.write_all(&body).await
                 }
             };
-            let written = timeout(PATIENCE, writing).await.expect("the server reads");
-            assert!(written.is_ok(), "{asked}, chunked: {chunked}: {written:?}");
-            let said = text(&until_closed(&mut socket, asked).await);
-            assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{asked}, chunked: {chunked}: {said}");
-            assert!(said.contains("connection: close\r\n") && said.contains("\"error\""), "{said}");
+            let written = timeout(WAIT_LIMIT, writing).await.expect("the server reads");
+            assert!(written.is_ok(), "{request}, chunked: {chunked}: {written:?}");
+            let received = text(&until_closed(&mut socket, request).await);
+            assert!(
+                received.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{request}, chunked: {chunked}: {received}"
+            );
+            assert!(
+                received.contains("connection: close\r\n") && received.contains("\"error\""),
+                "{received}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn after_a_small_refused_body_the_connection_goes_on() {
+async fn after_a_small_refused_body_the_connection_stays_open() {
     let app = App::start(|_| {}).await;
     let mut socket = connect(&app).await;
     for _ in 0..3 {
         let head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n";
         socket.write_all(head.as_bytes()).await.unwrap();
-        // Not in one piece with the head.
+        // In a separate write, after the head.
         socket.write_all(b"{\"a\":1}").await.unwrap();
-        let mut said = vec![0; 4096];
-        let length = timeout(PATIENCE, socket.read(&mut said)).await.expect("the server answers").unwrap();
-        let said = text(&said[..length]);
-        assert!(said.starts_with("HTTP/1.1 401 ") && !said.contains("connection: close"), "{said}");
+        let mut received = vec![0; 4096];
+        let length =
+            timeout(WAIT_LIMIT, socket.read(&mut received)).await.expect("the server answers").unwrap();
+        let received = text(&received[..length]);
+        assert!(
+            received.starts_with("HTTP/1.1 401 ") && !received.contains("connection: close"),
+            "{received}"
+        );
     }
 }
 
 #[tokio::test]
-async fn who_waits_to_be_asked_for_the_body_is_refused_without() {
+async fn a_client_that_waits_for_100_continue_is_refused_without_it() {
     let app = App::start(|_| {}).await;
     let mut socket = connect(&app).await;
     let head = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGE}\r\nExpect: 100-continue\r\n\r\n"
     );
     socket.write_all(head.as_bytes()).await.unwrap();
-    let said = text(&until_closed(&mut socket, "nothing follows").await);
-    assert!(said.starts_with("HTTP/1.1 401 ") && !said.contains("100 Continue"), "{said}");
-    assert!(said.contains("connection: close\r\n"), "{said}");
+    let received = text(&until_closed(&mut socket, "nothing follows").await);
+    assert!(received.starts_with("HTTP/1.1 401 ") && !received.contains("100 Continue"), "{received}");
+    assert!(received.contains("connection: close\r\n"), "{received}");
 }
 
 #[tokio::test]
-async fn http2_reads_on_after_a_refusal_too() {
+async fn refused_bodies_are_read_on_http2_too() {
     let app = App::start(|_| {}).await;
     let socket = TokioIo::new(connect(&app).await);
     let (mut client, connection) = http2::handshake(TokioExecutor::new(), socket).await.unwrap();
@@ -106,31 +119,31 @@ async fn http2_reads_on_after_a_refusal_too() {
             request.header("authorization", format!("Bearer {}", app.token))
         };
         let sent = client.send_request(request.body(Full::new(Bytes::from(vec![b'x'; LARGE]))).unwrap());
-        let reply = timeout(PATIENCE, sent).await.expect("the server answers").unwrap();
+        let reply = timeout(WAIT_LIMIT, sent).await.expect("the server answers").unwrap();
         assert_eq!(reply.status(), if round % 2 == 0 { 401 } else { 413 });
-        let body = timeout(PATIENCE, reply.into_body().collect()).await.expect("the reply ends").unwrap();
+        let body = timeout(WAIT_LIMIT, reply.into_body().collect()).await.expect("the reply ends").unwrap();
         assert!(text(&body.to_bytes()).contains("\"error\""));
     }
     connection.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_read_why_a_large_body_was_refused() {
+async fn real_clients_receive_the_error_for_a_large_body() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     run(&app, "refused_bodies", "good", &[]).await;
 }
 
 async fn answer_to(app: &App, request: &str) -> String {
     let mut socket = connect(app).await;
     socket.write_all(request.as_bytes()).await.unwrap();
-    let mut said = vec![0; 4096];
-    let length = timeout(PATIENCE, socket.read(&mut said)).await.expect("the server answers").unwrap();
-    text(&said[..length])
+    let mut received = vec![0; 4096];
+    let length = timeout(WAIT_LIMIT, socket.read(&mut received)).await.expect("the server answers").unwrap();
+    text(&received[..length])
 }
 
 #[tokio::test]
-async fn a_request_says_once_for_which_host_it_is() {
+async fn a_request_has_exactly_one_valid_host() {
     let app = App::start(|_| {}).await;
     for hosts in [
         "",
@@ -141,22 +154,28 @@ async fn a_request_says_once_for_which_host_it_is() {
         "Host: a/b\r\n",
         "Host: me@a\r\n",
     ] {
-        let said = answer_to(&app, &format!("GET /healthz HTTP/1.1\r\n{hosts}\r\n")).await;
-        assert!(said.starts_with("HTTP/1.1 400 "), "{hosts:?}: {said}");
-        assert!(said.contains("\"param\":\"Host\"") && said.contains("x-request-id: "), "{hosts:?}: {said}");
+        let received = answer_to(&app, &format!("GET /healthz HTTP/1.1\r\n{hosts}\r\n")).await;
+        assert!(received.starts_with("HTTP/1.1 400 "), "{hosts:?}: {received}");
+        assert!(
+            received.contains("\"param\":\"Host\"") && received.contains("x-request-id: "),
+            "{hosts:?}: {received}"
+        );
     }
     for good in [
         "GET /healthz HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n",
         "GET /healthz HTTP/1.0\r\n\r\n",
         "GET http://a/healthz HTTP/1.1\r\nHost: a\r\n\r\n",
     ] {
-        let said = answer_to(&app, good).await;
-        assert!(said.starts_with("HTTP/1.1 200 ") || said.starts_with("HTTP/1.0 200 "), "{good}: {said}");
+        let received = answer_to(&app, good).await;
+        assert!(
+            received.starts_with("HTTP/1.1 200 ") || received.starts_with("HTTP/1.0 200 "),
+            "{good}: {received}"
+        );
     }
 }
 
 #[tokio::test]
-async fn only_known_codings_of_a_body_are_taken() {
+async fn only_known_transfer_codings_are_accepted() {
     let app = App::start(|config| config.limits.head = Duration::from_millis(300)).await;
     let post =
         |headers: &str| format!("POST /auth/guest-login HTTP/1.1\r\nHost: x\r\n{headers}\r\n0\r\n\r\n");
@@ -170,10 +189,10 @@ async fn only_known_codings_of_a_body_are_taken() {
         "Content-Length: -1\r\n",
         "Content-Length: 1, 2\r\n",
     ] {
-        let said = answer_to(&app, &post(wrong)).await;
-        assert!(said.starts_with("HTTP/1.1 400 "), "{wrong:?}: {said}");
+        let received = answer_to(&app, &post(wrong)).await;
+        assert!(received.starts_with("HTTP/1.1 400 "), "{wrong:?}: {received}");
     }
-    // The coding counts, and nothing after such a request is taken for another one.
+    // The transfer coding has priority, and the bytes after such a request are not read as another request.
     for both in [
         "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
@@ -181,10 +200,10 @@ async fn only_known_codings_of_a_body_are_taken() {
         let mut socket = connect(&app).await;
         let next = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
         socket.write_all(format!("{}{next}", post(both)).as_bytes()).await.unwrap();
-        let said = text(&until_closed(&mut socket, both).await);
+        let received = text(&until_closed(&mut socket, both).await);
         assert!(
-            said.starts_with("HTTP/1.1 201 ") && said.matches("HTTP/1.1").count() == 1,
-            "{both:?}: {said}"
+            received.starts_with("HTTP/1.1 201 ") && received.matches("HTTP/1.1").count() == 1,
+            "{both:?}: {received}"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! OpenAI's own clients for Python and JavaScript against the server: what they accept is what "compatible" means. The
-//! clients are installed by `scripts/sdks`; `make test` does that and names them in the environment.
+//! Runs OpenAI's own clients for Python and JavaScript against the server: "compatible" means that they accept its
+//! replies. `make test` installs the clients (`scripts/sdks`) and sets their paths in the environment.
 
 use std::process::Command;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::local_model::model;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sdk");
 
-/// How long a client may take for all that it does, with a real model on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// The time limit for all checks of a client, with a real model on a busy machine.
+const CLIENT_LIMIT: Duration = Duration::from_secs(300);
 
-/// The client in the file `script` of `tests/sdk`, in JavaScript.
+/// The command that runs the JavaScript file `script` of `tests/sdk`.
 pub(crate) fn node_client(script: &str) -> Option<Command> {
     let modules = tool("JAN_TEST_NODE_MODULES")?;
     let mut client = Command::new("node");
@@ -28,11 +28,11 @@ fn python_client(script: &str) -> Option<Command> {
     Some(client)
 }
 
-/// Runs a client to its end; it must find everything in order.
+/// Runs a client to its end; all its checks must pass.
 pub(crate) async fn succeeds(mut client: Command) {
-    let done = tokio::task::spawn_blocking(move || output_within(PATIENCE, &mut client)).await.unwrap();
-    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{said}");
+    let done = tokio::task::spawn_blocking(move || output_within(CLIENT_LIMIT, &mut client)).await.unwrap();
+    let printed = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{printed}");
 }
 
 pub(crate) async fn run(app: &App, script: &str, model: &str, more: &[(&str, &str)]) {
@@ -45,9 +45,9 @@ pub(crate) async fn run(app: &App, script: &str, model: &str, more: &[(&str, &st
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_official_clients_work_before_an_upstream() {
+async fn the_official_clients_work_with_an_upstream() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let names = [
         ("MODEL_EMBED", "good"),
         ("MODEL_EXTRA", "extra-fields"),
@@ -72,22 +72,22 @@ async fn the_official_clients_work_with_the_real_model() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_official_clients_keep_files() {
+async fn the_official_clients_store_files() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     run(&app, "openai_files", "good", &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_official_clients_keep_conversations() {
+async fn the_official_clients_store_conversations() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     run(&app, "openai_conversations", "good", &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_official_clients_make_pictures() {
+async fn the_official_clients_generate_images() {
     let upstream = Upstream::start().await;
-    let app = crate::images::studio(&upstream).await;
+    let app = crate::images::app_with_images(&upstream).await;
     run(&app, "openai_images", "z-image", &[]).await;
 }

@@ -1,4 +1,4 @@
-//! What a user chooses, over HTTP: `/v1/users/me` and below.
+//! A user's settings over HTTP: `/v1/users/me` and below.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ async fn settings_have_defaults_and_are_merged() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named_and_changes_nothing() {
+async fn a_bad_value_is_named_and_changes_nothing() {
     let app = App::start(|_| {}).await;
     for (path, patch, param) in [
         (
@@ -81,7 +81,7 @@ async fn preferences_are_merged_by_key() {
 }
 
 #[tokio::test]
-async fn a_user_is_told_who_they_are() {
+async fn the_current_user_is_returned() {
     let app = App::start(|_| {}).await;
     let me = app.read_json("/v1/users/me").await["data"].clone();
     assert!(me["id"].as_str().unwrap().starts_with("guest-"));

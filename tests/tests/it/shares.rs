@@ -1,16 +1,16 @@
-//! Shares over HTTP: who may make them, what the public sees, and how they end.
+//! Shares over HTTP: creation, public reading, revocation.
 
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use crate::app::App;
 
-/// A conversation of two items: its id, and the answer's.
-async fn talk(app: &App) -> (String, String) {
+/// Creates a conversation of two items; returns its id and the answer's id.
+async fn conversation_of_two(app: &App) -> (String, String) {
     let new = json!({"title": "On tea", "metadata": {"where": "at-home"}, "referrer": "secret-app", "items": [
         {"role": "user", "content": "Tea?"}, {"role": "assistant", "content": "Yes."}]});
-    let talk: Value = app.post("/v1/conversations", &new).send().await.unwrap().json().await.unwrap();
-    let id = talk["id"].as_str().unwrap().to_owned();
+    let conversation: Value = app.post("/v1/conversations", &new).send().await.unwrap().json().await.unwrap();
+    let id = conversation["id"].as_str().unwrap().to_owned();
     let items: Value = app
         .get(&format!("/v1/conversations/{id}/items?order=desc"))
         .send()
@@ -28,25 +28,25 @@ async fn share(app: &App, path: &str, body: Value) -> Value {
     reply.json::<Value>().await.unwrap()["data"].clone()
 }
 
-/// Asks as somebody without a credential.
-async fn anybody(app: &App, method: Method, path: &str) -> Response {
+/// Sends a request without a credential.
+async fn without_credential(app: &App, method: Method, path: &str) -> Response {
     app.client.request(method, app.at(path)).send().await.unwrap()
 }
 
 async fn status(app: &App, path: &str) -> u16 {
-    anybody(app, Method::GET, path).await.status().as_u16()
+    without_credential(app, Method::GET, path).await.status().as_u16()
 }
 
 #[tokio::test]
-async fn whoever_has_the_link_reads_and_learns_nothing_of_the_owner() {
+async fn anybody_with_the_link_can_read_and_sees_nothing_about_the_owner() {
     let app = App::start(|config| config.public_url = Some("https://chat.example/".into())).await;
     let me: Value = app.get("/v1/users/me").send().await.unwrap().json().await.unwrap();
-    let (id, _) = talk(&app).await;
+    let (id, _) = conversation_of_two(&app).await;
     let made = share(&app, &format!("/v1/conversations/{id}/share"), json!({"scope": "conversation"})).await;
     let path = format!("/v1/public/shares/{}", made["slug"].as_str().unwrap());
     assert_eq!(made["share_url"], format!("https://chat.example{path}"));
 
-    let reply = anybody(&app, Method::GET, &path).await;
+    let reply = without_credential(&app, Method::GET, &path).await;
     assert_eq!(reply.headers()["cache-control"], "public, max-age=300");
     let tag = reply.headers()["etag"].clone();
     let text = reply.text().await.unwrap();
@@ -59,18 +59,18 @@ async fn whoever_has_the_link_reads_and_learns_nothing_of_the_owner() {
     let again =
         app.client.get(format!("{}{path}", app.url)).header("if-none-match", tag).send().await.unwrap();
     assert_eq!(again.status(), 304);
-    assert_eq!(anybody(&app, Method::HEAD, &path).await.status(), 200);
+    assert_eq!(without_credential(&app, Method::HEAD, &path).await.status(), 200);
     assert_eq!(status(&app, &path.replace("public/shares", "share")).await, 200);
 
     assert_eq!(status(&app, "/v1/public/shares/short").await, 404);
-    assert_eq!(anybody(&app, Method::HEAD, "/v1/public/shares/short").await.status(), 404);
+    assert_eq!(without_credential(&app, Method::HEAD, "/v1/public/shares/short").await.status(), 404);
     assert_eq!(status(&app, &format!("/v1/public/shares/{}", "0".repeat(22))).await, 404);
 }
 
 #[tokio::test]
-async fn a_share_is_taken_back_by_its_owner_or_with_its_conversation() {
+async fn a_share_is_revoked_by_its_owner_or_with_its_conversation() {
     let app = App::start(|_| {}).await;
-    let (id, answer) = talk(&app).await;
+    let (id, answer) = conversation_of_two(&app).await;
     let whole = share(&app, &format!("/v1/conversations/{id}/share"), json!({"scope": "conversation"})).await;
     let one = share(&app, &format!("/v1/conversations/{id}/items/{answer}/share"), json!({})).await;
     let url = |share: &Value| share["share_url"].as_str().unwrap().to_owned();
@@ -93,7 +93,7 @@ async fn a_share_is_taken_back_by_its_owner_or_with_its_conversation() {
 
     delete(format!("/v1/conversations/{id}")).await.unwrap();
     assert_eq!(status(&app, &url(&one)).await, 410);
-    let (id, _) = talk(&app).await;
+    let (id, _) = conversation_of_two(&app).await;
     let third = share(&app, &format!("/v1/conversations/{id}/share"), json!({"scope": "conversation"})).await;
     delete("/v1/conversations".into()).await.unwrap();
     assert_eq!(status(&app, &url(&third)).await, 410);
@@ -102,7 +102,7 @@ async fn a_share_is_taken_back_by_its_owner_or_with_its_conversation() {
 #[tokio::test]
 async fn sharing_can_be_switched_off_and_is_limited() {
     let app = App::start(|config| config.sharing.enabled = false).await;
-    let (id, _) = talk(&app).await;
+    let (id, _) = conversation_of_two(&app).await;
     let path = format!("/v1/conversations/{id}/share");
     assert_eq!(app.post(&path, &json!({"scope": "conversation"})).send().await.unwrap().status(), 403);
     assert_eq!(status(&app, &format!("/v1/public/shares/{}", "0".repeat(22))).await, 403);

@@ -1,12 +1,13 @@
-//! Postgres keeps what every store promises; memory and SQLite are asked where they are written.
+//! Runs the tests of the stores (`promises`) on Postgres; memory and SQLite are tested in the crates that implement
+//! them.
 
 use jan_core::{Database, promises};
 use jan_llm::Store;
 use jan_tests::PrivatePostgres;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_keeps_its_promises() {
-    // What is promised here does not depend on the disk.
+async fn postgres_passes_the_tests_of_every_store() {
+    // These tests do not depend on the disk.
     let Some(postgres) = PrivatePostgres::start_with(&[("fsync", "off")]).await else { return };
     let database = Database::open(&postgres.database().await).await.unwrap();
     let Store { conversations, branches, archive, records } = Store::on(&database).await.unwrap();
@@ -15,7 +16,7 @@ async fn postgres_keeps_its_promises() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_servers_may_open_an_empty_postgres_at_once() {
+async fn two_servers_can_open_an_empty_postgres_at_the_same_time() {
     let Some(postgres) = PrivatePostgres::start_with(&[("fsync", "off")]).await else { return };
     let url = postgres.database().await;
     let open = async || Store::on(&Database::open(&url).await?).await;

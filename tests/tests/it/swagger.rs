@@ -1,4 +1,4 @@
-//! Swagger UI in a real browser, as somebody uses it who tries the API. The browser is found by `scripts/chromium`.
+//! Swagger UI in a real browser, as a user who tries the API. `scripts/chromium` finds the browser.
 
 use jan_tests::tool;
 
@@ -6,12 +6,12 @@ use crate::app::App;
 use crate::sdks::{node_client, succeeds};
 
 const KEY: &str = "sk_a-key-for-the-browser-test";
-/// A name that is not the computer's own: Swagger UI is on its best behaviour on `localhost`, and what it sends to the
-/// authors' servers elsewhere would not be seen. The browser is told where it leads.
+/// A host name other than `localhost`: on `localhost` Swagger UI does not send requests to its authors' servers, so the
+/// test would not detect them. The browser is configured to resolve this name to this computer.
 const HOST: &str = "jan.test";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_asks_with_a_token_and_with_a_key_and_stays_at_home() {
+async fn the_page_works_with_a_token_and_a_key_and_calls_no_other_server() {
     let (Some(browser), Some(mut client)) = (tool("JAN_TEST_CHROMIUM"), node_client("swagger.mjs")) else {
         return;
     };

@@ -1,5 +1,5 @@
-//! Upstreams that misbehave: a failure is an error of the right status before the first byte, an error event and no
-//! `[DONE]` after it, and never a success.
+//! Faulty upstreams: before the first byte a failure is an error with the right status, afterwards an error event
+//! without `[DONE]`, and never a success.
 
 use jan_tests::Upstream;
 use jan_tests::upstream::{Reply, Wire};
@@ -8,9 +8,9 @@ use serde_json::Value;
 use crate::app::{App, chat, events, provider};
 
 #[tokio::test]
-async fn refusals_have_their_status_streamed_or_not() {
+async fn upstream_errors_have_the_right_status_streamed_or_not() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     for (model, status, kind, code) in [
         ("bad-request", 400, "invalid_request_error", "invalid_value"),
         ("too-long", 400, "invalid_request_error", "context_length_exceeded"),
@@ -34,15 +34,15 @@ async fn refusals_have_their_status_streamed_or_not() {
             let error = &body["error"];
             assert_eq!((&error["type"], &error["code"]), (&kind.into(), &code.into()), "{model}");
             assert_eq!(error["request_id"], id);
-            assert!(!body.to_string().contains("secret"), "{model} leaks what the upstream said");
+            assert!(!body.to_string().contains("secret"), "{model} shows the upstream's message");
         }
     }
 }
 
 #[tokio::test]
-async fn patience_is_passed_on() {
+async fn retry_headers_of_the_upstream_are_passed_on() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let reply = app.ask("rate-limited", true).await;
     let header = |name: &str| reply.headers()[name].to_str().unwrap().to_owned();
     assert_eq!(
@@ -54,9 +54,9 @@ async fn patience_is_passed_on() {
 }
 
 #[tokio::test]
-async fn half_an_answer_is_never_shown_as_whole() {
+async fn an_incomplete_stream_never_ends_as_complete() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     for (model, code) in [
         ("cut-mid-event", "upstream_cut"),
         ("cut-after-event", "upstream_cut"),
@@ -68,7 +68,7 @@ async fn half_an_answer_is_never_shown_as_whole() {
         ("huge-event", "upstream_event_too_large"),
     ] {
         let reply = app.ask(model, true).await;
-        // A model that fails at its very first event fails with its status.
+        // An upstream that fails at its first event gives an error status.
         let error: Value = if reply.status() == 200 {
             let events = events(reply).await;
             assert!(!events.contains(&"[DONE]".to_owned()), "{model}");
@@ -89,9 +89,9 @@ async fn half_an_answer_is_never_shown_as_whole() {
 }
 
 #[tokio::test]
-async fn nonsense_with_status_200_is_a_bad_gateway() {
+async fn an_invalid_body_with_status_200_is_a_bad_gateway() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     for model in ["garbage", "no-choices", "error-in-200"] {
         for stream in [false, true] {
             let reply = app.ask(model, stream).await;
@@ -101,20 +101,20 @@ async fn nonsense_with_status_200_is_a_bad_gateway() {
 }
 
 #[tokio::test]
-async fn odd_but_valid_streams_are_understood() {
+async fn unusual_but_valid_streams_are_accepted() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
-    let plain = crate::app::said(&events(app.ask("good", true).await).await);
+    let app = App::with_upstream(&upstream).await;
+    let plain = crate::app::streamed_text(&events(app.ask("good", true).await).await);
     let odd = events(app.ask("odd-sse", true).await).await;
     assert_eq!(odd.last().unwrap(), "[DONE]");
     assert!(!plain.is_empty());
 }
 
 #[tokio::test]
-async fn below_http_it_is_a_bad_gateway_too() {
+async fn faults_below_http_are_a_bad_gateway_too() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
-    for wire in [Wire::Close, Wire::Reset, Wire::say("SSH-2.0-OpenSSH_9.2\r\n")] {
+    let app = App::with_upstream(&upstream).await;
+    for wire in [Wire::Close, Wire::Reset, Wire::send("SSH-2.0-OpenSSH_9.2\r\n")] {
         upstream.next_connection(wire);
         let reply = app.ask("good", true).await;
         assert_eq!(reply.status(), 502);
@@ -131,7 +131,7 @@ async fn below_http_it_is_a_bad_gateway_too() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_says_nothing_runs_out_of_time() {
+async fn a_silent_upstream_times_out() {
     let upstream = Upstream::start().await;
     let url = upstream.url();
     let app = App::start(|config| {
@@ -151,24 +151,24 @@ async fn an_upstream_that_says_nothing_runs_out_of_time() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_breaks_before_the_reply_is_replaced_once() {
+async fn a_pooled_connection_that_breaks_before_the_reply_is_retried_once() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     assert_eq!(app.ask("good", false).await.status(), 200);
     let before = upstream.counts().connections;
-    // The upstream reads the request and hangs up, as one does whose patience with an idle connection ran out.
+    // The upstream reads the request and closes the connection, as if its idle timeout had just ended.
     upstream.script([Reply::hang_up()]);
     assert_eq!(app.ask("good", false).await.status(), 200);
     assert_eq!(upstream.counts().connections, before + 1, "the second try is on a new connection");
-    // A new connection that breaks is not tried again.
+    // A new connection that breaks is not retried.
     upstream.script([Reply::hang_up(), Reply::hang_up()]);
-    let asked = upstream.asked().len();
+    let sent = upstream.post_requests().len();
     assert_eq!(app.ask("good", false).await.status(), 502);
-    assert_eq!(upstream.asked().len(), asked + 2);
+    assert_eq!(upstream.post_requests().len(), sent + 2);
 }
 
 #[tokio::test]
-async fn what_cannot_be_reached_is_named_in_the_cause_and_no_password_is() {
+async fn the_cause_names_the_unreachable_url_without_its_password() {
     use jan_llm::{ChatRequest, ModelCall, ModelProvider, OpenAi, Principal};
     let upstream = Upstream::start().await;
     let plain = upstream.url();
@@ -189,6 +189,6 @@ async fn what_cannot_be_reached_is_named_in_the_cause_and_no_password_is() {
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(error.code(), code, "{url}: {cause}");
         assert!(cause.contains(shown) && cause.contains(why) && !cause.contains("hidden"), "{url}: {cause}");
-        assert!(!error.message().contains(address), "the caller is not told where");
+        assert!(!error.message().contains(address), "the caller does not see the address");
     }
 }

@@ -1,11 +1,11 @@
-//! What somebody used, over HTTP. Chats are not counted here: that they are is told where chats are tested.
+//! Usage reports over HTTP. The counting of chats is tested with the chats (`answers`, `turns`).
 
 use serde_json::{Value, json};
 
 use crate::app::App;
 
 #[tokio::test]
-async fn usage_is_told_by_model_and_day() {
+async fn usage_is_reported_by_model_and_day() {
     let app = App::start(|_| {}).await;
     let read = async |path: &str| {
         let reply = app.get(path).send().await.unwrap();
@@ -30,17 +30,17 @@ async fn usage_is_told_by_model_and_day() {
 }
 
 #[tokio::test]
-async fn a_projects_usage_is_its_owners() {
+async fn only_the_owner_sees_a_projects_usage() {
     let app = App::start(|_| {}).await;
     let made: Value =
         app.post("/v1/projects", &json!({"name": "P"})).send().await.unwrap().json().await.unwrap();
     let path = format!("/v1/usage/projects/{}", made["data"]["id"].as_str().unwrap());
     assert_eq!(app.get(&path).send().await.unwrap().status(), 200);
     let login = app.client.post(format!("{}/llm/auth/guest-login", app.url)).send().await.unwrap();
-    let thief: Value = login.json().await.unwrap();
-    let asked =
-        app.client.get(format!("{}{path}", app.url)).bearer_auth(thief["access_token"].as_str().unwrap());
-    assert_eq!(asked.send().await.unwrap().status(), 404);
+    let other: Value = login.json().await.unwrap();
+    let request =
+        app.client.get(format!("{}{path}", app.url)).bearer_auth(other["access_token"].as_str().unwrap());
+    assert_eq!(request.send().await.unwrap().status(), 404);
 }
 
 #[tokio::test]

@@ -1,22 +1,22 @@
-//! The original's own web client, call by call as it makes them: sign-in, models, settings, a conversation, a question that
-//! is posted as an item and then asked with the whole talk, another answer, a share.
+//! The calls of the original's web client, in its order: login, models, settings, a conversation, a question that is
+//! posted as an item and then sent as a chat with all earlier messages, a regenerated answer, a share.
 
 use jan_tests::Upstream;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::app::{App, events, provider, said};
+use crate::app::{App, events, provider, streamed_text};
 
-const ANSWER: &str = jan_tests::upstream::words::TEXT;
+const ANSWER: &str = jan_tests::upstream::bodies::TEXT;
 
-/// A page that is signed in.
+/// The web client with a guest's token.
 struct Page {
     app: App,
     token: String,
 }
 
 impl Page {
-    /// Opens the page: it signs in as a guest, under a path with two slashes.
+    /// Opens the page: it logs in as a guest, with two slashes in the path.
     async fn open(upstream: &Upstream) -> Self {
         let url = upstream.url();
         let app = App::start(|config| {
@@ -47,25 +47,25 @@ impl Page {
         reply
     }
 
-    /// Asks with the whole talk, as a stream, and gives what was answered.
-    async fn ask(&self, conversation: &str, talk: &[Value]) -> String {
-        let body = json!({"model": "good", "messages": talk, "stream": true,
+    /// Sends all messages as a streamed chat and returns the text of the answer.
+    async fn ask(&self, conversation: &str, messages: &[Value]) -> String {
+        let body = json!({"model": "good", "messages": messages, "stream": true,
                           "stream_options": {"include_usage": true}, "conversation": conversation, "store": true});
         let reply = self.request("POST", "/v1/chat/completions").json(&body).send().await.unwrap();
         assert_eq!(reply.status(), 200);
         let events = events(reply).await;
         assert_eq!(events.last().map(String::as_str), Some("[DONE]"));
-        said(&events)
+        streamed_text(&events)
     }
 
-    /// What the page shows of a conversation: the roles and texts that it finds in `role` and `content`.
+    /// The messages that the page shows of a conversation: role and text from `role` and `content`.
     async fn shown(&self, conversation: &str) -> Vec<(String, String)> {
         let list = self.get(&format!("/v1/conversations/{conversation}/items?limit=100&order=asc")).await;
         list["data"].as_array().unwrap().iter().map(shown).collect()
     }
 }
 
-/// An item as the page reads it.
+/// Role and text of an item, as the page reads them.
 fn shown(item: &Value) -> (String, String) {
     let text = |part: &Value| match part["type"].as_str().unwrap() {
         "text" => part["text"].as_str().unwrap().to_owned(),
@@ -76,12 +76,12 @@ fn shown(item: &Value) -> (String, String) {
     (item["role"].as_str().unwrap().to_owned(), parts.join(" "))
 }
 
-fn pairs(talk: &[(&str, &str)]) -> Vec<(String, String)> {
-    talk.iter().map(|(role, text)| ((*role).to_owned(), (*text).to_owned())).collect()
+fn pairs(messages: &[(&str, &str)]) -> Vec<(String, String)> {
+    messages.iter().map(|(role, text)| ((*role).to_owned(), (*text).to_owned())).collect()
 }
 
 #[tokio::test]
-async fn a_page_signs_in_and_learns_what_it_can_offer() {
+async fn the_page_logs_in_and_reads_models_settings_and_projects() {
     let upstream = Upstream::start().await;
     let page = Page::open(&upstream).await;
     let list = page.get("/v1/models").await;
@@ -105,20 +105,20 @@ async fn a_page_signs_in_and_learns_what_it_can_offer() {
 }
 
 #[tokio::test]
-async fn a_talk_is_kept_as_the_page_shows_it() {
+async fn a_conversation_is_stored_as_the_page_shows_it() {
     let upstream = Upstream::start().await;
     let page = Page::open(&upstream).await;
     let made = json!({"title": "Where to?", "metadata": {"model_id": "good", "is_favorite": "false"}});
     let made = page.send("POST", "/v1/conversations", made).await;
     let id = made["id"].as_str().unwrap();
-    let (mut talk, mut kept): (Vec<Value>, Vec<(&str, &str)>) = (Vec::new(), Vec::new());
+    let (mut messages, mut kept): (Vec<Value>, Vec<(&str, &str)>) = (Vec::new(), Vec::new());
     for question in ["Where to?", "And then?"] {
         let item = json!({"items": [{"type": "message", "role": "user",
                                      "content": [{"type": "input_text", "input_text": question}]}]});
         page.send("POST", &format!("/v1/conversations/{id}/items"), item).await;
-        talk.push(json!({"role": "user", "content": [{"type": "text", "text": question}]}));
-        assert_eq!(page.ask(id, &talk).await, ANSWER);
-        talk.push(json!({"role": "assistant", "content": [{"type": "text", "text": ANSWER}]}));
+        messages.push(json!({"role": "user", "content": [{"type": "text", "text": question}]}));
+        assert_eq!(page.ask(id, &messages).await, ANSWER);
+        messages.push(json!({"role": "assistant", "content": [{"type": "text", "text": ANSWER}]}));
         kept.extend([("user", question), ("assistant", ANSWER)]);
         assert_eq!(page.shown(id).await, pairs(&kept));
     }
@@ -134,29 +134,29 @@ async fn a_talk_is_kept_as_the_page_shows_it() {
 }
 
 #[tokio::test]
-async fn another_answer_is_a_branch_first_and_then_a_chat() {
+async fn a_regenerated_answer_is_a_branch_and_then_a_chat() {
     let upstream = Upstream::start().await;
     let page = Page::open(&upstream).await;
     let made = page.send("POST", "/v1/conversations", json!({"title": "Where to?"})).await;
     let id = made["id"].as_str().unwrap();
     let question = json!({"role": "user", "content": [{"type": "text", "text": "Where to?"}]});
-    let talk = [question];
+    let messages = [question];
     let kept = [("user", "Where to?"), ("assistant", ANSWER)];
-    assert_eq!(page.ask(id, &talk).await, ANSWER);
+    assert_eq!(page.ask(id, &messages).await, ANSWER);
     let items = page.get(&format!("/v1/conversations/{id}/items?limit=100&order=asc")).await;
     let last = items["data"][1]["id"].as_str().unwrap();
     let outcome =
         page.send("POST", &format!("/v1/conversations/{id}/items/{last}/regenerate"), json!({})).await;
     assert_eq!((&outcome["branch"], &outcome["branch_created"]), (&json!("MAIN"), &json!(true)));
     assert_eq!(page.shown(id).await, pairs(&kept[..1]));
-    assert_eq!(page.ask(id, &talk).await, ANSWER);
+    assert_eq!(page.ask(id, &messages).await, ANSWER);
     assert_eq!(page.shown(id).await, pairs(&kept));
     let branches = page.get(&format!("/v1/conversations/{id}/branches")).await;
-    assert_eq!(branches["data"].as_array().unwrap().len(), 2, "the old answer is kept: {branches}");
+    assert_eq!(branches["data"].as_array().unwrap().len(), 2, "the old answer still exists: {branches}");
 }
 
 #[tokio::test]
-async fn a_tools_turn_is_shown_with_its_result() {
+async fn a_tool_call_is_shown_with_its_result() {
     let upstream = Upstream::start().await;
     let page = Page::open(&upstream).await;
     let made = page.send("POST", "/v1/conversations", json!({"title": "Look"})).await;
@@ -168,12 +168,12 @@ async fn a_tools_turn_is_shown_with_its_result() {
                       "tools": tools, "tool_choice": "required"});
     let answer = page.send("POST", "/v1/chat/completions", body).await;
     let call = &answer["choices"][0]["message"]["tool_calls"][0];
-    let talk = [
+    let messages = [
         question,
         json!({"role": "assistant", "content": "", "tool_calls": [call]}),
         json!({"role": "tool", "tool_call_id": call["id"], "content": "it is there"}),
     ];
-    assert_eq!(page.ask(id, &talk).await, ANSWER);
+    assert_eq!(page.ask(id, &messages).await, ANSWER);
     let items = page.get(&format!("/v1/conversations/{id}/items?limit=100&order=asc")).await;
     let items = items["data"].as_array().unwrap();
     let calls = items.iter().find(|item| item["content"][0]["type"] == "tool_calls").unwrap();

@@ -1,5 +1,5 @@
-//! The fast upstream: constant bytes, constant cost, pacing by knobs that can be turned while it runs
-//! (`GET /__fake?chunks=200&gap_ms=20&delay_ms=0`, which also shows the counters).
+//! The fast upstream: constant bytes at constant cost. Its pace can be changed while it runs
+//! (`GET /__fake?chunks=200&gap_ms=20&delay_ms=0`, which also returns the counters).
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,12 +13,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::MissedTickBehavior;
 
-use crate::request::{self, Wanted};
+use crate::request::{self, RequestKind};
 
 /// The pace of the fast upstream.
 #[derive(Args)]
-pub(crate) struct Knobs {
-    /// Chunks of a stream, without the first and the last.
+pub(crate) struct Pace {
+    /// Number of chunks of a stream, without the first and the last.
     #[arg(long, default_value_t = 200)]
     chunks: u64,
     /// Milliseconds between two chunks; 0 sends as fast as the client reads.
@@ -36,11 +36,11 @@ struct Shared {
     requests: AtomicU64,
     started: AtomicU64,
     completed: AtomicU64,
-    said: Said,
+    replies: Replies,
 }
 
-/// Everything it ever says, with HTTP around it.
-struct Said {
+/// All its replies, complete with HTTP heads and framing.
+struct Replies {
     answer: Bytes,
     models: Bytes,
     not_found: Bytes,
@@ -49,28 +49,29 @@ struct Said {
     stream_tail: Bytes,
 }
 
-/// Serves until the process is stopped. Prints its base URL first.
-pub(crate) async fn serve(address: SocketAddr, knobs: &Knobs) -> io::Result<()> {
+/// Prints the base URL and serves until the process is stopped.
+pub(crate) async fn serve(address: SocketAddr, pace: &Pace) -> io::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    // A thousand clients connect at once in the benches; the usual backlog of 128 would drop some of them.
+    // In the benchmarks a thousand clients connect at the same time; the default backlog of 128 would drop some of
+    // them.
     let listener = socket.listen(4096)?;
     println!("http://{}/v1", listener.local_addr()?);
     let shared = Arc::new(Shared {
-        chunks: knobs.chunks.into(),
-        gap_ms: knobs.gap_ms.into(),
-        delay_ms: knobs.delay_ms.into(),
+        chunks: pace.chunks.into(),
+        gap_ms: pace.gap_ms.into(),
+        delay_ms: pace.delay_ms.into(),
         requests: AtomicU64::new(0),
         started: AtomicU64::new(0),
         completed: AtomicU64::new(0),
-        said: Said::new(),
+        replies: Replies::new(),
     });
     loop {
         let (socket, _) = listener.accept().await?;
         let shared = shared.clone();
         tokio::spawn(async move {
-            // A client that leaves is no event for a bench; the counters show streams that were not completed.
+            // A client that disconnects is not an error here; the counters show streams that were not completed.
             let _ = connection(socket, &shared).await;
         });
     }
@@ -78,30 +79,30 @@ pub(crate) async fn serve(address: SocketAddr, knobs: &Knobs) -> io::Result<()> 
 
 async fn connection(mut socket: TcpStream, shared: &Shared) -> io::Result<()> {
     socket.set_nodelay(true)?;
-    let said = &shared.said;
+    let replies = &shared.replies;
     let mut buffer = BytesMut::with_capacity(4096);
-    while let Some(wanted) = request::next(&mut socket, &mut buffer).await? {
-        match wanted {
-            Wanted::Chat => {
+    while let Some(kind) = request::next(&mut socket, &mut buffer).await? {
+        match kind {
+            RequestKind::Chat => {
                 shared.requests.fetch_add(1, Relaxed);
                 shared.wait(&shared.delay_ms).await;
-                socket.write_all(&said.answer).await?;
+                socket.write_all(&replies.answer).await?;
             }
-            Wanted::Stream => stream(&mut socket, shared).await?,
-            Wanted::Models => socket.write_all(&said.models).await?,
-            Wanted::Control(query) => socket.write_all(&json(&shared.control(&query))).await?,
-            Wanted::Else => socket.write_all(&said.not_found).await?,
+            RequestKind::Stream => stream(&mut socket, shared).await?,
+            RequestKind::Models => socket.write_all(&replies.models).await?,
+            RequestKind::Control(query) => socket.write_all(&json(&shared.control(&query))).await?,
+            RequestKind::Unknown => socket.write_all(&replies.not_found).await?,
         }
     }
     Ok(())
 }
 
 async fn stream(socket: &mut TcpStream, shared: &Shared) -> io::Result<()> {
-    let said = &shared.said;
+    let replies = &shared.replies;
     shared.requests.fetch_add(1, Relaxed);
     shared.started.fetch_add(1, Relaxed);
     shared.wait(&shared.delay_ms).await;
-    socket.write_all(&said.stream_head).await?;
+    socket.write_all(&replies.stream_head).await?;
     let gap = shared.gap_ms.load(Relaxed);
     let mut ticks = (gap > 0).then(|| {
         let gap = Duration::from_millis(gap);
@@ -113,9 +114,9 @@ async fn stream(socket: &mut TcpStream, shared: &Shared) -> io::Result<()> {
         if let Some(ticks) = &mut ticks {
             ticks.tick().await;
         }
-        socket.write_all(&said.chunk).await?;
+        socket.write_all(&replies.chunk).await?;
     }
-    socket.write_all(&said.stream_tail).await?;
+    socket.write_all(&replies.stream_tail).await?;
     shared.completed.fetch_add(1, Relaxed);
     Ok(())
 }
@@ -130,14 +131,14 @@ impl Shared {
 
     fn control(&self, query: &str) -> String {
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            let knob = match name {
+            let setting = match name {
                 "chunks" => &self.chunks,
                 "gap_ms" => &self.gap_ms,
                 "delay_ms" => &self.delay_ms,
                 _ => continue,
             };
             if let Ok(value) = value.parse() {
-                knob.store(value, Relaxed);
+                setting.store(value, Relaxed);
             }
         }
         let [requests, started, completed] =
@@ -148,7 +149,7 @@ impl Shared {
 
 const HEAD: &str = r#"{"id":"chatcmpl-fake","object":"chat.completion.chunk","created":1,"model":"fake-model","system_fingerprint":"fp_fake""#;
 
-impl Said {
+impl Replies {
     fn new() -> Self {
         let usage = r#""usage":{"prompt_tokens":9,"completion_tokens":32,"total_tokens":41}"#;
         let text = "Small streams make great rivers, and a proxy should not be a dam. ".repeat(2);

@@ -1,10 +1,10 @@
-//! An upstream to run by hand. By default the fast one of the benches: every byte of its answers is made once, so that
-//! what a measurement shows is the server in front of it. With `--manners` it is the fake of the tests, which answers by
-//! the model's name, to try a client or a server against its bad manners.
+//! A fake upstream as a program. By default it is the fast upstream of the benchmarks: the bytes of its answers are
+//! made once, so that a measurement shows the cost of the server in front of it. With `--by-model` it is the fake of
+//! the tests, which answers by the model's name, to try a client or a server against faulty upstreams.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a tool: it speaks on the terminal and stops loudly"
+    reason = "a tool: it prints to the terminal and may panic"
 )]
 
 mod fast;
@@ -19,20 +19,20 @@ use jan_tests::upstream::NAMES;
 /// A fake OpenAI-compatible upstream on the loopback.
 #[derive(Parser)]
 struct Flags {
-    /// The port; 0 takes a free one. The base URL is printed as the first line.
+    /// The port; 0 selects a free one. The base URL is printed as the first line.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Answers by the model's name, well or badly, instead of fast.
+    /// Answers by the model's name, correctly or with faults, instead of fast.
     #[arg(long)]
-    manners: bool,
-    /// With --manners: the key that requests must carry.
-    #[arg(long, requires = "manners")]
+    by_model: bool,
+    /// With --by-model: the key that requests must have.
+    #[arg(long, requires = "by_model")]
     key: Option<String>,
-    /// Threads that serve.
+    /// Number of threads.
     #[arg(long, default_value_t = 1)]
     threads: usize,
     #[command(flatten)]
-    knobs: fast::Knobs,
+    pace: fast::Pace,
 }
 
 fn main() -> std::io::Result<()> {
@@ -43,15 +43,15 @@ fn main() -> std::io::Result<()> {
         .build()?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, flags.port));
     runtime.block_on(async {
-        if !flags.manners {
-            return fast::serve(address, &flags.knobs).await;
+        if !flags.by_model {
+            return fast::serve(address, &flags.pace).await;
         }
         let upstream = Upstream::listen(address, flags.key).await?;
-        // Nobody stands at the gate to open it.
+        // No test opens the gate here.
         upstream.gate().open();
         println!("{}", upstream.url());
-        for (name, what) in NAMES {
-            println!("{name:18} {what}");
+        for (name, description) in NAMES {
+            println!("{name:18} {description}");
         }
         tokio::signal::ctrl_c().await
     })

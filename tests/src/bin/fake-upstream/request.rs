@@ -1,4 +1,5 @@
-//! Reading requests with as little work as can be: the upstream of a bench must not cost more than what it measures.
+//! Reads requests with as little work as possible: the upstream of a benchmark must cost little compared with the
+//! server.
 
 use std::io;
 
@@ -7,30 +8,30 @@ use memchr::memmem;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-/// What a client wants.
+/// The kind of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// A chat in one piece.
+pub(crate) enum RequestKind {
+    /// A chat, not streamed.
     Chat,
-    /// A chat as a stream.
+    /// A streamed chat.
     Stream,
     /// The list of models.
     Models,
-    /// The knobs turned (the query), the counters shown.
+    /// A change of the pace (the query), answered with the counters.
     Control(String),
-    /// Something that is not here.
-    Else,
+    /// Any other path.
+    Unknown,
 }
 
-const LARGEST: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Reads the next request; `None` when the client has no more. Bodies need a `content-length`.
-pub(crate) async fn next(socket: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<Option<Wanted>> {
+/// Reads the next request; `None` at the end of the connection. Bodies need a `content-length`.
+pub(crate) async fn next(socket: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<Option<RequestKind>> {
     let head = loop {
         if let Some(end) = memmem::find(buffer, b"\r\n\r\n") {
             break end + 4;
         }
-        if buffer.len() > LARGEST {
+        if buffer.len() > MAX_BYTES {
             return Err(io::ErrorKind::InvalidData.into());
         }
         if socket.read_buf(buffer).await? == 0 {
@@ -38,7 +39,7 @@ pub(crate) async fn next(socket: &mut TcpStream, buffer: &mut BytesMut) -> io::R
         }
     };
     let body = content_length(buffer.get(..head).unwrap_or_default());
-    if body > LARGEST {
+    if body > MAX_BYTES {
         return Err(io::ErrorKind::InvalidData.into());
     }
     while buffer.len() < head + body {
@@ -46,10 +47,10 @@ pub(crate) async fn next(socket: &mut TcpStream, buffer: &mut BytesMut) -> io::R
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
-    let wanted =
-        wanted(buffer.get(..head).unwrap_or_default(), buffer.get(head..head + body).unwrap_or_default());
+    let kind =
+        kind_of(buffer.get(..head).unwrap_or_default(), buffer.get(head..head + body).unwrap_or_default());
     buffer.advance(head + body);
-    Ok(Some(wanted))
+    Ok(Some(kind))
 }
 
 fn content_length(head: &[u8]) -> usize {
@@ -63,22 +64,22 @@ fn content_length(head: &[u8]) -> usize {
     digits.fold(0_usize, |sum, digit| sum.saturating_mul(10).saturating_add(usize::from(digit - b'0')))
 }
 
-fn wanted(head: &[u8], body: &[u8]) -> Wanted {
+fn kind_of(head: &[u8], body: &[u8]) -> RequestKind {
     let target = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
     let target = String::from_utf8_lossy(target);
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     match path {
         "/v1/chat/completions" => {
             let streams = [&b"\"stream\":true"[..], b"\"stream\": true"];
-            if streams.iter().any(|asked| memmem::find(body, asked).is_some()) {
-                Wanted::Stream
+            if streams.iter().any(|member| memmem::find(body, member).is_some()) {
+                RequestKind::Stream
             } else {
-                Wanted::Chat
+                RequestKind::Chat
             }
         }
-        "/v1/models" => Wanted::Models,
-        "/__fake" => Wanted::Control(query.to_owned()),
-        _ => Wanted::Else,
+        "/v1/models" => RequestKind::Models,
+        "/__fake" => RequestKind::Control(query.to_owned()),
+        _ => RequestKind::Unknown,
     }
 }
 
@@ -87,12 +88,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads_are_read_as_far_as_needed() {
+    fn the_needed_parts_of_heads_and_bodies_are_read() {
         assert_eq!(content_length(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 42\r\n\r\n"), 42);
         assert_eq!(content_length(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 0);
         let post = b"POST /v1/chat/completions HTTP/1.1\r\n";
-        assert_eq!(wanted(post, b"{\"model\":\"m\"}"), Wanted::Chat);
-        assert_eq!(wanted(post, b"{\"stream\": true}"), Wanted::Stream);
-        assert_eq!(wanted(b"GET /__fake?chunks=3 HTTP/1.1\r\n", b""), Wanted::Control("chunks=3".into()));
+        assert_eq!(kind_of(post, b"{\"model\":\"m\"}"), RequestKind::Chat);
+        assert_eq!(kind_of(post, b"{\"stream\": true}"), RequestKind::Stream);
+        assert_eq!(
+            kind_of(b"GET /__fake?chunks=3 HTTP/1.1\r\n", b""),
+            RequestKind::Control("chunks=3".into())
+        );
     }
 }

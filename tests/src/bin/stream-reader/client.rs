@@ -1,4 +1,4 @@
-//! One connection to the server under measure, and how its streams are read.
+//! One connection to the measured server, and the reading of its streams.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,16 +17,16 @@ use tokio::net::TcpStream;
 use crate::Target;
 use crate::numbers::Times;
 
-/// A request made once and sent many times, or several that take turns. Clones share the turns.
+/// One or more requests that are built once and sent in rotation. Clones share the position in the rotation.
 #[derive(Clone)]
-pub(crate) struct Ask {
+pub(crate) struct Requests {
     address: SocketAddr,
     requests: Arc<[Request<Full<Bytes>>]>,
-    turn: Arc<AtomicUsize>,
+    position: Arc<AtomicUsize>,
 }
 
-impl Ask {
-    /// A chat, or a turn in each of the target's conversations.
+impl Requests {
+    /// A chat, or one chat for each of the target's conversations.
     pub(crate) fn chat(target: &Target, stream: bool) -> io::Result<Self> {
         let model = serde_json::Value::from(target.model.as_str());
         let extra = if stream { r#","stream":true,"stream_options":{"include_usage":true}"# } else { "" };
@@ -43,30 +43,30 @@ impl Ask {
         Self::post(target, bodies)
     }
 
-    /// These bodies in turn, as JSON.
+    /// POST requests with these bodies, as JSON.
     pub(crate) fn post(target: &Target, bodies: Vec<String>) -> io::Result<Self> {
-        let mut ask = Self::get_as(target)?;
-        let of = |body: String| {
-            let mut request = ask.request().clone();
+        let mut requests = Self::get_as(target)?;
+        let with_body = |body: String| {
+            let mut request = requests.request().clone();
             *request.method_mut() = http::Method::POST;
             *request.body_mut() = Full::new(body.into());
             request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             request
         };
-        ask.requests = bodies.into_iter().map(of).collect();
-        if ask.requests.is_empty() { Err(io::Error::other("nothing to ask")) } else { Ok(ask) }
+        requests.requests = bodies.into_iter().map(with_body).collect();
+        if requests.requests.is_empty() { Err(io::Error::other("nothing to ask")) } else { Ok(requests) }
     }
 
     /// The target's URL, with its token.
     pub(crate) fn get_as(target: &Target) -> io::Result<Self> {
-        let mut ask = Self::get(&target.url)?;
+        let mut requests = Self::get(&target.url)?;
         if let Some(token) = &target.token {
             let value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(io::Error::other)?;
-            let mut request = ask.request().clone();
+            let mut request = requests.request().clone();
             request.headers_mut().insert(header::AUTHORIZATION, value);
-            ask.requests = Arc::new([request]);
+            requests.requests = Arc::new([request]);
         }
-        Ok(ask)
+        Ok(requests)
     }
 
     pub(crate) fn get(url: &str) -> io::Result<Self> {
@@ -80,17 +80,17 @@ impl Ask {
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let request = Request::get(path).header(header::HOST, host);
         let request = request.body(Full::default()).map_err(io::Error::other)?;
-        Ok(Self { address, requests: Arc::new([request]), turn: Arc::default() })
+        Ok(Self { address, requests: Arc::new([request]), position: Arc::default() })
     }
 
     /// The next request.
     fn request(&self) -> &Request<Full<Bytes>> {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let position = self.position.fetch_add(1, Ordering::Relaxed);
         #[expect(
             clippy::indexing_slicing,
-            reason = "there is at least one, and the turn is less than their number"
+            reason = "there is at least one, and the index is less than their number"
         )]
-        &self.requests[turn % self.requests.len()]
+        &self.requests[position % self.requests.len()]
     }
 }
 
@@ -100,72 +100,73 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) async fn open(ask: &Ask) -> io::Result<Self> {
-        let socket = TcpStream::connect(ask.address).await?;
+    pub(crate) async fn open(requests: &Requests) -> io::Result<Self> {
+        let socket = TcpStream::connect(requests.address).await?;
         socket.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(socket)).await.map_err(io::Error::other)?;
-        // What goes wrong with the connection is seen by whoever reads from it.
+        // An error of the connection is also returned to the reader of the reply.
         tokio::spawn(connection);
         Ok(Self { sender })
     }
 
-    async fn send(&mut self, ask: &Ask) -> io::Result<Incoming> {
+    async fn send(&mut self, requests: &Requests) -> io::Result<Incoming> {
         self.sender.ready().await.map_err(io::Error::other)?;
-        let response = self.sender.send_request(ask.request().clone()).await.map_err(io::Error::other)?;
+        let response =
+            self.sender.send_request(requests.request().clone()).await.map_err(io::Error::other)?;
         let status = response.status();
         if status.is_success() {
             return Ok(response.into_body());
         }
         let body = response.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
-        let said: String = String::from_utf8_lossy(&body).chars().take(200).collect();
-        Err(io::Error::other(format!("{status} {said}")))
+        let text: String = String::from_utf8_lossy(&body).chars().take(200).collect();
+        Err(io::Error::other(format!("{status} {text}")))
     }
 
-    /// Sends a request and reads its answer; how long it took.
-    pub(crate) async fn whole(&mut self, ask: &Ask) -> io::Result<Duration> {
+    /// Sends a request, reads its answer and returns the time that both took.
+    pub(crate) async fn timed(&mut self, requests: &Requests) -> io::Result<Duration> {
         let sent = Instant::now();
-        self.answer(ask).await?;
+        self.answer(requests).await?;
         Ok(sent.elapsed())
     }
 
     /// Sends a request and reads its answer.
-    pub(crate) async fn answer(&mut self, ask: &Ask) -> io::Result<Bytes> {
-        let body = self.send(ask).await?.collect().await.map_err(io::Error::other)?.to_bytes();
+    pub(crate) async fn answer(&mut self, requests: &Requests) -> io::Result<Bytes> {
+        let body = self.send(requests).await?.collect().await.map_err(io::Error::other)?.to_bytes();
         if body.is_empty() { Err(io::Error::other("an empty answer")) } else { Ok(body) }
     }
 
     /// Sends a request for a stream.
-    pub(crate) async fn stream(&mut self, ask: &Ask) -> io::Result<Reading> {
+    pub(crate) async fn stream(&mut self, requests: &Requests) -> io::Result<StreamReader> {
         let sent = Instant::now();
-        let body = self.send(ask).await?;
-        Ok(Reading { body, sent, seen: Seen::default() })
+        let body = self.send(requests).await?;
+        Ok(StreamReader { body, sent, stats: StreamStats::default() })
     }
 }
 
-/// A stream under way.
-pub(crate) struct Reading {
+/// A stream that is being read.
+pub(crate) struct StreamReader {
     body: Incoming,
     sent: Instant,
-    seen: Seen,
+    stats: StreamStats,
 }
 
-/// What one stream showed.
+/// The measurements of one stream.
 #[derive(Default)]
-pub(crate) struct Seen {
-    /// From the request to the first bytes of the body.
+pub(crate) struct StreamStats {
+    /// Time from the request to the first bytes of the body.
     pub(crate) first: Option<Duration>,
-    /// Between two reads that brought bytes.
+    /// Times between two reads that returned bytes.
     pub(crate) gaps: Times,
-    /// Events, `[DONE]` included.
+    /// Number of events, with `[DONE]`.
     pub(crate) events: usize,
     last: Option<Instant>,
     tail: Vec<u8>,
 }
 
-impl Reading {
-    /// Reads until the first bytes came.
+impl StreamReader {
+    /// Reads until the first bytes have arrived.
     pub(crate) async fn first(&mut self) -> io::Result<()> {
-        while self.seen.first.is_none() {
+        while self.stats.first.is_none() {
             if !self.read().await? {
                 return Err(io::Error::other("an empty stream"));
             }
@@ -174,16 +175,16 @@ impl Reading {
     }
 
     /// Reads to the end.
-    pub(crate) async fn read_all(mut self) -> io::Result<Seen> {
+    pub(crate) async fn read_all(mut self) -> io::Result<StreamStats> {
         while self.read().await? {}
-        if self.seen.tail.trim_ascii_end().ends_with(b"data: [DONE]") {
-            Ok(self.seen)
+        if self.stats.tail.trim_ascii_end().ends_with(b"data: [DONE]") {
+            Ok(self.stats)
         } else {
             Err(io::Error::other("the stream ended without [DONE]"))
         }
     }
 
-    /// Reads for good, and counts nothing as an end.
+    /// Reads to the end, and accepts a stream without `[DONE]`.
     pub(crate) async fn hold(mut self) -> io::Result<()> {
         while self.read().await? {}
         Ok(())
@@ -193,20 +194,20 @@ impl Reading {
         let Some(frame) = self.body.frame().await else { return Ok(false) };
         let frame = frame.map_err(io::Error::other)?;
         if let Some(bytes) = frame.data_ref().filter(|bytes| !bytes.is_empty()) {
-            self.seen.take(bytes, self.sent);
+            self.stats.take(bytes, self.sent);
         }
         Ok(true)
     }
 }
 
-impl Seen {
+impl StreamStats {
     fn take(&mut self, bytes: &[u8], sent: Instant) {
         let now = Instant::now();
         match self.last.replace(now) {
             None => self.first = Some(now - sent),
             Some(last) => self.gaps.push(now - last),
         }
-        // An event ends with an empty line: a line feed right after a line feed, which two reads may share.
+        // An event ends with an empty line: two line feeds in sequence, which may be in two reads.
         for at in memchr::memchr_iter(b'\n', bytes) {
             let before = if at == 0 { self.tail.last() } else { bytes.get(at - 1) };
             if before == Some(&b'\n') {
@@ -225,12 +226,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_counted_over_the_borders_of_reads() {
-        let mut seen = Seen::default();
+    fn events_that_span_reads_are_counted_once() {
+        let mut stats = StreamStats::default();
         for bytes in [&b"data: 1\n"[..], b"\ndata: 2\n\ndata", b": 3\n\n", b"data: [DO", b"NE]\n\n"] {
-            seen.take(bytes, Instant::now());
+            stats.take(bytes, Instant::now());
         }
-        assert_eq!((seen.events, seen.gaps.count()), (4, 4));
-        assert!(seen.tail.ends_with(b"data: [DONE]\n\n"));
+        assert_eq!((stats.events, stats.gaps.count()), (4, 4));
+        assert!(stats.tail.ends_with(b"data: [DONE]\n\n"));
     }
 }

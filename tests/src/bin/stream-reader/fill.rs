@@ -1,4 +1,4 @@
-//! Conversations to measure with.
+//! Creates the conversations for measurements.
 
 use std::io;
 use std::path::Path;
@@ -8,20 +8,20 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::Target;
-use crate::client::{Ask, Connection};
-use crate::numbers::Line;
+use crate::client::{Connection, Requests};
+use crate::numbers::JsonLine;
 
-/// Makes `count` conversations over `conns` connections, and writes their ids to `ids`.
+/// Creates `count` conversations over `conns` connections, and writes their ids to the file `ids`.
 pub(crate) async fn fill(target: &Target, count: usize, conns: usize, ids: &Path) -> io::Result<String> {
     let body = r#"{"title":"Rivers","metadata":{"made":"by a bench"}}"#;
-    let ask = Ask::post(target, vec![body.to_owned()])?;
+    let requests = Requests::post(target, vec![body.to_owned()])?;
     let (began, mut makers) = (Instant::now(), JoinSet::new());
-    for place in 0..conns {
-        let (ask, share) = (ask.clone(), (count + place) / conns.max(1));
+    for index in 0..conns {
+        let (requests, share) = (requests.clone(), (count + index) / conns.max(1));
         makers.spawn(async move {
-            let (mut connection, mut made) = (Connection::open(&ask).await?, String::new());
+            let (mut connection, mut made) = (Connection::open(&requests).await?, String::new());
             for _ in 0..share {
-                let answer: Value = serde_json::from_slice(&connection.answer(&ask).await?)?;
+                let answer: Value = serde_json::from_slice(&connection.answer(&requests).await?)?;
                 let id = answer.get("id").and_then(Value::as_str);
                 made.push_str(id.ok_or_else(|| io::Error::other(format!("no id in {answer}")))?);
                 made.push('\n');
@@ -36,6 +36,6 @@ pub(crate) async fn fill(target: &Target, count: usize, conns: usize, ids: &Path
     std::fs::write(ids, &all)?;
     let seconds = began.elapsed().as_secs_f64();
     let made = all.lines().count();
-    let line = Line::default().count("conversations", made);
+    let line = JsonLine::default().count("conversations", made);
     Ok(line.number("per_s", f64::from(u32::try_from(made).unwrap_or(u32::MAX)) / seconds).end())
 }

@@ -1,5 +1,5 @@
-//! The reader of the benches: many streams at once, or requests at a set pace, timed by somebody who looks at every
-//! event. A stream without `[DONE]` is an error here, so a server cannot be fast by losing the end of an answer.
+//! The client of the benchmarks: it reads many streams at once, or sends requests at a fixed rate, and measures every
+//! event. A stream without `[DONE]` is an error, so a server cannot be fast by losing the end of an answer.
 #![allow(clippy::print_stdout, reason = "a tool: its results are one JSON line on stdout")]
 
 mod client;
@@ -25,25 +25,25 @@ struct Flags {
 
 #[derive(Subcommand)]
 enum Mode {
-    /// Reads streams to their end, side by side.
+    /// Reads streams to their end, all at the same time.
     Streams {
         #[command(flatten)]
         target: Target,
         #[arg(long, default_value_t = 200)]
         count: usize,
-        /// Milliseconds over which the streams begin, evenly. In a burst the time to the first token is mostly the
-        /// queue of the burst itself; spread, it is what a user sees who joins the others.
+        /// Milliseconds over which the streams begin, evenly. If all begin at once, the time to the first token is
+        /// mostly the wait for the others; if they are spread, it is the time that one more user sees.
         #[arg(long, default_value_t = 0)]
         spread_ms: u32,
     },
-    /// Opens streams, tells when each has begun, and holds them until stdin ends.
+    /// Opens streams, prints a line when all have begun, and holds them until stdin ends.
     Hold {
         #[command(flatten)]
         target: Target,
         #[arg(long, default_value_t = 1000)]
         count: usize,
     },
-    /// Sends requests at a set pace, whether or not the earlier ones were answered.
+    /// Sends requests at a fixed rate, whether or not the earlier ones were answered.
     Rate {
         #[command(flatten)]
         target: Target,
@@ -53,7 +53,7 @@ enum Mode {
         #[arg(long, default_value_t = 5)]
         secs: u32,
     },
-    /// Sends the next request when the last was answered, on each of some connections.
+    /// Sends the next request when the last was answered, on each of several connections.
     Closed {
         #[command(flatten)]
         target: Target,
@@ -62,7 +62,7 @@ enum Mode {
         #[arg(long, default_value_t = 5)]
         secs: u32,
     },
-    /// Makes conversations at the target's URL and writes their ids to a file, a line each.
+    /// Creates conversations at the target's URL and writes their ids to a file, one on each line.
     Fill {
         #[command(flatten)]
         target: Target,
@@ -85,7 +85,7 @@ enum Mode {
     },
     /// Starts a server and measures the time to its first good answer to GET; then stops it.
     Start {
-        /// What to ask for, for example http://127.0.0.1:8000/healthz
+        /// The URL to request, for example http://127.0.0.1:8000/healthz
         #[arg(long)]
         url: String,
         /// The server's command.
@@ -96,7 +96,7 @@ enum Mode {
     Table { file: PathBuf },
 }
 
-/// Whom to ask, and how.
+/// The server to measure, and the requests to send.
 #[derive(Args, Clone)]
 struct Target {
     /// The full URL of the route.
@@ -107,7 +107,7 @@ struct Target {
     token: Option<String>,
     #[arg(long, default_value = "fake-model")]
     model: String,
-    /// A file of conversations' ids that the chats belong to, in turn.
+    /// A file of conversation ids; the chats use them in turn.
     #[arg(long)]
     conversations: Option<PathBuf>,
     /// Sends GET instead of chats.
@@ -116,13 +116,13 @@ struct Target {
 }
 
 impl Target {
-    /// What is asked again and again for a whole answer.
-    fn ask(&self) -> std::io::Result<client::Ask> {
-        if self.get { client::Ask::get_as(self) } else { client::Ask::chat(self, false) }
+    /// The requests for whole answers.
+    fn requests(&self) -> std::io::Result<client::Requests> {
+        if self.get { client::Requests::get_as(self) } else { client::Requests::chat(self, false) }
     }
 }
 
-// One thread: the reader shares two cores with what it measures.
+// One thread: this program shares two cores with the server that it measures.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let line = match Flags::parse().mode {

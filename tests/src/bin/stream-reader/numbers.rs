@@ -1,9 +1,9 @@
-//! Percentiles, and the JSON line.
+//! Percentiles, and the JSON line of results.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Many durations.
+/// Durations, in milliseconds.
 #[derive(Default)]
 pub(crate) struct Times(Vec<f64>);
 
@@ -20,7 +20,7 @@ impl Times {
         self.0.len()
     }
 
-    /// The time, in milliseconds, that `percent` of them do not pass; 0 when there are none.
+    /// The percentile, in milliseconds; 0 without durations.
     pub(crate) fn percentile(&mut self, percent: usize) -> f64 {
         self.0.sort_by(f64::total_cmp);
         let last = self.0.len().saturating_sub(1);
@@ -30,9 +30,9 @@ impl Times {
 
 /// A flat JSON object on one line, which a shell script can read with `grep`.
 #[derive(Default)]
-pub(crate) struct Line(String);
+pub(crate) struct JsonLine(String);
 
-impl Line {
+impl JsonLine {
     pub(crate) fn number(mut self, name: &str, value: f64) -> Self {
         let comma = if self.0.is_empty() { "" } else { "," };
         // Writing to a string cannot fail.
@@ -70,7 +70,7 @@ mod tests {
         let mut times = Times::default();
         (1..=101).rev().for_each(|ms| times.push(Duration::from_millis(ms)));
         assert_eq!((times.percentile(50), times.percentile(99)), (51.0, 100.0));
-        assert_eq!(Line::default().count("n", 2).text("e", "a\"b").end(), r#"{"n":2,"e":"a\"b"}"#);
+        assert_eq!(JsonLine::default().count("n", 2).text("e", "a\"b").end(), r#"{"n":2,"e":"a\"b"}"#);
         assert!(Times::default().percentile(50).abs() < f64::EPSILON);
     }
 }

@@ -1,4 +1,4 @@
-//! How long a server takes from nothing to its first good answer.
+//! Measures the time from the start of a server to its first good answer.
 
 use std::io;
 use std::process::Stdio;
@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
 
-use crate::client::{Ask, Connection};
-use crate::numbers::Line;
+use crate::client::{Connection, Requests};
+use crate::numbers::JsonLine;
 
-/// How long a start may take.
+/// The longest time that a start may take.
 const LONGEST: Duration = Duration::from_secs(30);
-/// The wait between two tries; also how fine the result is.
+/// The pause between two attempts, and so the precision of the result.
 const PAUSE: Duration = Duration::from_micros(500);
 
-/// Starts the command, asks for `url` until there is a good answer, and stops the command.
+/// Starts the command, requests `url` until there is a good answer, and stops the command.
 pub(crate) async fn start(url: &str, command: &[String]) -> io::Result<String> {
-    let ask = Ask::get(url)?;
-    if Connection::open(&ask).await.is_ok() {
+    let requests = Requests::get(url)?;
+    if Connection::open(&requests).await.is_ok() {
         return Err(io::Error::other("something listens there already"));
     }
     let (program, arguments) = command.split_first().ok_or_else(|| io::Error::other("no command"))?;
@@ -29,15 +29,15 @@ pub(crate) async fn start(url: &str, command: &[String]) -> io::Result<String> {
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
-    let took = answered(&ask, &mut child, began).await;
+    let took = answered(&requests, &mut child, began).await;
     child.kill().await?;
-    Ok(Line::default().number("start_ms", took?.as_secs_f64() * 1000.0).end())
+    Ok(JsonLine::default().number("start_ms", took?.as_secs_f64() * 1000.0).end())
 }
 
-async fn answered(ask: &Ask, child: &mut Child, began: Instant) -> io::Result<Duration> {
+async fn answered(requests: &Requests, child: &mut Child, began: Instant) -> io::Result<Duration> {
     loop {
-        if let Ok(mut connection) = Connection::open(ask).await
-            && connection.whole(ask).await.is_ok()
+        if let Ok(mut connection) = Connection::open(requests).await
+            && connection.timed(requests).await.is_ok()
         {
             return Ok(began.elapsed());
         }

@@ -1,9 +1,9 @@
-//! The end of a bench: medians over the rounds, beside nginx and beside what was aimed at.
+//! The result of a benchmark: medians over the rounds, compared with nginx and with the aims.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// What is measured: its name in the results, its name in the table, and the aim.
+/// The rows of the table: the metric's name in the results, its name in the table, and its aim.
 const ROWS: &[(&str, &str, Aim)] = &[
     ("rps", "throughput, 64 connections (requests/s)", Aim::AtLeastOfNginx(0.6)),
     ("cpu_us_per_request", "CPU a request (µs)", Aim::AtMostOfNginx(2.0)),
@@ -21,10 +21,10 @@ const ROWS: &[(&str, &str, Aim)] = &[
     ("errors", "errors", Aim::AtMost(0.0)),
 ];
 
-/// What a row is measured against.
+/// The aim of a row.
 enum Aim {
     None,
-    /// Shown as the difference to asking the upstream directly.
+    /// No aim; shown as the difference to direct requests to the upstream.
     Added,
     AddedAtMost(f64),
     AtMost(f64),
@@ -34,7 +34,7 @@ enum Aim {
 
 type Medians<'a> = BTreeMap<(&'a str, &'a str), f64>;
 
-/// The table of lines `target metric value`.
+/// Makes the table from lines `target metric value`.
 pub(crate) fn table(lines: &str) -> String {
     let medians = medians(lines);
     let mut out =
@@ -46,7 +46,7 @@ pub(crate) fn table(lines: &str) -> String {
             true => raw(target).zip(raw("direct")).map(|(value, direct)| value - direct),
             false => raw(target),
         };
-        // Of an added time, the direct column shows what it is added to.
+        // For an added time, the column "direct" shows the time to which it is added.
         let (direct, nginx, jan) = (raw("direct"), shown("nginx"), shown("jan"));
         let ratio = jan.zip(nginx).filter(|(_, nginx)| *nginx > 0.0).map(|(jan, nginx)| jan / nginx);
         let (aim, met) = match aim {
@@ -79,7 +79,7 @@ fn medians(lines: &str) -> Medians<'_> {
         values.get(middle).copied().unwrap_or_default()
     };
     let sum = |values: Vec<f64>| values.iter().sum();
-    // A single error in any round is told.
+    // Errors are summed, so that one error in any round is visible.
     values.into_iter().map(|(key, v)| (key, if key.1 == "errors" { sum(v) } else { median(v) })).collect()
 }
 
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn medians_are_shown_beside_the_aims() {
+    fn the_table_compares_medians_with_the_aims() {
         let lines = "direct latency_p50_ms 0.1\nnginx latency_p50_ms 0.2\njan latency_p50_ms 0.3\n\
             nginx rps 100\nnginx rps 300\nnginx rps 200\njan rps 110\njan errors 1\njan errors 0\n";
         let table = table(lines);

@@ -1,4 +1,4 @@
-//! Every operation of the document once, with what its example says, in the order in which somebody would try them.
+//! Calls every operation of the document with its example, in the order in which a user would call them.
 
 use jan_core::model::ModelInfo;
 use jan_tests::Upstream;
@@ -9,12 +9,12 @@ use super::Described;
 use crate::app::{App, provider};
 use crate::media::png;
 
-/// What cannot succeed by itself, and why.
-const NEVER: &[(&str, &str)] = &[
-    ("createImageVariation", "it is not offered"),
-    ("docs", "it leads elsewhere"),
-    ("swaggerFolder", "it leads elsewhere"),
-    ("swaggerIndex", "it leads elsewhere"),
+/// The operations that cannot succeed, and why.
+const CANNOT_SUCCEED: &[(&str, &str)] = &[
+    ("createImageVariation", "it is not supported"),
+    ("docs", "it redirects"),
+    ("swaggerFolder", "it redirects"),
+    ("swaggerIndex", "it redirects"),
 ];
 
 fn id(value: &Value) -> String {
@@ -34,22 +34,22 @@ async fn every_example_succeeds_and_every_reply_is_as_described() {
         config.images.model = Some("z-image".into());
     })
     .await;
-    let mut api = Described::of(&app).await;
+    let mut api = Described::new(&app).await;
     server(&mut api).await;
     chats(&mut api).await;
     conversations(&mut api).await;
     shares(&mut api).await;
     projects_and_users(&mut api).await;
-    pictures_and_files(&mut api).await;
-    ends(&mut api).await;
+    images_and_files(&mut api).await;
+    deletions(&mut api).await;
 
     let all = api.document["paths"].as_object().unwrap().values();
     let all = all.flat_map(|operations| operations.as_object().unwrap().values());
     let missed: Vec<&str> = all
         .map(|operation| operation["operationId"].as_str().unwrap())
-        .filter(|id| !api.tried.contains(*id) && !NEVER.iter().any(|(never, _)| never == id))
+        .filter(|id| !api.tried.contains(*id) && !CANNOT_SUCCEED.iter().any(|(failing, _)| failing == id))
         .collect();
-    assert!(missed.is_empty(), "these operations are not tried: {missed:?}");
+    assert!(missed.is_empty(), "these operations are not tested: {missed:?}");
     assert!(api.wrong.is_empty(), "these replies are not as described:\n{}", api.wrong.join("\n\n"));
 }
 
@@ -83,49 +83,49 @@ async fn chats(api: &mut Described<'_>) {
     let kept = api.ask_with("POST", path, &[], Some(chat.clone())).await;
     chat["conversation"] = json!({});
     chat["store_reasoning"] = true.into();
-    let told = api.ask_with("POST", path, &[], Some(chat.clone())).await;
-    assert!(told["conversation"]["id"].is_string(), "{told}");
+    let answer = api.ask_with("POST", path, &[], Some(chat.clone())).await;
+    assert!(answer["conversation"]["id"].is_string(), "{answer}");
     chat["stream"] = true.into();
     api.ask_with("POST", path, &[], Some(chat)).await;
     api.ask("GET", path, &[]).await;
     let kept = id(&kept);
-    let of = [("id", kept.as_str())];
+    let path_id = [("id", kept.as_str())];
     for (method, path) in [
         ("GET", "/v1/chat/completions/{id}"),
         ("POST", "/v1/chat/completions/{id}"),
         ("GET", "/v1/chat/completions/{id}/messages"),
         ("DELETE", "/v1/chat/completions/{id}"),
     ] {
-        api.ask(method, path, &of).await;
+        api.ask(method, path, &path_id).await;
     }
     api.ask("POST", "/v1/embeddings", &[]).await;
 }
 
 async fn conversations(api: &mut Described<'_>) {
     let made = id(&api.ask("POST", "/v1/conversations", &[]).await);
-    let of = [("id", made.as_str())];
+    let path_id = [("id", made.as_str())];
     api.ask("GET", "/v1/conversations", &[]).await;
     for method in ["GET", "POST", "PATCH"] {
-        api.ask(method, "/v1/conversations/{id}", &of).await;
+        api.ask(method, "/v1/conversations/{id}", &path_id).await;
     }
     let items = "/v1/conversations/{id}/items";
-    let added = api.ask("POST", items, &of).await;
+    let added = api.ask("POST", items, &path_id).await;
     let call = json!({"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"});
-    api.ask_with("POST", items, &of, Some(json!({"items": [call]}))).await;
-    api.ask("GET", items, &of).await;
+    api.ask_with("POST", items, &path_id, Some(json!({"items": [call]}))).await;
+    api.ask("GET", items, &path_id).await;
     let item = id(&added["data"][0]);
-    let of_call = [of[0], ("call_id", "call_1")];
+    let of_call = [path_id[0], ("call_id", "call_1")];
     for method in ["GET", "PATCH"] {
         api.ask(method, "/v1/conversations/{id}/items/by-call-id/{call_id}", &of_call).await;
     }
-    let of_item = [of[0], ("item_id", item.as_str())];
+    let of_item = [path_id[0], ("item_id", item.as_str())];
     api.ask("GET", "/v1/conversations/{id}/items/{item_id}", &of_item).await;
     let edited = api.ask("POST", "/v1/conversations/{id}/items/{item_id}/edit", &of_item).await;
     let item = id(&edited["user_item"]);
-    let of_item = [of[0], ("item_id", item.as_str())];
+    let of_item = [path_id[0], ("item_id", item.as_str())];
     let edited = api.ask("PUT", "/v1/conversations/{id}/items/{item_id}/edit", &of_item).await;
     let item = id(&edited["user_item"]);
-    let of_item = [of[0], ("item_id", item.as_str())];
+    let of_item = [path_id[0], ("item_id", item.as_str())];
     let regenerate = "/v1/conversations/{id}/items/{item_id}/regenerate";
     api.ask("POST", regenerate, &of_item).await;
     let mut body = api.example("POST", regenerate).unwrap();
@@ -135,41 +135,42 @@ async fn conversations(api: &mut Described<'_>) {
     api.ask_with("POST", regenerate, &of_item, Some(body)).await;
 
     let branches = "/v1/conversations/{id}/branches";
-    let branch = api.ask("POST", branches, &of).await["name"].as_str().unwrap().to_owned();
-    api.ask("GET", branches, &of).await;
-    let (named, main) = ([of[0], ("name", branch.as_str())], [of[0], ("name", "MAIN")]);
+    let branch = api.ask("POST", branches, &path_id).await["name"].as_str().unwrap().to_owned();
+    api.ask("GET", branches, &path_id).await;
+    let (named, main) = ([path_id[0], ("name", branch.as_str())], [path_id[0], ("name", "MAIN")]);
     api.ask("GET", "/v1/conversations/{id}/branches/{name}", &named).await;
     api.ask("POST", "/v1/conversations/{id}/branches/{name}/activate", &named).await;
     api.ask("POST", "/v1/conversations/{id}/branches/{name}/activate", &main).await;
     api.ask("DELETE", "/v1/conversations/{id}/branches/{name}", &named).await;
-    let listed = api.ask("GET", items, &of).await;
+    let listed = api.ask("GET", items, &path_id).await;
     let item = id(&listed["data"][0]);
-    api.ask("DELETE", "/v1/conversations/{id}/items/{item_id}", &[of[0], ("item_id", item.as_str())]).await;
+    api.ask("DELETE", "/v1/conversations/{id}/items/{item_id}", &[path_id[0], ("item_id", item.as_str())])
+        .await;
 }
 
 async fn shares(api: &mut Described<'_>) {
-    let talk = json!([{"role": "user", "content": "Tea?"}, {"role": "assistant", "content": "Yes."}]);
-    let talk = api.app.conversation(talk).await;
-    let of = [("id", talk.as_str())];
-    let items = api.ask("GET", "/v1/conversations/{id}/items", &of).await;
+    let conversation = json!([{"role": "user", "content": "Tea?"}, {"role": "assistant", "content": "Yes."}]);
+    let conversation = api.app.conversation(conversation).await;
+    let path_id = [("id", conversation.as_str())];
+    let items = api.ask("GET", "/v1/conversations/{id}/items", &path_id).await;
     let answer = id(&items["data"][0]);
-    let of_answer = [of[0], ("item_id", answer.as_str())];
+    let of_answer = [path_id[0], ("item_id", answer.as_str())];
     let one = api.ask("POST", "/v1/conversations/{id}/items/{item_id}/share", &of_answer).await;
-    let whole = api.ask("POST", "/v1/conversations/{id}/share", &of).await;
-    api.ask("GET", "/v1/conversations/{id}/shares", &of).await;
+    let whole = api.ask("POST", "/v1/conversations/{id}/share", &path_id).await;
+    api.ask("GET", "/v1/conversations/{id}/shares", &path_id).await;
     api.ask("GET", "/v1/shares", &[]).await;
     let slug = [("slug", whole["data"]["slug"].as_str().unwrap())];
     api.ask("GET", "/v1/public/shares/{slug}", &slug).await;
     api.ask("HEAD", "/v1/public/shares/{slug}", &slug).await;
     api.ask("GET", "/v1/share/{slug}", &slug).await;
     let (one, whole) = (id(&one["data"]), id(&whole["data"]));
-    api.ask("DELETE", "/v1/conversations/{id}/shares/{share_id}", &[of[0], ("share_id", &one)]).await;
+    api.ask("DELETE", "/v1/conversations/{id}/shares/{share_id}", &[path_id[0], ("share_id", &one)]).await;
     api.ask("DELETE", "/v1/shares/{id}", &[("id", &whole)]).await;
 }
 
 async fn projects_and_users(api: &mut Described<'_>) {
     let project = id(&api.ask("POST", "/v1/projects", &[]).await["data"]);
-    let of = [("id", project.as_str())];
+    let path_id = [("id", project.as_str())];
     api.ask("GET", "/v1/projects", &[]).await;
     for (method, path) in [
         ("GET", "/v1/projects/{id}"),
@@ -178,7 +179,7 @@ async fn projects_and_users(api: &mut Described<'_>) {
         ("GET", "/v1/usage/projects/{id}"),
         ("DELETE", "/v1/projects/{id}"),
     ] {
-        api.ask(method, path, &of).await;
+        api.ask(method, path, &path_id).await;
     }
     for (method, path) in [
         ("GET", "/v1/users/me"),
@@ -193,7 +194,7 @@ async fn projects_and_users(api: &mut Described<'_>) {
     }
 }
 
-async fn pictures_and_files(api: &mut Described<'_>) {
+async fn images_and_files(api: &mut Described<'_>) {
     api.ask("POST", "/v1/images/generations", &[]).await;
     api.ask("POST", "/v1/images/edits", &[]).await;
 
@@ -204,7 +205,7 @@ async fn pictures_and_files(api: &mut Described<'_>) {
         let request = api.request("POST", path, &[], "").multipart(form);
         kept = id(&api.reply("POST", path, request).await);
     }
-    let of = [("id", kept.as_str())];
+    let path_id = [("id", kept.as_str())];
     api.ask("GET", "/v1/files", &[]).await;
     for (method, path) in [
         ("GET", "/v1/files/{id}"),
@@ -212,7 +213,7 @@ async fn pictures_and_files(api: &mut Described<'_>) {
         ("GET", "/v1/files/{id}/content"),
         ("DELETE", "/v1/files/{id}"),
     ] {
-        api.ask(method, path, &of).await;
+        api.ask(method, path, &path_id).await;
     }
 
     let made = api.ask("POST", "/v1/media", &[]).await;
@@ -230,7 +231,7 @@ async fn pictures_and_files(api: &mut Described<'_>) {
         api.ask("POST", "/v1/media/{id}/complete", &[("id", &announced)]).await;
     }
     let made = id(&made["data"]);
-    let of = [("id", made.as_str())];
+    let path_id = [("id", made.as_str())];
     api.ask("POST", "/v1/media/resolve", &[]).await;
     api.ask_with("POST", "/v1/media/resolve", &[], Some(json!({"ids": [made]}))).await;
     for (method, path) in [
@@ -243,14 +244,14 @@ async fn pictures_and_files(api: &mut Described<'_>) {
         ("HEAD", "/api/media/{id}"),
         ("DELETE", "/v1/media/{id}"),
     ] {
-        api.ask(method, path, &of).await;
+        api.ask(method, path, &path_id).await;
     }
     api.ask("POST", "/v1/media/bulk-delete", &[]).await;
 }
 
-async fn ends(api: &mut Described<'_>) {
-    let talk = api.app.conversation(json!([{"role": "user", "content": "x"}])).await;
-    api.ask("DELETE", "/v1/conversations/{id}", &[("id", &talk)]).await;
+async fn deletions(api: &mut Described<'_>) {
+    let conversation = api.app.conversation(json!([{"role": "user", "content": "x"}])).await;
+    api.ask("DELETE", "/v1/conversations/{id}", &[("id", &conversation)]).await;
     api.ask("POST", "/v1/conversations/bulk-delete", &[]).await;
     api.ask("DELETE", "/v1/conversations", &[]).await;
     api.ask("DELETE", "/v1/users/me", &[]).await;

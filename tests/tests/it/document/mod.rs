@@ -1,5 +1,5 @@
-//! The OpenAPI document against the server that it describes: every example is sent and must succeed, every reply must be
-//! as the document says, with no member that it does not name.
+//! Compares the OpenAPI document with the server: every example is sent and must succeed, and every reply must match
+//! its schema, without any member that the document does not name.
 
 mod describes;
 mod requests;
@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 
 use crate::app::App;
 
-/// What has members that no document can know: they pass through from models and clients.
-const OPEN: &[&str] = &[
+/// Schemas with unknown members, which pass through from models and clients.
+const WITH_UNKNOWN_MEMBERS: &[&str] = &[
     "ChatCompletion",
     "ChatChoice",
     "ChatMessage",
@@ -34,24 +34,24 @@ const OPEN: &[&str] = &[
 ];
 const ADDRESS: &str = "http://document/openapi.json";
 
-/// A server, its document, and which operations of it were tried.
+/// A server, its document, and the operations that were called.
 struct Described<'a> {
     app: &'a App,
-    /// Follows nothing: a redirect is what some routes are for.
+    /// A client that follows no redirect, because some routes reply with one.
     client: Client,
     document: Value,
     strict: Value,
     tried: BTreeSet<String>,
-    /// Replies that are not as described, all of them, so that one run shows every gap.
+    /// All replies that do not match the document, so that one run shows every error.
     wrong: Vec<String>,
 }
 
 impl<'a> Described<'a> {
-    async fn of(app: &'a App) -> Self {
+    async fn new(app: &'a App) -> Self {
         let document: Value = app.get("/api/openapi.json").send().await.unwrap().json().await.unwrap();
         let mut strict = document.clone();
         for (name, schema) in strict["components"]["schemas"].as_object_mut().unwrap() {
-            close(schema, OPEN.contains(&name.as_str()));
+            close(schema, WITH_UNKNOWN_MEMBERS.contains(&name.as_str()));
         }
         close(&mut strict["paths"], false);
         let client = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(60));
@@ -76,7 +76,7 @@ impl<'a> Described<'a> {
         self.operation(method, path)["requestBody"]["content"]["application/json"].get("example").cloned()
     }
 
-    /// Sends the documented example, or nothing where the document asks for no JSON.
+    /// Sends the documented example, or no body if the document has none.
     async fn ask(&mut self, method: &str, path: &str, variables: &[(&str, &str)]) -> Value {
         let example = self.example(method, path);
         self.ask_with(method, path, variables, example).await
@@ -94,7 +94,7 @@ impl<'a> Described<'a> {
         self.reply(method, path, if let Some(body) = body { request.json(&body) } else { request }).await
     }
 
-    /// A request to a path of the document, with values for its variables and what follows it.
+    /// A request to a path of the document, with values for its variables and a query.
     fn request(&self, method: &str, path: &str, variables: &[(&str, &str)], query: &str) -> RequestBuilder {
         let at = variables
             .iter()
@@ -103,7 +103,7 @@ impl<'a> Described<'a> {
         client.request(method.parse().unwrap(), format!("{}{at}{query}", app.url)).bearer_auth(&app.token)
     }
 
-    /// Sends a request; its reply must be the success that the document describes.
+    /// Sends a request; its reply must have the success status and the schema of the document.
     async fn reply(&mut self, method: &str, path: &str, request: RequestBuilder) -> Value {
         let operation = self.operation(method, path);
         let id = operation["operationId"].as_str().unwrap().to_owned();
@@ -157,8 +157,8 @@ impl<'a> Described<'a> {
     }
 }
 
-/// Closes every schema of an object that lists its members, so that others are found. The parts of one that is put
-/// together (`allOf`) stay open, and the whole is closed.
+/// Forbids unknown members in every object schema that lists its members. For a combined schema (`allOf`) they are
+/// forbidden in the whole, not in its parts.
 fn close(schema: &mut Value, open: bool) {
     if let Some(members) = schema.as_object_mut() {
         let parts = members.remove("allOf");
@@ -178,8 +178,8 @@ fn close(schema: &mut Value, open: bool) {
     }
 }
 
-/// A reply that must be a refusal: its status and the field that it names.
-async fn refusal(reply: Response) -> (u16, String) {
+/// The status of an error reply and the field that it names.
+async fn refused_field(reply: Response) -> (u16, String) {
     let status = reply.status().as_u16();
     let body: Value = reply.json().await.unwrap();
     (status, body["error"]["param"].as_str().unwrap_or_default().to_owned())

@@ -1,16 +1,17 @@
-//! What the document says of requests: the members that count, and that what cannot be read is refused by its name.
+//! Requests in the document: the members that the server uses are described, and unreadable values are errors that name
+//! the field.
 
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use super::{Described, refusal};
+use super::{Described, refused_field};
 use crate::app::App;
 use crate::media::png;
 
 #[tokio::test]
-async fn members_and_queries_that_count_are_described() {
+async fn used_members_and_query_parameters_are_described() {
     let app = App::start(|_| {}).await;
-    let api = Described::of(&app).await;
+    let api = Described::new(&app).await;
     let schemas = &api.document["components"]["schemas"];
     let described: &[(&str, &[&str])] = &[
         ("ChatCompletionRequest", &["conversation", "store", "store_reasoning", "deep_research", "metadata"]),
@@ -30,18 +31,18 @@ async fn members_and_queries_that_count_are_described() {
         queries.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(query("/v1/chat/completions"), ["referrer", "persona"]);
-    // The examples ask a model that is there, and one word tells where none is.
+    // The examples name an existing model, or a placeholder if there is none.
     let model = |document: &Value| {
         let body = &document["paths"]["/v1/chat/completions"]["post"]["requestBody"];
         body["content"]["application/json"]["example"]["model"].as_str().unwrap().to_owned()
     };
     assert_eq!(model(&api.document), "echo");
     let app = App::start(|config| config.echo.enabled = false).await;
-    assert_eq!(model(&Described::of(&app).await.document), "the-name-of-a-model");
+    assert_eq!(model(&Described::new(&app).await.document), "the-name-of-a-model");
 }
 
 #[tokio::test]
-async fn a_switch_that_cannot_be_read_is_refused_by_its_name() {
+async fn an_unreadable_boolean_is_an_error_that_names_it() {
     let app = App::start(|_| {}).await;
     let file = || Part::bytes(png(2, 2, b"")).file_name("dot.png").mime_str("image/png").unwrap();
     for bad in ["maybe", "yes", "2", "on"] {
@@ -49,7 +50,7 @@ async fn a_switch_that_cannot_be_read_is_refused_by_its_name() {
         let behind = Form::new().part("file", file()).text("public", bad);
         for form in [before, behind] {
             let reply = app.form("/v1/media/upload", form).await;
-            assert_eq!(refusal(reply).await, (400, "public".into()), "{bad}");
+            assert_eq!(refused_field(reply).await, (400, "public".into()), "{bad}");
         }
     }
     for body in [
@@ -57,14 +58,14 @@ async fn a_switch_that_cannot_be_read_is_refused_by_its_name() {
         json!({"source": {"type": "data_url", "data_url": crate::media::DOT}, "public": 1}),
     ] {
         let reply = app.post("/v1/media", &body).send().await.unwrap();
-        assert_eq!(refusal(reply).await, (400, "public".into()), "{body}");
+        assert_eq!(refused_field(reply).await, (400, "public".into()), "{body}");
     }
     let reply = app.post("/v1/media/prepare-upload", &json!({"mime_type": "image/png", "public": "x"}));
-    assert_eq!(refusal(reply.send().await.unwrap()).await, (400, "public".into()));
-    assert_eq!(app.ok("GET", "/v1/media", None).await["data"], json!([]), "nothing of it is kept");
+    assert_eq!(refused_field(reply.send().await.unwrap()).await, (400, "public".into()));
+    assert_eq!(app.ok("GET", "/v1/media", None).await["data"], json!([]), "nothing was stored");
     let reply = app.get("/v1/shares?include_revoked=maybe").send().await.unwrap();
-    assert_eq!(refusal(reply).await, (400, "include_revoked".into()));
-    // What can be read is taken, an empty field as one that is not there.
+    assert_eq!(refused_field(reply).await, (400, "include_revoked".into()));
+    // Readable values are accepted; an empty field counts as missing.
     for (word, public) in
         [("true", true), ("True", true), ("1", true), ("false", false), ("0", false), ("", false)]
     {
@@ -77,7 +78,7 @@ async fn a_switch_that_cannot_be_read_is_refused_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_form_for_pictures_says_numbers_and_switches_or_is_refused() {
+async fn unreadable_numbers_and_booleans_in_an_image_form_are_errors() {
     let app = App::start(|_| {}).await;
     for (name, bad) in
         [("n", "many"), ("n", "1.5"), ("partial_images", "x"), ("stream", "maybe"), ("store", "maybe")]
@@ -85,7 +86,7 @@ async fn a_form_for_pictures_says_numbers_and_switches_or_is_refused() {
         let file = Part::bytes(png(2, 2, b"")).file_name("dot.png").mime_str("image/png").unwrap();
         let form = Form::new().part("image", file).text("prompt", "Make it blue").text(name, bad);
         assert_eq!(
-            refusal(app.form("/v1/images/edits", form).await).await,
+            refused_field(app.form("/v1/images/edits", form).await).await,
             (400, name.into()),
             "{name}={bad}"
         );
@@ -93,11 +94,11 @@ async fn a_form_for_pictures_says_numbers_and_switches_or_is_refused() {
 }
 
 #[tokio::test]
-async fn settings_say_whether_pictures_are_made() {
+async fn settings_say_whether_image_generation_is_enabled() {
     for enabled in [true, false] {
         let app = App::start(|config| {
             config.images.enabled = enabled;
-            config.providers.insert("painter".into(), crate::app::provider("http://127.0.0.1:9/v1"));
+            config.providers.insert("images".into(), crate::app::provider("http://127.0.0.1:9/v1"));
         })
         .await;
         let settings = app.ok("GET", "/v1/users/me/settings", None).await;

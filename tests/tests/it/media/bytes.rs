@@ -1,4 +1,4 @@
-//! The ways out: bytes, parts of them, heads, links; and the way out for good.
+//! Reading media: bytes, ranges, HEAD, links; and deletion.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{DOT, by_data_url, png, refused};
 use crate::app::App;
 
-/// A picture of the app's user: its id, its link, its bytes.
+/// Uploads an image; returns its id, link and bytes.
 async fn picture(app: &App) -> (String, String, Vec<u8>) {
     let bytes = png(3, 3, b"0123456789");
     let kept: Value = app.upload(bytes.clone(), "a \"ü\".png", "image/png").await.json().await.unwrap();
@@ -15,7 +15,7 @@ async fn picture(app: &App) -> (String, String, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn bytes_come_whole_in_parts_and_not_again() {
+async fn bytes_are_read_whole_in_ranges_and_conditionally() {
     let app = App::start(|_| {}).await;
     let (id, link, bytes) = picture(&app).await;
     for path in [format!("/v1/media/{id}"), format!("/media/v1/media/{id}"), link] {
@@ -47,12 +47,17 @@ async fn bytes_come_whole_in_parts_and_not_again() {
             ("bytes=0-1,4-5", None, 200, &bytes[..]),
             ("nonsense", None, 200, &bytes[..]),
         ] {
-            let asked = ask(Method::GET).header("range", range);
-            let asked = if let Some(tag) = condition { asked.header("if-range", tag) } else { asked };
-            let reply = asked.send().await.unwrap();
-            let said = reply.headers().get("content-range").map(|said| said.to_str().unwrap().to_owned());
-            assert_eq!((reply.status().as_u16(), said.is_some()), (status, status == 206), "{range}");
-            assert_eq!(&reply.bytes().await.unwrap()[..], part, "{range} {said:?}");
+            let request = ask(Method::GET).header("range", range);
+            let request = if let Some(tag) = condition { request.header("if-range", tag) } else { request };
+            let reply = request.send().await.unwrap();
+            let content_range =
+                reply.headers().get("content-range").map(|value| value.to_str().unwrap().to_owned());
+            assert_eq!(
+                (reply.status().as_u16(), content_range.is_some()),
+                (status, status == 206),
+                "{range}"
+            );
+            assert_eq!(&reply.bytes().await.unwrap()[..], part, "{range} {content_range:?}");
         }
         let outside = ask(Method::GET).header("range", "bytes=999-").send().await.unwrap();
         assert_eq!(outside.headers()["content-range"], format!("bytes */{}", bytes.len()));
@@ -66,23 +71,23 @@ async fn bytes_come_whole_in_parts_and_not_again() {
 }
 
 #[tokio::test]
-async fn others_see_what_is_public_and_what_they_have_a_link_to() {
+async fn other_users_read_public_media_and_media_by_signed_links() {
     let app = App::start(|_| {}).await;
     let (id, link, bytes) = picture(&app).await;
     let plain = format!("/api/media/{id}");
     assert!(link.starts_with(&format!("{}{plain}?exp=", app.url)), "{link}");
-    assert_eq!(app.open(&plain).await.status(), 404, "an id is no link");
+    assert_eq!(app.open(&plain).await.status(), 404, "an id is not a signed link");
     let shown = app.open(&link).await;
     assert_eq!(shown.headers()["access-control-allow-origin"], "*");
     assert_eq!(shown.headers()["cache-control"], "private, max-age=3600, must-revalidate");
     assert_eq!(shown.bytes().await.unwrap(), bytes);
-    for bent in [
+    for wrong in [
         link.replace("exp=", "exp=9"),
         link.replace("sig=", "sig=A"),
         format!("{plain}?sig=x"),
         format!("{plain}?exp=99999999999"),
     ] {
-        assert_eq!(refused(app.open(&bent).await).await, (403, "bad_link".into(), String::new()), "{bent}");
+        assert_eq!(refused(app.open(&wrong).await).await, (403, "bad_link".into(), String::new()), "{wrong}");
     }
 
     let public = app.ok("PATCH", &format!("/v1/media/{id}"), Some(json!({"public": true}))).await;
@@ -94,7 +99,7 @@ async fn others_see_what_is_public_and_what_they_have_a_link_to() {
     assert_eq!(
         shown.headers()["cache-control"],
         "public, max-age=3600, must-revalidate",
-        "it can be taken back"
+        "publication can be revoked"
     );
     assert_eq!(shown.headers()["x-content-type-options"], "nosniff");
     assert_eq!(shown.bytes().await.unwrap(), bytes);
@@ -110,7 +115,7 @@ async fn others_see_what_is_public_and_what_they_have_a_link_to() {
 }
 
 #[tokio::test]
-async fn links_are_given_to_one_to_several_and_in_payloads() {
+async fn links_are_returned_for_one_for_several_and_in_payloads() {
     let app = App::start(|_| {}).await;
     let (id, ..) = picture(&app).await;
     let dot =
@@ -147,7 +152,7 @@ async fn links_are_given_to_one_to_several_and_in_payloads() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_is_gone_everywhere() {
+async fn deleted_media_is_not_found_on_any_route() {
     let app = App::start(|_| {}).await;
     let (id, link, _) = picture(&app).await;
     let gone = app.ok("DELETE", &format!("/v1/media/{id}"), None).await;
@@ -160,7 +165,7 @@ async fn what_is_deleted_is_gone_everywhere() {
         );
     }
     let (second, ..) = picture(&app).await;
-    assert_ne!(id, second, "an id is never given twice");
+    assert_ne!(id, second, "an id is never reused");
     let gone = app.ok("POST", "/v1/media/bulk-delete", Some(json!({"ids": [id, second]}))).await;
     assert_eq!(gone["data"], json!({"deleted_count": 1, "deleted_ids": [second]}));
     assert_eq!(app.call("POST", "/v1/media/bulk-delete", Some(json!({"ids": []}))).await.0, 400);

@@ -1,4 +1,4 @@
-//! No acknowledged media is lost, and no row is without bytes: the server is killed while many upload.
+//! No acknowledged media is lost, and no row is without bytes: the server is killed during many uploads.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use crate::app::client;
 use crate::binary::{Serving, jan};
 
 const WRITERS: usize = 32;
-/// The server dies when so many uploads of a round are acknowledged, in the middle of the others.
+/// The server is killed after this number of acknowledged uploads in a round, while others are in progress.
 const ACKNOWLEDGED: usize = 100;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn uploads_survive_the_death_of_the_server() {
+async fn acknowledged_uploads_survive_a_kill_of_the_server() {
     let dir = tempfile::tempdir().unwrap();
     let start = || Serving::start(jan(&dir).envs([("JAN_AUTH", "open"), ("JAN_RATE_LIMIT", "off")]));
     let (mut serving, client) = (start(), client());
@@ -38,7 +38,8 @@ async fn uploads_survive_the_death_of_the_server() {
         let waiting = enough.wait_for(|count| *count >= ACKNOWLEDGED);
         drop(within(&format!("{ACKNOWLEDGED} acknowledged uploads"), waiting).await);
         serving.kill();
-        while let Some(theirs) = within("a writer to see that the server is gone", writers.join_next()).await
+        while let Some(theirs) =
+            within("a writer to see that the server has ended", writers.join_next()).await
         {
             for (id, link, bytes) in theirs.unwrap() {
                 links.push((link, bytes.clone()));
@@ -48,9 +49,9 @@ async fn uploads_survive_the_death_of_the_server() {
         serving = start();
         check(&client, &serving.1, &kept).await;
     }
-    // Links outlive the process that gave them.
+    // Links stay valid when the process that signed them has ended.
     let (link, bytes) = links.first().unwrap();
-    // The server that made the link is gone; the one that is there now has another port.
+    // The new server has another port.
     let path = link.split_at(link.find("/api/").unwrap()).1;
     assert_eq!(
         client.get(format!("{}{path}", serving.1)).send().await.unwrap().bytes().await.unwrap(),
@@ -59,7 +60,7 @@ async fn uploads_survive_the_death_of_the_server() {
     assert_eq!(serving.terminate(), Some(0));
 }
 
-/// Uploads files until the server is gone: id, link and bytes of those that were acknowledged.
+/// Uploads files until the server has ended; returns id, link and bytes of the acknowledged ones.
 async fn write(
     client: Client,
     url: String,
@@ -83,7 +84,7 @@ async fn write(
     kept
 }
 
-/// What was acknowledged is there to the byte; whatever else is listed has its bytes as well.
+/// Acknowledged media has its exact bytes, and all other listed media has bytes of the listed length.
 async fn check(client: &Client, url: &str, kept: &BTreeMap<String, Vec<u8>>) {
     let (mut found, mut after) = (0, String::new());
     loop {
@@ -104,5 +105,5 @@ async fn check(client: &Client, url: &str, kept: &BTreeMap<String, Vec<u8>>) {
             None => break,
         }
     }
-    assert_eq!(found, kept.len(), "something that was acknowledged is lost");
+    assert_eq!(found, kept.len(), "acknowledged media is lost");
 }

@@ -1,4 +1,4 @@
-//! OpenAI's Files API from outside: the same store as media, so that a `file_id` works in chats.
+//! OpenAI's Files API. It uses the same store as media, so a `file_id` works in chats.
 
 use jan_tests::{PrivatePostgres, Upstream};
 use reqwest::Response;
@@ -20,9 +20,9 @@ async fn made(reply: Response) -> Value {
 }
 
 #[tokio::test]
-async fn a_file_lives_in_openais_shape() {
+async fn a_file_has_openais_format_from_upload_to_deletion() {
     let app = App::start(|_| {}).await;
-    // Some clients say the purpose behind the file, others before it.
+    // Some clients send the purpose after the file, others before it.
     let form = Form::new().part("file", file(LINES, "train.jsonl")).text("purpose", "fine-tune");
     let lines = made(app.form("/v1/files", form).await).await;
     let id = lines["id"].as_str().unwrap();
@@ -66,7 +66,7 @@ async fn a_file_lives_in_openais_shape() {
 }
 
 #[tokio::test]
-async fn the_purpose_says_what_is_taken() {
+async fn the_purpose_decides_which_types_are_accepted() {
     let app = App::start(|_| {}).await;
     let form = |purpose: &str, bytes: &[u8]| {
         Form::new().part("file", file(bytes, "x")).text("purpose", purpose.to_owned())
@@ -89,7 +89,7 @@ async fn the_purpose_says_what_is_taken() {
         form.text("expires_after[seconds]", seconds.to_owned())
     };
     assert_eq!(refused(app.form("/v1/files", end("7")).await).await.2, "expires_after");
-    assert_eq!(app.ok("GET", "/v1/files", None).await["data"], json!([]), "nothing of it was kept");
+    assert_eq!(app.ok("GET", "/v1/files", None).await["data"], json!([]), "nothing was stored");
 
     let kept = made(app.form("/v1/files", end("3600")).await).await;
     assert_eq!(kept["expires_at"].as_i64(), kept["created_at"].as_i64().map(|made| made + 3600));
@@ -98,12 +98,12 @@ async fn the_purpose_says_what_is_taken() {
     {
         made(app.form("/v1/files", form(purpose, bytes)).await).await;
     }
-    // The original's path knows no purpose.
+    // Without a purpose, the original's path uses `user_data`.
     let old = Form::new().part("file", file(b"words", "words.txt")).text("user_id", "somebody");
     assert_eq!(made(app.form("/v1/files/upload", old).await).await["purpose"], "user_data");
 }
 
-/// Two uploads are two files, whatever is in them; media is still one thing to its owner.
+/// Two uploads of the same bytes are two files; by the Media API they are one media object for their owner.
 async fn two_uploads_are_two_files(database: Option<String>) {
     let app = App::start(|config| config.database.url = database.map(Into::into)).await;
     let form = |name: &str, purpose: &str| {
@@ -126,9 +126,9 @@ async fn two_uploads_are_two_files(database: Option<String>) {
         app.ok("DELETE", &path(gone), None).await;
         assert_eq!(app.call("GET", &path(gone), None).await.0, 404);
         let content = app.get(&format!("{}/content", path(&third))).send().await.unwrap();
-        assert_eq!(content.bytes().await.unwrap(), LINES, "the bytes stay for who still has them");
+        assert_eq!(content.bytes().await.unwrap(), LINES, "the bytes stay for the remaining file");
     }
-    // Pictures that the Media API is given are found again, beside files of the same bytes.
+    // The Media API reuses its own media object, and not the file with the same bytes.
     let picture = Form::new().text("purpose", "vision").part("file", file(&png(1, 1, b"x"), "x.png"));
     let picture = made(app.form("/v1/files", picture).await).await;
     let upload = async || {
@@ -143,7 +143,7 @@ async fn two_uploads_are_two_files(database: Option<String>) {
 }
 
 #[tokio::test]
-async fn two_uploads_are_two_files_in_a_file_of_sqlite() {
+async fn two_uploads_are_two_files_in_sqlite() {
     two_uploads_are_two_files(None).await;
 }
 
@@ -159,15 +159,15 @@ async fn two_uploads_are_two_files_in_postgres() {
 }
 
 #[tokio::test]
-async fn a_file_is_shown_to_a_model_by_its_id() {
+async fn a_model_gets_the_file_that_a_file_id_names() {
     let upstream = Upstream::start().await;
-    let app = App::before(&upstream).await;
+    let app = App::with_upstream(&upstream).await;
     let form = Form::new().part("file", file(b"some words", "words.txt")).text("purpose", "user_data");
     let id = made(app.form("/v1/files", form).await).await["id"].clone();
     let part = json!({"type": "file", "file": {"file_id": id}});
     let chat = json!({"model": "good", "messages": [{"role": "user", "content": [part]}]});
     app.ok("POST", "/v1/chat/completions", Some(chat)).await;
-    let shown = upstream.asked()[0].json()["messages"][0]["content"][0]["file"].clone();
+    let shown = upstream.post_requests()[0].json()["messages"][0]["content"][0]["file"].clone();
     assert_eq!(
         shown,
         json!({"filename": "words.txt", "file_data": "data:text/plain;base64,c29tZSB3b3Jkcw=="})

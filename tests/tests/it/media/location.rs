@@ -1,10 +1,10 @@
-//! Where a picture was taken is not kept, where the configuration says so.
+//! The place where a picture was taken is removed, if the configuration says so.
 
 use serde_json::Value;
 
 use crate::app::App;
 
-/// A JPEG of one pixel whose EXIF says that it lies on its side, and where it was taken.
+/// A JPEG of one pixel with an orientation and a location in its EXIF data.
 fn jpeg() -> Vec<u8> {
     let le = |n: u32| n.to_le_bytes();
     let entry = |tag: u16, kind: u16, count: u32, value: u32| {
@@ -30,16 +30,16 @@ fn jpeg() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_picture_is_kept_without_its_location_if_that_is_wanted() {
+async fn the_location_is_removed_if_configured() {
     let degrees: Vec<u8> = [52u32, 1, 31, 1].into_iter().flat_map(u32::to_le_bytes).collect();
-    let says = |bytes: &[u8]| bytes.windows(degrees.len()).any(|part| part == degrees);
+    let has_location = |bytes: &[u8]| bytes.windows(degrees.len()).any(|part| part == degrees);
     for strips in [false, true] {
         let app = App::start(|config| config.media.strip_location = strips).await;
         let kept: Value = app.upload(jpeg(), "there.jpg", "image/jpeg").await.json().await.unwrap();
         let shown = app.open(kept["data"]["url"].as_str().unwrap()).await.bytes().await.unwrap();
-        assert_eq!((shown.len(), says(&shown)), (jpeg().len(), !strips));
-        assert_eq!(&shown[30..32], &[6, 0], "how it is turned stays");
-        // Brought again it is the same: the hash is that of what is kept.
+        assert_eq!((shown.len(), has_location(&shown)), (jpeg().len(), !strips));
+        assert_eq!(&shown[30..32], &[6, 0], "the orientation stays");
+        // A second upload is the same media: the hash is of the stored bytes.
         let again: Value = app.upload(jpeg(), "there.jpg", "image/jpeg").await.json().await.unwrap();
         assert_eq!((&again["data"]["id"], &again["data"]["deduped"]), (&kept["data"]["id"], &true.into()));
     }

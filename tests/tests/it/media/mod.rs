@@ -1,4 +1,4 @@
-//! Pictures and files as their owners bring, show and delete them. Here is what the files beside this one share.
+//! Images and files, as their owners upload, use and delete them. This file has the helpers that the others share.
 
 mod bytes;
 mod chat;
@@ -9,7 +9,7 @@ mod location;
 mod remote;
 #[cfg(unix)]
 mod s3;
-mod ways_in;
+mod uploads;
 
 use reqwest::Response;
 use reqwest::multipart::{Form, Part};
@@ -20,7 +20,7 @@ use crate::app::App;
 /// One red pixel.
 pub(crate) const DOT: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 
-/// A picture of this size, as far as anybody looks, with `rest` in it.
+/// The head of a PNG image of this size, followed by `rest`.
 pub(crate) fn png(width: u32, height: u32, rest: &[u8]) -> Vec<u8> {
     let (width, height) = (width.to_be_bytes(), height.to_be_bytes());
     [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", &width[..], &height, b"\x08\x02\0\0\0", rest].concat()
@@ -42,18 +42,18 @@ impl App {
         self.client.post(url).bearer_auth(&self.token).multipart(form).send().await.unwrap()
     }
 
-    /// What is at a link, without a credential.
+    /// Requests a link without a credential.
     pub(crate) async fn open(&self, link: &str) -> Response {
         self.client.get(self.at(link)).send().await.unwrap()
     }
 
-    /// A path on this server; a whole link as it is.
+    /// The URL of a path on this server; a complete URL is returned unchanged.
     pub(crate) fn at(&self, link: &str) -> String {
         if link.starts_with('/') { format!("{}{link}", self.url) } else { link.to_owned() }
     }
 }
 
-/// The status of a reply, its error's code and the field that it names.
+/// The status of an error reply, the error's code and the field that it names.
 pub(crate) async fn refused(reply: Response) -> (u16, String, String) {
     let status = reply.status().as_u16();
     let error: Value = reply.json().await.unwrap();

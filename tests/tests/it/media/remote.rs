@@ -1,4 +1,4 @@
-//! Files that lie elsewhere: fetched by the guarded client, from hosts that are open.
+//! Files on other hosts: the guarded client fetches them from allowed hosts only.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{png, refused};
 use crate::app::App;
 
-/// A host with a file, and with all that can be wrong. Its port.
+/// Starts a host with a file and with faulty replies; returns its port.
 async fn host() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -25,7 +25,7 @@ async fn answer(mut socket: TcpStream) {
     let mut head = vec![0; 4096];
     let Ok(read) = socket.read(&mut head).await else { return };
     let head = String::from_utf8_lossy(&head[..read]).into_owned();
-    let file = png(4, 4, b"from elsewhere");
+    let file = png(4, 4, b"from another host");
     let (start, length, body) = match head.split(' ').nth(1).unwrap_or_default() {
         "/ok" => ("200 OK\r\ncontent-type: image/png", file.len(), file),
         "/lies" => ("200 OK\r\ncontent-type: text/html", file.len(), file),
@@ -40,7 +40,7 @@ async fn answer(mut socket: TcpStream) {
 }
 
 #[tokio::test]
-async fn a_file_is_fetched_or_it_is_said_why_not() {
+async fn a_file_is_fetched_or_the_error_says_why_not() {
     let port = host().await;
     let app = App::start(|config| {
         config.fetch.allow = vec!["127.0.0.1".into()];
@@ -71,8 +71,8 @@ async fn a_file_is_fetched_or_it_is_said_why_not() {
         ("ftp://127.0.0.1/".into(), 400, "forbidden_url"),
         ("nonsense".into(), 400, "invalid_url"),
     ] {
-        let (got, said, _) = refused(ask(url.clone()).await).await;
-        assert_eq!((got, said.as_str()), (status, code), "{url}");
+        let (got, got_code, _) = refused(ask(url.clone()).await).await;
+        assert_eq!((got, got_code.as_str()), (status, code), "{url}");
     }
     assert_eq!(app.ok("GET", "/v1/media", None).await["data"].as_array().unwrap().len(), 1);
 
@@ -82,6 +82,6 @@ async fn a_file_is_fetched_or_it_is_said_why_not() {
     assert_eq!(
         refused(reply).await,
         (400, "forbidden_url".into(), "url".into()),
-        "this very machine is no public address"
+        "addresses of this machine are not public"
     );
 }

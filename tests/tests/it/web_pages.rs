@@ -1,4 +1,4 @@
-//! Web pages and paths: which pages may call, what an open server tells those of others, and slashes that are doubled.
+//! Web pages and paths: which origins may call, the protection of an open server against other pages, repeated slashes.
 
 use jan_cli::config::AuthMode;
 use jan_server::{AllowAll, ApiKeys, Hosts, Server};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 
-/// What OpenAI's own client for JavaScript sends, and what Jan's web client does with its tools.
+/// The headers that OpenAI's JavaScript client and Jan's web client send, and one that nobody sends yet.
 const SENT: &str = "authorization,content-type,x-conversation-id,x-stainless-arch,x-stainless-lang,x-stainless-os,\
                     x-stainless-package-version,x-stainless-retry-count,x-stainless-runtime,x-stainless-runtime-version,\
                     x-stainless-timeout,x-tool-call-id,x-something-new";
@@ -21,15 +21,15 @@ async fn preflight(app: &App, path: &str, origin: &str) -> Response {
 }
 
 #[tokio::test]
-async fn pages_that_may_call_may_send_every_header_and_others_are_told_nothing() {
+async fn allowed_origins_may_send_every_header_and_others_get_no_cors_headers() {
     let app = App::start(|config| config.cors.origins = vec!["HTTPS://Chat.Example:443/".into()]).await;
     let reply = preflight(&app, "/v1/chat/completions", "https://chat.example").await;
     assert_eq!(reply.headers()["access-control-allow-headers"], SENT);
     assert_eq!(reply.headers()["access-control-allow-credentials"], "true");
     let reply = preflight(&app, "/v1/chat/completions", "https://evil.example").await;
     assert_eq!(reply.status(), 204);
-    let told = reply.headers().keys().find(|name| name.as_str().starts_with("access-control-"));
-    assert_eq!(told, None);
+    let cors_header = reply.headers().keys().find(|name| name.as_str().starts_with("access-control-"));
+    assert_eq!(cors_header, None);
 
     let all = App::start(|config| config.cors.origins = vec!["*".into()]).await;
     let reply = preflight(&all, "/v1/chat/completions", "https://any.example").await;
@@ -39,7 +39,7 @@ async fn pages_that_may_call_may_send_every_header_and_others_are_told_nothing()
 }
 
 #[tokio::test]
-async fn an_open_server_answers_only_under_names_of_its_own() {
+async fn an_open_server_answers_only_under_its_own_host_names() {
     let app = App::start(|config| {
         config.auth.mode = AuthMode::Open;
         config.auth.hosts = vec!["jan".into()];
@@ -66,14 +66,14 @@ async fn an_open_server_answers_only_under_names_of_its_own() {
         |host: &'static str| all.client.get(format!("{}/v1/models", all.url)).header("host", host).send();
     assert_eq!(ask("192.168.1.5:8000").await.unwrap().status(), 200);
     assert_eq!(ask("evil.example").await.unwrap().status(), 403);
-    // Whoever has to show a credential is not a page that somebody made of it.
+    // A server that requires a credential answers under any name.
     let local = App::start(|_| {}).await;
     let reply = local.get("/v1/models").header("host", "any.example").send().await.unwrap();
     assert_eq!(reply.status(), 200);
 }
 
 #[tokio::test]
-async fn an_open_server_changes_nothing_for_pages_that_may_not_call() {
+async fn an_open_server_changes_nothing_for_other_origins() {
     let app = App::start(|config| config.auth.mode = AuthMode::Open).await;
     let send = |method: &str, kind: &'static str, origin: String| {
         let request = app.client.request(method.parse().unwrap(), format!("{}/v1/conversations", app.url));
@@ -91,15 +91,15 @@ async fn an_open_server_changes_nothing_for_pages_that_may_not_call() {
     assert!(
         send("POST", "application/json", "http://localhost:3000".into()).await.unwrap().status().is_success()
     );
-    // Its own pages: Swagger UI.
+    // Its own origin, for Swagger UI.
     assert!(send("POST", "application/json", app.url.clone()).await.unwrap().status().is_success());
     let list = app.client.get(format!("{}/v1/conversations", app.url)).send().await.unwrap();
     let list: Value = list.json().await.unwrap();
-    assert_eq!(list["data"].as_array().unwrap().len(), 2, "nothing else was made");
+    assert_eq!(list["data"].as_array().unwrap().len(), 2, "nothing else was created");
 }
 
 #[tokio::test]
-async fn a_mounted_server_that_lets_everybody_in_is_told_its_hosts() {
+async fn the_host_names_of_a_mounted_open_server_can_be_set() {
     let ask = async |hosts: Option<Hosts>, host: &str| {
         let builder = Server::builder().auth(AllowAll::new());
         let server =
@@ -113,7 +113,10 @@ async fn a_mounted_server_that_lets_everybody_in_is_told_its_hosts() {
     };
     assert!(!ask(None, "chat.example").await);
     assert!(ask(Some(Hosts::local().and("chat.example")), "chat.example").await);
-    assert!(!ask(Some(Hosts::local().and("other.example")), "other.example").await, "the page is another's");
+    assert!(
+        !ask(Some(Hosts::local().and("other.example")), "other.example").await,
+        "the page has another origin"
+    );
     assert!(ask(Some(Hosts::any()), "chat.example").await);
     let keys = Server::builder()
         .auth(ApiKeys::new([&"sk_0123456789abcdefghij".into()]).unwrap())
@@ -124,11 +127,11 @@ async fn a_mounted_server_that_lets_everybody_in_is_told_its_hosts() {
         .header("host", "any.example")
         .header("x-api-key", "sk_0123456789abcdefghij");
     let reply = keys.handle(request.body(http_body_util::Empty::new()).unwrap()).await;
-    assert_ne!(reply.status(), 403, "nobody comes in without a key");
+    assert_ne!(reply.status(), 403, "a server with keys does not check the host");
 }
 
 #[tokio::test]
-async fn who_is_to_come_back_is_told_when() {
+async fn a_503_says_when_to_retry() {
     let app = App::start(|config| config.echo.enabled = false).await;
     let reply = app.ask("m", false).await;
     assert_eq!(reply.status(), 503);
@@ -138,7 +141,7 @@ async fn who_is_to_come_back_is_told_when() {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_none_stops_the_start() {
+async fn an_invalid_origin_stops_the_start() {
     for wrong in ["chat.example", "https://chat.example/app"] {
         let server = Server::builder().auth(AllowAll::new());
         let error = server.cors_origins([wrong.to_owned()]).build().await.err().unwrap();
@@ -147,7 +150,7 @@ async fn an_origin_that_is_none_stops_the_start() {
 }
 
 #[tokio::test]
-async fn repeated_slashes_are_one_for_every_rule() {
+async fn repeated_slashes_count_as_one_for_every_rule() {
     let app = App::start(|config| {
         config.rate_limit.enabled = true;
         config.rate_limit.v1_minute = 77;
@@ -169,7 +172,7 @@ async fn repeated_slashes_are_one_for_every_rule() {
         let nobody = app.client.get(format!("{}{path}", app.url)).send().await.unwrap();
         assert_eq!(nobody.status(), 401, "{path}");
     }
-    // The same key on another spelling of the same path is the same request.
+    // The same key with another spelling of the same path is the same request.
     let make = |path: &'static str| {
         app.post(path, &json!({"metadata": {"a": "b"}})).header("idempotency-key", "once").send()
     };

@@ -1,4 +1,4 @@
-//! The ways in: by data URL, by form, by announcement; and what is refused on them.
+//! Uploads by data URL, by form and by announcement, and refused uploads.
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -10,7 +10,7 @@ use super::{DOT, by_data_url, png, refused};
 use crate::app::App;
 
 #[tokio::test]
-async fn the_same_bytes_are_the_same_media_to_their_owner_and_to_nobody_else() {
+async fn the_same_bytes_are_the_same_media_for_one_owner_only() {
     let app = App::start(|_| {}).await;
     let first = app.ok("POST", "/media/v1/media", Some(by_data_url(DOT))).await;
     let (id, media) = (first["data"]["id"].as_str().unwrap(), &first["data"]);
@@ -26,7 +26,7 @@ async fn the_same_bytes_are_the_same_media_to_their_owner_and_to_nobody_else() {
     let other = app.guest().await;
     let (_, theirs) = app.call_as(&other, "POST", "/v1/media", Some(by_data_url(DOT))).await;
     assert_ne!(theirs["data"]["id"], id);
-    assert_eq!(theirs["data"]["deduped"], false, "nobody learns what others have");
+    assert_eq!(theirs["data"]["deduped"], false, "users cannot find out what others have");
 
     let known = app.ok("GET", &format!("/v1/media/{id}/metadata"), None).await;
     for (member, value) in [
@@ -46,7 +46,7 @@ async fn the_same_bytes_are_the_same_media_to_their_owner_and_to_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_request_with_a_key_is_answered_as_it_was() {
+async fn a_repeated_request_with_a_key_is_replayed() {
     let app = App::start(|_| {}).await;
     let ask = || app.post("/v1/media", &by_data_url(DOT)).header("idempotency-key", "k").send();
     let (first, again) = (ask().await.unwrap(), ask().await.unwrap());
@@ -55,9 +55,9 @@ async fn a_request_with_a_key_is_answered_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_form_is_kept_while_it_comes() {
+async fn a_file_in_a_form_is_stored_as_it_arrives() {
     let app = App::start(|_| {}).await;
-    // 20 MiB, the most there may be, of which no client and no server holds more than a piece.
+    // 20 MiB, the maximum; client and server hold only one piece of it in memory.
     let size = 20 * 1024 * 1024_u64;
     let start = Bytes::from(png(10, 10, b""));
     let rest = usize::try_from(size).unwrap() - start.len();
@@ -80,16 +80,16 @@ async fn a_form_is_kept_while_it_comes() {
 }
 
 #[tokio::test]
-async fn too_much_is_refused_while_it_comes() {
+async fn a_file_that_is_too_large_is_refused_as_it_arrives() {
     let app = App::start(|_| {}).await;
-    // It never ends: whoever waits for its end waits for ever.
+    // This body never ends, so the server must refuse it before its end.
     let endless = stream::once(async { Ok::<_, std::io::Error>(Bytes::from(png(1, 1, b""))) })
         .chain(stream::repeat_with(|| Ok(Bytes::from(vec![1; 65_536]))).take(21 * 16))
         .chain(stream::pending());
     let part = Part::stream(Body::wrap_stream(endless));
     let reply = app.form("/v1/media/upload", Form::new().part("file", part)).await;
     assert_eq!(refused(reply).await, (413, "max_size_exceeded".into(), String::new()));
-    // What says beforehand that it is too large is not even read.
+    // A body with a `content-length` that is too large is refused before it is read.
     let reply = app.upload(vec![0; 30 << 20], "x", "image/png").await;
     assert_eq!(refused(reply).await, (413, "max_size_exceeded".into(), String::new()));
     let url = format!("data:image/png;base64,{}", "A".repeat(27_962_040));
@@ -99,7 +99,7 @@ async fn too_much_is_refused_while_it_comes() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named() {
+async fn bad_uploads_are_errors_that_name_the_reason() {
     let app = App::start(|_| {}).await;
     let bomb = app.upload(png(60_000, 60_000, b"x"), "bomb.png", "image/png").await;
     assert_eq!(refused(bomb).await, (422, "too_many_pixels".into(), String::new()));
@@ -136,37 +136,37 @@ async fn what_is_wrong_is_named() {
     assert_eq!(refused(app.form("/v1/media/upload", two).await).await.2, "file");
     let no_form = app.post("/v1/media/upload", &json!({})).send().await.unwrap();
     assert_eq!(refused(no_form).await.0, 415);
-    assert_eq!(app.ok("GET", "/v1/media", None).await["data"], json!([]), "nothing of it was kept");
+    assert_eq!(app.ok("GET", "/v1/media", None).await["data"], json!([]), "nothing was stored");
     let (status, error) = app.call("GET", "/v1/media?after=jan_00000000000000000000000000", None).await;
     assert_eq!((status, &error["error"]["code"]), (400, &json!("unknown_cursor")));
 }
 
 #[tokio::test]
-async fn an_upload_is_announced_and_put() {
+async fn an_upload_is_announced_and_then_sent_by_put() {
     let app = App::start(|_| {}).await;
     let bytes = png(2, 2, b"later");
     for path in ["/v1/media/prepare-upload", "/media/v1/media/upload-presigned"] {
         for field in ["mime_type", "content_type"] {
-            let asked = json!({field: "image/png", "user_id": "x", "filename": "l.png", "size": bytes.len()});
-            let told = app.ok("POST", path, Some(asked)).await["data"].clone();
-            assert_eq!((&told["mime_type"], &told["method"]), (&json!("image/png"), &json!("PUT")));
-            assert!((890..=900).contains(&told["expires_in"].as_i64().unwrap()), "{told}");
+            let body = json!({field: "image/png", "user_id": "x", "filename": "l.png", "size": bytes.len()});
+            let prepared = app.ok("POST", path, Some(body)).await["data"].clone();
+            assert_eq!((&prepared["mime_type"], &prepared["method"]), (&json!("image/png"), &json!("PUT")));
+            assert!((890..=900).contains(&prepared["expires_in"].as_i64().unwrap()), "{prepared}");
         }
     }
-    let told =
-        app.ok("POST", "/v1/media/prepare-upload", Some(json!({"mime_type": "image/png"}))).await["data"]
-            .clone();
-    let (id, link) = (told["id"].as_str().unwrap(), told["upload_url"].as_str().unwrap());
+    let prepared = app.ok("POST", "/v1/media/prepare-upload", Some(json!({"mime_type": "image/png"}))).await
+        ["data"]
+        .clone();
+    let (id, link) = (prepared["id"].as_str().unwrap(), prepared["upload_url"].as_str().unwrap());
     let put = |link: String, body: Vec<u8>| app.client.put(app.at(&link)).body(body).send();
     let early = app.call("POST", &format!("/v1/media/{id}/complete"), None).await;
     assert_eq!((early.0, &early.1["error"]["code"]), (409, &json!("not_uploaded")));
-    for bent in [
+    for wrong in [
         link.replace("sig=", "sig=x"),
         link.replace("exp=", "exp=1"),
         format!("/api/media/{id}"),
         link.split('&').next().unwrap().to_owned(),
     ] {
-        assert_eq!(refused(put(bent, bytes.clone()).await.unwrap()).await.1, "bad_link");
+        assert_eq!(refused(put(wrong, bytes.clone()).await.unwrap()).await.1, "bad_link");
     }
     assert_eq!(refused(put(link.to_owned(), b"words".to_vec()).await.unwrap()).await.0, 415);
     for _ in 0..2 {
@@ -180,7 +180,7 @@ async fn an_upload_is_announced_and_put() {
     let done = app.ok("POST", &format!("/v1/media/{id}/complete"), None).await;
     assert_eq!((&done["data"]["id"], &done["data"]["content_type"]), (&json!(id), &json!("image/png")));
     let reply = app.get(link).send().await.unwrap();
-    assert_eq!(refused(reply).await.1, "bad_link", "a link to write is none to read");
+    assert_eq!(refused(reply).await.1, "bad_link", "an upload link cannot be used to read");
     let (status, error) = app.call("POST", "/v1/media/prepare-upload", Some(json!({}))).await;
     assert_eq!((status, &error["error"]["param"]), (400, &json!("mime_type")));
 }

@@ -1,5 +1,5 @@
-//! What the fake upstream says when it behaves: the bodies of OpenAI's API, small and always the same, so that a test
-//! can compare to the byte.
+//! The bodies of the fake upstream's correct replies, in the format of OpenAI's API. They are small and always the
+//! same, so that a test can compare them byte for byte.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,42 +9,42 @@ use super::sample::sample;
 
 /// The text of every good answer.
 pub const TEXT: &str = "Hello from the fake upstream.";
-/// The thinking of an answer with vendor fields.
+/// The reasoning of an answer with vendor fields.
 pub const REASONING: &str = "They greet me, so I greet back.";
-/// The tokens that every good answer reports: read, written.
+/// The usage of every good answer: prompt tokens, completion tokens.
 pub const TOKENS: (u64, u64) = (9, 7);
 
 const ID: &str = "chatcmpl-fake";
 
 fn usage() -> Value {
-    let (read, written) = TOKENS;
-    json!({"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written})
+    let (prompt, completion) = TOKENS;
+    json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion})
 }
 
-/// What the request makes the model say: text, a form that was asked for, or a call of a tool.
-enum Said {
+/// The content of the answer that a request asks for: text (JSON, if a schema is given) or a tool call.
+enum Content {
     Text(String),
     Call { name: String, arguments: String },
 }
 
-fn said(request: &Value) -> Said {
+fn content_for(request: &Value) -> Content {
     if let Some(function) = tool_to_call(request) {
         let arguments = sample(&function["parameters"]);
-        return Said::Call {
+        return Content::Call {
             name: function["name"].as_str().unwrap_or_default().to_owned(),
             arguments: arguments.to_string(),
         };
     }
     match request.pointer("/response_format/json_schema/schema") {
-        Some(schema) => Said::Text(sample(schema).to_string()),
+        Some(schema) => Content::Text(sample(schema).to_string()),
         None if request.pointer("/response_format/type") == Some(&json!("json_object")) => {
-            Said::Text("{}".into())
+            Content::Text("{}".into())
         }
-        None => Said::Text(TEXT.into()),
+        None => Content::Text(TEXT.into()),
     }
 }
 
-/// The tool that `tool_choice` makes the model call: the named one, or the first when one is required.
+/// The tool that `tool_choice` requires: the named one, or the first if any tool is required.
 fn tool_to_call(request: &Value) -> Option<&Value> {
     let tools = request["tools"].as_array()?;
     let named = request.pointer("/tool_choice/function/name");
@@ -58,9 +58,9 @@ fn tool_to_call(request: &Value) -> Option<&Value> {
 
 /// The whole answer to a chat request.
 pub fn answer(request: &Value) -> Value {
-    let (message, reason) = match said(request) {
-        Said::Text(text) => (json!({"role": "assistant", "content": text, "refusal": null}), "stop"),
-        Said::Call { name, arguments } => {
+    let (message, reason) = match content_for(request) {
+        Content::Text(text) => (json!({"role": "assistant", "content": text, "refusal": null}), "stop"),
+        Content::Call { name, arguments } => {
             let call = json!({"id": "call_fake", "type": "function",
                 "function": {"name": name, "arguments": arguments}});
             (json!({"role": "assistant", "content": null, "tool_calls": [call]}), "tool_calls")
@@ -73,19 +73,19 @@ pub fn answer(request: &Value) -> Value {
     })
 }
 
-/// The chunks of the streamed answer to a chat request, usage included when it was asked for.
+/// The chunks of the streamed answer to a chat request, with usage if the request asks for it.
 pub fn chunks(request: &Value) -> Vec<Value> {
     let mut chunks = vec![chunk(request, &json!({"role": "assistant", "content": ""}), None)];
-    let reason = match said(request) {
-        Said::Text(text) => {
+    let reason = match content_for(request) {
+        Content::Text(text) => {
             chunks.extend(text.split_inclusive(' ').map(|w| chunk(request, &json!({"content": w}), None)));
             "stop"
         }
-        Said::Call { name, arguments } => {
+        Content::Call { name, arguments } => {
             let head = json!({"tool_calls": [{"index": 0, "id": "call_fake", "type": "function",
                 "function": {"name": name, "arguments": ""}}]});
             chunks.push(chunk(request, &head, None));
-            // In two pieces, cut at a place that no JSON reader would choose.
+            // Two pieces, split in the middle, where the JSON may be incomplete.
             let middle = arguments.char_indices().map(|(at, _)| at).nth(arguments.chars().count() / 2);
             let (first, second) = arguments.split_at(middle.unwrap_or_default());
             for piece in [first, second] {
@@ -121,7 +121,7 @@ pub fn completion(request: &Value) -> Value {
     })
 }
 
-/// The chunks of the streamed answer to a completions request, usage included when it was asked for.
+/// The chunks of the streamed answer to a completions request, with usage if the request asks for it.
 pub fn completion_chunks(request: &Value) -> Vec<Value> {
     let chunk = |text: &str, reason: Option<&str>| {
         json!({"id": "cmpl-fake", "object": "text_completion", "created": 1, "model": request["model"],
@@ -138,7 +138,7 @@ pub fn completion_chunks(request: &Value) -> Vec<Value> {
     chunks
 }
 
-/// An error as OpenAI writes it.
+/// An error in OpenAI's format.
 pub fn error(kind: &str, code: &str, message: &str, param: Option<&str>) -> Value {
     json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
 }
@@ -154,7 +154,7 @@ pub fn model(name: &str) -> Value {
     json!({"id": name, "object": "model", "created": 1, "owned_by": "fake-upstream"})
 }
 
-/// The answer to an embeddings request: vectors that depend on the text, of eight numbers unless told otherwise.
+/// The answer to an embeddings request: vectors that depend on the text, of `dimensions` numbers (default: 8).
 pub fn embeddings(request: &Value) -> Value {
     let inputs = match &request["input"] {
         Value::Array(items) => items.clone(),
@@ -177,7 +177,7 @@ pub fn embeddings(request: &Value) -> Value {
         "usage": {"prompt_tokens": inputs.len(), "total_tokens": inputs.len()}})
 }
 
-/// Numbers between -1 and 1 that are the same for the same text.
+/// Numbers between -1 and 1, always the same for the same text.
 fn vector(text: &str, length: usize) -> Vec<f32> {
     let mut state =
         text.bytes().fold(2_166_136_261_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619));
@@ -193,14 +193,14 @@ fn vector(text: &str, length: usize) -> Vec<f32> {
 pub const PIXEL: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 
-/// As many pictures.
+/// The reply to an image generation request: `count` images.
 pub fn pictures(count: u64) -> Value {
     let one = json!({"b64_json": PIXEL, "revised_prompt": "one red pixel"});
     let data: Vec<_> = (0..count).map(|_| one.clone()).collect();
     json!({"created": 1_700_000_000, "data": data, "usage": {"total_tokens": 5, "input_tokens": 2, "output_tokens": 3}})
 }
 
-/// A picture being made.
+/// The events of a streamed image generation.
 pub fn picture_events() -> [Value; 2] {
     [
         json!({"type": "image_generation.partial_image", "b64_json": PIXEL, "partial_image_index": 0}),

@@ -1,5 +1,5 @@
-//! Nothing that belongs to an owner outlives their account, whichever part keeps it. The test makes something of
-//! everything, so a table or a kind of record that is new fails here until it is made too.
+//! After the deletion of an account no data of its owner remains, in any part of the server. The test creates data of
+//! every kind; it fails for a new table or record kind until it also creates data of that kind.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::media::{DOT, by_data_url};
 
-/// Every kind of record that the server keeps, of the owner or about what is the owner's.
+/// Every kind of record that the server stores, of the owner or about the owner's data.
 const RECORDS: [&str; 10] = [
     "chat.completion",
     "idempotency",
@@ -23,7 +23,7 @@ const RECORDS: [&str; 10] = [
     "share",
 ];
 
-/// Each table with its rows, every value as a text.
+/// Each table with its rows, all values as text.
 fn dump(file: &Path) -> Vec<(String, Vec<String>)> {
     let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let texts = |sql: &str| -> Vec<String> {
@@ -41,7 +41,7 @@ fn dump(file: &Path) -> Vec<(String, Vec<String>)> {
     tables.into_iter().map(rows).collect()
 }
 
-/// The kinds of records in the file, but for usage, which is counted in memory and written a second later.
+/// The kinds of records in the file, except usage, which is counted in memory and written a second later.
 fn kinds(file: &Path) -> Vec<String> {
     let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut kinds =
@@ -49,51 +49,52 @@ fn kinds(file: &Path) -> Vec<String> {
     kinds.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
-async fn something_of_everything(app: &App) -> Vec<String> {
+/// Creates data of every kind and returns the ids.
+async fn create_one_of_everything(app: &App) -> Vec<String> {
     let id = |shape: &Value| shape["id"].as_str().or(shape["data"]["id"].as_str()).unwrap().to_owned();
     let project = app.ok("POST", "/v1/projects", Some(json!({"name": "P"}))).await;
     let picture = app.ok("POST", "/v1/media", Some(by_data_url(DOT))).await;
     app.ok("PATCH", &format!("/v1/media/{}", id(&picture)), Some(json!({"public": true}))).await;
     app.ok("PATCH", "/v1/users/me/settings", Some(json!({"enable_trace": true}))).await;
-    let shows = json!({"role": "user", "content": [{"type": "input_image", "image_url": id(&picture)}]});
-    let new = json!({"title": "T", "project_id": id(&project), "items": [shows]});
-    let talk = app.ok("POST", "/v1/conversations", Some(new)).await;
-    let turn = json!({"model": "echo", "conversation": id(&talk), "store": true,
+    let with_image = json!({"role": "user", "content": [{"type": "input_image", "image_url": id(&picture)}]});
+    let new = json!({"title": "T", "project_id": id(&project), "items": [with_image]});
+    let conversation = app.ok("POST", "/v1/conversations", Some(new)).await;
+    let turn = json!({"model": "echo", "conversation": id(&conversation), "store": true,
                       "messages": [{"role": "user", "content": "Tea?"}]});
     let kept =
         app.post("/v1/chat/completions", &turn).header("idempotency-key", "once").send().await.unwrap();
     assert_eq!(kept.status(), 200);
     let branch = json!({"name": "side"});
-    app.ok("POST", &format!("/v1/conversations/{}/branches", id(&talk)), Some(branch)).await;
+    app.ok("POST", &format!("/v1/conversations/{}/branches", id(&conversation)), Some(branch)).await;
     let share = json!({"scope": "conversation"});
-    let share = app.ok("POST", &format!("/v1/conversations/{}/share", id(&talk)), Some(share)).await;
-    vec![id(&project), id(&picture), id(&talk), id(&share)]
+    let share = app.ok("POST", &format!("/v1/conversations/{}/share", id(&conversation)), Some(share)).await;
+    vec![id(&project), id(&picture), id(&conversation), id(&share)]
 }
 
 #[tokio::test]
-async fn nothing_that_an_owner_had_outlives_their_account() {
+async fn no_data_of_an_owner_remains_after_the_account_is_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("jan.db");
     let mut app =
         App::start(|config| config.database.url = Some(format!("sqlite:{}", file.display()).into())).await;
     let me = app.ok("GET", "/v1/users/me", None).await["data"]["id"].as_str().unwrap().to_owned();
-    let mut traces = something_of_everything(&app).await;
+    let mut traces = create_one_of_everything(&app).await;
     traces.push(me);
 
     let before = dump(&file);
     let tables = before.iter().filter(|(name, _)| name != "schema_migration");
     for (table, rows) in tables {
-        assert!(!rows.is_empty(), "nothing is in `{table}`: let this test make something of it");
+        assert!(!rows.is_empty(), "`{table}` is empty: let this test create a row in it");
     }
-    assert_eq!(kinds(&file), RECORDS, "this test makes something of each kind of record");
+    assert_eq!(kinds(&file), RECORDS, "this test creates a record of each kind");
 
     assert_eq!(app.call("DELETE", "/v1/users/me", None).await.0, 204);
-    // What was counted in memory is written at the end.
+    // Usage that was counted in memory is written at the stop.
     app.stop().await;
     for (table, rows) in dump(&file) {
         for row in rows {
-            let left = traces.iter().find(|trace| row.contains(trace.as_str()));
-            assert!(left.is_none(), "`{table}` still holds {left:?}: {row}");
+            let remaining = traces.iter().find(|trace| row.contains(trace.as_str()));
+            assert!(remaining.is_none(), "`{table}` still contains {remaining:?}: {row}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the binary leaves on the disk is its owner's alone, whatever the umask is and whatever was there before.
+//! Only the owner can read the files that the binary writes, whatever the umask is and whatever modes they had before.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use crate::binary::{Serving, jan};
 
-/// The binary under an umask, which a spawned command cannot set.
-fn under(umask: &str, dir: &TempDir) -> Command {
+/// The binary with another umask, set by a shell, because `Command` cannot set it.
+fn with_umask(umask: &str, dir: &TempDir) -> Command {
     let inner = jan(dir);
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")]).arg(inner.get_program());
@@ -20,8 +20,8 @@ fn under(umask: &str, dir: &TempDir) -> Command {
     shell
 }
 
-/// Everything below a folder that somebody else could open.
-fn open_to_others(folder: &Path) -> Vec<String> {
+/// Files and folders below `folder` that are accessible to other users, with their modes.
+fn accessible_to_others(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let (path, meta) = (entry.path(), entry.metadata().unwrap());
@@ -30,29 +30,29 @@ fn open_to_others(folder: &Path) -> Vec<String> {
             found.push(format!("{} {mode:o}", path.display()));
         }
         if meta.is_dir() {
-            found.extend(open_to_others(&path));
+            found.extend(accessible_to_others(&path));
         }
     }
     found
 }
 
-fn loosen(path: &Path) {
+fn make_accessible(path: &Path) {
     for entry in fs::read_dir(path).unwrap().map(Result::unwrap) {
         let folder = entry.metadata().unwrap().is_dir();
         fs::set_permissions(entry.path(), Permissions::from_mode(if folder { 0o777 } else { 0o666 }))
             .unwrap();
         if folder {
-            loosen(&entry.path());
+            make_accessible(&entry.path());
         }
     }
 }
 
 #[tokio::test]
-async fn files_are_their_owners_alone() {
+async fn only_the_owner_can_read_the_files() {
     for umask in ["000", "022"] {
         let dir = tempfile::tempdir().unwrap();
         let client = reqwest::Client::new();
-        let mut command = under(umask, &dir);
+        let mut command = with_umask(umask, &dir);
         let serving = Serving::start(command.envs([("JAN_ECHO", "1"), ("JAN_RATE_LIMIT", "off")]));
         let login = client.post(format!("{}/llm/auth/guest-login", serving.1)).send().await.unwrap();
         let token = login.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
@@ -72,23 +72,25 @@ async fn files_are_their_owners_alone() {
             .await
             .unwrap();
         assert!(upload.status().is_success(), "{}", upload.text().await.unwrap());
-        let (open, data) = (open_to_others(dir.path()), dir.path().join("data"));
+        let (open, data) = (accessible_to_others(dir.path()), dir.path().join("data"));
         assert!(open.is_empty(), "umask {umask}: {open:?}");
         assert!(
             data.join("jan.db-wal").exists() && fs::read_dir(data.join("media")).unwrap().next().is_some()
         );
-        // As a crash leaves them, and then as an older version would have made them.
+        // After a crash, with the modes that an older version used.
         serving.kill();
-        loosen(dir.path());
-        let export =
-            under(umask, &dir).args(["export", "--user", &user, "--out", "export.jsonl"]).output().unwrap();
+        make_accessible(dir.path());
+        let export = with_umask(umask, &dir)
+            .args(["export", "--user", &user, "--out", "export.jsonl"])
+            .output()
+            .unwrap();
         assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
         assert_eq!(
             fs::metadata(dir.path().join("export.jsonl")).unwrap().permissions().mode() & 0o777,
             0o600
         );
-        let again = Serving::start(under(umask, &dir).env("JAN_ECHO", "1"));
-        let open = open_to_others(dir.path());
+        let again = Serving::start(with_umask(umask, &dir).env("JAN_ECHO", "1"));
+        let open = accessible_to_others(dir.path());
         assert!(open.is_empty(), "umask {umask}, after a restart: {open:?}");
         assert_eq!(again.terminate(), Some(0));
     }

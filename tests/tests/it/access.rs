@@ -1,20 +1,20 @@
-//! Who gets in, and how often.
+//! Authentication and rate limits.
 
 use serde_json::{Value, json};
 
 use crate::app::{App, chat};
 
-/// What needs no credential on purpose.
-const OPEN: [&str; 3] = ["/v1/public/shares/{slug}", "/v1/share/{slug}", "/v1/prompt-templates/{key}"];
+/// The routes under `/v1` that intentionally need no credential.
+const PUBLIC: [&str; 3] = ["/v1/public/shares/{slug}", "/v1/share/{slug}", "/v1/prompt-templates/{key}"];
 
 #[tokio::test]
-async fn every_v1_route_asks_for_a_credential() {
+async fn every_other_v1_route_requires_a_credential() {
     let app = App::start(|_| {}).await;
     let document: Value =
         app.client.get(format!("{}/api/openapi.json", app.url)).send().await.unwrap().json().await.unwrap();
-    let mut asked = 0;
+    let mut checked = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
-        if !path.starts_with("/v1") || OPEN.contains(&path.as_str()) {
+        if !path.starts_with("/v1") || PUBLIC.contains(&path.as_str()) {
             continue;
         }
         let is_media = path.starts_with("/v1/media") || path.starts_with("/v1/files");
@@ -31,15 +31,15 @@ async fn every_v1_route_asks_for_a_credential() {
                     let error: Value = reply.json().await.unwrap();
                     assert_eq!(error["error"]["type"], "auth_error");
                 }
-                asked += 1;
+                checked += 1;
             }
         }
     }
-    assert!(asked >= 10);
+    assert!(checked >= 10);
 }
 
 #[tokio::test]
-async fn bad_credentials_are_refused_and_not_repeated() {
+async fn bad_credentials_are_refused_and_not_in_the_error() {
     let app = App::start(|_| {}).await;
     for value in ["Bearer nonsense-token", "Basic dXNlcg==", "Bearer ", "", "Bearer sk_wrong_key_wrong_key"] {
         let reply = app
@@ -55,7 +55,7 @@ async fn bad_credentials_are_refused_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_gives_the_next_pair_to_the_same_guest() {
+async fn a_refresh_token_returns_new_tokens_for_the_same_guest() {
     let app = App::start(|_| {}).await;
     let login = app.client.post(format!("{}/auth/guest-login", app.url)).send().await.unwrap();
     assert_eq!(login.status(), 201);
@@ -74,7 +74,7 @@ async fn a_refresh_token_gives_the_next_pair_to_the_same_guest() {
 }
 
 #[tokio::test]
-async fn an_api_key_opens_in_either_header() {
+async fn an_api_key_is_accepted_in_both_headers() {
     let key = "sk_test_0123456789abcdef";
     let app = App::start(|config| config.auth.api_keys = vec![key.into()]).await;
     let url = format!("{}/v1/models", app.url);
@@ -89,14 +89,14 @@ async fn an_api_key_opens_in_either_header() {
 }
 
 #[tokio::test]
-async fn over_the_limit_it_is_429_with_the_time_to_come_back() {
+async fn over_the_limit_the_reply_is_429_with_retry_after() {
     let app = App::start(|config| {
         config.rate_limit.enabled = true;
         config.rate_limit.v1_minute = 2;
         config.rate_limit.llm_minute = 1;
     })
     .await;
-    // The window may turn over between two requests: one more than a window and a half cannot all be let in.
+    // A new window may begin between two requests; but five requests cannot all fit into two windows of two.
     let mut refused = None;
     for _ in 0..5 {
         let reply = app.post("/v1/chat/completions", &chat("echo", false)).send().await.unwrap();
@@ -116,6 +116,6 @@ async fn over_the_limit_it_is_429_with_the_time_to_come_back() {
     }
     let error: Value = refused.json().await.unwrap();
     assert_eq!(error["error"]["type"], "rate_limit_error");
-    // Under /llm it is the caller who is counted.
+    // Under /llm requests are counted by caller, with the other limit.
     assert_eq!(app.get("/llm/v1/models").send().await.unwrap().headers()["x-ratelimit-limit-minute"], "1");
 }
