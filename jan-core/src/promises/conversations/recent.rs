@@ -8,12 +8,12 @@ pub async fn all(store: &Stores) {
 }
 
 pub async fn the_newest_items_of_the_active_branch_are_read(store: &Stores) {
-    let me = somebody();
-    let (id, main) = begun(store, &me, 120).await;
+    let me = new_owner();
+    let (id, main) = create_with_messages(store, &me, 120).await;
     store.branches.fork(&me, &id, fork("side", ForkPoint::After(main[99].clone()))).await.unwrap();
-    say(store, &me, &id, "side", 5).await;
+    add_messages(store, &me, &id, "side", 5).await;
     store.branches.activate(&me, &id, "side", NOON + 3).await.unwrap();
-    let shown = shown(store, &me, &id, None).await;
+    let shown = items_of(store, &me, &id, None).await;
     assert_eq!(shown.len(), 105);
     for (limit, whole) in [(1, false), (5, false), (6, false), (104, false), (105, true), (1000, true)] {
         let recent = store.conversations.recent(&me, &id, limit).await.unwrap();
@@ -29,15 +29,15 @@ pub async fn the_newest_items_of_the_active_branch_are_read(store: &Stores) {
 }
 
 pub async fn what_is_deleted_or_somebody_elses_is_not(store: &Stores) {
-    let (me, thief) = (somebody(), somebody());
-    let (id, main) = begun(store, &me, 3).await;
+    let (me, thief) = (new_owner(), new_owner());
+    let (id, main) = create_with_messages(store, &me, 3).await;
     store.conversations.delete_item(&me, &id, &main[1], NOON + 1).await.unwrap();
     let recent = store.conversations.recent(&me, &id, 10).await.unwrap();
     let left: Vec<_> = recent.items.iter().map(|item| item.id.clone()).collect();
     assert_eq!((left.as_slice(), recent.whole), ([main[0].clone(), main[2].clone()].as_slice(), true));
     is_not_found(store.conversations.recent(&thief, &id, 10).await);
 
-    let (empty, _) = begun(store, &me, 0).await;
+    let (empty, _) = create_with_messages(store, &me, 0).await;
     let recent = store.conversations.recent(&me, &empty, 10).await.unwrap();
     assert_eq!((recent.items.len(), recent.whole, recent.tip()), (0, true, Tip::Empty));
 }
