@@ -131,7 +131,7 @@ fn fixture(data: Value) -> Fixture {
     Fixture { images, provider, media, conversations, me: UserId::new("me") }
 }
 
-impl Studio {
+impl Fixture {
     async fn generate(&self, body: Value) -> Result<Value> {
         match self.images.generate(&self.me, object(&body).into()).await? {
             ImageReply::Whole(whole) => Ok(serde_json::from_slice(&whole.to_bytes()).unwrap()),
