@@ -6,28 +6,28 @@ use std::io;
 use serde_json::{Value, json};
 
 use crate::Target;
-use crate::client::{Ask, Connection};
-use crate::numbers::{Line, Times};
+use crate::client::{Connection, Requests};
+use crate::numbers::{JsonLine, Times};
 
 /// The most items that one request may bring.
 const ITEMS: usize = 20;
 
 /// Measures `count` turns of each way at each length, in items. They take turns, so that both see the same machine.
 pub(crate) async fn lengths(target: &Target, lengths: &[usize], count: usize) -> io::Result<String> {
-    let mut line = Line::default();
+    let mut line = JsonLine::default();
     for length in lengths {
         let mut messages: Vec<Value> = (0..*length).map(message).collect();
         let conversation = conversation(target, &messages).await?;
         let (mut kept, mut sent) = (Times::default(), Times::default());
-        let first = Ask::post(target, vec![body(target, &messages, None)])?;
+        let first = Requests::post(target, vec![body(target, &messages, None)])?;
         let mut connection = Connection::open(&first).await?;
         for turn in 0..count {
             let question = message(length + 2 * turn);
             let ask = body(target, std::slice::from_ref(&question), Some(&conversation));
-            let ask = Ask::post(target, vec![ask])?;
+            let ask = Requests::post(target, vec![ask])?;
             messages.push(question);
-            let whole = Ask::post(target, vec![body(target, &messages, None)])?;
-            let times = [connection.whole(&ask).await?, connection.whole(&whole).await?];
+            let whole = Requests::post(target, vec![body(target, &messages, None)])?;
+            let times = [connection.timed(&ask).await?, connection.timed(&whole).await?];
             messages.push(message(1));
             // The first turns fill caches.
             if turn >= 3 {
@@ -60,13 +60,13 @@ fn body(target: &Target, messages: &[Value], conversation: Option<&str>) -> Stri
 async fn conversation(target: &Target, messages: &[Value]) -> io::Result<String> {
     let base = target.url.trim_end_matches("/chat/completions");
     let at = |path: String| Target { url: format!("{base}{path}"), ..target.clone() };
-    let make = Ask::post(&at("/conversations".into()), vec!["{}".into()])?;
+    let make = Requests::post(&at("/conversations".into()), vec!["{}".into()])?;
     let mut connection = Connection::open(&make).await?;
     let made: Value = serde_json::from_slice(&connection.answer(&make).await?)?;
     let id = made.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let items = at(format!("/conversations/{id}/items"));
     for some in messages.chunks(ITEMS) {
-        connection.answer(&Ask::post(&items, vec![json!({"items": some}).to_string()])?).await?;
+        connection.answer(&Requests::post(&items, vec![json!({"items": some}).to_string()])?).await?;
     }
     Ok(id)
 }
